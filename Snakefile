@@ -1,0 +1,23 @@
+"""Plain `snakemake` builds the default experiments; `snakemake EXPERIMENT` one of params.yaml."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/tracking.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    """The default experiments."""
+    default_target: True
+    input:
+        [results_of(experiment) for experiment in PARAMS.default],

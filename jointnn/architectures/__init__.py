@@ -1,0 +1,5 @@
+"""The architectures, one file per family; a new one is one decorated function or class."""
+
+from jointnn.registry import Registry
+
+architecture = Registry("architecture", __name__)

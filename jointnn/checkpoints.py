@@ -1,0 +1,215 @@
+"""Networks and optimisers between tensors and files: checkpoints of a job, and its resume point.
+
+Checkpoints are safetensors with a header that says what they are; reading refuses another one by name.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from jointnn import __version__, paths
+from jointnn.errors import UserError
+from jointnn.files import Tensors, check_header, digest, read_bytes, read_tensors, write_tensors
+from jointnn.phases import Progress
+from jointnn.rounds import Round
+from jointnn.training import Row, Trainer
+
+STATE = "state.safetensors"
+
+
+def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint of this job says of itself."""
+    return {
+        "experiment": job["experiment"],
+        "method": job.get("method", job["stage"]),
+        "seed": job["seed"],
+        "round": job.get("round", 0),
+        "architecture": job["architecture"],
+        "settings": digest(job),
+        "version": __version__,
+    }
+
+
+def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None:
+    """Write one checkpoint per network: parameters, buffers and optimiser state."""
+    for index, name in enumerate(trainer.names):
+        write_tensors(paths.network(folder, name), _arrays(trainer, index), header_of(job))
+
+
+def load_networks(
+    folder: str, trainer: Trainer, expected: Mapping[str, Any], optimisers: bool = True
+) -> None:
+    """Read the checkpoints of a folder into the trainer's networks, and optimisers.
+
+    Raises:
+        UserError: a file is missing, damaged, of other settings or of another architecture.
+    """
+    for index, name in enumerate(trainer.names):
+        path = paths.network(folder, name)
+        arrays, header = read_tensors(path)
+        check_header(path, header, expected)
+        _restore(path, trainer, index, arrays, optimisers)
+
+
+def load_module(path: str, module: nn.Module, expected: Mapping[str, Any]) -> None:
+    """Read the parameters and buffers of a checkpoint into a module."""
+    arrays, header = read_tensors(path)
+    check_header(path, header, expected)
+    _restore_module(path, module, arrays)
+
+
+def module_arrays(module: nn.Module) -> Tensors:
+    """Parameters and buffers of a module, by name in a checkpoint."""
+    return {f"network/{name}": _to_numpy(value) for name, value in module.state_dict().items()}
+
+
+def _arrays(trainer: Trainer, index: int) -> Tensors:
+    """Everything of one network that training needs to go on."""
+    name = trainer.names[index]
+    arrays = module_arrays(trainer.networks.modules[name])
+    for state, rows in _states(trainer, index):
+        if rows[0].dim() == 0:
+            arrays[f"optimiser/{state}"] = _to_numpy(rows[0])
+        else:
+            for parameter, value in trainer.networks.split(name, rows).items():
+                arrays[f"optimiser/{state}/{parameter}"] = _to_numpy(value)
+    return arrays
+
+
+def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
+    """Each state of an optimiser (momentum_buffer, exp_avg, ...), for all rows of the network."""
+    optimiser = trainer.optimisers[index]
+    rows = optimiser.param_groups[0]["params"]
+    names = {state: value for state, value in optimiser.state[rows[0]].items() if value is not None}
+    for state in sorted(names):
+        yield state, [optimiser.state[row][state] for row in rows]
+
+
+def _restore(path: str, trainer: Trainer, index: int, arrays: Tensors, optimisers: bool) -> None:
+    name = trainer.names[index]
+    _restore_module(path, trainer.networks.modules[name], arrays)
+    if not optimisers:
+        return
+    optimiser = trainer.optimisers[index]
+    rows = optimiser.param_groups[0]["params"]
+    optimiser.state.clear()
+    for state in sorted({key.split("/")[1] for key in arrays if key.startswith("optimiser/")}):
+        if f"optimiser/{state}" in arrays:
+            values = [torch.tensor(arrays[f"optimiser/{state}"]) for _ in rows]
+        else:
+            values = [torch.zeros_like(row) for row in rows]
+            for parameter, view in trainer.networks.split(name, values).items():
+                view.copy_(torch.from_numpy(arrays[f"optimiser/{state}/{parameter}"]))
+        for row, value in zip(rows, values, strict=True):
+            optimiser.state[row][state] = value
+
+
+def _restore_module(path: str, module: nn.Module, arrays: Tensors) -> None:
+    """Copy in place: parameters stay views of the stacked tensors."""
+    own = module.state_dict()
+    found = {
+        key.removeprefix("network/"): value for key, value in arrays.items() if key.startswith("network/")
+    }
+    for name in sorted(own.keys() | found.keys()):
+        if name not in own or name not in found or own[name].shape != found[name].shape:
+            raise UserError(
+                f"{path} holds another architecture: {name!r} is "
+                f"{found[name].shape if name in found else 'missing'} there and "
+                f"{tuple(own[name].shape) if name in own else 'unknown'} in this job's network. "
+                "Delete it and run the job that makes it."
+            )
+        own[name].copy_(torch.from_numpy(found[name]))
+
+
+def _to_numpy(value: Tensor) -> np.ndarray:
+    return value.detach().cpu().numpy()
+
+
+def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[str, Any]) -> None:
+    """Write a resume point: a job that is killed now goes on from here to the same bytes."""
+    arrays = {
+        f"{name}/{key}": value
+        for index, name in enumerate(trainer.names)
+        for key, value in _arrays(trainer, index).items()
+    }
+    for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
+        arrays[f"average/{layer}"] = _to_numpy(value)
+    state = {
+        "step": trainer.step,
+        "averaged": trainer.averaged,
+        "history": trainer.history,
+        "progress": _progress_to_json(progress),
+    }
+    write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
+
+
+def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[str, Any]) -> bool:
+    """Go on from a resume point, if there is one of these very settings. Returns whether there was."""
+    path = Path(folder, STATE)
+    if not path.exists():
+        return False
+    read_bytes(path)
+    arrays, header = read_tensors(path)
+    if header.get("settings") != digest(job):
+        return False
+    for index, name in enumerate(trainer.names):
+        own = {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
+        _restore(str(path), trainer, index, own, optimisers=True)
+    for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
+        value.copy_(torch.from_numpy(arrays[f"average/{layer}"]))
+    state = json.loads(header["state"])
+    trainer.step, trainer.averaged = state["step"], state["averaged"]
+    rows: list[Row] = [tuple(row) for row in state["history"]]
+    trainer.history[:] = rows
+    _progress_from_json(progress, state["progress"])
+    return True
+
+
+def _progress_to_json(progress: Progress) -> dict[str, Any]:
+    found = progress.found
+    return {
+        "distances": _listed(progress.layer_distances_squared),
+        "sigma": _listed(progress.sigma),
+        "found": None if found is None else round_to_json(found),
+    }
+
+
+def _progress_from_json(progress: Progress, value: Mapping[str, Any]) -> None:
+    progress.layer_distances_squared = _tensor(value["distances"])
+    progress.sigma = _tensor(value["sigma"])
+    progress.found = None if value["found"] is None else round_from_json(value["found"])
+
+
+def round_to_json(found: Round) -> dict[str, Any]:
+    """The weights of a round as JSON; numbers keep every digit."""
+    return {
+        "weights": found.weights.tolist(),
+        "sigma": found.sigma.tolist(),
+        "delta": found.delta,
+        "converged": found.converged,
+        "widest_ratio": found.widest_ratio,
+    }
+
+
+def round_from_json(value: Mapping[str, Any]) -> Round:
+    """The weights of a round from JSON."""
+    return Round(
+        weights=torch.tensor(value["weights"], dtype=torch.float64),
+        sigma=torch.tensor(value["sigma"], dtype=torch.float64),
+        delta=value["delta"],
+        converged=value["converged"],
+        widest_ratio=value["widest_ratio"],
+    )
+
+
+def _listed(value: Tensor | None) -> Any:
+    return None if value is None else value.tolist()
+
+
+def _tensor(value: Any) -> Tensor | None:
+    return None if value is None else torch.tensor(value, dtype=torch.float64)

@@ -1,0 +1,100 @@
+"""Images in Parquet, in the layout of the Hugging Face Hub: `image` {bytes, path} and `label`."""
+
+import json
+from typing import Any
+
+from jointnn.datasets.source import Images
+from jointnn.errors import UserError
+
+
+def to_parquet(images: Images, classes: list[str]) -> bytes:
+    """A Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
+
+    The names of the classes stand in the schema's metadata under `huggingface`. Equal images give
+    equal bytes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    features = {"image": {"_type": "Image"}, "label": {"names": classes, "_type": "ClassLabel"}}
+    columns = {
+        "image": pa.StructArray.from_arrays(
+            [pa.array(images.content, pa.binary()), pa.array(images.names, pa.string())],
+            ["bytes", "path"],
+        ),
+        "label": pa.array(images.labels, pa.int64()),
+    }
+    table = pa.table(columns).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    buffer = pa.BufferOutputStream()
+    # Encoded images do not compress any further.
+    pq.write_table(table, buffer, compression="none", use_dictionary=False, row_group_size=10_000)
+    content: bytes = buffer.getvalue().to_pybytes()
+    return content
+
+
+def from_parquet(content: bytes, where: str) -> tuple[Images, list[str] | None]:
+    """Images of a Parquet file, and the names of their classes if the file has them.
+
+    Args:
+        content: the file.
+        where: names the file in messages.
+
+    Raises:
+        UserError: the file is damaged, has other columns, or a row has no image or no label.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{where} is damaged: {reason}. Replace it.") from error
+    _check_columns(table, where)
+    encoded = pc.struct_field(table["image"], "bytes").to_pylist()
+    labels = table["label"].to_pylist()
+    places = [f"{where}, row {i}" for i in range(len(labels))]
+    for place, image, label in zip(places, encoded, labels, strict=True):
+        if image is None or label is None:
+            raise UserError(f"{place} has no {'label' if image else 'image bytes'}. Fill it in or drop it.")
+    return Images(encoded, labels, _names(table), places), _classes(table)
+
+
+def _check_columns(table: Any, where: str) -> None:
+    import pyarrow as pa
+
+    for column in ("image", "label"):
+        if table.column_names.count(column) != 1:
+            raise UserError(
+                f"{where} has no column {column!r}, only {table.column_names}. Images are read "
+                "from a column `image` (struct of bytes and path) and classes from `label` "
+                "(integers)."
+            )
+    image, label = table.schema.field("image").type, table.schema.field("label").type
+    fields = [image.field(i) for i in range(image.num_fields)]
+    if not any(f.name == "bytes" and pa.types.is_binary(f.type) for f in fields):
+        raise UserError(f"{where}: `image` is a {image}. It must be a struct of bytes and path.")
+    if not pa.types.is_integer(label):
+        raise UserError(f"{where}: `label` is a {label}. Labels must be integers from 0.")
+
+
+def _names(table: Any) -> list[str]:
+    """The path kept for each image, or a number where there is none."""
+    import pyarrow.compute as pc
+
+    fields = [field.name for field in table.schema.field("image").type]
+    paths = pc.struct_field(table["image"], "path").to_pylist() if "path" in fields else []
+    return (
+        [str(path) for path in paths] if all(paths) and paths else [f"{i:05d}" for i in range(len(table))]
+    )
+
+
+def _classes(table: Any) -> list[str] | None:
+    try:
+        features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features["label"]["names"]]
+    except (TypeError, KeyError, ValueError):
+        return None

@@ -1,0 +1,136 @@
+"""Images of one's own without any code: class folders, an archive of them, or a list file."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from jointnn.datasets import dataset
+from jointnn.datasets.params import DatasetParams
+from jointnn.datasets.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.datasets.trees import Tree, image_files, inside, is_archive, read_tree
+from jointnn.errors import UserError
+
+
+@dataset
+def class_folders(params: DatasetParams) -> Source:
+    """Your own images, a folder per class: train/<class>/ and test/<class>/, or <class>/ and a
+    pool.
+
+    `path` is the folder, or a zip or tar file of it. Classes are numbered in the order of their
+    names, or of `classes`.
+    """
+    accept(params, "path", "pool", "licence", "classes")
+    path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
+    return Source(
+        files=(path,) if is_archive(path) else tuple(image_files(path)),
+        root=path.parent,
+        origin=f"own class folders: {params.path}",
+        licence=params.licence or NOT_STATED,
+        read=lambda: _read_folders(path, params.classes),
+    )
+
+
+def _read_folders(path: Path, names: list[str] | None) -> Splits:
+    tree = read_tree(path)
+    if not {"train", "test"} & tree.folders:
+        classes = names or _class_names(tree, "")
+        return Splits(_split(path, tree, "", classes), None, classes)
+    for split in ("train", "test"):
+        if split not in tree.folders:
+            raise UserError(
+                f"{path / split} is missing. Add it, or put the class folders directly into "
+                f"{path} and say with `pool` how many images are not for the test."
+            )
+    classes = names or sorted({*_class_names(tree, "train/"), *_class_names(tree, "test/")})
+    train, test = (_split(path, tree, prefix, classes) for prefix in ("train/", "test/"))
+    return Splits(train, test, classes)
+
+
+def _class_names(tree: Tree, prefix: str) -> list[str]:
+    below = (name.removeprefix(prefix) for name in tree.folders if name.startswith(prefix))
+    return sorted(name for name in below if "/" not in name)
+
+
+def _split(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
+    label_of = {name: label for label, name in enumerate(classes)}
+    images = Images()
+    for name, content in tree.images.items():
+        if not name.startswith(prefix):
+            continue
+        place = path / name
+        parts = PurePosixPath(name.removeprefix(prefix)).parts
+        if len(parts) < 2:
+            raise UserError(f"{place} lies in no class folder. Move it into the folder of its class.")
+        if parts[0] not in label_of:
+            raise UserError(
+                f"{place} has the class {parts[0]!r}, which `classes` does not name. Add it there."
+            )
+        images.add(content, label_of[parts[0]], name, str(place))
+    return images
+
+
+@dataset
+def list_file(params: DatasetParams) -> Source:
+    """Your own images in a list: a line `path label` per image, the label an integer from 0.
+
+    `path` is a folder with train.txt and test.txt, or one list and a pool. Image paths are relative
+    to the folder of the list. Empty lines and lines that begin with # are skipped.
+    """
+    accept(params, "path", "pool", "licence", "classes")
+    path = Path(needed_path(params, "a folder with train.txt and test.txt, or a list file"))
+    single = path.suffix != "" and not path.is_dir()
+    lists = [path] if single else [path / "train.txt", path / "test.txt"]
+    images = {file.parent / name for file in lists if file.is_file() for name in _listed(file)}
+    return Source(
+        files=(*lists, *sorted(images)),
+        root=lists[0].parent,
+        origin=f"own list file: {params.path}",
+        licence=params.licence or NOT_STATED,
+        read=lambda: _read_lists(lists, params.classes),
+    )
+
+
+def _lines(file: Path) -> Iterator[tuple[str, list[str]]]:
+    """(place, [path, label]) of each line that says something."""
+    try:
+        text = file.read_text()
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{file} is missing. A folder needs train.txt and test.txt; one list alone needs a `pool`."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} could not be read as text: {error}. Replace it.") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield f"{file}, line {number}", line.strip().rsplit(maxsplit=1)
+
+
+def _listed(file: Path) -> list[str]:
+    """Names of the listed images inside the list's folder; what is wrong is said on reading."""
+    names = [words[0] for _, words in _lines(file)]
+    paths = [PurePosixPath(name) for name in names]
+    return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
+
+
+def _read_lists(lists: list[Path], names: list[str] | None) -> Splits:
+    splits = [_read_list(file) for file in lists]
+    most = max(splits[0].labels, default=0)
+    classes = names or [str(label) for label in range(most + 1)]
+    return Splits(splits[0], splits[1] if len(splits) > 1 else None, classes)
+
+
+def _read_list(file: Path) -> Images:
+    images = Images()
+    for place, words in _lines(file):
+        if len(words) != 2 or not words[1].removeprefix("-").isdecimal():
+            raise UserError(
+                f"{place}: {' '.join(words)!r} does not end with an integer label. Write `path label`."
+            )
+        name, label = words
+        path = inside(file.parent, file.parent / name, f"{place}: {name}")
+        try:
+            images.add(path.read_bytes(), int(label), name, f"{place}: {path}")
+        except OSError as error:
+            raise UserError(
+                f"{place}: {path} could not be read: {error.strerror}. Mend the line or add the image."
+            ) from error
+    return images

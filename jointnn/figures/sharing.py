@@ -1,0 +1,170 @@
+"""Who shares with whom: Figure 2, the graph of the weights, and what each seed found."""
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from jointnn.figures import figure
+from jointnn.figures.context import Context
+from jointnn.figures.style import DOUBLE, GROUPS, MARKERS, NORMAL, RULE, grid_of, note
+from jointnn.groups import (
+    adjusted_rand_index,
+    diagnosis,
+    find_groups,
+    inside_and_across,
+    separation,
+)
+
+WIDEST_EDGE = 3.0  # points, of weight 1
+LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
+LETTERS_PER_LINE = 105  # of the caption, in two columns
+
+
+@figure
+def figure_2_groups(context: Context) -> Figure:
+    """Networks on a circle, a graph per block: edges by weight, found groups in colour.
+
+    A network's marker shows its planted group. Reads weights.json of round `groups_round`.
+    """
+    if not context.weights:
+        return note("Figure 2 needs the weights of joint, which was not run.")
+    rounds = list(context.weights.values())
+    chosen = np.mean(rounds, axis=0) if context.mean_over_seeds else rounds[0]
+    circle = _circle(context, chosen)
+    caption = _caption(context)
+    drawing, panels = grid_of(len(circle.weights), 4, DOUBLE, 2.1)
+    width, height = drawing.get_size_inches()
+    legend_columns = min(4, -(-len(circle.labels) // 2))
+    legend_rows = -(-len(circle.labels) // legend_columns)
+    drawing.set_size_inches(width, height + 0.16 * (legend_rows + len(caption)))
+    for axes, block, weights in zip(panels, context.blocks(), circle.weights, strict=True):
+        inside, across = inside_and_across(weights, circle.labels)
+        axes.set_title(block)
+        axes.set_xlabel(f"inside {inside:.2f}, across {across:.2f}".replace("nan", "–"))
+        _draw_graph(axes, circle, weights)
+    legend = drawing.legend(
+        handles=_handles(circle),
+        loc="outside lower center",
+        ncols=legend_columns,
+        title="\n".join(caption),
+    )
+    legend.get_title().set(fontsize=NORMAL, multialignment="center")
+    return drawing
+
+
+@dataclass(frozen=True)
+class Circle:
+    """The networks in the order in which they stand on the circle: group by group.
+
+    Attributes:
+        weights: of one round, shape (B, n, n).
+        labels: found groups.
+        markers: one per planted group.
+    """
+
+    names: list[str]
+    weights: NDArray[np.float64]
+    labels: list[int]
+    markers: list[str]
+
+
+def _circle(context: Context, chosen: NDArray[np.float64]) -> Circle:
+    labels = context.found_groups(chosen)
+    planted = context.planted() or [0] * len(labels)
+    order = sorted(range(len(labels)), key=lambda index: (labels[index], planted[index]))
+    return Circle(
+        names=[context.label(context.datasets[index]) for index in order],
+        weights=chosen[context.groups_round - 1][:, order][:, :, order],
+        labels=[labels[index] for index in order],
+        markers=[MARKERS[planted[index] % len(MARKERS)] for index in order],
+    )
+
+
+def _draw_graph(axes: Axes, circle: Circle, weights: NDArray[np.float64]) -> None:
+    networks = len(weights)
+    angles = np.pi / 2 - 2 * np.pi * (np.arange(networks) + 0.5) / networks
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    first, second = np.triu_indices(networks, 1)
+    strength = weights[first, second]
+    order = np.argsort(strength, kind="stable")  # strong edges over weak ones
+    order = order[strength[order] >= LIGHTEST_EDGE]
+    ends = list(zip(first[order].tolist(), second[order].tolist(), strict=True))
+    axes.add_collection(
+        LineCollection(
+            [points[[i, j]] for i, j in ends],
+            colors=[_edge_colour(circle.labels[i], circle.labels[j], weights[i, j]) for i, j in ends],
+            linewidths=(WIDEST_EDGE * strength[order]).tolist(),
+            zorder=1,
+        )
+    )
+    for index, (x, y) in enumerate(points.tolist()):
+        colour, marker = _colour(circle.labels[index]), circle.markers[index]
+        axes.plot(x, y, marker, color=colour, ms=13, mec="white", mew=1, zorder=2)
+        axes.text(x, y, str(index + 1), color="white", weight="bold", ha="center", va="center_baseline")
+    axes.set(xlim=(-1.25, 1.25), ylim=(-1.15, 1.15), aspect="equal", xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def _colour(label: int) -> str:
+    return GROUPS[label % len(GROUPS)]
+
+
+def _edge_colour(label: int, other: int, weight: float) -> tuple[float, float, float, float]:
+    return to_rgba(_colour(label) if label == other else RULE, 0.15 + 0.85 * weight)
+
+
+def _handles(circle: Circle) -> list[Line2D]:
+    """Per network its number and name, the found group as colour, the planted one as marker."""
+    return [
+        Line2D([], [], marker=marker, color=_colour(label), ls="none", ms=6, label=f"{number} {name}")
+        for number, (name, label, marker) in enumerate(
+            zip(circle.names, circle.labels, circle.markers, strict=True), 1
+        )
+    ]
+
+
+def _caption(context: Context) -> list[str]:
+    seed = "mean over seeds" if context.mean_over_seeds else f"seed {next(iter(context.weights))}"
+    line = f"Round {context.groups_round}, {seed}. Colour: found group"
+    planted = context.planted()
+    if planted is None:
+        return [f"{line}."]
+    indices = [
+        f"{adjusted_rand_index(context.found_groups(weights), planted):.2f}"
+        for weights in context.weights.values()
+    ]
+    seeds = f"seed{'s' * (len(indices) > 1)} {', '.join(map(str, context.weights))}"
+    agreement = f"Adjusted Rand index of {seeds}: {', '.join(indices)}."
+    return [f"{line}; marker: planted group.", *textwrap.wrap(agreement, LETTERS_PER_LINE)]
+
+
+def groups_table(context: Context) -> pd.DataFrame:
+    """What every seed found in every round; empty without weights.
+
+    Returns:
+        Columns seed, round, separation, adjusted_rand_index (empty without planted groups), groups
+        (datasets of a group with a space between them, groups with " | ") and diagnosis (last round).
+    """
+    planted = context.planted()
+    rows = []
+    for seed, weights in context.weights.items():
+        for number, of_round in enumerate(weights, 1):
+            labels = find_groups(of_round, len(context.groups) if context.groups else None)
+            members = [
+                " ".join(name for name, home in zip(context.datasets, labels, strict=True) if home == g)
+                for g in sorted(set(labels))
+            ]
+            index = adjusted_rand_index(labels, planted) if planted else None
+            said = diagnosis(list(weights)) if number == len(weights) else None
+            gap = separation(of_round, labels)
+            rows.append((seed, number, gap, index, " | ".join(members), said))
+    columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,139 @@
+"""How every figure looks: one palette, sizes of a paper, the same bytes for the same figure."""
+
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.style import context
+from numpy.typing import NDArray
+
+SINGLE, DOUBLE = 3.4, 7.0  # widths of one and two columns, in inches
+SMALL, NORMAL = 7.0, 8.0  # sizes of text, in points
+MOST_SQUARES = 40  # a larger matrix is embedded as pixels
+INK, RULE, PALE = "#222222", "#999999", "#DDDDDD"
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": SMALL,
+    "axes.titlesize": NORMAL,
+    "axes.labelsize": NORMAL,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "figure.dpi": 100,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.h_pad": 0.03,
+    "svg.fonttype": "path",  # looks the same where the font is missing
+    "svg.hashsalt": "jointnn",  # ids of SVG elements are random without it
+}
+
+Line = str | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn, in every figure."""
+
+    colour: str
+    line: Line = "-"
+    marker: str = "o"
+    width: float = 1.1
+
+
+# Okabe and Ito's colours and an indigo: told apart by colour-blind readers. The family of l2reg is
+# blue, dark for all layers and lighter for fewer; a reference is grey.
+METHODS = {
+    "joint": Look("#D55E00", "-", "o", width=2.2),
+    "isolated": Look("#000000", "-", "s"),
+    "l2reg": Look("#5A4FCF", "-", "^"),
+    "l2reg_50": Look("#0072B2", (0, (5, 1.5)), "v"),
+    "l2reg_25": Look("#56B4E9", (0, (2, 1)), "<"),
+    "shareall": Look("#009E73", "-", "D"),
+    "finetune": Look("#E69F00", "-", "P"),
+    "fedamp": Look("#CC79A7", (0, (8, 2)), "X"),
+    "oracle": Look("#808080", (0, (4, 1.5, 1, 1.5)), "*"),
+}
+# For methods of a user's own: Tol's muted colours that the others left.
+OTHERS = ["#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#661100", "#6699CC"]
+GROUPS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
+MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
+
+
+def look(method: str, methods: Sequence[str]) -> Look:
+    """The look of a method; those without one of their own take one in the order of `methods`."""
+    if method in METHODS:
+        return METHODS[method]
+    position = [name for name in methods if name not in METHODS].index(method)
+    line: Line = "-" if position < len(OTHERS) else (0, (1, 1))
+    return Look(OTHERS[position % len(OTHERS)], line)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of `width` by `height` inches that makes room for its labels."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def grid_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """`count` panels in rows of at most `columns`; `height` in inches is that of a row."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    drawing = new_figure(width, height * rows)
+    axes = drawing.subplots(rows, columns, squeeze=False).flatten().tolist()
+    for unused in axes[count:]:
+        unused.remove()
+    return drawing, axes[:count]
+
+
+def note(text: str, width: float = DOUBLE) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    drawing = new_figure(width, 0.6)
+    drawing.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=NORMAL)
+    return drawing
+
+
+def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
+    """A matrix in 0..1 as squares of one hue; NaN (the diagonal of weights) stays pale."""
+    axes.set_facecolor(PALE)
+    mesh: ScalarMappable
+    if len(values) > MOST_SQUARES:
+        extent = (0.0, float(len(values)), float(len(values)), 0.0)
+        mesh = axes.imshow(values, cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="none")
+    else:
+        mesh = axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=1, ec="white", linewidth=0.2)
+        axes.invert_yaxis()
+    axes.set_aspect("equal")
+    axes.tick_params(length=0, pad=1.5)
+    axes.spines[:].set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    return mesh
+
+
+def to_svg(drawing: Figure) -> bytes:
+    """The figure as SVG: no date, ids of a fixed salt, so equal figures give equal bytes.
+
+    To be called within `style()`, in which the figure was drawn too.
+    """
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings of matplotlib under which every figure is drawn, whatever the user's own are."""
+    return context(["default", STYLE])

@@ -1,0 +1,104 @@
+"""The weights of every round: as heat maps, and how far they tell the groups apart."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from jointnn.figures import figure
+from jointnn.figures.context import Context
+from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, RULE, grid_of, heat_map, new_figure, note
+from jointnn.groups import diagnosis, inside_and_across, upper_half
+
+COLUMNS = 5
+LETTER = 0.065  # width in inches of a letter of a title
+NO_WEIGHTS = "This figure needs the weights of joint, which was not run."
+
+
+@figure
+def weights(context: Context) -> Figure:
+    """Heat maps of the weights of the first seed: a row per round, a column per block.
+
+    Datasets stand in the order of their planted groups. Reads weights.json of all rounds.
+    """
+    if not context.weights:
+        return note(NO_WEIGHTS)
+    seed, values = next(iter(context.weights.items()))
+    rounds, blocks, networks, _ = values.shape
+    planted = context.planted() or [0] * networks
+    order = np.argsort(planted, kind="stable")
+    side = max(0.12 * networks, min(0.8, (DOUBLE - 2.2) / blocks))
+    drawing = new_figure(2.2 + side * blocks, 1.4 + (side + 0.08) * rounds)
+    panels = drawing.subplots(rounds, blocks, squeeze=False)
+    names = [context.label(context.datasets[index]) for index in order]
+    for row in range(rounds):
+        for column, block in enumerate(context.blocks()):
+            matrix = values[row, column][np.ix_(order, order)].copy()
+            np.fill_diagonal(matrix, np.nan)
+            mesh = heat_map(panels[row, column], matrix)
+            _rule_between(panels[row, column], [planted[index] for index in order])
+            if row == 0:
+                wide = len(block) * LETTER > side + 0.1
+                panels[row, column].set_title(block.replace("-", "-\n") if wide else block)
+            if row == rounds - 1:
+                panels[row, column].set_xticks(np.arange(networks) + 0.5, names, rotation=90)
+        panels[row, 0].set_yticks(np.arange(networks) + 0.5, names)
+        panels[row, 0].set_ylabel(f"round {row + 1}")
+    drawing.colorbar(mesh, ax=panels, label="weight", shrink=0.4, aspect=25, pad=0.01)
+    said = f"Seed {seed}. {diagnosis(list(values)) or ''}".strip()
+    letters = int(drawing.get_figwidth() / LETTER)
+    drawing.supxlabel(textwrap.fill(said, letters), fontsize=NORMAL)
+    return drawing
+
+
+def _rule_between(axes: Axes, planted: list[int]) -> None:
+    """White rules where one planted group ends and the next begins."""
+    for position in (np.flatnonzero(np.diff(planted)) + 1).tolist():
+        axes.axhline(position, color="white", linewidth=1.5)
+        axes.axvline(position, color="white", linewidth=1.5)
+
+
+@figure
+def separation(context: Context) -> Figure:
+    """Mean weight inside and across groups against the round, per block and in the upper half.
+
+    Groups are the planted ones, else those found in the first seed. Reads weights.json of all rounds.
+    """
+    if not context.weights:
+        return note(NO_WEIGHTS)
+    first = next(iter(context.weights.values()))
+    labels = context.planted() or context.found_groups(first)
+    seeds = [
+        np.concatenate([values, [[upper_half(of_round)] for of_round in values]], axis=1)
+        for values in context.weights.values()
+    ]
+    names = [*context.blocks(), "upper half"]
+    drawing, panels = grid_of(len(names), COLUMNS, DOUBLE, 1.7)
+    for column, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        _draw_separation(axes, np.array([values[:, column] for values in seeds]), labels)
+        axes.axvline(context.groups_round, color=RULE, linewidth=0.6, linestyle=":", zorder=0)
+        axes.set_title(name)
+        axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        below, left = column + COLUMNS < len(names), column % COLUMNS == 0
+        axes.tick_params(labelbottom=not below, labelleft=left)
+        axes.set(xlabel="" if below else "round", ylabel="mean weight" if left else "")
+    handles = panels[0].get_legend_handles_labels()
+    drawing.legend(*handles, loc="outside lower center", ncols=2)
+    return drawing
+
+
+def _draw_separation(axes: Axes, values: NDArray[np.float64], labels: list[int]) -> None:
+    """Thin lines: seeds, thick ones: their mean. `values`: weights of a block, (seeds, K, n, n)."""
+    inside, across = inside_and_across(values, labels)
+    rounds = np.arange(1, values.shape[1] + 1)
+    looks = {"inside a group": (inside, GROUPS[0], "-"), "across groups": (across, "#777777", "--")}
+    for name, (mean, colour, line) in looks.items():
+        if np.isnan(mean).all():
+            continue
+        for of_seed in mean:
+            axes.plot(rounds, of_seed, line, color=colour, linewidth=0.5, alpha=0.5)
+        axes.plot(rounds, mean.mean(axis=0), line, color=colour, linewidth=1.6, label=name)

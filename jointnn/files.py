@@ -1,0 +1,157 @@
+"""Every file format of the pipeline: where files lie, how they are written, how they are checked.
+
+A write is atomic: a temporary file beside the target, fsync, rename. So a kill or a full disk leaves
+the old file or none, never half of one.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jointnn.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tensors = dict[str, np.ndarray]
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path`: whole or not at all.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be written: {error.strerror or error}. Nothing was left half written; "
+            "make room or choose another folder and start the job again."
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of `path`; a missing file is refused by name."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be read: {error.strerror}. Run the job that makes it: snakemake {path}"
+        ) from error
+
+
+def to_json(value: Any) -> str:
+    """Equal values give equal text: keys sorted, one number one spelling."""
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value as JSON, atomically."""
+    write_atomically(path, to_json(value).encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON; a damaged file is refused by name."""
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def write_table(path: str | Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV, atomically. Floats keep every digit, so that reading gives them back."""
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n").encode())
+
+
+def read_table(path: str | Path) -> "pd.DataFrame":
+    """Read a CSV table; a damaged or missing file is refused by name."""
+    import io
+
+    import pandas as pd
+
+    try:
+        return pd.read_csv(io.BytesIO(read_bytes(path)))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any]) -> None:
+    """Write arrays as safetensors with a header of texts, atomically.
+
+    Args:
+        tensors: arrays by name, any shape and type that safetensors knows.
+        header: what the file is; values become texts. Reading checks it (`check_header`).
+    """
+    from safetensors.numpy import save
+
+    texts = {key: str(header[key]) for key in sorted(header)}
+    # safetensors leaves the order of a header's keys open, so several of them would give several bytes.
+    content = save(
+        {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)},
+        {"jointnn": json.dumps(texts, sort_keys=True)},
+    )
+    write_atomically(path, content)
+
+
+def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
+    """Arrays and header of a safetensors file; a damaged one is refused by name."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = read_bytes(path)
+    try:
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"]
+        return load(content), json.loads(header)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def check_header(path: str | Path, header: Mapping[str, str], expected: Mapping[str, Any]) -> None:
+    """Refuse a file that was made for something else, naming the first entry that differs.
+
+    Args:
+        header: as read from the file.
+        expected: entries that must be there, with their values.
+    """
+    for key, value in expected.items():
+        if header.get(key) != str(value):
+            raise UserError(
+                f"{path} belongs to another {key}: it says {header.get(key)!r}, this job needs "
+                f"{str(value)!r}. Delete it and run the job that makes it."
+            )
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal; large files are read in pieces."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """A short name for a value: the first 16 digits of the SHA-256 of its JSON."""
+    return sha256(to_json(value).encode())[:16]

@@ -1,0 +1,79 @@
+"""Pure functions on images: encoded bytes to pixels, pixels to one size. No torch."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jointnn.errors import UserError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MOST_PIXELS = 50_000_000
+
+
+def decode(content: bytes, where: str) -> Image.Image:
+    """The image in encoded bytes, upright.
+
+    Args:
+        content: a PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP, PPM or PGM file.
+        where: names the image in messages.
+
+    Raises:
+        UserError: the bytes are damaged, no image, or one of more than 50 million pixels.
+    """
+    try:
+        # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
+        if content.startswith(b"\x89PNG"):
+            Image.open(io.BytesIO(content), formats=("PNG",)).verify()
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are too many")
+        image.load()
+        # Cameras store pictures as they are held and note the turn.
+        return ImageOps.exif_transpose(image) if image.getexif() else image
+    except Exception as error:  # Pillow's decoders raise anything on damaged bytes
+        reason = "no known image format" if "cannot identify" in str(error) else str(error)
+        raise UserError(f"{where} is damaged: {reason}. Replace it or take it out.") from error
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Grey pixels, uint8 of shape (H, W), or colours, (H, W, 3), as a PNG; lossless."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def to_channels(image: Image.Image, channels: int) -> Image.Image:
+    """A grey (1 channel) or colour image (3) of 8 bits; what is transparent becomes white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow clips what is beyond 8 bits to white. The formats with more bits use 16.
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def resize(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """Pixels of an image, cut to its central square and resized.
+
+    Bilinear. When an image shrinks, the triangle is widened to the step between new pixels
+    (Pillow's antialiasing), so that no old pixel is skipped.
+
+    Args:
+        size: height and width of the result, in pixels.
+        channels: 1 for grey (ITU-R 601-2 luma), 3 for red, green and blue.
+
+    Returns:
+        uint8 of shape (channels, size, size).
+    """
+    image = to_channels(image, channels)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    if image.width != image.height:
+        image = image.crop((left, top, left + side, top + side))
+    if side != size:
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)

@@ -1,0 +1,190 @@
+"""Each method: where it starts, what it couples, for how many steps. One solver, many couplings.
+
+A method is a plan: a sequence of phases. No torch here, so that the workflow can ask what a method reads.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import get_type_hints
+
+import numpy as np
+
+from jointnn.errors import UserError
+from jointnn.params import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Training
+from jointnn.registry import Registry
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a plan depends on: n datasets, L coupled layers, and, for `oracle` alone, planted groups."""
+
+    datasets: Sequence[str]
+    layers: int
+    groups: Sequence[Sequence[str]] = ()
+    shared_blocks: int = 2
+
+    def everywhere(self, value: float, blocks: int) -> np.ndarray:
+        """One weight for all pairs and blocks, shape (B, n, n)."""
+        n = len(self.datasets)
+        return np.full((blocks, n, n), value)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training under fixed weights.
+
+    Attributes:
+        name: the folder of its job, for `joint`.
+        steps: gradient steps per network.
+        weights: w_ijb, shape (B, n, n); None: found by IRLS from the networks before it.
+        first_layers: couple only so many layers; None: all.
+        one_network: lambda is infinite, so that coupled layers are one.
+        restart: begin again from the common start.
+        start: first step of the phase, counted from the start of the method.
+    """
+
+    name: str
+    steps: int
+    weights: np.ndarray | None
+    first_layers: int | None = None
+    one_network: bool = False
+    restart: bool = False
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        """The step after its last."""
+        return self.start + self.steps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The phases of a method in order, and how blocks are formed and weights found."""
+
+    phases: Sequence[Phase]
+    blocks: str = "adjacent"
+    weighting: str = "paper"
+
+
+method = Registry("method")
+
+
+@method
+def isolated(problem: Problem, settings: Training) -> Plan:
+    """Every network alone: all weights 0."""
+    return Plan([_apart(problem, settings.steps)], "single")
+
+
+@method
+def l2reg(problem: Problem, settings: Pulled) -> Plan:
+    """L2 regularisation of all layers, (5): all weights 1."""
+    return Plan([_together(problem, settings.steps)])
+
+
+@method
+def l2reg_25(problem: Problem, settings: Pulled) -> Plan:
+    """L2 regularisation of the first quarter of the layers, rounded up."""
+    phase = _together(problem, settings.steps)
+    return Plan([replace(phase, first_layers=math.ceil(problem.layers / 4))])
+
+
+@method
+def l2reg_50(problem: Problem, settings: Pulled) -> Plan:
+    """L2 regularisation of the first half of the layers, rounded up."""
+    phase = _together(problem, settings.steps)
+    return Plan([replace(phase, first_layers=math.ceil(problem.layers / 2))])
+
+
+@method
+def shareall(_problem: Problem, settings: Coupled) -> Plan:
+    """One network for all; what is not coupled, a head or batch norm, stays per dataset."""
+    return Plan([_one_network(settings.steps)], "single")
+
+
+@method
+def finetune(problem: Problem, settings: Shared) -> Plan:
+    """`shareall` for a part of the budget, then `isolated` from there."""
+    shared = round(settings.shared_fraction * settings.steps)
+    return Plan([_one_network(shared), _apart(problem, settings.steps - shared)], "single")
+
+
+@method
+def joint(problem: Problem, settings: Irls) -> Plan:
+    """The paper's method: an L2 start, then IRLS rounds that weight and train."""
+    shared = round(settings.shared_fraction * settings.steps) if settings.start == "shareall" else 0
+    first = [_one_network(shared)] if shared else []
+    return Plan(
+        first + _irls_phases(problem, settings, settings.steps - shared, settings.blocks),
+        settings.blocks,
+        settings.weighting,
+    )
+
+
+@method
+def fedamp(problem: Problem, settings: Adaptive) -> Plan:
+    """The closest rival (Huang et al. 2021): one weight per pair of whole networks.
+
+    The weight is the derivative of A(d2) = 1 - exp(-d2 / sigma2), taken anew each round; start, sigma and
+    budget are those of `joint`.
+    """
+    return Plan(_irls_phases(problem, settings, settings.steps, "whole"), "whole", "exponential")
+
+
+@method
+def oracle(problem: Problem, settings: Pulled) -> Plan:
+    """A reference that is told the planted groups: weights 1 inside and 0 across, first blocks shared."""
+    if not problem.groups:
+        raise UserError("oracle needs planted groups; add `groups` to the experiment or drop it.")
+    phase = _together(problem, settings.steps)
+    names = list(problem.datasets)
+    inside = np.eye(len(names))
+    for group in problem.groups:
+        rows = [names.index(member) for member in group]
+        inside[np.ix_(rows, rows)] = 1
+    assert phase.weights is not None
+    weights = phase.weights.copy()
+    weights[problem.shared_blocks :] = inside
+    return Plan([replace(phase, weights=weights)])
+
+
+def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
+    number = {"adjacent": problem.layers - 1, "single": problem.layers, "whole": 1}[blocks]
+    return Phase("l2", steps, problem.everywhere(1.0, number))
+
+
+def _apart(problem: Problem, steps: int) -> Phase:
+    return Phase("apart", steps, problem.everywhere(0.0, problem.layers))
+
+
+def _one_network(steps: int) -> Phase:
+    """Blocks do not matter: any positive weight under an infinite lambda gives one network."""
+    return Phase("one_network", steps, None, one_network=True)
+
+
+def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) -> list[Phase]:
+    """The L2 start and K rounds that share the rest of `steps`, the last taking the remainder."""
+    l2_steps = math.ceil(settings.l2_fraction * steps)
+    ends = [l2_steps + (steps - l2_steps) * k // settings.rounds for k in range(settings.rounds + 1)]
+    restart = isinstance(settings, Irls) and settings.restart
+    rounds = [
+        Phase(f"round_{k}", end - start, None, restart=restart)
+        for k, (start, end) in enumerate(pairwise(ends), start=1)
+    ]
+    return [_together(problem, l2_steps, blocks), *rounds]
+
+
+def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
+    """The plan of a method, its phases placed one after the other."""
+    made: Plan = method[name](problem, settings)
+    starts = accumulate((phase.steps for phase in made.phases), initial=0)
+    placed = [replace(phase, start=start) for phase, start in zip(made.phases, starts, strict=False)]
+    return replace(made, phases=placed)
+
+
+def settings_read_by(name: str) -> type[Training]:
+    """The class of settings that a method reads, from its signature."""
+    function: Callable[..., Plan] = method[name]
+    read: type[Training] = get_type_hints(function)["settings"]
+    return read

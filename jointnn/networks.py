@@ -1,0 +1,165 @@
+"""n networks of one architecture whose layers lie in memory as one stacked tensor each.
+
+Mixing networks then is one small matrix product per layer, and the optimiser steps all networks at once.
+A network sees its parameters, and their gradients, as views of the stacked tensors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from jointnn.errors import UserError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a parameter lies: tensor `slot` of `Networks.tensors`, in its row, from `start` on."""
+
+    slot: int
+    row: int
+    start: int
+    shape: torch.Size
+
+    def view(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The parameter, as a view of one of `tensors` (parameters, gradients or optimiser states)."""
+        return tensors[self.slot][self.row, self.start : self.start + self.shape.numel()].view(self.shape)
+
+
+class Networks:
+    """The networks theta_1..theta_n, their coupled layers stacked.
+
+    Args:
+        modules: by dataset name, of one architecture, on one device. A layer is a child of the module
+            that has trainable parameters, in order of definition, the last one the head; a module with an
+            attribute `layers`, a list of names of submodules, names its own.
+        couple_head: whether the last layer is coupled.
+        couple_batch_norm: whether scale and shift of batch norm are coupled.
+
+    Attributes:
+        layers: names of the L coupled layers.
+        coupled: one stacked parameter (n, D_l) per coupled layer.
+        tensors: those, followed by one parameter (1, P_i) per network for what is not coupled.
+
+    Raises:
+        UserError: nothing can be coupled, or a coupled layer differs between the networks.
+    """
+
+    def __init__(self, modules: dict[str, nn.Module], couple_head: bool, couple_batch_norm: bool) -> None:
+        self.modules = modules
+        first = next(iter(modules.values()))
+        named = layer_parameters(first, couple_batch_norm)
+        if not couple_head:
+            named.popitem()
+        self.layers = list(named)
+        if not named:
+            raise UserError(
+                f"{type(first).__name__} has no layer to couple besides its head; couple the head too "
+                "(couple_head: true) or divide the network into named layers."
+            )
+        self._check_equal(named)
+        self.places: dict[str, dict[str, Place]] = {name: {} for name in modules}
+        self.coupled = [self._stack(names) for names in named.values()]
+        taken = {name for names in named.values() for name in names}
+        rest = [self._stack_rest(name, taken) for name in modules]
+        self.tensors = self.coupled + [tensor for tensor in rest if tensor is not None]
+        self._attach()
+
+    def _check_equal(self, named: dict[str, list[str]]) -> None:
+        """Refuse coupled layers of different shapes, which have no distance."""
+        shapes = {
+            dataset: {name: tuple(value.shape) for name, value in module.named_parameters()}
+            for dataset, module in self.modules.items()
+        }
+        first, expected = next(iter(shapes.items()))
+        for dataset, found in shapes.items():
+            for layer, names in named.items():
+                if [found.get(name) for name in names] != [expected[name] for name in names]:
+                    raise UserError(
+                        f"Layer {layer!r} has other shapes for {dataset} than for {first}, so it cannot "
+                        "be coupled. If it is the head of other classes, set couple_head: false."
+                    )
+
+    def _stack(self, names: list[str]) -> nn.Parameter:
+        """One stacked parameter (n, D_l) for the parameters `names` of every network."""
+        rows = []
+        for row, (dataset, module) in enumerate(self.modules.items()):
+            values = [module.get_parameter(name).detach() for name in names]
+            starts = accumulate((value.numel() for value in values), initial=0)
+            for name, value, start in zip(names, values, starts, strict=False):
+                self.places[dataset][name] = Place(self._slots, row, start, value.shape)
+            rows.append(torch.cat([value.flatten() for value in values]))
+        self._slots += 1
+        return nn.Parameter(torch.stack(rows))
+
+    _slots = 0
+
+    def _stack_rest(self, dataset: str, taken: set[str]) -> nn.Parameter | None:
+        """What of one network is not coupled, as one parameter (1, P_i)."""
+        module = self.modules[dataset]
+        names = [n for n, p in module.named_parameters() if p.requires_grad and n not in taken]
+        if not names:
+            return None
+        values = [module.get_parameter(name).detach() for name in names]
+        for name, value, start in zip(
+            names, values, accumulate((v.numel() for v in values), initial=0), strict=False
+        ):
+            self.places[dataset][name] = Place(self._slots, 0, start, value.shape)
+        self._slots += 1
+        return nn.Parameter(torch.cat([value.flatten() for value in values])[None])
+
+    def _attach(self) -> None:
+        """Make parameters and gradients of every network views of the stacked ones."""
+        data = [tensor.data for tensor in self.tensors]
+        for tensor in self.tensors:
+            tensor.grad = torch.zeros_like(tensor)
+        gradients = [tensor.grad for tensor in self.tensors if tensor.grad is not None]
+        for dataset, module in self.modules.items():
+            for name, place in self.places[dataset].items():
+                parameter = module.get_parameter(name)
+                parameter.data = place.view(data)
+                parameter.grad = place.view(gradients)
+
+    def rows(self, index: int) -> list[nn.Parameter]:
+        """What network `index` owns of `tensors`, (D_l,) each, for its optimiser: views."""
+        dataset = list(self.modules)[index]
+        rows = []
+        for slot, row in sorted({(p.slot, p.row) for p in self.places[dataset].values()}):
+            tensor = self.tensors[slot]
+            parameter = nn.Parameter(tensor.data[row])
+            assert tensor.grad is not None
+            parameter.grad = tensor.grad[row]
+            rows.append(parameter)
+        return rows
+
+    def split(self, dataset: str, rows: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Tensors shaped as `rows`, cut into one per parameter of the network, as views."""
+        slots = sorted({(p.slot, p.row) for p in self.places[dataset].values()})
+        at = {slot: position for position, (slot, _) in enumerate(slots)}
+        return {
+            name: rows[at[place.slot]][place.start : place.start + place.shape.numel()].view(place.shape)
+            for name, place in self.places[dataset].items()
+        }
+
+
+def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, list[str]]:
+    """Names of the trainable parameters of each layer that may be coupled, by layer."""
+    normed = {
+        f"{name}.{parameter}" if name else parameter
+        for name, part in module.named_modules()
+        if isinstance(part, _BatchNorm)
+        for parameter, _ in part.named_parameters(recurse=False)
+    }
+    named: dict[str, list[str]] = {}
+    for layer in getattr(module, "layers", [name for name, _ in module.named_children()]):
+        names = [
+            f"{layer}.{name}"
+            for name, value in module.get_submodule(layer).named_parameters()
+            if value.requires_grad and (couple_batch_norm or f"{layer}.{name}" not in normed)
+        ]
+        if names:
+            named[layer] = names
+    return named

@@ -1,0 +1,220 @@
+"""params.yaml: every setting, its type, range, meaning and default; checked before anything runs.
+
+The models below are the only place where a setting is declared. `workflow/params.schema.json` is generated
+from them, for editors (`python -m jointnn schema`).
+"""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from jointnn.datasets.params import DatasetParams
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused; infinity is written as a text, since JSON has none."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        ser_json_inf_nan="strings",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Strength(Strict):
+    """lambda, given as a half-life or as a number (departure 2). One of the two."""
+
+    half_life: Annotated[float, Field(ge=0)] | None = None
+    """Steps in which the difference of two fully coupled networks halves; 0: one network, .inf: none."""
+    lambda_: Annotated[float | None, Field(alias="lambda", ge=0, allow_inf_nan=False)] = None
+    """lambda as in the paper (10 there)."""
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.half_life is None) == (self.lambda_ is None):
+            raise ValueError("give either half_life or lambda")
+        return self
+
+
+class Training(Strict):
+    """What every method reads: the optimiser and the budget."""
+
+    steps: Count = 1000
+    """Gradient steps per network: the same budget for every method."""
+    batch_size: Count = 32
+    """Images per step and network."""
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    """sgd, or adam with decoupled mixing (then the strength must be a half-life)."""
+    learning_rate: Positive = 0.02
+    """Base learning rate."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum of sgd, beta_1 of adam."""
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """L2 penalty on the parameters, in the gradient."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the learning rate goes over the whole budget of a method; the coupling's step follows it."""
+    record_every: Count = 100
+    """Steps between two records of the history, which are also the points a killed job resumes from."""
+    device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:1, mps."""
+    threads: Count = 1
+    """Threads of one job on the CPU. Another number can give other roundings."""
+
+
+class Coupled(Training):
+    """What is coupled: read by every method but `isolated`."""
+
+    couple_head: bool = False
+    """Couple the last layer too; only where all datasets have the same number of classes."""
+    couple_batch_norm: bool = False
+    """Couple the scale and shift of batch norm; its statistics never are (departure 6)."""
+
+
+class Pulled(Coupled):
+    """How strongly networks are pulled together, and how (6) is solved."""
+
+    strength: Strength = Strength(half_life=3.0)
+    """lambda: {half_life: h} or {lambda: x}."""
+    metric: Literal["sum_square", "mean_square"] = "sum_square"
+    """Distance of layers: the sum of squares as in (3), or its mean, which couples small layers more."""
+    solver: Literal["proximal", "block_coordinate"] = "proximal"
+    """All networks at once with an exact mixing step, or the paper's 4.2.3, one network at a time."""
+    mix_every: Count = 1
+    """Steps between two mixings of the proximal solver."""
+    turn: Literal["epoch", "step"] = "epoch"
+    """How long block_coordinate stays with one network."""
+    pull: Literal["exact", "gradient"] = "exact"
+    """block_coordinate: the pull solved exactly, or by gradient (refused where that diverges)."""
+
+
+class Shared(Coupled):
+    """The method `finetune`."""
+
+    shared_fraction: Fraction = 0.5
+    """Part of the budget that is trained as one network before each goes on alone."""
+
+
+class Adaptive(Pulled):
+    """Weights that are found: read by `joint` and `fedamp`."""
+
+    l2_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Part of the budget for the L2 start (5)."""
+    rounds: Count = 6
+    """IRLS rounds after it: they share the rest of the budget."""
+    scale_factor: Annotated[float, Field(gt=0)] = 1.0
+    """s: sigma is s times the mean nearest distance (1 is the paper, .inf is L2)."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.01
+    """The largest change of a weight at which IRLS counts as converged (paper: 0.01)."""
+    stop_when_converged: bool = False
+    """End training there, as the paper does, instead of at the end of the budget."""
+    average: bool = True
+    """Take distances between parameters averaged over the last half of a round (paper: the last ones)."""
+
+
+class Irls(Adaptive, Shared):
+    """What `joint` alone reads."""
+
+    weighting: Literal["paper", "geman_mcclure", "median"] = "paper"
+    """(7) as printed, the weight that descends (4), or the authors' code's step at the median."""
+    blocks: Literal["adjacent", "single"] = "adjacent"
+    """Blocks of two adjacent layers as in (3), or each layer alone, as in the authors' code."""
+    start: Literal["common", "shareall"] = "common"
+    """Where the L2 start begins: the common start, or one network for all, trained for shared_fraction."""
+    restart: bool = False
+    """Begin again from the common start once the weights are known, as the authors' code does."""
+
+
+class MethodSettings(Irls):
+    """All settings of a method in one flat list; each method reads those of its own class."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.optimiser == "adam" and self.strength.lambda_ is not None:
+            raise ValueError("with adam, strength must be a half_life: no lambda is claimed there")
+        if self.solver == "block_coordinate" and self.mix_every != 1:
+            raise ValueError("mix_every belongs to solver: proximal; block_coordinate needs 1")
+        if self.pull == "gradient" and (self.solver == "proximal" or self.optimiser == "adam"):
+            raise ValueError("pull: gradient belongs to solver: block_coordinate with sgd")
+        if self.restart and self.rounds != 1:
+            raise ValueError("restart decides the weights once, so it needs rounds: 1")
+        if math.isinf(self.scale_factor) and self.weighting == "median":
+            raise ValueError("scale_factor .inf (the corner L2) does not go with weighting: median")
+        return self
+
+
+Overrides = dict[str, Any]
+
+
+class ExperimentParams(Strict):
+    """One experiment: its data, its network, its methods, its settings and what was chosen for each."""
+
+    extends: Name | None = None
+    """Another experiment, whose entries hold where this one names none."""
+    preset: Name = "default"
+    """A set of settings under `presets`."""
+    task: str
+    """What is learned: classification."""
+    architecture: str
+    """A registered architecture, or one's own: package.module:function."""
+    architecture_options: dict[str, Any] = {}
+    """Passed to the architecture: widths and the like."""
+    datasets: Annotated[list[Name], Field(min_length=2)]
+    """Names under `datasets`, at least two."""
+    groups: dict[Name, list[Name]] | None = None
+    """Planted groups. Only `oracle` and the figures read them."""
+    shared_blocks: Annotated[int, Field(ge=0)] = 2
+    """Blocks that `oracle` shares across its groups."""
+    groups_round: Count | None = None
+    """The round at which the figures read groups (chosen on the tuning seed); none: the last."""
+    image_size: Annotated[int, Field(ge=4, le=1024)] = 32
+    """Pixels of a side after resizing."""
+    channels: Literal[1, 3] = 3
+    """1 grey, 3 colour."""
+    train_images: Count | None = None
+    """Images per dataset drawn for training, by seed and dataset, balanced over classes; none: all."""
+    validation_images: Count
+    """Images per dataset drawn for validation, disjoint from those for training."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Seeds of the reported numbers."""
+    tuning_seed: Annotated[int, Field(ge=0)] = 1000
+    """The seed of the search. No reported number uses it."""
+    methods: Annotated[list[Name], Field(min_length=1)]
+    """Methods in the order of the table."""
+    figures: list[Name] = []
+    """Figures to draw, by name; none: tables alone."""
+    settings: Overrides = {}
+    """Settings of all methods of this experiment, over the preset."""
+    tuned: dict[Name, Overrides] = {}
+    """Settings of one method, over those: what the search chose."""
+    search: dict[Name, dict[str, list[Any]] | list[Overrides]] = {}
+    """Per method a grid (setting: values) or a list of points; as many points for each method."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.tuning_seed in self.seeds:
+            raise ValueError(f"tuning_seed {self.tuning_seed} is also among seeds; choose another one")
+        for group, members in (self.groups or {}).items():
+            if unknown := sorted(set(members) - set(self.datasets)):
+                raise ValueError(f"groups.{group} names {unknown[0]!r}, which is not among datasets")
+        return self
+
+
+class Params(Strict):
+    """The whole file."""
+
+    default: Annotated[list[Name], Field(min_length=1)]
+    """Experiments that plain `snakemake` builds."""
+    datasets: dict[Name, DatasetParams]
+    """Where images come from."""
+    presets: dict[Name, Overrides]
+    """Sets of settings: default, paper, authors_code."""
+    experiments: dict[Name, ExperimentParams]
+    """What can be run."""

@@ -1,0 +1,95 @@
+"""Where files lie. Names read as sentences: runs/digits/s0/joint/round_3/weights.json."""
+
+from pathlib import Path
+
+SETTINGS = "work/settings"
+RESUME = "work/resume"
+
+
+def raw(dataset: str) -> str:
+    """Folder of a dataset's Parquet files and manifest."""
+    return f"data/raw/{dataset}"
+
+
+def prepared(dataset: str, size: int, test: bool = False) -> str:
+    """A dataset's images of one size; the test split is a file of its own."""
+    return f"data/prepared/{dataset}-{size}{'-test' if test else ''}.safetensors"
+
+
+def seed_folder(experiment: str, seed: int | str) -> str:
+    """Everything that one seed trains."""
+    return f"runs/{experiment}/s{seed}"
+
+
+def start(experiment: str, seed: int) -> str:
+    """Folder of the common start."""
+    return f"{seed_folder(experiment, seed)}/start"
+
+
+def l2(experiment: str, seed: int | str) -> str:
+    """Folder of the L2 start of `joint`."""
+    return f"{seed_folder(experiment, seed)}/l2"
+
+
+def sigma(experiment: str, seed: int) -> str:
+    """The scales."""
+    return f"{seed_folder(experiment, seed)}/sigma.json"
+
+
+def round_(experiment: str, seed: int | str, number: int) -> str:
+    """Folder of an IRLS round; round 0 is the L2 start."""
+    if number == 0:
+        return l2(experiment, seed)
+    return f"{seed_folder(experiment, seed)}/joint/round_{number}"
+
+
+def run(experiment: str, seed: int | str, method: str, rounds: int) -> str:
+    """Folder of the networks that a method ends with."""
+    if method == "joint":
+        return round_(experiment, seed, rounds)
+    return f"{seed_folder(experiment, seed)}/{method}"
+
+
+def network(folder: str, dataset: str) -> str:
+    """The checkpoint of one network."""
+    return f"{folder}/{dataset}.safetensors"
+
+
+def record_of(settings: str | Path) -> str:
+    """The record beside a job's outputs, which its settings file is named after."""
+    return str(Path(settings).relative_to(SETTINGS))
+
+
+def resume_of(record: str) -> str:
+    """Folder in which a job that trains keeps its last state until it ends."""
+    return str(Path(RESUME, record).parent)
+
+
+def record(job: dict) -> str:  # type: ignore[type-arg]
+    """The record of a job, from its settings."""
+    stage, experiment, seed = job["stage"], job.get("experiment", ""), job.get("seed", 0)
+    folder = seed_folder(experiment, seed)
+    match stage:
+        case "fetch":
+            return f"{raw(job['dataset'])}/settings.json"
+        case "prepare":
+            return f"data/prepared/{job['dataset']}-{job['size']}.settings.json"
+        case "initialise":
+            return f"{start(experiment, seed)}/settings.json"
+        case "sigma":
+            return f"{folder}/sigma.settings.json"
+        case "irls":
+            return f"{round_(experiment, seed, job['round'])}/settings.json"
+        case "l2":
+            return f"{l2(experiment, seed)}/settings.json"
+        case "train":
+            return f"{folder}/{job['method']}/settings.json"
+        case "evaluate":
+            return f"results/{experiment}/s{seed}/settings.json"
+        case "attempt":
+            return f"search/{experiment}/{job['method']}/point_{job['point']}.settings.json"
+        case "choose":
+            return f"search/{experiment}/settings.json"
+        case "figures":
+            return f"results/{experiment}/figures/settings.json"
+    return f"results/{experiment}/settings.json"

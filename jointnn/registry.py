@@ -1,0 +1,48 @@
+"""Named functions of one kind: architectures, datasets, tasks, methods, figures."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from jointnn.errors import UserError
+
+Entry = TypeVar("Entry", bound=Callable[..., Any])
+
+
+class Registry(dict[str, Callable[..., Any]]):
+    """Named entries of one kind. Used as a decorator, it adds an entry under its own name.
+
+    Args:
+        kind: what an entry is, for messages: "architecture".
+        package: the package whose modules define the entries. They are imported when a name is first
+            asked for, so that naming an entry costs nothing until it is used. None: all entries stand
+            in the registry's own module.
+    """
+
+    def __init__(self, kind: str, package: str | None = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self.package = package
+
+    def __call__(self, entry: Entry) -> Entry:
+        if entry.__name__ in self:
+            raise ValueError(f"Two {self.kind}s are named {entry.__name__!r}.")
+        self[entry.__name__] = entry
+        return entry
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        self.load()
+        return self[name] if name in self else self._refuse(name)
+
+    def load(self) -> "Registry":
+        """Import every module of the package, so that all entries are known."""
+        if self.package is None:
+            return self
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+        return self
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise UserError(f"No {self.kind} is named {name!r}. Known: {', '.join(sorted(self))}.")

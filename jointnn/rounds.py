@@ -1,0 +1,131 @@
+"""From the distances of one round to the weights of the next, and the couplings of a phase."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jointnn import consistency
+from jointnn.errors import UserError
+from jointnn.methods import Phase, Plan
+from jointnn.params import MethodSettings
+
+
+@dataclass(frozen=True)
+class Couplings:
+    """c_ijl = strength_l weights_ijl: weights (L, n, n) with a zero diagonal, strength (L,)."""
+
+    weights: Tensor
+    strength: Tensor
+
+
+@dataclass(frozen=True)
+class Round:
+    """The weights of a round and what they were found from.
+
+    Attributes:
+        weights: w_ijb, shape (B, n, n).
+        sigma: shape (B,).
+        delta: largest change of a weight since the round before; None in the first.
+        converged: delta was at most the tolerance here or before; then the weights stay.
+        widest_ratio: largest over smallest weight of different networks, the widest so far.
+    """
+
+    weights: Tensor
+    sigma: Tensor
+    delta: float | None
+    converged: bool
+    widest_ratio: float
+
+
+def next_round(
+    distances_squared: Tensor, sigma: Tensor, before: Round | None, weighting: str, tolerance: float
+) -> Round:
+    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2)."""
+    if before is not None and before.converged:
+        return before
+    weights = consistency.irls_weights(distances_squared, sigma, weighting)
+    delta = None if before is None else consistency.largest_change(weights, before.weights)
+    n = weights.shape[-1]
+    i, j = torch.triu_indices(n, n, offset=1)
+    pairs = weights[:, i, j]
+    ratio = float(pairs.max() / pairs.min().clamp(min=1e-12))
+    return Round(
+        weights=weights,
+        sigma=sigma,
+        delta=delta,
+        converged=delta is not None and delta <= tolerance,
+        widest_ratio=ratio if before is None else max(ratio, before.widest_ratio),
+    )
+
+
+def scales_of(distances_squared: Tensor, settings: MethodSettings) -> Tensor:
+    """sigma_b, shape (B,). Infinite in the corners that need none: s infinite (L2), half-life 0.
+
+    Raises:
+        UserError: in some block every network equals another one.
+    """
+    if math.isinf(settings.scale_factor) or settings.strength.half_life == 0:
+        return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
+    try:
+        return consistency.scales(distances_squared, settings.scale_factor)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
+    """lambda of the experiment, from the half-life at the base learning rate, or as given."""
+    if settings.strength.lambda_ is not None:
+        return settings.strength.lambda_
+    assert settings.strength.half_life is not None
+    size = consistency.metric_sizes(layers, settings.metric).quantile(0.5, interpolation="nearest")
+    return consistency.strength_of_half_life(
+        settings.strength.half_life,
+        effective_step(settings, settings.learning_rate),
+        len(layers[0]),
+        float(size),
+    )
+
+
+def effective_step(settings: MethodSettings, learning_rate: float) -> float:
+    """tau: lr / (1 - momentum) for SGD (departure 5); the learning rate itself for Adam."""
+    return learning_rate / (1 - settings.momentum if settings.optimiser == "sgd" else 1)
+
+
+def couplings_of(
+    phase: Phase,
+    plan: Plan,
+    found: Round | None,
+    layers: Sequence[Tensor],
+    settings: MethodSettings,
+) -> Couplings:
+    """The couplings (6) of a phase: its own weights, or those found for the round."""
+    n, count = len(layers[0]), len(layers)
+    if phase.one_network:
+        ones = torch.ones(count, n, n, dtype=torch.float64) - torch.eye(n, dtype=torch.float64)
+        return Couplings(ones, torch.full((count,), torch.inf, dtype=torch.float64))
+    membership = membership_of(plan, count)
+    weights = found.weights if found is not None else torch.from_numpy(np.asarray(phase.weights))
+    by_layer = consistency.layer_weights(weights, membership)
+    if phase.first_layers is not None:
+        by_layer[phase.first_layers :] = 0
+    sizes = consistency.metric_sizes(layers, settings.metric)
+    strength = base_strength(layers, settings) if bool(by_layer.any()) else 0.0
+    return Couplings(by_layer, strength / sizes)
+
+
+def membership_of(plan: Plan, layers: int) -> Tensor:
+    """`consistency.block_membership`, refused as a user's mistake."""
+    try:
+        return consistency.block_membership(layers, plan.blocks)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def block_names(layers: Sequence[str], membership: Tensor) -> list[str]:
+    """conv1-conv2: the first and last layer of each block."""
+    members = [[layers[i] for i in row.nonzero().flatten().tolist()] for row in membership]
+    return [names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}" for names in members]

@@ -1,0 +1,104 @@
+"""A job that trains: resume, run its phases, write its outputs, drop the resume point."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from jointnn import consistency, paths
+from jointnn.checkpoints import load_networks, load_state, round_to_json, save_networks, save_state
+from jointnn.files import write_json, write_table
+from jointnn.methods import Phase, Plan
+from jointnn.phases import Progress, run_phases
+from jointnn.progress import shown
+from jointnn.rounds import block_names, membership_of
+from jointnn.training import Row, Trainer
+
+COLUMNS = ["step", "split", "dataset", "metric", "value"]
+
+
+def load_start(trainer: Trainer, job: Mapping[str, Any]) -> None:
+    """Put the networks to the common start of the seed; optimisers are left as they are."""
+    expected = {
+        "experiment": job["experiment"],
+        "seed": job["seed"],
+        "architecture": job["architecture"],
+        "settings": job["upstream"]["start"],
+    }
+    folder = paths.start(job["experiment"], job["seed"])
+    load_networks(folder, trainer, expected, optimisers=False)
+
+
+def train_phases(
+    trainer: Trainer,
+    plan: Plan,
+    phases: Sequence[Phase],
+    progress: Progress,
+    job: Mapping[str, Any],
+    begin: Callable[[], None],
+) -> None:
+    """Run phases from their beginning, or from the last record of a job that was killed.
+
+    Args:
+        begin: puts the trainer to where the first phase starts.
+    """
+    resume = paths.resume_of(paths.record(dict(job)))
+    if load_state(resume, trainer, progress, job):
+        print(f"Goes on from step {trainer.step}.", flush=True)  # noqa: T201
+    else:
+        begin()
+    with shown(trainer) as show:
+
+        def on_record() -> None:
+            save_state(resume, trainer, progress, job)
+            write_history(resume, trainer.history)
+            show()
+
+        run_phases(trainer, plan, phases, progress, on_record, lambda: load_start(trainer, job))
+
+
+def write_outputs(
+    folder: str, trainer: Trainer, plan: Plan, progress: Progress, job: dict[str, Any]
+) -> None:
+    """Write networks, history and, where a phase after this one needs them, distances."""
+    save_networks(folder, trainer, job)
+    write_history(folder, trainer.history)
+    if progress.layer_distances_squared is not None:
+        write_json(f"{folder}/distances.json", distances_of(trainer, plan, progress))
+    shutil.rmtree(paths.resume_of(paths.record(job)), ignore_errors=True)
+
+
+def write_history(folder: str, history: Sequence[Row]) -> None:
+    """Write history.csv and, apart from it, test_history.csv."""
+    table = pd.DataFrame(history, columns=COLUMNS)
+    test = table["split"] == "test"
+    write_table(f"{folder}/history.csv", table[~test])
+    write_table(f"{folder}/test_history.csv", table[test])
+
+
+def distances_of(trainer: Trainer, plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Squared distances of layers and blocks after the last phase."""
+    layers = trainer.networks.layers
+    membership = membership_of(plan, len(layers))
+    squared = progress.layer_distances_squared
+    assert squared is not None
+    return {
+        "layers": layers,
+        "blocks": block_names(layers, membership),
+        "datasets": trainer.names,
+        "layer_distances_squared": squared.tolist(),
+        "distances_squared": consistency.block_distances_squared(squared, membership).tolist(),
+    }
+
+
+def weights_of(trainer: Trainer, plan: Plan, progress: Progress, number: int) -> dict[str, Any]:
+    """The weights of a round, for its weights.json."""
+    assert progress.found is not None
+    layers = trainer.networks.layers
+    return {
+        "round": number,
+        "blocks": block_names(layers, membership_of(plan, len(layers))),
+        "datasets": trainer.names,
+        **round_to_json(progress.found),
+    }

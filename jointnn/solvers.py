@@ -1,0 +1,103 @@
+"""How (6) is solved: the proximal step on all networks at once, and block coordinate descent.
+
+Both take a gradient step on the data terms first and then treat the coupling exactly; they never
+differentiate the penalty. Pure functions of tensors.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+COLUMNS_AT_ONCE = 1 << 16
+"""Columns mixed at a time: a piece of all networks stays in the processor's cache."""
+
+
+def laplacian(couplings: Tensor) -> Tensor:
+    """Lap(c) = diag(c 1) - c, shape (..., N, N), of symmetric couplings with a zero diagonal."""
+    return torch.diag_embed(couplings.sum(dim=-1)) - couplings
+
+
+class Mixer:
+    """(I + 2 tau Lap(c_l))^-1 of every layer, for any tau: the exact solution of the coupling term.
+
+    theta' = argmin sum_l |theta - theta_l|^2 / 2 tau + sum_{i<j} c_ijl |theta_i - theta_j|^2. One
+    eigendecomposition serves every step size, so a decaying learning rate costs nothing.
+
+    Args:
+        weights: of each layer and pair, shape (L, N, N), symmetric with a zero diagonal: c over lambda.
+        strength: lambda of each layer, shape (L,); infinity makes connected networks one.
+    """
+
+    def __init__(self, weights: Tensor, strength: Tensor) -> None:
+        eigenvalues, self.vectors = torch.linalg.eigh(laplacian(weights.double()))
+        largest = eigenvalues.amax(dim=-1, keepdim=True).clamp(min=1.0)
+        # Rounding leaves the eigenvalue of a connected component a little off zero, where an infinite
+        # strength would pull the component's mean away.
+        self.eigenvalues = torch.where(eigenvalues > 1e-12 * largest, eigenvalues, 0.0)
+        self.strength = strength.double()[:, None]
+        self.couples = [bool(row.any()) and bool(s > 0) for row, s in zip(weights, strength, strict=True)]
+        self._placed: tuple[float, list[Tensor]] | None = None
+
+    def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
+        """Take the coupling's part of a step on every coupled layer (N, D_l), in place."""
+        if self._placed is None or self._placed[0] != step_size:
+            matrices = self.matrices(step_size)
+            self._placed = step_size, [m.to(x) for m, x in zip(matrices, layers, strict=True)]
+        for layer, matrix, couples in zip(layers, self._placed[1], self.couples, strict=True):
+            if couples:
+                mix_(layer, matrix)
+
+    def matrices(self, step_size: float) -> Tensor:
+        """The mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
+        pull = torch.where(self.eigenvalues > 0, 2 * step_size * self.strength * self.eigenvalues, 0.0)
+        return (self.vectors / (1 + pull)[:, None, :]) @ self.vectors.mT
+
+
+def mix_(layer: Tensor, matrix: Tensor) -> None:
+    """theta <- M theta in place: `layer` (N, D), `matrix` (N, N). The mean of the rows is kept."""
+    for columns in layer.split(COLUMNS_AT_ONCE, dim=1):
+        columns.copy_(matrix @ columns)
+
+
+def pulled_to_others(own: Tensor, others: Tensor, couplings: Tensor, step_size: float) -> Tensor:
+    """The block step (9): the pull of one network to the coupled mean of the others, solved exactly.
+
+    argmin |theta - own|^2 / 2 tau + sum_j c_j |theta - theta_j|^2.
+
+    Args:
+        own: the network after its gradient step, shape (D,).
+        others: all networks, shape (N, D); its own row has coupling 0.
+        couplings: c_ij of this network, shape (N,), finite.
+        step_size: tau.
+    """
+    pull = 2 * step_size * couplings
+    return (own + pull @ others) / (1 + pull.sum())
+
+
+def coupling_gradient(own: Tensor, others: Tensor, couplings: Tensor) -> Tensor:
+    """2 sum_j c_j (theta - theta_j): the gradient of the coupling term, for `pull: gradient`."""
+    return 2 * (couplings.sum() * own - couplings @ others)
+
+
+def check_gradient_pull(couplings: Tensor, learning_rate: float, momentum: float) -> None:
+    """Refuse a pull by gradient that diverges: 2 lr sum_j c_ij must stay below 2 (1 + momentum).
+
+    Args:
+        couplings: c_ijl, shape (L, N, N).
+
+    Raises:
+        ValueError: it does not, and gradient descent with this momentum would diverge.
+    """
+    stiffness = 2 * learning_rate * float(couplings.sum(dim=-1).max())
+    if not stiffness < 2 * (1 + momentum):
+        raise ValueError(
+            f"pull: gradient diverges here: 2 lr sum(c) is {stiffness:.3g}, and must stay below "
+            f"2 (1 + momentum) = {2 * (1 + momentum):.3g}. Set pull: exact, or lower the strength."
+        )
+
+
+def is_infinite(strength: Tensor) -> bool:
+    """Whether any layer is coupled without limit, which only the proximal step can solve."""
+    return any(math.isinf(value) for value in strength.tolist())

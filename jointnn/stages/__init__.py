@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one file each: read files, call the library, write files."""

@@ -1,0 +1,28 @@
+"""attempt: one point of the search, on the tuning seed. It reads training and validation alone."""
+
+from typing import Any
+
+from jointnn.errors import DivergedError
+from jointnn.experiment import trainer_of
+from jointnn.files import write_json
+from jointnn.phases import Progress
+from jointnn.running import load_start, train_phases
+
+
+def run(job: dict[str, Any]) -> None:
+    """Write search/<experiment>/<method>/point_<k>.json: the point and what it reaches on validation.
+
+    A point that diverges is an answer too: it is written with the sentence, and never chosen.
+    """
+    trainer, plan = trainer_of(job)
+    result: dict[str, Any] = {"method": job["method"], "point": job["point"], "settings": job["overrides"]}
+    try:
+        train_phases(trainer, plan, plan.phases, Progress(), job, lambda: load_start(trainer, job))
+        last = [row for row in trainer.history if row[0] == trainer.step and row[1] == "validation"]
+        for metric in ("accuracy", "loss"):
+            values = [row[4] for row in last if row[3] == metric]
+            result[metric] = sum(values) / len(values)
+        result["diverged"] = None
+    except DivergedError as error:
+        result |= {"accuracy": None, "loss": None, "diverged": str(error)}
+    write_json(f"search/{job['experiment']}/{job['method']}/point_{job['point']}.json", result)

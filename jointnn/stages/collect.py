@@ -1,0 +1,30 @@
+"""Stage `collect`: the metrics of all seeds of an experiment become its tables.
+
+Reads results/<experiment>/s<seed>/metrics.csv. Writes metrics.csv, summary.csv, table.md and table.tex
+into results/<experiment>/.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jointnn.files import write_atomically, write_table
+from jointnn.tables import read_metrics, results_from, summarise, table_latex, table_markdown
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Collect the metrics of an experiment.
+
+    Args:
+        settings: `experiment`, `methods`, `datasets`, `seeds`; optional `reference` (methods that
+            are no competitors), `measure` (default accuracy), `selection` and `sources` (texts for
+            the table's header).
+    """
+    reference = settings.get("reference") or []
+    methods = list(dict.fromkeys([*settings["methods"], *reference]))
+    metrics = read_metrics(settings["experiment"], methods, settings["datasets"], settings["seeds"])
+    results = results_from(metrics, settings)
+    folder = Path("results", settings["experiment"])
+    write_table(folder / "metrics.csv", metrics)
+    write_table(folder / "summary.csv", summarise(metrics))
+    write_atomically(folder / "table.md", table_markdown(results).encode())
+    write_atomically(folder / "table.tex", table_latex(results).encode())

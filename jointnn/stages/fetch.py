@@ -1,0 +1,66 @@
+"""fetch: a dataset from its source into Parquet files, every image checked, and a manifest."""
+
+from collections import Counter
+from typing import Any
+
+from jointnn import files, paths
+from jointnn.datasets.digests import ABSENT, digests_of_files, source_digest
+from jointnn.datasets.layout import to_parquet
+from jointnn.datasets.params import DatasetParams
+from jointnn.datasets.source import Images, source_of
+from jointnn.datasets.splits import arrange
+from jointnn.errors import UserError
+from jointnn.images import decode
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Write data/raw/<dataset>/{train,test}.parquet and, last, manifest.json.
+
+    Args:
+        settings: dataset (its name), source (an entry of params.yaml, see DatasetParams) and, where
+            the workflow calls, source_digest.
+
+    Raises:
+        UserError: a damaged image, a wrong label, an empty class, a missing split, a path that
+            leads outside, a part or labelling that does not fit; always with the name of the file.
+    """
+    name, params = settings["dataset"], DatasetParams.model_validate(settings["source"])
+    source = source_of(params)
+    train, test, classes = arrange(source.read(), params, name)
+    _check_source(name, params, settings.get("source_digest", ABSENT))
+    for images in (train, test):
+        for content, place in zip(images.content, images.places, strict=True):
+            decode(content, place)
+    splits = {}
+    for split, images in {"train": train, "test": test}.items():
+        content = to_parquet(images, classes)
+        files.write_atomically(f"{paths.raw(name)}/{split}.parquet", content)
+        splits[split] = _describe(images, classes) | {"sha256": files.sha256(content)}
+    manifest = {
+        "dataset": name,
+        "source": params.model_dump(exclude_defaults=True),
+        "origin": source.origin,
+        "licence": source.licence,
+        "classes": classes,
+        "splits": splits,
+        "source_files": digests_of_files(source),
+    }
+    files.write_json(f"{paths.raw(name)}/manifest.json", manifest)
+
+
+def _describe(images: Images, classes: list[str]) -> dict[str, Any]:
+    """Counts of a split, in all and per class."""
+    counts = Counter(images.labels)
+    return {
+        "images": len(images),
+        "images_per_class": {name: counts[label] for label, name in enumerate(classes)},
+    }
+
+
+def _check_source(name: str, params: DatasetParams, expected: str) -> None:
+    """Refuse files other than those that the settings are about: the record would tell a lie."""
+    if expected not in (ABSENT, source_digest(params)):
+        raise UserError(
+            f"{name}: the files of its source changed after the workflow was read, or this job "
+            "sees another JOINTNN_MIRROR. Start snakemake again."
+        )

@@ -1,0 +1,33 @@
+"""Stage `figures`: the figures of an experiment as SVG files.
+
+Each figure says which files it reads; what was not run is left out. Writes
+results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well
+they agree with the planted ones).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jointnn.figures import figure
+from jointnn.files import write_atomically, write_table
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Draw figures.
+
+    Args:
+        settings: `experiment`, `methods`, `datasets`, `seeds`, `figures` (names of registered
+            figures); optional `rounds`, `groups`, `groups_round` (default: the last), `measure`,
+            `labels` (names to print), `size` (of prepared images), `mean_over_seeds`.
+    """
+    from jointnn.figures.context import Context
+    from jointnn.figures.sharing import groups_table
+    from jointnn.figures.style import style, to_svg
+
+    context = Context.of(settings)
+    folder = Path("results", settings["experiment"], "figures")
+    for name in settings["figures"]:
+        draw = figure[name]
+        with style():
+            write_atomically(folder / f"{name}.svg", to_svg(draw(context)))
+    write_table(folder / "groups.csv", groups_table(context))

@@ -1,0 +1,24 @@
+"""initialise: the common start of a seed, the same parameters for every network."""
+
+from typing import Any
+
+import torch
+
+from jointnn import paths
+from jointnn.checkpoints import header_of, module_arrays
+from jointnn.data import generator
+from jointnn.experiment import network_of
+from jointnn.files import write_tensors
+
+
+def run(job: dict[str, Any]) -> None:
+    """Write runs/<experiment>/s<seed>/start/<dataset>.safetensors.
+
+    Random numbers start again for each network, so networks of one architecture are equal; where heads
+    differ in size, what comes before the head is still equal.
+    """
+    folder = paths.start(job["experiment"], job["seed"])
+    for dataset in job["datasets"]:
+        torch.manual_seed(generator(job["seed"], "start").initial_seed())
+        arrays = module_arrays(network_of(job, dataset))
+        write_tensors(paths.network(folder, dataset), arrays, header_of(job))

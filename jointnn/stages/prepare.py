@@ -1,0 +1,66 @@
+"""prepare: the images of a dataset at one size, as arrays that training keeps in memory."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from jointnn import files, paths
+from jointnn.datasets.layout import from_parquet
+from jointnn.datasets.source import Images
+from jointnn.errors import UserError
+from jointnn.images import decode, resize
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Write data/prepared/<dataset>-<size>.safetensors and ...-<size>-test.safetensors.
+
+    Each holds `images`, uint8 of shape (N, channels, size, size), and `labels`, int64 of shape
+    (N,), in the order of the Parquet file, and a header: kind, dataset, split, size, channels,
+    classes (a JSON list) and source. Training and validation are drawn from the first later, per
+    seed.
+
+    Args:
+        settings: dataset (its name), size (pixels) and channels (1 or 3).
+
+    Raises:
+        UserError: a file is missing, damaged, or not the one that the manifest describes.
+    """
+    name, size, channels = settings["dataset"], settings["size"], settings["channels"]
+    manifest = files.read_json(f"{paths.raw(name)}/manifest.json")
+    for split in ("train", "test"):
+        images = read_raw(name, split, manifest)
+        header = {
+            "kind": "images",
+            "dataset": name,
+            "split": split,
+            "size": size,
+            "channels": channels,
+            "classes": json.dumps(manifest["classes"], ensure_ascii=False),
+            "source": manifest["origin"],
+        }
+        tensors = {
+            "images": to_pixels(images, size, channels),
+            "labels": np.array(images.labels, np.int64),
+        }
+        files.write_tensors(paths.prepared(name, size, split == "test"), tensors, header)
+
+
+def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:
+    """The fetched images of a split; another file than the manifest's is refused."""
+    path = f"{paths.raw(name)}/{split}.parquet"
+    content = files.read_bytes(path)
+    if files.sha256(content) != manifest["splits"][split]["sha256"]:
+        raise UserError(
+            f"{path} is not the file that manifest.json beside it describes: its sha256 differs. "
+            f"Delete it and fetch it again: snakemake {path}"
+        )
+    return from_parquet(content, str(path))[0]
+
+
+def to_pixels(images: Images, size: int, channels: int) -> np.ndarray:
+    """uint8 pixels of shape (N, channels, size, size)."""
+    pixels = np.empty((len(images), channels, size, size), np.uint8)
+    for i, (content, place) in enumerate(zip(images.content, images.places, strict=True)):
+        pixels[i] = resize(decode(content, place), size, channels)
+    return pixels

@@ -1,0 +1,25 @@
+"""sigma: the scale of each block, 4.2.1, from the distances at the L2 start."""
+
+from typing import Any
+
+import torch
+
+from jointnn import paths
+from jointnn.files import read_json, write_json
+from jointnn.params import MethodSettings
+from jointnn.rounds import scales_of
+
+
+def run(job: dict[str, Any]) -> None:
+    """Write runs/<experiment>/s<seed>/sigma.json.
+
+    Raises:
+        UserError: in some block every network equals another one.
+    """
+    experiment, seed = job["experiment"], job["seed"]
+    settings = MethodSettings.model_validate(job["settings"])
+    distances = read_json(f"{paths.l2(experiment, seed)}/distances.json")
+    squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
+    sigma = scales_of(squared, settings).tolist()
+    content = {"blocks": distances["blocks"], "sigma": sigma, "scale_factor": settings.scale_factor}
+    write_json(paths.sigma(experiment, seed), content)

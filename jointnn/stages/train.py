@@ -1,0 +1,17 @@
+"""train: a whole method in one job, from the common start to the end of its budget."""
+
+from typing import Any
+
+from jointnn import paths
+from jointnn.experiment import trainer_of
+from jointnn.phases import Progress
+from jointnn.running import load_start, train_phases, write_outputs
+
+
+def run(job: dict[str, Any]) -> None:
+    """Write runs/<experiment>/s<seed>/<method>/: networks, history, distances."""
+    trainer, plan = trainer_of(job)
+    progress = Progress()
+    train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
+    folder = f"{paths.seed_folder(job['experiment'], job['seed'])}/{job['method']}"
+    write_outputs(folder, trainer, plan, progress, job)

@@ -1,0 +1,151 @@
+"""Results over seeds: the rows of metrics.csv and summary.csv, and what a table is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jointnn.files import read_table
+
+KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a metric is printed: `factor` turns its unit into the printed one."""
+
+    unit: str
+    factor: float
+    decimals: int
+    higher_is_better: bool
+
+    def number(self, value: float, sign: str = "") -> str:
+        return format(self.factor * value, f"{sign}.{self.decimals}f")
+
+
+MEASURES = {"accuracy": Measure("per cent", 100.0, 1, higher_is_better=True)}
+
+
+def measure_of(metric: str) -> Measure:
+    """How `metric` is printed; one that is not known counts as a loss."""
+    return MEASURES.get(metric, Measure("its own unit", 1.0, 4, higher_is_better=False))
+
+
+def read_metrics(
+    experiment: str, methods: Sequence[str], datasets: Sequence[str], seeds: Sequence[int]
+) -> pd.DataFrame:
+    """All metrics of an experiment, in the order of the arguments, with dataset `average` added.
+
+    Reads results/<experiment>/s<seed>/metrics.csv. `average` is the mean over all datasets; where
+    one of them is missing there is none, since a mean over fewer cannot be compared.
+
+    Returns:
+        Columns experiment, method, seed, dataset, metric, split, value: one row per seed.
+    """
+    folder = Path("results", experiment)
+    tables = [read_table(folder / f"s{seed}" / "metrics.csv") for seed in seeds]
+    rows = pd.concat(tables, ignore_index=True).dropna(subset="value")
+    wanted = rows.method.isin(methods) & rows.dataset.isin(datasets) & rows.seed.isin(seeds)
+    rows = rows.loc[wanted, [*KEYS, "value"]].drop_duplicates(KEYS, keep="last")
+    groups = rows.groupby([key for key in KEYS if key != "dataset"], sort=False).value
+    complete = groups.mean()[groups.count() == len(datasets)].reset_index()
+    rows = pd.concat([rows, complete.assign(dataset=AVERAGE)], ignore_index=True)
+    order = {name: index for index, name in enumerate([*methods, *datasets, AVERAGE])}
+    return rows.sort_values(
+        ["method", "dataset", "metric", "split", "seed"],
+        key=lambda column: (
+            column.map(order) if column.name in ("method", "dataset") else column  # as asked for
+        ),
+        ignore_index=True,
+    )
+
+
+def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Mean, standard deviation (n - 1; empty for one seed) and number of seeds of every metric."""
+    groups = metrics.groupby([key for key in KEYS if key != "seed"], sort=False).value
+    return groups.agg(mean="mean", std="std", seeds="count").reset_index()
+
+
+@dataclass(frozen=True)
+class Results:
+    """The values of one metric on the test split: what a table is made of.
+
+    Attributes:
+        values: (method, dataset or `average`) -> {seed: value}.
+        reference: methods that are told what the others are not: never bold, below a rule.
+        sources: where each dataset came from.
+    """
+
+    experiment: str
+    metric: str
+    methods: list[str]
+    datasets: list[str]
+    seeds: list[int]
+    values: Mapping[tuple[str, str], Mapping[int, float]]
+    reference: list[str] = field(default_factory=list)
+    selection: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def measure(self) -> Measure:
+        return measure_of(self.metric)
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.datasets, AVERAGE]
+
+    def cell(self, method: str, dataset: str) -> Mapping[int, float]:
+        """The value of every seed that is there."""
+        return self.values.get((method, dataset), {})
+
+    def is_best(self, method: str, dataset: str) -> bool:
+        """Whether no competitor prints a better mean; a cell that lacks seeds never is."""
+        if method in self.reference or not self._complete(method, dataset):
+            return False
+        sign = 1 if self.measure.higher_is_better else -1
+        competitors = [name for name in self.methods if self._complete(name, dataset)]
+        best = max(sign * self._printed_mean(name, dataset) for name in competitors)
+        return sign * self._printed_mean(method, dataset) == best
+
+    def paired(self, method: str, other: str) -> list[float]:
+        """`method` minus `other` in the average over datasets, one number per seed of both."""
+        ours, theirs = self.cell(method, AVERAGE), self.cell(other, AVERAGE)
+        return [ours[seed] - theirs[seed] for seed in self.seeds if seed in ours and seed in theirs]
+
+    def _complete(self, method: str, dataset: str) -> bool:
+        return len(self.cell(method, dataset)) == len(self.seeds)
+
+    def _printed_mean(self, method: str, dataset: str) -> float:
+        # Bold for one of two numbers that print alike would look like a mistake.
+        values = list(self.cell(method, dataset).values())
+        return float(self.measure.number(sum(values) / len(values)))
+
+
+def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any]) -> Results:
+    """The test results of `settings["measure"]`, as tables need them (settings: stage collect)."""
+    metric = settings.get("measure", "accuracy")
+    reference = list(settings.get("reference") or [])
+    rows = metrics[(metrics.metric == metric) & (metrics.split == "test")]
+    values: dict[tuple[str, str], dict[int, float]] = {}
+    for method, dataset, seed, value in zip(rows.method, rows.dataset, rows.seed, rows.value, strict=True):
+        values.setdefault((method, dataset), {})[int(seed)] = float(value)
+    return Results(
+        experiment=settings["experiment"],
+        metric=metric,
+        methods=[method for method in settings["methods"] if method not in reference],
+        datasets=list(settings["datasets"]),
+        seeds=list(settings["seeds"]),
+        values=values,
+        reference=reference,
+        selection=settings.get("selection") or "",
+        sources=settings.get("sources") or {},
+    )
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and standard deviation (n - 1); of one value there is no deviation."""
+    series = pd.Series(list(values), dtype=float)
+    return float(series.mean()), float(series.std()) if len(series) > 1 else None

@@ -1,0 +1,38 @@
+"""What a run cost, from Snakemake's benchmark files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+
+def times(experiment: str, seeds: Sequence[int]) -> pd.DataFrame:
+    """Wall time and peak memory from Snakemake's benchmark files logs/<experiment>/s<seed>/**.tsv.
+
+    The rounds of `joint`, with `l2` and `sigma` before them, are added up; memory is their largest.
+
+    Returns:
+        Columns method, seconds (mean over seeds), seconds_std, peak_mb (largest), jobs (per seed),
+        seeds. Empty when nothing was timed.
+    """
+    rows = []
+    for seed in seeds:
+        folder = Path("logs", experiment, f"s{seed}")
+        for path in sorted(folder.rglob("*.tsv")):
+            part = path.relative_to(folder).with_suffix("").parts[0]
+            method = "joint" if part in ("l2", "sigma") else part
+            timed = pd.read_csv(path, sep="\t", na_values=["-"])
+            rows.append((method, seed, timed.s.mean(), timed.max_rss.max()))
+    table = pd.DataFrame(rows, columns=["method", "seed", "seconds", "peak_mb"])
+    of_seed = table.groupby(["method", "seed"]).agg(
+        seconds=("seconds", "sum"), peak_mb=("peak_mb", "max"), jobs=("seconds", "size")
+    )
+    of_method = of_seed.groupby("method").agg(
+        seconds_std=("seconds", "std"),
+        seconds=("seconds", "mean"),
+        peak_mb=("peak_mb", "max"),
+        jobs=("jobs", "max"),
+        seeds=("jobs", "size"),
+    )
+    columns = ["method", "seconds", "seconds_std", "peak_mb", "jobs", "seeds"]
+    return of_method.reset_index()[columns]

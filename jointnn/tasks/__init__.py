@@ -1,0 +1,5 @@
+"""The tasks, one file per family; a new one is one decorated function or class."""
+
+from jointnn.registry import Registry
+
+task = Registry("task", __name__)

@@ -1,0 +1,155 @@
+"""Where the runs of an experiment are found among the files; `tracking` writes them to MLflow.
+
+A run is one method of one seed: a chain of jobs, of one job for most methods; for `joint` the L2 start,
+sigma and the rounds. Each job has settings (what it is to be made with, under work/settings) and, once
+it has ended, a record of them beside its outputs. A job that is training writes its history so far
+under work/resume.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from jointnn import paths
+from jointnn.tracking.runs import Job, RunFiles, ended, wanted
+from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_json
+
+
+def experiments(root: Path) -> list[str]:
+    """Names of the experiments that have runs or results, sorted."""
+    places = ("runs", f"{paths.RESUME}/runs", "results")
+    folders = [path for place in places for path in _folders(root / place)]
+    return sorted({path.name for path in folders if list(path.glob("s*")) or _is_summed_up(path)})
+
+
+def is_planned(root: Path, experiment: str) -> bool:
+    """Whether a workflow has settings for its jobs."""
+    return (root / paths.SETTINGS / "runs" / experiment).exists()
+
+
+def find_runs(root: Path, experiment: str) -> Iterator[RunFiles]:
+    """The finished and running runs of an experiment; those that have not begun are left out.
+
+    Raises:
+        UserError: a record or a table is damaged.
+    """
+    for seed in _seeds(root, experiment):
+        for method in _methods(root, experiment, seed):
+            if run := _run(root, experiment, seed, method):
+                yield run
+
+
+def report(root: Path, experiment: str) -> dict[str, Path]:
+    """The tables and figures of an experiment, by the name that they have in MLflow."""
+    folder = root / "results" / experiment
+    tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
+    found = [*tables, *sorted(folder.glob("figures/*.svg"))]
+    return {path.relative_to(folder).as_posix(): path for path in found if path.exists()}
+
+
+def modified(files: Iterable[Path]) -> list[float]:
+    """Times of the last change of those files that are there, sorted, in seconds since 1970."""
+    found = []
+    for path in files:
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_mtime)
+    return sorted(found)
+
+
+def _is_summed_up(results: Path) -> bool:
+    return (results / "summary.csv").exists()
+
+
+def _folders(path: Path) -> list[Path]:
+    return [each for each in path.iterdir() if each.is_dir()] if path.is_dir() else []
+
+
+def _everywhere(root: Path, folder: Path) -> list[str]:
+    """Names of the folders inside `folder`, be it among outputs, settings or resume points."""
+    inside = [
+        each for part in ("", paths.SETTINGS, paths.RESUME) for each in _folders(root / part / folder)
+    ]
+    return sorted({each.name for each in inside})
+
+
+def _seeds(root: Path, experiment: str) -> list[int]:
+    names = _everywhere(root, Path("runs") / experiment)
+    return sorted(int(name[1:]) for name in names if re.fullmatch(r"s\d+", name))
+
+
+def _methods(root: Path, experiment: str, seed: int) -> list[str]:
+    names = _everywhere(root, Path(paths.seed_folder(experiment, seed)))
+    joint = ["joint"] if "l2" in names else []
+    return sorted({*names, *joint} - {"start", "l2"})
+
+
+def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:
+    path = folder / record
+    return Job(folder, path, read_json(root / path), read_json(root / paths.SETTINGS / path))
+
+
+def _jobs(root: Path, seed_folder: Path, method: str) -> list[Job]:
+    """All jobs that may belong to a run, in their order."""
+    if method != "joint":
+        return [_job(root, seed_folder / method)]
+    names = [f"joint/{name}" for name in _everywhere(root, seed_folder / "joint")]
+    rounds = sorted((_job(root, seed_folder / name) for name in names), key=lambda job: job.round)
+    sigma = _job(root, seed_folder, "sigma.settings.json")
+    return [_job(root, seed_folder / "l2"), sigma, *rounds]
+
+
+def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None:
+    jobs = _jobs(root, Path(paths.seed_folder(experiment, seed)), method)
+    is_training = any(_training(root, job) for job in jobs)
+    finished = [] if is_training else ended(jobs)
+    chain = finished or wanted(jobs)
+    folders = [_outputs(root, job, bool(finished)) for job in chain]
+    sources = [folder / name for folder in folders if folder for name in HISTORIES]
+    if not sources:
+        return None
+    points, datasets = histories(sources)
+    settings = {job.record_path: (job.record if finished else job.newest) for job in chain}
+    times = modified([*sources, *(root / job.record_path for job in chain)]) or [time.time()]
+    cost = costs(root, finished)
+    results = Path("results") / experiment / f"s{seed}"
+    evaluation = root / results / "metrics.csv"
+    # An evaluation may be left from a run of other settings.
+    is_evaluated = finished and _job(root, results).is_made_from(chain[-1])
+    return RunFiles(
+        experiment=experiment,
+        method=method,
+        seed=seed,
+        settings={path.as_posix(): value or {} for path, value in settings.items()},
+        finished=bool(finished),
+        points=points,
+        datasets=datasets,
+        finals=cost | (finals(evaluation, method) if is_evaluated else {}),
+        finals_at=max(modified([evaluation]) + times),
+        artifacts=_artifacts(root, [job for job in chain if finished or job.fresh]),
+        started=min(times[0], times[-1] - cost.get("cost/seconds", 0.0)),
+        ended=times[-1],
+    )
+
+
+def _outputs(root: Path, job: Job, finished: bool) -> Path | None:
+    """Where the history of a job is: among its outputs once it has ended, before in its resume point."""
+    return root / job.folder if finished or job.fresh else _training(root, job)
+
+
+def _training(root: Path, job: Job) -> Path | None:
+    """The resume point of a job that trains, unless it is left from older settings."""
+    folder = root / paths.RESUME / job.folder
+    begun = modified([folder / HISTORIES[0]])
+    is_new = begun >= modified([root / paths.SETTINGS / job.record_path])
+    return folder if begun and is_new and not job.fresh else None
+
+
+def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:
+    """The weights of the rounds, and sigma."""
+    found = {f"{job.folder.name}/weights.json": root / job.folder / "weights.json" for job in jobs}
+    for job in jobs:
+        if job.record_path.name == "sigma.settings.json":
+            found["sigma.json"] = root / job.folder / "sigma.json"
+    return {name: path for name, path in found.items() if path.exists()}

@@ -1,0 +1,171 @@
+"""A job and a run as `tracking` sees them: which settings they were made with, and whether they ended."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from jointnn import files
+
+Points = dict[tuple[str, int], float]
+PROBLEM = ("task", "architecture", "architecture_options", "size", "channels", "train_images")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a run.
+
+    Args:
+        folder: where its outputs are, relative to the root: runs/digits/s0/isolated.
+        record_path: its record, relative to the root.
+        record: the settings that its outputs were made with; None while there are none.
+        settings: what it is to be made with; None where no workflow was read, as in a fresh clone.
+    """
+
+    folder: Path
+    record_path: Path
+    record: Mapping[str, Any] | None
+    settings: Mapping[str, Any] | None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its outputs are there and made with the settings of now."""
+        return self.record is not None and self.settings in (None, self.record)
+
+    @property
+    def round(self) -> int:
+        """k of a job in a folder round_k; 0 for other jobs."""
+        number = self.folder.name.removeprefix("round_")
+        return int(number) if number.isdigit() else 0
+
+    @property
+    def newest(self) -> Mapping[str, Any]:
+        """What it is to be made with, or else was made with."""
+        return self.settings or self.record or {}
+
+    def is_made_from(self, before: "Job") -> bool:
+        """Whether its outputs were made from those that `before` has now: its record holds the digest
+        of that one's record."""
+        if self.record is None or before.record is None:
+            return False
+        made_from = flattened(self.record.get("upstream") or {})
+        return files.digest(before.record) in made_from.values()
+
+
+def ended(jobs: list[Job]) -> list[Job]:
+    """Those jobs that make a run that has ended, in their order; none if it has not.
+
+    Once a job has run again with new settings, the later jobs of its chain still have old outputs:
+    together they are no run. While none has run again, they are the run of the older settings.
+
+    Args:
+        jobs: all that is known of one method and seed, in their order.
+    """
+    done = _within([(job, job.record) for job in jobs if job.record is not None])
+    rounds = sum(job.round > 0 for job in done)
+    is_whole = len(jobs) == 1 or (done and rounds == _rounds(done[-1].record))
+    is_one = all(job.is_made_from(before) for before, job in pairwise(done))
+    return done if is_whole and is_one else []
+
+
+def wanted(jobs: list[Job]) -> list[Job]:
+    """Those jobs that make the run as its settings are now."""
+    return _within([(job, job.newest) for job in jobs if job.newest])
+
+
+def _within(chain: list[tuple[Job, Mapping[str, Any] | None]]) -> list[Job]:
+    """Without rounds that belong to older settings, which had more of them."""
+    # The first round tells: it is the first that is made anew.
+    counts = (count for _, settings in chain if (count := _rounds(settings)) is not None)
+    last = next(counts, math.inf)
+    return [job for job, _ in chain if job.round <= last]
+
+
+def _rounds(settings: Mapping[str, Any] | None) -> int | None:
+    count: int | None = (settings or {}).get("settings", {}).get("rounds")
+    return count
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What the files say of one method of one seed.
+
+    Args:
+        settings: of its jobs, in their order, by the path of the record.
+        finished: whether every job has ended.
+        points: values by name of the metric and step.
+        datasets: names, sorted.
+        finals: figures of the evaluation, and what the run cost, by name of the metric.
+        finals_at: time of those figures.
+        artifacts: files shown with the run, by the name that they have there.
+        started, ended: times from the files. All times are in seconds since 1970.
+    """
+
+    experiment: str
+    method: str
+    seed: int
+    settings: Mapping[str, Mapping[str, Any]]
+    finished: bool
+    points: Points
+    datasets: list[str]
+    finals: Mapping[str, float]
+    finals_at: float
+    artifacts: Mapping[str, Path]
+    started: float
+    ended: float
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the settings of all its jobs."""
+        return files.digest(self.settings)
+
+    @property
+    def place(self) -> str:
+        """What it shares with runs of other settings: digits/joint/0."""
+        return f"{self.experiment}/{self.method}/{self.seed}"
+
+    @property
+    def key(self) -> str:
+        """What names it: digits/joint/0/<digest of its settings>."""
+        return f"{self.place}/{self.digest}"
+
+    @cached_property
+    def state(self) -> str:
+        """Of everything that is imported: where it is the same, nothing is new."""
+        points = sorted((*place, repr(value)) for place, value in self.points.items())
+        return files.digest(
+            [self.finished, points, sorted(self.finals.items()), artifacts_digest(self.artifacts)]
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings of its jobs and its problem as one flat list, with method and seed."""
+        flat: dict[str, Any] = {}
+        for settings in self.settings.values():
+            flat |= flattened(settings.get("settings") or {})
+            flat |= flattened({name: settings[name] for name in PROBLEM if name in settings})
+        return flat | {"method": self.method, "seed": self.seed}
+
+
+def artifacts_digest(artifacts: Mapping[str, Path]) -> str:
+    """Of names and contents, of those files that are still there."""
+    found = {}
+    for name, path in artifacts.items():
+        with suppress(FileNotFoundError):
+            found[name] = files.sha256_of_file(path)
+    return files.digest(found)
+
+
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one list: {"strength": {"half_life": 3}} becomes {"strength.half_life": 3}."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flattened(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

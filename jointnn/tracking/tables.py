@@ -1,0 +1,141 @@
+"""The tables of jobs as `tracking` reads them. A file that is not there, or no more, is an empty one:
+jobs may write and remove files while they are read.
+"""
+
+import csv
+import io
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jointnn import paths
+from jointnn.errors import UserError
+from jointnn.tracking.runs import Job, Points
+
+HISTORIES = ("history.csv", "test_history.csv")
+HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")
+METRICS_COLUMNS = ("method", "dataset", "metric", "split", "value")
+SUMMARY_COLUMNS = ("method", "dataset", "metric", "split", "mean", "std")
+MEND = " Delete it and run its job again."
+
+
+def histories(tables: list[Path]) -> tuple[Points, list[str]]:
+    """All points and the names of the datasets. Two jobs that follow each other may both have the step
+    between them: the first one counts, as it does when a run is imported while it trains."""
+    points: Points = {}
+    datasets = set()
+    for path in tables:
+        for row in _rows(path, HISTORY_COLUMNS):
+            whole = (row["dataset"], row["split"]) == ("all", "train")
+            parts = ("metric",) if whole else ("metric", "split", "dataset")
+            place = "/".join(row[part] for part in parts), int(_number(path, row["step"]))
+            points.setdefault(place, _number(path, row["value"]))
+            datasets.add(row["dataset"])
+    return points, sorted(datasets - {"all"})
+
+
+def finals(path: Path, method: str) -> dict[str, float]:
+    """Figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a."""
+    return {
+        f"final/{row['metric']}/{row['split']}/{row['dataset']}": _number(path, row["value"])
+        for row in _rows(path, METRICS_COLUMNS)
+        if row["method"] == method
+    }
+
+
+def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
+    """Mean and deviation over seeds, by method and name of the metric (mean/accuracy/test/mnist_a)."""
+    path = root / "results" / experiment / "summary.csv"
+    found: dict[str, dict[str, float]] = {}
+    for row in _rows(path, SUMMARY_COLUMNS):
+        name = f"{row['metric']}/{row['split']}/{row['dataset']}"
+        for which in ("mean", "std"):
+            if row[which]:
+                found.setdefault(row["method"], {})[f"{which}/{name}"] = _number(path, row[which])
+    return found
+
+
+def costs(root: Path, chain: list[Job]) -> dict[str, float]:
+    """Wall time [s] and peak memory [MB] of a run, if Snakemake measured every job of it."""
+    measured = []
+    for job in chain:
+        folder = job.folder.relative_to("runs")
+        name = job.record_path.name.removesuffix("settings.json").rstrip(".")
+        path = root / "logs" / (folder / name if name else folder).with_suffix(".tsv")
+        measured += [(path, row) for row in _rows(path, ("s", "max_rss"), "\t")[:1]]
+    if len(measured) < len(chain) or not chain:
+        return {}
+    with suppress(UserError):  # a job that ends at once has no memory: "-" or "NA"
+        return {
+            "cost/seconds": sum(_number(path, row["s"]) for path, row in measured),
+            "cost/peak_memory_mb": max(_number(path, row["max_rss"]) for path, row in measured),
+        }
+    return {}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the images of a dataset come from.
+
+    Args:
+        origin: in words.
+        sha256: of the files of its splits, by split.
+        counts: images, by split.
+    """
+
+    dataset: str
+    origin: str
+    licence: str
+    sha256: dict[str, str]
+    counts: dict[str, int]
+
+    def __str__(self) -> str:
+        digests = ", ".join(f"{split} {digest}" for split, digest in self.sha256.items())
+        return f"{self.origin}; licence: {self.licence}; sha256: {digests}"
+
+
+def origins(root: Path, datasets: list[str]) -> list[Origin]:
+    """Of those datasets whose manifest is at hand: results may be there without the data."""
+    manifests = {name: read_json(root / paths.raw(name) / "manifest.json") for name in datasets}
+    found = []
+    for name, manifest in manifests.items():
+        splits = (manifest or {}).get("splits", {})
+        sha256 = {split: entry["sha256"] for split, entry in splits.items()}
+        counts = {split: entry["images"] for split, entry in splits.items()}
+        if manifest:
+            found.append(Origin(name, manifest["origin"], manifest["licence"], sha256, counts))
+    return found
+
+
+def _content(path: Path) -> bytes | None:
+    """What a file holds, or None: a job may take it away at any time."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return path.read_bytes()
+    return None
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file, or None."""
+    text = _content(path)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}.{MEND}") from error
+
+
+def _rows(path: Path, columns: tuple[str, ...], delimiter: str = ",") -> list[dict[str, str]]:
+    """The rows of a table; none where there is no file."""
+    text = (_content(path) or b"").decode(errors="replace")
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    if any(row.get(column) is None for row in rows for column in columns):
+        raise UserError(f"{path} is damaged: it lacks some of the columns {', '.join(columns)}.{MEND}")
+    return rows
+
+
+def _number(path: Path, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{path} is damaged: {text!r} is no number.{MEND}") from None

@@ -1,0 +1,210 @@
+"""Training n networks under given couplings: steps, learning rate, records, divergence.
+
+Every method runs through `Trainer.run`; only the couplings differ.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from jointnn import consistency
+from jointnn.data import Batches, Split
+from jointnn.descent import Descent
+from jointnn.errors import DivergedError
+from jointnn.networks import Networks
+from jointnn.params import MethodSettings
+from jointnn.rounds import Couplings, base_strength
+from jointnn.tasks.classification import classification
+
+Task = classification
+Row = tuple[int, str, str, str, float]
+"""A record: step, split, dataset, metric, value."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits of one dataset; the test split only where its curve is wanted."""
+
+    train: Split
+    validation: Split
+    test: Split | None = None
+
+
+@dataclass
+class Trainer:
+    """n networks, their data and their optimisers, at some step.
+
+    Args:
+        method: for messages.
+        networks: with parameters, on the device.
+        data: by dataset name, in the networks' order.
+        task: the data term and its measures.
+        settings: of the method.
+        seed: decides the order of the batches, with the dataset's name.
+        membership: which layers form which block, (B, L), for the consistency loss.
+        averages: whether distances are taken between parameters averaged over the last half of a phase.
+    """
+
+    method: str
+    networks: Networks
+    data: Mapping[str, Data]
+    task: Task
+    settings: MethodSettings
+    seed: int
+    step: int = 0
+    history: list[Row] = field(default_factory=list)
+    membership: Tensor = field(default_factory=lambda: torch.zeros(0))
+    averages: bool = False
+
+    def __post_init__(self) -> None:
+        self.batches = [
+            Batches(len(data.train), self.settings.batch_size, self.seed, name)
+            for name, data in self.data.items()
+        ]
+        self.optimisers = [
+            make_optimiser(self.networks.rows(index), self.settings) for index in range(len(self.data))
+        ]
+        self.average = [torch.zeros_like(layer.data) for layer in self.networks.coupled]
+        self.averaged = 0
+
+    def run(
+        self,
+        couplings: Couplings,
+        start: int,
+        end: int,
+        on_record: Callable[[], None] = lambda: None,
+        sigma: Tensor | None = None,
+    ) -> None:
+        """Train every network from the present step to `end`, under couplings that stay fixed.
+
+        Args:
+            couplings: of (6).
+            start: first step of the phase; parameters are averaged over its last half.
+            end: the step after its last.
+            on_record: called after each record of the history, with the trainer in a state from which
+                training goes on to the same bytes.
+            sigma: scales of the consistency loss (3), recorded where they are known.
+
+        Raises:
+            DivergedError: a loss became NaN or exploded.
+        """
+        descent = Descent(self, couplings)
+        middle = start + (end - start) // 2
+        if self.step == start:
+            self.averaged = 0
+        while self.step < end:
+            stop = min(end, (self.step // self.settings.record_every + 1) * self.settings.record_every)
+            losses = descent.steps(self.step, stop, middle)
+            self._check(losses, self.step)
+            self.step = stop
+            self._record(losses.mean(dim=0), sigma)
+            on_record()
+
+    def gradient_step(
+        self, index: int, step: int, learning_rate: float, pull: Callable[[], None] = lambda: None
+    ) -> Tensor:
+        """One step of network `index` on its data term; returns the loss of the batch.
+
+        `pull` is called between gradient and update: it may add to the gradient.
+        """
+        name, module = self.names[index], self.networks.modules[self.names[index]]
+        optimiser = self.optimisers[index]
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate
+        train = self.data[name].train
+        chosen = self.batches[index].at(step).to(train.labels.device)
+        optimiser.zero_grad(set_to_none=False)
+        loss = self.task.loss(module, Split(train.images[chosen], train.labels[chosen]))
+        loss.backward()  # type: ignore[no-untyped-call]
+        pull()
+        optimiser.step()
+        return loss.detach()
+
+    @property
+    def names(self) -> list[str]:
+        """The datasets, in the networks' order."""
+        return list(self.data)
+
+    def learning_rate(self, step: int) -> float:
+        """The rate at a step of the method's whole budget."""
+        base = self.settings.learning_rate
+        if self.settings.schedule == "constant":
+            return base
+        return base * 0.5 * (1 + math.cos(math.pi * step / self.settings.steps))
+
+    def update_average(self) -> None:
+        """Take the present parameters into the average that distances are taken between."""
+        self.averaged += 1
+        layers = [layer.data for layer in self.networks.coupled]
+        torch._foreach_lerp_(self.average, layers, 1 / self.averaged)
+
+    def layer_distances_squared(self) -> Tensor:
+        """Between averaged parameters, or the last ones (`average: false`), shape (L, N, N)."""
+        layers = self.average if self.averages else self.networks.coupled
+        return consistency.layer_distances_squared(layers, self.settings.metric)
+
+    def _check(self, losses: Tensor, first_step: int) -> None:
+        """Refuse NaN and exploding losses (T, n), naming the first."""
+        bad = (~(losses <= self.task.explodes_above)).nonzero()
+        if len(bad):
+            step, index = bad[0].tolist()
+            raise DivergedError(
+                f"{self.method} diverged: the loss of {self.names[index]} at step "
+                f"{first_step + step} is {losses[step, index].item():.3g}. Lower learning_rate "
+                f"(now {self.settings.learning_rate:g}), or raise batch_size."
+            )
+
+    def _record(self, losses: Tensor, sigma: Tensor | None) -> None:
+        """Add a record: mean training loss since the last one, measures of the other splits."""
+        for name, loss in zip(self.names, losses.tolist(), strict=True):
+            self.history.append((self.step, "train", name, "loss", loss))
+            self._measure(name)
+        rate = self.learning_rate(self.step - 1)
+        self.history.append((self.step, "train", "all", "learning_rate", rate))
+        if sigma is not None:
+            self._record_penalties(float(losses.sum()), sigma)
+
+    def _measure(self, name: str) -> None:
+        for split in ("validation", "test"):
+            images = getattr(self.data[name], split)
+            if images is not None:
+                for metric, value in self.task.measures(self.networks.modules[name], images).items():
+                    self.history.append((self.step, split, name, metric, value))
+
+    def _record_penalties(self, loss: float, sigma: Tensor) -> None:
+        """The consistency loss (3), and the objective (4) with it and with the penalty of departure 3."""
+        squared = consistency.layer_distances_squared(self.networks.coupled, self.settings.metric)
+        blocks = consistency.block_distances_squared(squared, self.membership)
+        strength = base_strength(self.networks.coupled, self.settings)
+        for name, penalty in {
+            "geman_mcclure": consistency.geman_mcclure(blocks, sigma),
+            "lorentzian": consistency.lorentzian(blocks, sigma),
+        }.items():
+            value = float(consistency.over_pairs(penalty))
+            if name == "geman_mcclure":
+                self.history.append((self.step, "train", "all", "consistency_loss", value))
+            if self.settings.optimiser == "sgd" and math.isfinite(strength):
+                objective = loss + strength * value
+                self.history.append((self.step, "train", "all", f"objective_{name}", objective))
+
+
+def make_optimiser(rows: list[torch.nn.Parameter], settings: MethodSettings) -> torch.optim.Optimizer:
+    """The optimiser of one network, over the rows that it has in the stacked tensors."""
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(
+            rows,
+            lr=settings.learning_rate,
+            betas=(settings.momentum, 0.999),
+            weight_decay=settings.weight_decay,
+            foreach=True,
+        )
+    return torch.optim.SGD(
+        rows,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        foreach=True,
+    )

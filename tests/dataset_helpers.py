@@ -1,0 +1,55 @@
+"""Small datasets on disk for the tests of sources and stages."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jointnn.datasets.layout import to_parquet
+from jointnn.datasets.params import DatasetParams
+from jointnn.datasets.source import Images, source_of
+from jointnn.datasets.splits import arrange
+from jointnn.errors import UserError
+from jointnn.images import decode, encode_png
+
+ROOT = Path(__file__).parents[1]
+MIRROR = Path(os.environ.get("JOINTNN_MIRROR", ROOT.parent / "shared" / "data"))
+
+
+def picture(value: int) -> bytes:
+    return encode_png(np.full((5, 4), value, np.uint8))
+
+
+def write(path: str, content: bytes | str) -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return Path(path)
+
+
+def read(name: str = "own", **fields) -> tuple[Images, Images, list[str]]:
+    params = DatasetParams(**fields)
+    return arrange(source_of(params).read(), params, name)
+
+
+def pixels(images: Images) -> list[int]:
+    return [int(np.asarray(decode(c, p))[0, 0]) for c, p in zip(images.content, images.places, strict=True)]
+
+
+def two_classes(root: str) -> None:
+    for split, start in (("train", 0), ("test", 100)):
+        for i, name in enumerate(["cat", "cat", "dog", "dog"]):
+            write(f"{root}/{split}/{name}/{i}.png", picture(start + i))
+
+
+def refused(message: str, **fields) -> None:
+    with pytest.raises(UserError) as error:
+        read(**fields)
+    assert message in str(error.value), error.value
+
+
+def parquet(labels: list[int], classes: list[str]) -> bytes:
+    images = Images()
+    for i, label in enumerate(labels):
+        images.add(picture(i), label, f"{i}.png", "")
+    return to_parquet(images, classes)

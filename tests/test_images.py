@@ -1,0 +1,77 @@
+"""Encoded bytes to pixels, pixels to one size."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jointnn.errors import UserError
+from jointnn.images import decode, encode_png, resize
+
+
+def test_a_flipped_bit_anywhere_in_the_pixels_of_a_png_is_noticed():
+    good = encode_png(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    start, end = good.index(b"IDAT"), good.index(b"IEND") - 4
+    for position in range(start, end):
+        damaged = bytearray(good)
+        damaged[position] ^= 16
+        with pytest.raises(UserError, match=r"a\.png is damaged"):
+            decode(bytes(damaged), "a.png")
+
+
+def test_an_image_that_is_not_square_is_cut_to_its_centre():
+    pixels = np.zeros((4, 10), np.uint8)
+    pixels[:, 3:7] = 200
+    assert (resize(Image.fromarray(pixels), 4, 1) == 200).all()
+    assert (resize(Image.fromarray(pixels.T), 4, 1) == 200).all()
+
+
+def test_an_image_of_the_right_size_keeps_every_pixel():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
+    image = decode(encode_png(np.ascontiguousarray(pixels.transpose(1, 2, 0))), "")
+    assert np.array_equal(resize(image, 8, 3), pixels)
+
+
+def test_shrinking_averages_instead_of_skipping_pixels():
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 255
+    shrunk = resize(Image.fromarray(stripes), 8, 1).astype(int)
+    assert np.abs(shrunk - 127.5).max() < 8
+
+
+def test_enlarging_interpolates_linearly():
+    steps = np.tile(np.array([0, 80, 160, 240], np.uint8), (4, 1))
+    row = resize(Image.fromarray(steps), 8, 1)[0, 0].tolist()
+    assert row == [0, 20, 60, 100, 140, 180, 220, 240]
+
+
+def test_every_kind_of_image_becomes_8_bit_grey_or_colour():
+    grey = np.full((4, 4), 204, np.uint8)
+    kinds = {
+        "L": Image.fromarray(grey),
+        "RGB": Image.fromarray(grey).convert("RGB"),
+        "P": Image.fromarray(grey).convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE),
+        "CMYK": Image.fromarray(grey).convert("RGB").convert("CMYK"),
+        "I;16": Image.fromarray(grey.astype(np.uint16) * 257),
+        "LA": Image.fromarray(grey).convert("LA"),
+    }
+    for kind, image in kinds.items():
+        assert image.mode == kind
+        assert (resize(image, 4, 1) == 204).all(), kind
+        assert resize(image, 4, 3).shape == (3, 4, 4)
+        assert (resize(image, 4, 3) == 204).all(), kind
+
+
+def test_what_is_transparent_becomes_white():
+    image = Image.new("RGBA", (4, 4), (10, 20, 30, 0))
+    assert (resize(image, 4, 3) == 255).all()
+
+
+def test_a_photo_is_turned_upright(tmp_path):
+    upright = np.zeros((8, 8), np.uint8)
+    upright[:4] = 255
+    image = Image.fromarray(np.rot90(upright))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that a quarter turn clockwise makes it upright
+    image.save(tmp_path / "photo.png", exif=exif)
+    turned = resize(decode((tmp_path / "photo.png").read_bytes(), ""), 8, 1)[0]
+    assert np.array_equal(turned, upright)

@@ -1,0 +1,228 @@
+"""Stages `collect` and `times` on numbers computed by hand."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from jointnn.errors import UserError
+from jointnn.files import write_table
+from jointnn.stages import collect, times
+from jointnn.tables import read_metrics
+from jointnn.tables.rendering import escape_latex
+
+# method: dataset: test accuracy of seeds 0, 1, 2
+VALUES = {
+    "isolated": {"letters_a": [0.70, 0.72, 0.74], "digits": [0.50, 0.60, 0.70]},
+    "l2reg": {"letters_a": [0.7199, 0.72, 0.7201], "digits": [0.80, 0.80, 0.80]},
+    "joint": {"letters_a": [0.80, 0.81, 0.82], "digits": [0.70, 0.75, 0.80]},
+    "fedamp": {"letters_a": [0.99, 0.99], "digits": [0.99, 0.99]},
+    "oracle": {"letters_a": [0.95, 0.95, 0.95], "digits": [0.95, 0.95, 0.95]},
+}
+COLUMNS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
+
+
+def settings(**changes) -> dict:
+    return {
+        "stage": "collect", "experiment": "toy", "datasets": ["letters_a", "digits"],
+        "methods": ["isolated", "l2reg", "finetune", "fedamp", "joint", "oracle"],
+        "seeds": [0, 1, 2], "reference": ["oracle"], "measure": "accuracy",
+        "selection": "12 points for every method, chosen on validation",
+        "sources": {"digits": "scikit-learn's file, 8 & 16 px"}, "task": "classification", **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for seed in range(3):
+        rows = [
+            ("toy", method, seed, dataset, metric, split, factor * values[seed])
+            for method, of_dataset in VALUES.items()
+            for dataset, values in of_dataset.items()
+            if seed < len(values)
+            for metric, split, factor in [
+                ("accuracy", "validation", 0.5), ("accuracy", "test", 1), ("loss", "test", 2),
+            ]
+        ]  # fmt: skip
+        table = pd.DataFrame(rows, columns=COLUMNS).sample(frac=1, random_state=seed)
+        write_table(Path("results", "toy", f"s{seed}", "metrics.csv"), table)
+    return Path("results", "toy")
+
+
+def cells(table: str, method: str) -> list[str]:
+    """The cells of the first row of a Markdown table that begins with `method`."""
+    row = next(line for line in table.splitlines() if line.startswith(f"| {method} "))
+    return [cell.strip() for cell in row.strip("|").split("|")][1:]
+
+
+def test_the_summary_holds_mean_deviation_and_count_in_the_order_asked_for(folder):
+    collect.run(settings())
+    summary = pd.read_csv(folder / "summary.csv")
+    columns = ["experiment", "method", "dataset", "metric", "split", "mean", "std", "seeds"]
+    assert list(summary.columns) == columns
+    rows = summary[(summary.metric == "accuracy") & (summary.split == "test")]
+    rows = rows.set_index(["method", "dataset"])
+    assert list(rows.index[:3]) == [("isolated", name) for name in ("letters_a", "digits", "average")]
+    assert rows.loc[("isolated", "digits"), "mean"] == pytest.approx(0.6)
+    assert rows.loc[("isolated", "digits"), "std"] == pytest.approx(0.1)
+    # average of seed 0, 1, 2: 0.60, 0.66, 0.72
+    assert rows.loc[("isolated", "average"), "mean"] == pytest.approx(0.66)
+    assert rows.loc[("isolated", "average"), "std"] == pytest.approx(0.06)
+    assert rows.loc[("fedamp", "average"), "seeds"] == 2
+    validation = summary[(summary.split == "validation") & (summary.method == "joint")]
+    assert validation.set_index("dataset")["mean"]["digits"] == pytest.approx(0.375)
+
+
+def test_metrics_have_one_row_per_seed_and_averages(folder):
+    collect.run(settings())
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert list(metrics.columns) == COLUMNS
+    test = metrics[(metrics.metric == "accuracy") & (metrics.split == "test")]
+    assert len(test) == (4 * 3 + 2) * 3  # methods with seeds, datasets and average
+    joint = test[(test.method == "joint") & (test.dataset == "average")]
+    assert joint.value.tolist() == pytest.approx([0.75, 0.78, 0.81])
+
+
+def test_the_table_in_per_cent_with_bold_footnotes_and_crosses(folder):
+    collect.run(settings())
+    table = (folder / "table.md").read_text()
+    assert cells(table, "isolated") == ["72.0 ± 2.0", "60.0 ± 10.0", "66.0 ± 6.0"]
+    assert cells(table, "l2reg") == ["72.0 ± 0.0", "**80.0 ± 0.0**", "76.0 ± 0.0"]
+    assert cells(table, "joint") == ["**81.0 ± 1.0**", "75.0 ± 5.0", "**78.0 ± 3.0**"]
+    assert cells(table, "finetune") == ["X", "X", "X"]
+    # Best by its mean, but a mean over fewer seeds is not comparable and so is not bold.
+    assert cells(table, "fedamp") == ["99.0 ± 0.0<sup>a</sup>"] * 3
+    assert "<sup>a</sup> over 2 of 3 seeds; no result for seed 2." in table
+    assert cells(table, "oracle") == ["95.0 ± 0.0"] * 3
+    assert table.index("───") < table.index("| oracle ") and table.index("| joint ") < table.index("───")
+
+
+def test_the_header_names_selection_seeds_and_sources(folder):
+    collect.run(settings())
+    table = (folder / "table.md").read_text()
+    assert "mean ± standard deviation over 3 seeds (0, 1, 2)" in table
+    assert "Selection: 12 points for every method, chosen on validation." in table
+    assert "- digits: scikit-learn's file, 8 & 16 px" in table
+
+
+def test_paired_differences_to_joint(folder):
+    collect.run(settings())
+    table = (folder / "table.md").read_text().split("Paired:")[1]
+    # joint 75, 78, 81; isolated 60, 66, 72; l2reg 75.995, 76, 76.005
+    assert cells(table, "isolated") == ["+12.0 ± 3.0", "3 of 3"]
+    assert cells(table, "l2reg") == ["+2.0 ± 3.0", "2 of 3"]
+    assert cells(table, "fedamp") == ["−22.5 ± 2.1", "0 of 2"]
+    assert cells(table, "finetune") == ["X", "X"]
+    assert not any(line.startswith("| joint ") for line in table.splitlines())
+
+
+def test_equal_printed_means_are_both_bold(folder):
+    collect.run(settings(methods=["isolated", "l2reg"], reference=[]))
+    table = (folder / "table.md").read_text()
+    assert cells(table, "isolated")[0] == "**72.0 ± 2.0**"
+    assert cells(table, "l2reg")[0] == "**72.0 ± 0.0**"
+    assert "Paired" not in table and "───" not in table
+
+
+def test_of_a_loss_the_lowest_is_bold_and_joint_counts_below(folder):
+    collect.run(settings(measure="loss", methods=["isolated", "joint"], reference=None))
+    table = (folder / "table.md").read_text()
+    assert cells(table, "isolated")[1] == "**1.2000 ± 0.2000**"
+    assert cells(table, "joint")[1] == "1.5000 ± 0.1000"
+    assert "seeds with joint below" in table
+    assert cells(table.split("Paired:")[1], "isolated")[1] == "0 of 3"
+
+
+def test_a_single_seed_has_no_deviation(folder):
+    collect.run(settings(seeds=[1]))
+    table = (folder / "table.md").read_text()
+    assert cells(table, "isolated") == ["72.0", "60.0", "66.0"]
+    assert "per cent (higher is better), 1 seed (1)." in table
+    assert pd.read_csv(folder / "summary.csv")["std"].isna().all()
+
+
+def test_no_average_where_a_dataset_is_missing(folder):
+    path = folder / "s0" / "metrics.csv"
+    table = pd.read_csv(path)
+    write_table(path, table[(table.method != "joint") | (table.dataset != "digits")])
+    metrics = read_metrics("toy", ["joint"], ["letters_a", "digits"], [0, 1])
+    averages = metrics[(metrics.dataset == "average") & (metrics.split == "test")]
+    assert set(averages.seed) == {1}
+
+
+def test_latex_is_balanced_escaped_and_has_the_rules_of_booktabs(folder):
+    collect.run(settings())
+    text = (folder / "table.tex").read_text()
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    assert r"letters\_a" in text and "letters_a" not in text.replace(r"letters\_a", "")
+    assert r"8 \& 16 px" in text
+    assert r"\textbf{81.0 $\pm$ 1.0}" in text
+    assert r"99.0 $\pm$ 0.0\textsuperscript{a}" in text
+    assert all(character not in text for character in "±−")
+    body = text.split(r"\toprule")[1].split(r"\bottomrule")[0]
+    assert body.count(r"\midrule") == 2  # under the head and over the reference
+    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert {row.count(" & ") for row in rows} == {3}
+
+
+def test_every_special_character_of_latex_is_escaped():
+    assert escape_latex(r"a_b 5% $x$ {~^}\ #&") == (
+        r"a\_b 5\% \$x\$ \{\textasciitilde{}\textasciicircum{}\}\textbackslash{} \#\&"
+    )
+
+
+def test_equal_inputs_give_equal_bytes(folder):
+    collect.run(settings())
+    names = ["metrics.csv", "summary.csv", "table.md", "table.tex"]
+    first = [(folder / name).read_bytes() for name in names]
+    collect.run(settings())
+    assert [(folder / name).read_bytes() for name in names] == first
+
+
+def test_times_add_up_the_rounds_of_joint_and_take_the_largest_memory(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    jobs = {"l2": (10, 300), "sigma": (1, 90), "isolated": (40, 350)}
+    jobs |= {f"joint/round_{number}": (5 * number, 300 + number) for number in (1, 2)}
+    for seed in (0, 1):
+        for job, (seconds, memory) in jobs.items():
+            path = Path("logs", "toy", f"s{seed}", f"{job}.tsv")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"s\th:m:s\tmax_rss\n{seconds + 2 * seed}\t0:00:10\t{memory}\n")
+    times.main(times_arguments("toy"))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["method", "seconds", "seconds_std", "peak_mb", "jobs", "seeds"]
+    # joint: 10 + 1 + 5 + 10, and 2 more for each of 4 jobs in seed 1
+    assert ["joint", "30.0", "5.7", "302", "4", "2"] in lines
+    assert ["isolated", "41.0", "1.4", "350", "1", "2"] in lines
+
+
+def test_times_of_one_seed_have_no_deviation(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        path = Path("logs", "toy", f"s{seed}", "isolated.tsv")
+        path.parent.mkdir(parents=True)
+        path.write_text(f"s\tmax_rss\n{10 + seed}\t-\n")  # a job too short for its memory
+    times.main(times_arguments("toy", "--seeds", "1"))
+    assert capsys.readouterr().out.splitlines()[1].split() == ["isolated", "11.0", "1", "1"]
+
+
+def test_times_without_benchmark_files_say_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="logs/toy has no benchmark files"):
+        times.main(times_arguments("toy"))
+
+
+def times_arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    times.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_collect_imports_no_torch():
+    code = "import sys, jointnn.stages.collect; sys.exit('torch' in sys.modules)"
+    root = Path(collect.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

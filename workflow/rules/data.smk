@@ -1,0 +1,54 @@
+"""Datasets: from their source into Parquet files, from those into arrays of one size."""
+
+
+rule fetch:
+    """A dataset from its source into Parquet files, every image checked, and a manifest."""
+    input:
+        settings=settings("fetch", dataset=lambda w: w.dataset),
+    output:
+        splits=expand("data/raw/{{dataset}}/{split}.parquet", split=["train", "test"]),
+        manifest="data/raw/{dataset}/manifest.json",
+        record="data/raw/{dataset}/settings.json",
+    log:
+        "logs/data/{dataset}.fetch.log",
+    benchmark:
+        "logs/data/{dataset}.fetch.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    shell:
+        "python -m jointnn fetch {input.settings} > {log} 2>&1"
+
+
+def channels(wildcards):
+    """Grey or colour, as the experiments that use this dataset at this size say (they agree)."""
+    return next(
+        e.channels
+        for e in EXPERIMENTS.values()
+        if e.image_size == int(wildcards.size) and wildcards.dataset in e.datasets
+    )
+
+
+rule prepare:
+    """The images of a dataset at one size, as arrays; the test split is a file of its own."""
+    input:
+        settings=settings("prepare", dataset=lambda w: w.dataset, size=number("size"), channels=channels),
+        splits=rules.fetch.output.splits,
+        manifest=rules.fetch.output.manifest,
+    output:
+        images="data/prepared/{dataset}-{size}.safetensors",
+        test="data/prepared/{dataset}-{size}-test.safetensors",
+        record="data/prepared/{dataset}-{size}.settings.json",
+    log:
+        "logs/data/{dataset}-{size}.prepare.log",
+    benchmark:
+        "logs/data/{dataset}-{size}.prepare.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "python -m jointnn prepare {input.settings} > {log} 2>&1"

@@ -1,0 +1,145 @@
+"""Training: the common start, the L2 start, sigma, the IRLS rounds, and every other method.
+
+Experiments differ in their datasets, and so in the files of a run: each has its own rules.
+"""
+
+for experiment, chosen in EXPERIMENTS.items():
+    S = f"runs/{experiment}/s{{seed}}"
+    L = f"logs/{experiment}/s{{seed}}"
+    START = networks(experiment, f"{S}/start") + [f"{S}/start/settings.json"]
+    THREADS = JOBS.threads(experiment)
+
+    rule:
+        """The common start of a seed, the same parameters for every network."""
+        name:
+            f"initialise_{experiment}"
+        input:
+            settings=settings("initialise", experiment=experiment, seed=number("seed")),
+            images=prepared(experiment, test=False),
+        output:
+            networks=networks(experiment, f"{S}/start"),
+            record=f"{S}/start/settings.json",
+        log:
+            f"{L}/start.log",
+        benchmark:
+            f"{L}/start.tsv"
+        conda:
+            "../envs/jointnn.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        shell:
+            "python -m jointnn initialise {input.settings} > {log} 2>&1"
+
+    rule:
+        """The L2 start (5) of `joint`."""
+        name:
+            f"l2_{experiment}"
+        input:
+            settings=settings("l2", experiment=experiment, seed=number("seed")),
+            start=START,
+            images=prepared(experiment, test=False),
+            test=prepared(experiment, test=True),
+        output:
+            run=run_files(experiment, f"{S}/l2", "distances.json"),
+            record=f"{S}/l2/settings.json",
+        log:
+            f"{L}/l2.log",
+        benchmark:
+            f"{L}/l2.tsv"
+        conda:
+            "../envs/jointnn.yaml"
+        threads: THREADS
+        resources:
+            gpu=1,
+            mem_mb=4000,
+            runtime=720,
+        shell:
+            "python -m jointnn l2 {input.settings} > {log} 2>&1"
+
+    rule:
+        """The scale of each block, 4.2.1."""
+        name:
+            f"sigma_{experiment}"
+        input:
+            settings=settings("sigma", experiment=experiment, seed=number("seed")),
+            distances=f"{S}/l2/distances.json",
+        output:
+            sigma=f"{S}/sigma.json",
+            record=f"{S}/sigma.settings.json",
+        log:
+            f"{L}/sigma.log",
+        benchmark:
+            f"{L}/sigma.tsv"
+        conda:
+            "../envs/jointnn.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        shell:
+            "python -m jointnn sigma {input.settings} > {log} 2>&1"
+
+    for k in range(1, JOBS.rounds(experiment) + 1):
+
+        rule:
+            """One IRLS round: weights (7) from the networks before it, then training with them."""
+            name:
+                f"irls_{experiment}_{k}"
+            input:
+                settings=settings("irls", experiment=experiment, seed=number("seed"), number=k),
+                before=run_files(
+                    experiment,
+                    paths.round_(experiment, "{seed}", k - 1),
+                    "distances.json",
+                    "settings.json",
+                ),
+                weights=[f"{S}/joint/round_{k - 1}/weights.json"] if k > 1 else [],
+                sigma=f"{S}/sigma.json",
+                start=START,
+                images=prepared(experiment, test=False),
+                test=prepared(experiment, test=True),
+            output:
+                run=run_files(experiment, f"{S}/joint/round_{k}", "distances.json"),
+                weights=f"{S}/joint/round_{k}/weights.json",
+                record=f"{S}/joint/round_{k}/settings.json",
+            log:
+                f"{L}/joint/round_{k}.log",
+            benchmark:
+                f"{L}/joint/round_{k}.tsv"
+            conda:
+                "../envs/jointnn.yaml"
+            threads: THREADS
+            resources:
+                gpu=1,
+                mem_mb=4000,
+                runtime=720,
+            shell:
+                "python -m jointnn irls {input.settings} > {log} 2>&1"
+
+    for method in [name for name in chosen.methods if name != "joint"]:
+
+        rule:
+            """A method in one job, from the common start to the end of its budget."""
+            name:
+                f"{method}_{experiment}"
+            input:
+                settings=settings("train", experiment=experiment, seed=number("seed"), name=method),
+                start=START,
+                images=prepared(experiment, test=False),
+                test=prepared(experiment, test=True),
+            output:
+                run=run_files(experiment, f"{S}/{method}", "distances.json"),
+                record=f"{S}/{method}/settings.json",
+            log:
+                f"{L}/{method}.log",
+            benchmark:
+                f"{L}/{method}.tsv"
+            conda:
+                "../envs/jointnn.yaml"
+            threads: THREADS
+            resources:
+                gpu=1,
+                mem_mb=4000,
+                runtime=720,
+            shell:
+                "python -m jointnn train {input.settings} > {log} 2>&1"
