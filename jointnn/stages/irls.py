@@ -57,7 +57,7 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
     train_phases(trainer, plan, [phase], progress, job, begin)
     assert progress.found is not None
     if progress.found.delta is not None:
-        trainer.history.append((phase.start, "train", "all", "delta", progress.found.delta))
+        trainer.history.insert(0, (phase.start, "train", "all", "delta", progress.found.delta))
     write_json(f"{after}/weights.json", weights_of(trainer, plan, progress, job["round"]))
     write_outputs(after, trainer, plan, progress, job)
 
