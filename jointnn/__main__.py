@@ -4,10 +4,14 @@ Every job of the workflow is one such call, so it can be run, tested and debugge
 """
 
 import argparse
+import ast
 import importlib
 import os
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jointnn import __version__, paths
 from jointnn.errors import UserError
@@ -19,78 +23,131 @@ JOBS = {
     "initialise": "the common start of a seed, the same parameters for every network",
     "l2": "the L2 start (5) of joint, all weights 1",
     "sigma": "the scale of each block, Section 4.2.1",
-    "irls": "one IRLS round: weights (7), then training with them",
+    "irls": "one IRLS round of joint: weights (7), then training with them",
     "train": "every other method, from the common start to the end of its budget",
     "evaluate": "every method of a seed on validation and test",
     "collect": "all seeds of an experiment in tables",
     "figures": "the figures of an experiment",
-    "attempt": "one point of the search on the validation split",
+    "attempt": "one point of the search, measured on the validation split",
     "choose": "the best point of each method, and the whole grid",
 }
 TOOLS = {
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
-    "schema": "write workflow/params.schema.json, for editors, from the models of params.yaml",
+    "schema": "write workflow/params.schema.json, for editors; --check only compares",
 }
+DESCRIPTION = """\
+Learn one neural network per dataset, jointly, and find which layers to share.
+
+You rarely call this yourself: `snakemake` does, for whatever params.yaml asks
+and is not there yet. `snakemake -n -p` shows the calls that it would make. To
+run one job by hand, give its stage and its settings file; the job knows only
+what that file says, and leaves a copy of it beside its outputs."""
+EPILOG = """\
+Jobs of the workflow, in their order, each with its settings file:
+{jobs}
+
+Tools for you:
+{tools}
+
+Each explains itself: python -m jointnn STAGE --help
+Example: python -m jointnn irls work/settings/runs/digits/s0/joint/round_3/settings.json
+Exit codes: 0 done; 1 a mistake that you can mend, said in a sentence; 2 a wrong command line."""
+SETTINGS = """\
+the job's settings file below work/settings/; `snakemake -n` writes those of all jobs that it would
+run. Outputs go to the folder of the same name without work/settings/."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The arguments of every stage."""
+def parser(stage: str | None = None) -> argparse.ArgumentParser:
+    """The arguments of every stage.
+
+    Args:
+        stage: the one that is called; others are only named, so that nothing else is read.
+    """
     whole = argparse.ArgumentParser(
         prog="python -m jointnn",
-        description="Learn one neural network per dataset, jointly. Each stage is a job of the workflow; "
-        "`snakemake -n -p` shows the calls. A stage knows only what its settings file says.",
-        epilog="Example: python -m jointnn irls work/settings/runs/digits/s0/joint/round_3/settings.json",
+        description=DESCRIPTION,
+        epilog=EPILOG.format(jobs=_listed(JOBS), tools=_listed(TOOLS)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=__version__)
-    stages = whole.add_subparsers(dest="stage", metavar="STAGE", required=True)
-    for name, meaning in JOBS.items():
-        stage = stages.add_parser(name, help=meaning, description=_described(name))
-        stage.add_argument(
-            "settings",
-            type=Path,
-            metavar="SETTINGS",
-            help="the job's settings file below work/settings/, which `snakemake` writes when it reads the "
-            "workflow; outputs go to the folder of the same name at the project's root",
-        )
-    for name, meaning in TOOLS.items():
-        stage = stages.add_parser(name, help=meaning, description=meaning)
-        if sys.argv[1:2] == [name]:  # the arguments of a tool stand in its own file
-            importlib.import_module(f"jointnn.stages.{name}").add_arguments(stage)
+    stages = whole.add_subparsers(dest="stage", metavar="STAGE", required=True, help="one of those below")
+    for name in JOBS | TOOLS:
+        one = stages.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name in JOBS:
+            one.add_argument("settings", type=Path, metavar="SETTINGS", help=SETTINGS)
+        if name == stage:
+            _describe(one, name)
     return whole
 
 
-def _described(name: str) -> str:
-    """The docstring of a stage's file, read without importing it."""
-    import ast
+def _listed(stages: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:<11} {meaning}" for name, meaning in stages.items())
 
+
+def _describe(one: argparse.ArgumentParser, name: str) -> None:
+    """Describe a stage by its own file; the arguments of a tool stand there, too."""
+    if name in TOOLS:
+        importlib.import_module(f"jointnn.stages.{name}").add_arguments(one)
+        one.formatter_class = argparse.HelpFormatter
+        return
+    # A job's file is read, not imported: help needs no torch.
     file = Path(__file__).parent / "stages" / f"{name}.py"
-    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    run = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run")
+    one.description = "\n\n".join(_words(ast.get_docstring(node)) for node in (tree, run))
+
+
+def _words(docstring: str | None) -> str:
+    """What a docstring tells a user: not its arguments and errors."""
+    return re.split(r"\n\n(Args|Raises|Returns):\n", docstring or "")[0]
 
 
 def run_job(stage: str, path: Path) -> None:
-    """Run a stage with a settings file, and then write the record beside its outputs."""
-    try:
-        record = paths.record_of(path)
-    except ValueError:
-        raise UserError(f"{path} is not below {paths.SETTINGS}/, where settings files lie.") from None
-    job = read_json(path)
+    """Run a stage with a settings file, and then write the record beside its outputs.
+
+    Raises:
+        UserError: the file is missing, lies elsewhere, or is that of another job.
+    """
+    job = _settings(path)
     if job.get("stage") != stage:
         raise UserError(f"{path} is for the stage {job.get('stage')!r}, not for {stage!r}.")
     importlib.import_module(f"jointnn.stages.{stage}").run(job)
-    write_atomically(record, path.read_bytes())
+    write_atomically(paths.record(job), path.read_bytes())
 
 
-def main() -> int:
+def _settings(path: Path) -> dict[str, Any]:
+    """The content of a settings file, which must lie where its job is looked for."""
+    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    if not near.is_relative_to(paths.SETTINGS):
+        raise UserError(f"{path} is not below {paths.SETTINGS}/, where settings files lie.")
+    if not path.is_file():
+        raise UserError(f"{path} is no file. `snakemake -n` writes the settings files of all jobs.")
+    job = read_json(path)
+    try:
+        expected = f"{paths.SETTINGS}/{paths.record(job)}"
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path} holds no settings of a job; `snakemake -n` writes it anew.") from None
+    if near.as_posix() != expected:
+        raise UserError(
+            f"{path} holds the settings of another job: they belong to {expected}. Change "
+            "params.yaml and let `snakemake -n` write them."
+        )
+    result: dict[str, Any] = job
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a stage; a user's mistake is one sentence on standard error and the exit code 1."""
     # cuBLAS is deterministic only with a fixed workspace; must be set before torch starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    arguments = parser().parse_args()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    call = parser(words[0] if words else None).parse_args(words)
     try:
-        if arguments.stage in JOBS:
-            run_job(arguments.stage, arguments.settings)
+        if call.stage in JOBS:
+            run_job(call.stage, call.settings)
         else:
-            importlib.import_module(f"jointnn.stages.{arguments.stage}").main(arguments)
+            importlib.import_module(f"jointnn.stages.{call.stage}").main(call)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

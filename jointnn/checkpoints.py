@@ -41,10 +41,10 @@ def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None
         write_tensors(paths.network(folder, name), _arrays(trainer, index), header_of(job))
 
 
-def load_networks(
-    folder: str, trainer: Trainer, expected: Mapping[str, Any], optimisers: bool = True
-) -> None:
-    """Read the checkpoints of a folder into the trainer's networks, and optimisers.
+def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) -> None:
+    """Read the checkpoints of a folder into the trainer's networks and optimisers.
+
+    The common start has no state of an optimiser: from there, one begins anew.
 
     Raises:
         UserError: a file is missing, damaged, of other settings or of another architecture.
@@ -53,7 +53,7 @@ def load_networks(
         path = paths.network(folder, name)
         arrays, header = read_tensors(path)
         check_header(path, header, expected)
-        _restore(path, trainer, index, arrays, optimisers)
+        _restore(path, trainer, index, arrays)
 
 
 def load_module(path: str, module: nn.Module, expected: Mapping[str, Any]) -> None:
@@ -90,14 +90,13 @@ def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
         yield state, [optimiser.state[row][state] for row in rows]
 
 
-def _restore(path: str, trainer: Trainer, index: int, arrays: Tensors, optimisers: bool) -> None:
+def _restore(path: str, trainer: Trainer, index: int, arrays: Tensors) -> None:
     name = trainer.names[index]
     _restore_module(path, trainer.networks.modules[name], arrays)
-    if not optimisers:
-        return
     optimiser = trainer.optimisers[index]
     rows = optimiser.param_groups[0]["params"]
-    optimiser.state.clear()
+    for row in rows:  # of this network alone: its optimiser shares the states of all
+        optimiser.state.pop(row, None)
     for state in sorted({key.split("/")[1] for key in arrays if key.startswith("optimiser/")}):
         if f"optimiser/{state}" in arrays:
             values = [torch.tensor(arrays[f"optimiser/{state}"]) for _ in rows]
@@ -159,7 +158,7 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         return False
     for index, name in enumerate(trainer.names):
         own = {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
-        _restore(str(path), trainer, index, own, optimisers=True)
+        _restore(str(path), trainer, index, own)
     for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
         value.copy_(torch.from_numpy(arrays[f"average/{layer}"]))
     state = json.loads(header["state"])
@@ -176,6 +175,7 @@ def _progress_to_json(progress: Progress) -> dict[str, Any]:
         "distances": _listed(progress.layer_distances_squared),
         "sigma": _listed(progress.sigma),
         "found": None if found is None else round_to_json(found),
+        "weights_of_rounds": [weights.tolist() for weights in progress.weights_of_rounds],
     }
 
 
@@ -183,6 +183,9 @@ def _progress_from_json(progress: Progress, value: Mapping[str, Any]) -> None:
     progress.layer_distances_squared = _tensor(value["distances"])
     progress.sigma = _tensor(value["sigma"])
     progress.found = None if value["found"] is None else round_from_json(value["found"])
+    progress.weights_of_rounds = [
+        torch.tensor(weights, dtype=torch.float64) for weights in value["weights_of_rounds"]
+    ]
 
 
 def round_to_json(found: Round) -> dict[str, Any]:

@@ -5,13 +5,15 @@ and format do not count: an edit there reruns nothing.
 """
 
 import ast
-import importlib.util
-from collections.abc import Iterable
-from functools import lru_cache
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from jointnn.errors import UserError
 from jointnn.files import sha256
+from jointnn.registry import nearest
 
 PACKAGE = Path(__file__).parent
 KINDS = {
@@ -20,6 +22,9 @@ KINDS = {
     "figure": "figures",
     "task": "tasks",
 }
+GIVEN = {"classes", "channels", "size"}
+"""Arguments of an architecture that are no options: what the experiment gives."""
+Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def code_digests(stage: str, entries: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
@@ -28,113 +33,145 @@ def code_digests(stage: str, entries: Iterable[tuple[str, str]] = ()) -> dict[st
     Args:
         stage: its name, the module jointnn/stages/<stage>.py.
         entries: kind and name of registered entries that the job uses, ("architecture", "small_conv");
-            one's own architecture, package.module:function, counts with its file alone.
+            one's own architecture, package.module:function, counts with all that it imports from the
+            project's folder.
     """
-    files = set(_closure(PACKAGE / "stages" / f"{stage}.py"))
-    for kind, name in entries:
-        files |= set(_closure(file_of(kind, name)))
-    return {_shown(file): _digest(file, file.stat().st_mtime_ns) for file in sorted(files)}
+    first = [PACKAGE / "stages" / f"{stage}.py", *(file_of(kind, name) for kind, name in entries)]
+    root = Path.cwd()
+    files = _closure(first, root)
+    return {_shown(file, root): _digest(file, changed) for file, changed in sorted(files.items())}
 
 
-def _shown(file: Path) -> str:
-    root = PACKAGE.parent
-    return str(file.relative_to(root)) if file.is_relative_to(root) else file.name
+@cache
+def _shown(file: Path, root: Path) -> str:
+    """A file's name, the same on every machine."""
+    for folder in (PACKAGE.parent, root):
+        if file.is_relative_to(folder):
+            return file.relative_to(folder).as_posix()
+    return f"{file.parent.name}/{file.name}"
 
 
-@lru_cache
 def file_of(kind: str, name: str) -> Path:
-    """The file that defines a registered entry, or one's own function `package.module:function`.
+    """The file that defines a registered entry, or one's own architecture `package.module:function`.
 
     Raises:
-        UserError: there is none; the known names are listed.
+        UserError: there is none; the nearest name, or all known ones, are given.
     """
-    if ":" in name:
-        return _own_file(kind, name)
+    if kind == "architecture" and ":" in name:
+        return _own_file(name)
     known = {}
     for file in sorted((PACKAGE / KINDS[kind]).glob("*.py")):
         for entry in _entries(file, kind, file.stat().st_mtime_ns):
             known[entry] = file
     if name not in known:
-        raise UserError(f"no {kind} is named {name!r}. Known: {', '.join(sorted(known))}.")
+        raise UserError(f"no {kind} is named {name!r}{nearest(name, known)}")
     return known[name]
 
 
-def _own_file(kind: str, name: str) -> Path:
+def options_of(architecture: str) -> list[str] | None:
+    """The options that an architecture takes; None: any."""
+    name = architecture.rpartition(":")[2]
+    definitions = _tree(file_of("architecture", architecture)).body
+    function = next(node for node in definitions if isinstance(node, Defined) and node.name == name)
+    if isinstance(function, ast.ClassDef) or function.args.kwarg is not None:
+        return None
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    return [argument.arg for argument in arguments if argument.arg not in GIVEN]
+
+
+def _own_file(name: str) -> Path:
+    """The file of package.module:function, found as an import from the project's root finds it.
+
+    No package is imported for it, since that could import torch.
+    """
     module, _, function = name.partition(":")
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
+    folders, file = [str(Path.cwd()), *sys.path], None
+    for part in module.split("."):
+        spec = PathFinder.find_spec(part, folders) if part.isidentifier() else None
+        file = spec and spec.origin
+        folders = list(spec.submodule_search_locations or []) if spec else []
+    if not file or not file.endswith(".py"):
         raise UserError(
-            f"the {kind} {name!r} has no module {module!r} that can be imported from the project's root."
+            f"{name!r} has no module {module!r} that can be imported from the project's root; write "
+            "package.module:function."
         )
-    file = Path(spec.origin)
-    defined = [node.name for node in _tree(file).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    defined = [node.name for node in _tree(Path(file)).body if isinstance(node, Defined)]
     if function not in defined:
-        raise UserError(f"the {kind} {name!r}: {file.name} defines no {function!r} at its top level.")
-    return file
+        raise UserError(
+            f"{Path(file).name} defines no {function!r} at its top level{nearest(function, defined)}"
+        )
+    return Path(file)
 
 
-@lru_cache
+@cache
 def _entries(file: Path, kind: str, _changed: int) -> tuple[str, ...]:
     """Names that a file registers as `kind`: those below a decorator of that name."""
     return tuple(
         node.name
         for node in _tree(file).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if isinstance(node, Defined)
         and any(isinstance(d, ast.Name) and d.id == kind for d in node.decorator_list)
     )
 
 
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    except SyntaxError as error:
+        raise UserError(
+            f"{_shown(file, Path.cwd())}, line {error.lineno}: {error.msg}. Mend it first."
+        ) from error
 
 
-@lru_cache
-def _closure(file: Path) -> frozenset[Path]:
-    """A file and every file of this package that it imports, directly or not."""
-    found, waiting = set(), [file]
+def _closure(first: list[Path], root: Path) -> dict[Path, int]:
+    """Files and every file of the project that they import, directly or not, with the times of change."""
+    found, waiting = {}, first
     while waiting:
         current = waiting.pop()
         if current not in found:
-            found.add(current)
-            waiting += _imported(current, current.stat().st_mtime_ns)
-    return frozenset(found)
+            found[current] = current.stat().st_mtime_ns
+            waiting += _imported(current, root, found[current])
+    return found
 
 
-@lru_cache
-def _imported(file: Path, _changed: int) -> tuple[Path, ...]:
-    """Files of this package that one file imports, anywhere in it."""
-    names: list[str] = []
+@cache
+def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
+    """Files of this package and of the project's folder that one file imports, anywhere in it."""
+    files: list[Path] = []
+    for base, name in _names_imported(file):
+        bases = (PACKAGE.parent, root) if base is None else (base,)
+        for folder in bases:
+            parts = name.split(".") if name else []
+            # Importing a.b.c runs a/__init__.py and a/b/__init__.py, too.
+            for depth in range(len(parts) + 1):
+                place = folder.joinpath(*parts[:depth])
+                files += [place / "__init__.py"] if depth or base else []
+            files += [folder.joinpath(*parts).with_suffix(".py")] if parts else []
+    return tuple(path for path in dict.fromkeys(files) if path.is_file())
+
+
+def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
+    """Dotted names that may be modules, each with the folder that a relative import begins at."""
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    files = []
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == PACKAGE.name:
-            path = PACKAGE.joinpath(*parts[1:])
-            files += [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
-    return tuple(files)
+            yield from ((None, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = file.parents[node.level - 1] if node.level else None
+            module = [node.module] if node.module else []
+            yield base, ".".join(module)
+            yield from ((base, ".".join([*module, alias.name])) for alias in node.names)
 
 
-@lru_cache
+@cache
 def _digest(file: Path, _changed: int) -> str:
     """The digest of what a file does: its syntax tree, without docstrings."""
-    tree = _tree(file)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and _is_text(node.body[:1]):
-            node.body = node.body[1:] or [ast.Pass()]
+    tree = _WithoutTexts().visit(_tree(file))
     return sha256(ast.unparse(tree).encode())[:16]
 
 
-def _is_text(body: list[ast.stmt]) -> bool:
-    return (
-        bool(body)
-        and isinstance(body[0], ast.Expr)
-        and isinstance(body[0].value, ast.Constant)
-        and isinstance(body[0].value.value, str)
-    )
+class _WithoutTexts(ast.NodeTransformer):
+    """Drops texts that stand alone: docstrings of modules, classes, functions and attributes."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node

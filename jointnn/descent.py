@@ -50,7 +50,7 @@ class Descent:
         trainer, settings, losses = self.trainer, self.trainer.settings, []
         for step in range(start, end):
             rate = trainer.learning_rate(step)
-            losses += [trainer.gradient_step(i, step, rate) for i in range(len(trainer.names))]
+            losses += trainer.step_of_all(step, rate)
             if (step + 1) % settings.mix_every == 0:
                 step_size = settings.mix_every * effective_step(settings, rate)
                 self.mixer.mix_(self.layers, step_size)

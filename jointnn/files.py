@@ -106,7 +106,7 @@ def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any])
     texts = {key: str(header[key]) for key in sorted(header)}
     # safetensors leaves the order of a header's keys open, so several of them would give several bytes.
     content = save(
-        {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)},
+        {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)},
         {"jointnn": json.dumps(texts, sort_keys=True)},
     )
     write_atomically(path, content)
@@ -122,7 +122,7 @@ def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
         size = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"]
         return load(content), json.loads(header)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 

@@ -139,12 +139,14 @@ def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
     return float(adjusted_rand_score(others, labels))
 
 
-def diagnosis(weights_of_rounds: Sequence[Array]) -> str | None:
+def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) -> str | None:
     """One line on a run that ended at one of its corners; None for a run that did not.
 
     Args:
         weights_of_rounds: rounds 1..K in order, each of shape (B, n, n). Weights of a network with
             itself do not count.
+        datasets: names of the networks, to name one that was expelled: all its weights have fallen,
+            while others are still coupled.
     """
     if not weights_of_rounds:
         return None
@@ -159,7 +161,12 @@ def diagnosis(weights_of_rounds: Sequence[Array]) -> str | None:
             f"(the smallest is {pairs.min():.3f})."
         )
     if not (pairs < ISOLATED_BELOW).all():
-        return None
+        alone = [
+            name for name, row in zip(datasets, _strongest(last), strict=False) if row < ISOLATED_BELOW
+        ]
+        if not alone:
+            return None
+        return f"joint expelled {', '.join(alone)}: {end} all its weights are below {ISOLATED_BELOW}."
     isolated = f"{end} every weight is below {ISOLATED_BELOW} (the largest is {pairs.max():.3f})"
     ratios = [widest_ratio(weights) for weights in earlier]
     if ratios and max(ratios) > TOLD_APART:
@@ -168,6 +175,12 @@ def diagnosis(weights_of_rounds: Sequence[Array]) -> str | None:
             f"the weights told pairs apart (largest over smallest {max(ratios):.1f})."
         )
     return f"joint degenerated to isolated training: {isolated}."
+
+
+def _strongest(weights: Array) -> Array:
+    """The largest weight of each network with another one, shape (n,)."""
+    others = np.where(_different(weights.shape[-1]), weights, 0.0)
+    return np.asarray(others.max(axis=(0, 2)))
 
 
 def widest_ratio(weights: Array) -> float:

@@ -9,21 +9,14 @@ from typing import Any
 
 from jointnn import paths, search
 from jointnn.code import code_digests
-from jointnn.datasets.digests import source_digest
+from jointnn.datasets.digests import kept_digest
 from jointnn.files import digest
-from jointnn.params import ExperimentParams, MethodSettings, Params
-from jointnn.reading import method_settings, settings_for
+from jointnn.params import ExperimentParams, Params
+from jointnn.settings import method_settings, settings_for
 
 Job = dict[str, Any]
 
-ROUNDS_ONLY = {
-    "rounds",
-    "scale_factor",
-    "weighting",
-    "tolerance",
-    "stop_when_converged",
-    "restart",
-}
+ROUNDS_ONLY = {"rounds", "scale_factor", "weighting", "tolerance", "stop_when_converged", "restart"}
 """Settings of `joint` that its L2 start does not read."""
 
 
@@ -33,11 +26,8 @@ class Jobs:
     def __init__(self, params: Params) -> None:
         self.params = params
         # The same job is asked for by everything after it; each is worked out once.
-        self.fetch = lru_cache(self.fetch)  # type: ignore[method-assign]
-        self.prepare = lru_cache(self.prepare)  # type: ignore[method-assign]
-        self.initialise = lru_cache(self.initialise)  # type: ignore[method-assign]
-        self.train = lru_cache(self.train)  # type: ignore[method-assign]
-        self.irls = lru_cache(self.irls)  # type: ignore[method-assign]
+        for name in ("fetch", "prepare", "initialise", "train", "l2", "sigma", "irls", "evaluate"):
+            setattr(self, name, lru_cache(getattr(self, name)))
 
     def fetch(self, dataset: str) -> Job:
         """Bring a dataset into the Parquet layout."""
@@ -46,7 +36,7 @@ class Jobs:
             "stage": "fetch",
             "dataset": dataset,
             "source": source.model_dump(mode="json"),
-            "source_digest": source_digest(source),
+            "source_digest": kept_digest(dataset, source),
             "code": code_digests("fetch", [("dataset", source.source)]),
         }
 
@@ -61,13 +51,19 @@ class Jobs:
             "upstream": {"fetch": digest(self.fetch(dataset))},
         }
 
-    def initialise(self, experiment: str, seed: int) -> Job:
-        """The common start of a seed."""
+    def initialise(self, experiment: str, seed: int, folder: str = "") -> Job:
+        """The common start of a seed; the search has it in a folder of its own."""
         return {
             "stage": "initialise",
             **self._problem(experiment, seed),
+            "start": folder or paths.start(experiment, seed),
             "code": code_digests("initialise", self._entries(experiment, "architecture")),
         }
+
+    def search_start(self, experiment: str) -> Job:
+        """The common start of the tuning seed."""
+        seed = self.params.experiments[experiment].tuning_seed
+        return self.initialise(experiment, seed, paths.search_start(experiment))
 
     def train(self, experiment: str, seed: int, name: str) -> Job:
         """A method in one job: every one but `joint`."""
@@ -148,10 +144,11 @@ class Jobs:
         """A grid point of the search, on the tuning seed."""
         chosen = self.params.experiments[experiment]
         overrides = search.points(chosen, name)[point]
-        base = {**self.params.presets[chosen.preset], **chosen.settings, **overrides}
-        settings = settings_for(name, MethodSettings.model_validate(base))
+        settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
         job = self._training("attempt", experiment, chosen.tuning_seed, name, settings)
-        return {**job, "point": point, "overrides": overrides, "curves": False}
+        start = self.search_start(experiment)
+        own = {"point": point, "overrides": overrides, "curves": False, "start": start["start"]}
+        return {**job, **own, "upstream": {**job["upstream"], "start": digest(start)}}
 
     def choose(self, experiment: str) -> Job:
         """The choice of the search."""
@@ -193,12 +190,13 @@ class Jobs:
             {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if name == "oracle" else {}
         )
         problem = self._problem(experiment, seed)
-        start = {"start": digest(self.initialise(experiment, seed))}
+        upstream = {"start": digest(self.initialise(experiment, seed))}
         return {
             "stage": stage,
             **problem,
             **groups,
-            "upstream": {**problem["upstream"], **start},
+            "start": paths.start(experiment, seed),
+            "upstream": {**problem["upstream"], **upstream},
             "method": name,
             "task": chosen.task,
             "settings": settings,

@@ -7,7 +7,16 @@ from them, for editors (`python -m jointnn schema`).
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from jointnn.datasets.params import DatasetParams
 
@@ -27,6 +36,16 @@ class Strict(BaseModel):
         populate_by_name=True,
         use_attribute_docstrings=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Python takes true for 1; here `steps: true` is a mistake."""
+        wants = cls.model_fields[info.field_name or ""].annotation
+        found = value if isinstance(value, list) else [value]
+        if wants is not bool and any(isinstance(entry, bool) for entry in found):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class Strength(Strict):
@@ -151,13 +170,17 @@ class MethodSettings(Irls):
 
 
 Overrides = dict[str, Any]
+Grid = Annotated[
+    Annotated[dict[str, list[Any]], Tag("grid")] | Annotated[list[Overrides], Tag("points")],
+    Discriminator(lambda value: "points" if isinstance(value, list) else "grid"),
+]
 
 
 class ExperimentParams(Strict):
     """One experiment: its data, its network, its methods, its settings and what was chosen for each."""
 
     extends: Name | None = None
-    """Another experiment, whose entries hold where this one names none."""
+    """Another experiment, whose entries hold where this one names none; null takes one away."""
     preset: Name = "default"
     """A set of settings under `presets`."""
     task: str
@@ -194,17 +217,8 @@ class ExperimentParams(Strict):
     """Settings of all methods of this experiment, over the preset."""
     tuned: dict[Name, Overrides] = {}
     """Settings of one method, over those: what the search chose."""
-    search: dict[Name, dict[str, list[Any]] | list[Overrides]] = {}
+    search: dict[Name, Grid] = {}
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        if self.tuning_seed in self.seeds:
-            raise ValueError(f"tuning_seed {self.tuning_seed} is also among seeds; choose another one")
-        for group, members in (self.groups or {}).items():
-            if unknown := sorted(set(members) - set(self.datasets)):
-                raise ValueError(f"groups.{group} names {unknown[0]!r}, which is not among datasets")
-        return self
 
 
 class Params(Strict):

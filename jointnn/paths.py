@@ -21,9 +21,14 @@ def seed_folder(experiment: str, seed: int | str) -> str:
     return f"runs/{experiment}/s{seed}"
 
 
-def start(experiment: str, seed: int) -> str:
+def start(experiment: str, seed: int | str) -> str:
     """Folder of the common start."""
     return f"{seed_folder(experiment, seed)}/start"
+
+
+def search_start(experiment: str) -> str:
+    """Folder of the common start of the tuning seed: the search writes nothing among the runs."""
+    return f"search/{experiment}/start"
 
 
 def l2(experiment: str, seed: int | str) -> str:
@@ -55,14 +60,24 @@ def network(folder: str, dataset: str) -> str:
     return f"{folder}/{dataset}.safetensors"
 
 
+def metrics(experiment: str) -> str:
+    """The means over seeds, for `dvc metrics`; apart from the folder that DVC versions as a whole."""
+    return f"results/{experiment}.metrics.json"
+
+
+def curves(experiment: str) -> str:
+    """The learning curves, a column per method, for `dvc plots`."""
+    return f"results/{experiment}.curves.csv"
+
+
 def record_of(settings: str | Path) -> str:
     """The record beside a job's outputs, which its settings file is named after."""
     return str(Path(settings).relative_to(SETTINGS))
 
 
 def resume_of(record: str) -> str:
-    """Folder in which a job that trains keeps its last state until it ends."""
-    return str(Path(RESUME, record).parent)
+    """Folder in which a job that trains keeps its last state until it ends; each job has its own."""
+    return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
 
 
 def record(job: dict) -> str:  # type: ignore[type-arg]
@@ -75,7 +90,7 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
         case "prepare":
             return f"data/prepared/{job['dataset']}-{job['size']}.settings.json"
         case "initialise":
-            return f"{start(experiment, seed)}/settings.json"
+            return f"{job['start']}/settings.json"
         case "sigma":
             return f"{folder}/sigma.settings.json"
         case "irls":
@@ -93,3 +108,25 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
         case "figures":
             return f"results/{experiment}/figures/settings.json"
     return f"results/{experiment}/settings.json"
+
+
+def benchmark(job: dict) -> str:  # type: ignore[type-arg]
+    """Where Snakemake writes what a job cost: time [s], peak memory [MB], ..."""
+    stage, experiment = job["stage"], job.get("experiment", "")
+    match stage:
+        case "fetch":
+            return f"logs/data/{job['dataset']}.fetch.tsv"
+        case "prepare":
+            return f"logs/data/{job['dataset']}-{job['size']}.prepare.tsv"
+        case "collect" | "figures":
+            return f"logs/{experiment}/{stage}.tsv"
+        case "evaluate":
+            return f"logs/{experiment}/s{job['seed']}/evaluate.tsv"
+        case "choose":
+            return f"logs/{experiment}/search/choose.tsv"
+        case "attempt":
+            return f"logs/{experiment}/search/{job['method']}_{job['point']}.tsv"
+    if stage == "initialise" and job["start"] == search_start(experiment):
+        return f"logs/{experiment}/search/start.tsv"
+    made = record(job).removeprefix("runs/").removesuffix("settings.json").rstrip("./")
+    return f"logs/{made}.tsv"

@@ -1,7 +1,7 @@
 """A method's phases one after the other: train, measure distances, find weights, train again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -19,11 +19,13 @@ class Progress:
         layer_distances_squared: after the last finished phase, shape (L, N, N).
         sigma: once the L2 start has ended, shape (B,).
         found: the weights in force, once there are any.
+        weights_of_rounds: of every round begun in this job, shape (B, N, N) each.
     """
 
     layer_distances_squared: Tensor | None = None
     sigma: Tensor | None = None
     found: Round | None = None
+    weights_of_rounds: list[Tensor] = field(default_factory=list)
 
 
 def run_phases(
@@ -45,19 +47,33 @@ def run_phases(
     for phase in phases:
         if trainer.step < phase.end:
             if trainer.step == phase.start:
+                if _stops(phase, trainer, progress):
+                    return
                 _begin(trainer, plan, phase, progress)
                 if phase.restart:
                     restart()
             found = progress.found if finds_weights(phase) else None
             couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
             sigma = progress.sigma if finds_weights(phase) else None
-            trainer.run(couplings, phase.start, phase.end, on_record, sigma)
-            progress.layer_distances_squared = trainer.layer_distances_squared()
+
+            def recorded(end: int = phase.end) -> None:
+                # Before the record: a job that is killed right after it starts with the next phase.
+                if trainer.step == end:
+                    progress.layer_distances_squared = trainer.layer_distances_squared()
+                on_record()
+
+            trainer.run(couplings, phase.start, phase.end, recorded, sigma)
 
 
 def finds_weights(phase: Phase) -> bool:
     """Whether a phase is an IRLS round."""
     return phase.weights is None and not phase.one_network
+
+
+def _stops(phase: Phase, trainer: Trainer, progress: Progress) -> bool:
+    """Whether training ends before this round, since the one before it has converged."""
+    converged = progress.found is not None and progress.found.converged
+    return converged and finds_weights(phase) and trainer.settings.stop_when_converged
 
 
 def _begin(trainer: Trainer, plan: Plan, phase: Phase, progress: Progress) -> None:
@@ -71,3 +87,4 @@ def _begin(trainer: Trainer, plan: Plan, phase: Phase, progress: Progress) -> No
     progress.found = next_round(
         distances, progress.sigma, progress.found, plan.weighting, trainer.settings.tolerance
     )
+    progress.weights_of_rounds.append(progress.found.weights)

@@ -1,8 +1,9 @@
 """Named functions of one kind: architectures, datasets, tasks, methods, figures."""
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
 from jointnn.errors import UserError
@@ -45,4 +46,12 @@ class Registry(dict[str, Callable[..., Any]]):
         return self
 
     def _refuse(self, name: str) -> NoReturn:
-        raise UserError(f"No {self.kind} is named {name!r}. Known: {', '.join(sorted(self))}.")
+        raise UserError(f"No {self.kind} is named {name!r}{nearest(name, self)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that refuses `name`: the known name that is closest, or all of them."""
+    names = sorted(known)
+    if close := difflib.get_close_matches(name, names, n=1):
+        return f"; did you mean {close[0]!r}?"
+    return f". Known: {', '.join(names)}." if names else "."

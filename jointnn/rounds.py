@@ -31,7 +31,7 @@ class Round:
         sigma: shape (B,).
         delta: largest change of a weight since the round before; None in the first.
         converged: delta was at most the tolerance here or before; then the weights stay.
-        widest_ratio: largest over smallest weight of different networks, the widest so far.
+        widest_ratio: largest over smallest weight of different networks in one block, the widest so far.
     """
 
     weights: Tensor
@@ -52,7 +52,7 @@ def next_round(
     n = weights.shape[-1]
     i, j = torch.triu_indices(n, n, offset=1)
     pairs = weights[:, i, j]
-    ratio = float(pairs.max() / pairs.min().clamp(min=1e-12))
+    ratio = float((pairs.amax(dim=1) / pairs.amin(dim=1).clamp(min=1e-12)).max())
     return Round(
         weights=weights,
         sigma=sigma,

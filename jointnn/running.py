@@ -19,15 +19,14 @@ COLUMNS = ["step", "split", "dataset", "metric", "value"]
 
 
 def load_start(trainer: Trainer, job: Mapping[str, Any]) -> None:
-    """Put the networks to the common start of the seed; optimisers are left as they are."""
+    """Put the networks to the common start of the seed, with optimisers that begin anew."""
     expected = {
         "experiment": job["experiment"],
         "seed": job["seed"],
         "architecture": job["architecture"],
         "settings": job["upstream"]["start"],
     }
-    folder = paths.start(job["experiment"], job["seed"])
-    load_networks(folder, trainer, expected, optimisers=False)
+    load_networks(job["start"], trainer, expected)
 
 
 def train_phases(

@@ -1,36 +1,35 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 from jointnn.params import ExperimentParams, Overrides
 
-Check = Callable[[str, dict[str, Any]], Iterator[str]]
-
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
-    """The grid points of a method: every combination of a mapping's values, or the list as it stands."""
-    grid = experiment.search.get(name, [])
-    if isinstance(grid, list):
-        return grid
-    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    """The points of a method: of each grid in turn, every combination of its values.
+
+    A grid is a mapping from settings to a value or a list of values; a method has one or several.
+    """
+    grids = experiment.search.get(name, [])
+    return [
+        dict(zip(grid, values, strict=True))
+        for grid in ([grids] if isinstance(grids, dict) else grids)
+        for values in product(*(v if isinstance(v, list) else [v] for v in grid.values()))
+    ]
 
 
-def mistakes(at: str, experiment: ExperimentParams, check: Check) -> Iterator[str]:
-    """Points that are no settings, and grids of unequal size, which would starve some method."""
-    sizes = {name: len(points(experiment, name)) for name in experiment.search}
-    for name in experiment.search:
-        for number, point in enumerate(points(experiment, name)):
-            yield from check(f"{at}.{name} (point {number})", {**experiment.settings, **point})
-    if len(set(sizes.values())) > 1:
-        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        yield f"{at}: every method needs the same number of points, but there are {shown}."
+def choose(values: Sequence[float | None]) -> int:
+    """The point with the highest validation measure; the first of equals.
 
+    Args:
+        values: of each point; None, or no finite number: it diverged and is never chosen.
 
-def choose(values: list[float | None]) -> int:
-    """The point with the highest validation measure; the first of equals. None: it diverged."""
-    best = max((value for value in values if value is not None), default=None)
-    if best is None:
+    Raises:
+        ValueError: every point diverged.
+    """
+    finite = [(value, k) for k, value in enumerate(values) if value is not None and math.isfinite(value)]
+    if not finite:
         raise ValueError("every point diverged; lower the learning rates of the grid")
-    return values.index(best)
+    return max(finite, key=lambda found: found[0])[1]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-COLUMNS_AT_ONCE = 1 << 16
+COLUMNS_AT_ONCE = 1 << 14
 """Columns mixed at a time: a piece of all networks stays in the processor's cache."""
 
 

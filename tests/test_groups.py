@@ -133,3 +133,13 @@ def test_a_run_that_ends_in_a_corner_says_so_in_one_line(rounds, sentence):
 def test_a_ratio_between_blocks_is_no_ratio_between_pairs():
     weights = np.concatenate([weights_of(PLANTED, 0.9, 0.8, 1), weights_of(PLANTED, 0.1, 0.05, 1)])
     assert widest_ratio(weights) == pytest.approx(2)
+
+
+def test_a_network_thrown_out_of_everything_is_named() -> None:
+    weights = np.full((3, 4, 4), 0.8)
+    weights[:, 2, :] = weights[:, :, 2] = 0.02
+    said = diagnosis([weights], ["a", "b", "c", "d"])
+    assert said is not None
+    assert "expelled c" in said
+    weights[0, 2, 3] = weights[0, 3, 2] = 0.5
+    assert diagnosis([weights], ["a", "b", "c", "d"]) is None

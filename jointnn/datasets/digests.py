@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from jointnn import files
+from jointnn import files, paths
 from jointnn.datasets.params import DatasetParams
 from jointnn.datasets.source import Source, source_of
 from jointnn.errors import UserError
@@ -32,6 +32,19 @@ def source_digest(params: DatasetParams) -> str:
         contents = digests_of_files(source)
     packages = (*source.packages, "pillow", "pyarrow")
     return files.digest([source.origin, contents, {name: version(name) for name in packages}])
+
+
+def kept_digest(dataset: str, params: DatasetParams) -> str:
+    """As `source_digest`; where the files are not at hand, the digest that the fetched images came with.
+
+    So images that DVC brought stay fresh on a machine without their source.
+    """
+    found, record = source_digest(params), Path(paths.raw(dataset), "settings.json")
+    if found != ABSENT or not record.exists():
+        return found
+    before = files.read_json(record)
+    same = before.get("source") == params.model_dump(mode="json")
+    return str(before["source_digest"]) if same else found
 
 
 def digests_of_files(source: Source) -> dict[str, str]:

@@ -62,6 +62,16 @@ def learning_curve(context: Context, method: str) -> pd.DataFrame:
     return pd.DataFrame({"mean": table.mean(axis=1), "std": table.std(axis=1).fillna(0.0)}).sort_index()
 
 
+def curves_table(context: Context) -> pd.DataFrame:
+    """The learning curves as one table: column step, then the mean of every method that was tested."""
+    curves = {method: learning_curve(context, method)["mean"] for method in context.methods}
+    return (
+        pd.DataFrame({name: curve for name, curve in curves.items() if len(curve)})
+        .rename_axis("step")
+        .reset_index()
+    )
+
+
 def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, banded: bool) -> None:
     style = look(method, context.methods)
     marked = max(1, len(curve) // MARKS)

@@ -163,7 +163,7 @@ def groups_table(context: Context) -> pd.DataFrame:
                 for g in sorted(set(labels))
             ]
             index = adjusted_rand_index(labels, planted) if planted else None
-            said = diagnosis(list(weights)) if number == len(weights) else None
+            said = diagnosis(list(weights), context.datasets) if number == len(weights) else None
             gap = separation(of_round, labels)
             rows.append((seed, number, gap, index, " | ".join(members), said))
     columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]

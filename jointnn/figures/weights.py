@@ -48,7 +48,7 @@ def weights(context: Context) -> Figure:
         panels[row, 0].set_yticks(np.arange(networks) + 0.5, names)
         panels[row, 0].set_ylabel(f"round {row + 1}")
     drawing.colorbar(mesh, ax=panels, label="weight", shrink=0.4, aspect=25, pad=0.01)
-    said = f"Seed {seed}. {diagnosis(list(values)) or ''}".strip()
+    said = f"Seed {seed}. {diagnosis(list(values), context.datasets) or ''}".strip()
     letters = int(drawing.get_figwidth() / LETTER)
     drawing.supxlabel(textwrap.fill(said, letters), fontsize=NORMAL)
     return drawing

@@ -17,12 +17,14 @@ def run(job: dict[str, Any]) -> None:
     trainer, plan = trainer_of(job)
     result: dict[str, Any] = {"method": job["method"], "point": job["point"], "settings": job["overrides"]}
     try:
-        train_phases(trainer, plan, plan.phases, Progress(), job, lambda: load_start(trainer, job))
+        progress = Progress()
+        train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
         last = [row for row in trainer.history if row[0] == trainer.step and row[1] == "validation"]
         for metric in ("accuracy", "loss"):
             values = [row[4] for row in last if row[3] == metric]
             result[metric] = sum(values) / len(values)
+        result["weights_of_rounds"] = [weights.tolist() for weights in progress.weights_of_rounds]
         result["diverged"] = None
     except DivergedError as error:
-        result |= {"accuracy": None, "loss": None, "diverged": str(error)}
+        result |= {"accuracy": None, "loss": None, "weights_of_rounds": [], "diverged": str(error)}
     write_json(f"search/{job['experiment']}/{job['method']}/point_{job['point']}.json", result)

@@ -1,13 +1,16 @@
 """Stage `collect`: the metrics of all seeds of an experiment become its tables.
 
 Reads results/<experiment>/s<seed>/metrics.csv. Writes metrics.csv, summary.csv, table.md and table.tex
-into results/<experiment>/.
+into results/<experiment>/, and the means for `dvc metrics` into results/<experiment>.metrics.json.
 """
 
 from pathlib import Path
 from typing import Any
 
-from jointnn.files import write_atomically, write_table
+import pandas as pd
+
+from jointnn import paths
+from jointnn.files import write_atomically, write_json, write_table
 from jointnn.tables import read_metrics, results_from, summarise, table_latex, table_markdown
 
 
@@ -25,6 +28,17 @@ def run(settings: dict[str, Any]) -> None:
     results = results_from(metrics, settings)
     folder = Path("results", settings["experiment"])
     write_table(folder / "metrics.csv", metrics)
-    write_table(folder / "summary.csv", summarise(metrics))
+    summary = summarise(metrics)
+    write_table(folder / "summary.csv", summary)
+    write_json(paths.metrics(settings["experiment"]), means(summary))
     write_atomically(folder / "table.md", table_markdown(results).encode())
     write_atomically(folder / "table.tex", table_latex(results).encode())
+
+
+def means(summary: pd.DataFrame) -> dict[str, Any]:
+    """Means over seeds on the test split by metric, method and dataset, as `dvc metrics` reads them."""
+    found: dict[str, Any] = {}
+    rows = summary[summary["split"] == "test"][["metric", "method", "dataset", "mean"]]
+    for metric, method, dataset, mean in rows.itertuples(index=False):
+        found.setdefault(metric, {}).setdefault(method, {})[dataset] = mean
+    return found

@@ -2,12 +2,13 @@
 
 Each figure says which files it reads; what was not run is left out. Writes
 results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well
-they agree with the planted ones).
+they agree with the planted ones), and for `dvc plots` the learning curves, results/<experiment>.curves.csv.
 """
 
 from pathlib import Path
 from typing import Any
 
+from jointnn import paths
 from jointnn.figures import figure
 from jointnn.files import write_atomically, write_table
 
@@ -21,6 +22,7 @@ def run(settings: dict[str, Any]) -> None:
             `labels` (names to print), `size` (of prepared images), `mean_over_seeds`.
     """
     from jointnn.figures.context import Context
+    from jointnn.figures.curves import curves_table
     from jointnn.figures.sharing import groups_table
     from jointnn.figures.style import style, to_svg
 
@@ -31,3 +33,4 @@ def run(settings: dict[str, Any]) -> None:
         with style():
             write_atomically(folder / f"{name}.svg", to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
+    write_table(paths.curves(settings["experiment"]), curves_table(context))

@@ -12,13 +12,12 @@ from jointnn.files import write_tensors
 
 
 def run(job: dict[str, Any]) -> None:
-    """Write runs/<experiment>/s<seed>/start/<dataset>.safetensors.
+    """Write <dataset>.safetensors into the folder that the job names as its start.
 
     Random numbers start again for each network, so networks of one architecture are equal; where heads
     differ in size, what comes before the head is still equal.
     """
-    folder = paths.start(job["experiment"], job["seed"])
     for dataset in job["datasets"]:
         torch.manual_seed(generator(job["seed"], "start").initial_seed())
         arrays = module_arrays(network_of(job, dataset))
-        write_tensors(paths.network(folder, dataset), arrays, header_of(job))
+        write_tensors(paths.network(job["start"], dataset), arrays, header_of(job))

@@ -60,6 +60,8 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
         trainer.history.insert(0, (phase.start, "train", "all", "delta", progress.found.delta))
     write_json(f"{after}/weights.json", weights_of(trainer, plan, progress, job["round"]))
     write_outputs(after, trainer, plan, progress, job)
+    if phase.end == trainer.settings.steps:
+        _say_if_degenerated(job)
 
 
 def _expected(job: dict[str, Any]) -> dict[str, Any]:
@@ -85,3 +87,18 @@ def _read_progress(before: str, progress: Any, job: dict[str, Any]) -> None:
     progress.sigma = torch.tensor(sigma, dtype=torch.float64)
     if job["round"] > 1:
         progress.found = round_from_json(read_json(f"{before}/weights.json"))
+
+
+def _say_if_degenerated(job: dict[str, Any]) -> None:
+    """One clear line in the log where the weights of all rounds end all alike (departure 4)."""
+    import numpy as np
+
+    from jointnn.groups import diagnosis
+
+    files = (
+        f"{paths.round_(job['experiment'], job['seed'], k)}/weights.json"
+        for k in range(1, job["round"] + 1)
+    )
+    weights = [np.asarray(read_json(file)["weights"]) for file in files]
+    if sentence := diagnosis(weights, job["datasets"]):
+        print(sentence, flush=True)  # noqa: T201

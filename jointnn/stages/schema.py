@@ -1,8 +1,10 @@
-"""schema: workflow/params.schema.json, generated from the models of params.yaml."""
+"""schema: workflow/params.schema.json, generated from the models of params.yaml, for editors."""
 
 import argparse
+from pathlib import Path
 
-from jointnn.files import write_json
+from jointnn.errors import UserError
+from jointnn.files import to_json, write_atomically
 from jointnn.params import MethodSettings, Params
 
 PATH = "workflow/params.schema.json"
@@ -14,17 +16,41 @@ def schema() -> dict[str, object]:
     settings = MethodSettings.model_json_schema(by_alias=True)
     definitions = whole["$defs"] | settings.pop("$defs", {}) | {"MethodSettings": settings}
     reference = {"$ref": "#/$defs/MethodSettings"}
-    experiment = definitions["ExperimentParams"]["properties"]
-    experiment["settings"] = reference
-    experiment["tuned"]["additionalProperties"] = reference
-    whole["properties"]["presets"]["additionalProperties"] = reference
+    experiment = definitions["ExperimentParams"]
+    properties = experiment["properties"]
+    properties["settings"] = {**reference, "description": properties["settings"]["description"]}
+    for entry in (properties["tuned"], whole["properties"]["presets"]):
+        entry["patternProperties"] = dict.fromkeys(entry["patternProperties"], reference)
+    for entry in [*properties.values(), *whole["properties"].values()]:
+        if "patternProperties" in entry:  # names of another form are refused
+            entry["additionalProperties"] = False
+    for entry in properties.values():  # null takes away what would be inherited
+        if entry.get("type") in ("object", "array"):
+            entry["type"] = [entry["type"], "null"]
+    # One that extends another may leave out everything else.
+    experiment["anyOf"] = [{"required": ["extends"]}, {"required": experiment.pop("required")}]
     return {**whole, "$defs": definitions}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None: the schema has one place."""
+    """Declare the command line: python -m jointnn schema [--check]"""
+    parser.description = (
+        f"Write {PATH}, with which an editor completes and explains the keys of params.yaml. It is "
+        "generated from the models in jointnn/params.py: run this after a change there."
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if the file is out of date"
+    )
 
 
-def main(_arguments: argparse.Namespace) -> None:
-    """Write the schema."""
-    write_json(PATH, schema())
+def main(arguments: argparse.Namespace) -> None:
+    """Write the schema, or see whether it is up to date.
+
+    Raises:
+        UserError: with --check, the file is missing or differs from the models.
+    """
+    text, path = to_json(schema()), Path(PATH)
+    if not arguments.check:
+        write_atomically(path, text.encode())
+    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+        raise UserError(f"{PATH} is not that of jointnn/params.py. Write it: python -m jointnn schema")

@@ -1,27 +1,24 @@
 """params.yaml, the settings files of jobs, and the files that several rules name."""
 
 import os
-import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 # Jobs run the Python and the package of this checkout, whatever else is installed.
 sys.path.insert(0, workflow.basedir)
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import to_json, write_atomically
+from jointnn.freshness import is_fresh, mend_times, write_settings
 from jointnn.jobs import Jobs
 from jointnn.reading import read_params
-
-# The settings file of a job that is up to date must be older than all that the job has made.
-LONG_AGO = 1e9
 
 
 def refuse(sentence):
     """End with one clear line instead of a traceback."""
-    print(sentence, file=sys.stderr)
+    print(sentence, file=sys.stderr, flush=True)
     os._exit(1)
 
 
@@ -38,9 +35,21 @@ except UserError as error:
 
 JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
+if taken := sorted({"all", "fetch", "prepare", "tidy", "track"} & set(EXPERIMENTS)):
+    refuse(
+        f"params.yaml: experiments.{taken[0]}: a rule of the workflow has this name; choose another one."
+    )
+
+# Sizes of the prepared images of a dataset, each with its number of channels, on which experiments agree.
+SIZES = {
+    (dataset, chosen.image_size): chosen.channels
+    for chosen in EXPERIMENTS.values()
+    for dataset in chosen.datasets
+}
 
 
 wildcard_constraints:
+    experiment="|".join(EXPERIMENTS),
     dataset="|".join(PARAMS.datasets),
     seed=r"\d+",
     k=r"\d+",
@@ -48,32 +57,38 @@ wildcard_constraints:
     point=r"\d+",
 
 
-def settings(stage, **values):
-    """The input function that gives the settings file of a job, for the wildcards of its rule.
-
-    The file is newer than the outputs exactly if it differs from the record beside them: freshness is
-    decided by content, wherever the outputs came from.
+def job(stage, **values):
+    """The function that gives the job of a rule (its settings) for the rule's wildcards.
 
     `values` are arguments of Jobs.<stage>; one that is a function is called with the wildcards.
     """
 
-    def stamped(wildcards):
-        found = {name: value(wildcards) if callable(value) else value for name, value in values.items()}
-        job = getattr(JOBS, stage)(**found)
-        return stamp(paths.record(job), to_json(job))
+    def found(wildcards):
+        known = {name: value(wildcards) if callable(value) else value for name, value in values.items()}
+        try:
+            return getattr(JOBS, stage)(**known)
+        except UserError as error:
+            refuse(str(error))
 
-    return stamped
+    return found
 
 
-def stamp(record, text):
-    """Write the settings file of a record where it is missing or another one, and set its time."""
-    path = Path(paths.SETTINGS, record)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_atomically(path, text.encode())
-    if Path(record).exists():
-        fresh = Path(record).read_text(encoding="utf-8") == text
-        os.utime(path, (LONG_AGO, LONG_AGO) if fresh else None)
-    return str(path)
+def settings(job_of):
+    """The input function that gives a job's settings file, whose time tells whether the job must run."""
+
+    def written(wildcards):
+        known = job_of(wildcards)
+        if "experiment" in known:
+            mend_times_once(known["experiment"])
+        return write_settings(known)
+
+    return written
+
+
+@cache
+def mend_times_once(experiment):
+    """Mend the times of an experiment's files, which a checkout may have mixed up, before any is looked at."""
+    mend_times(JOBS, experiment)
 
 
 def number(name):
@@ -82,46 +97,85 @@ def number(name):
 
 
 def networks(experiment, folder):
-    """The checkpoints in a folder of an experiment, one per dataset."""
-    return [paths.network(folder, name) for name in EXPERIMENTS[experiment].datasets]
-
-
-def prepared(experiment, test):
-    """The prepared images of an experiment's datasets: to draw from, or for the test."""
-    chosen = EXPERIMENTS[experiment]
-    return [paths.prepared(name, chosen.image_size, test) for name in chosen.datasets]
+    """The checkpoints in a folder of an experiment, one per dataset, and their record."""
+    names = EXPERIMENTS[experiment].datasets
+    return [*(paths.network(folder, name) for name in names), f"{folder}/settings.json"]
 
 
 def run_files(experiment, folder, *more):
-    """What every job that trains writes, besides its record."""
-    names = ["history.csv", "test_history.csv", *more]
-    return networks(experiment, folder) + [f"{folder}/{name}" for name in names]
+    """What every job that trains writes."""
+    names = ["history.csv", "test_history.csv", "distances.json", *more]
+    return [*networks(experiment, folder), *(f"{folder}/{name}" for name in names)]
 
 
-def histories_of_joint(experiment):
-    """Folders of the L2 start and of the rounds before the last, where `joint` is among the methods."""
-    rounds = JOBS.rounds(experiment) if "joint" in EXPERIMENTS[experiment].methods else 0
-    return [paths.round_(experiment, "{seed}", k) for k in range(rounds)]
+def sigma(experiment):
+    """The scales of a seed, and their record."""
+    folder = paths.seed_folder(experiment, "{seed}")
+    return [f"{folder}/sigma.json", f"{folder}/sigma.settings.json"]
+
+
+def prepared(job_of, experiment, test):
+    """The input function that gives the prepared images to draw from, and those of the test if wanted.
+
+    They are cheap, and DVC does not version them. So a job that is fresh does not ask for those that are
+    not here: else an edit of the figures, in a fresh clone, would train all networks again.
+    """
+    chosen = EXPERIMENTS[experiment]
+    files = [
+        file
+        for name in chosen.datasets
+        for file in [
+            paths.prepared(name, chosen.image_size),
+            *([paths.prepared(name, chosen.image_size, test=True)] if test else []),
+            paths.record({"stage": "prepare", "dataset": name, "size": chosen.image_size}),
+        ]
+    ]
+
+    def wanted(wildcards):
+        return [file for file in files if Path(file).exists()] if is_fresh(job_of(wildcards)) else files
+
+    return wanted
+
+
+def parts_of_joint(experiment):
+    """Folders of the L2 start and of the rounds, where `joint` is among the methods."""
+    rounds = JOBS.rounds(experiment) if "joint" in EXPERIMENTS[experiment].methods else -1
+    return [paths.round_(experiment, "{seed}", k) for k in range(rounds + 1)]
+
+
+def of_seeds(experiment, files):
+    """Files with {seed} in their names, of every seed."""
+    return [file.format(seed=seed) for seed in EXPERIMENTS[experiment].seeds for file in files]
+
+
+def trained(experiment):
+    """All that the training of an experiment makes."""
+    methods = [name for name in EXPERIMENTS[experiment].methods if name != "joint"]
+    folders = [paths.run(experiment, "{seed}", name, 0) for name in methods]
+    files = [file for folder in folders for file in run_files(experiment, folder)]
+    for k, folder in enumerate(parts_of_joint(experiment)):
+        files += run_files(experiment, folder, *(["weights.json"] if k else []))
+    if "joint" in EXPERIMENTS[experiment].methods:
+        files += sigma(experiment)
+    return of_seeds(experiment, [*networks(experiment, paths.start(experiment, "{seed}")), *files])
 
 
 def results_of(experiment):
     """What a user wants of an experiment: its tables and figures."""
     folder = f"results/{experiment}"
     figures = [f"{folder}/figures/{name}.svg" for name in EXPERIMENTS[experiment].figures]
-    return [f"{folder}/table.md", f"{folder}/summary.csv", *figures]
+    tables = ["table.md", "table.tex", "summary.csv", "metrics.csv", "settings.json"]
+    apart = [paths.metrics(experiment), paths.curves(experiment)]
+    return [*(f"{folder}/{name}" for name in tables), *figures, f"{folder}/figures/settings.json", *apart]
 
 
-onstart:
-    # DVC keeps what it versions: drop the seeds that params.yaml does not name any more.
-    for folder in abandoned_seeds():
-        shutil.rmtree(folder)
+def abandoned_seeds(experiment):
+    """Folders of seeds that the experiment does not name any more: DVC keeps what it versions."""
+    named = {f"s{seed}" for seed in EXPERIMENTS[experiment].seeds}
+    found = [path for top in ("runs", "results") for path in Path(top, experiment).glob("s[0-9]*")]
+    return sorted(str(path) for path in found if path.name not in named)
 
 
-def abandoned_seeds():
-    """Folders of seeds that no experiment names, neither as seed nor as tuning seed."""
-    for experiment, chosen in EXPERIMENTS.items():
-        named = {f"s{seed}" for seed in [*chosen.seeds, chosen.tuning_seed]}
-        for top in ("runs", "results"):
-            for folder in Path(top, experiment).glob("s[0-9]*"):
-                if folder.name not in named:
-                    yield folder
+def tidied(experiment):
+    """Asks for the abandoned seeds to be dropped, if there are any."""
+    return [f"work/tidied/{experiment}"] if abandoned_seeds(experiment) else []

@@ -4,7 +4,7 @@
 rule fetch:
     """A dataset from its source into Parquet files, every image checked, and a manifest."""
     input:
-        settings=settings("fetch", dataset=lambda w: w.dataset),
+        settings=settings(job("fetch", dataset=lambda w: w.dataset)),
     output:
         splits=expand("data/raw/{{dataset}}/{split}.parquet", split=["train", "test"]),
         manifest="data/raw/{dataset}/manifest.json",
@@ -22,21 +22,18 @@ rule fetch:
         "python -m jointnn fetch {input.settings} > {log} 2>&1"
 
 
-def channels(wildcards):
-    """Grey or colour, as the experiments that use this dataset at this size say (they agree)."""
-    return next(
-        e.channels
-        for e in EXPERIMENTS.values()
-        if e.image_size == int(wildcards.size) and wildcards.dataset in e.datasets
-    )
-
-
 rule prepare:
     """The images of a dataset at one size, as arrays; the test split is a file of its own."""
     input:
-        settings=settings("prepare", dataset=lambda w: w.dataset, size=number("size"), channels=channels),
-        splits=rules.fetch.output.splits,
-        manifest=rules.fetch.output.manifest,
+        settings=settings(
+            job(
+                "prepare",
+                dataset=lambda w: w.dataset,
+                size=number("size"),
+                channels=lambda w: SIZES[w.dataset, int(w.size)],
+            )
+        ),
+        raw=rules.fetch.output,
     output:
         images="data/prepared/{dataset}-{size}.safetensors",
         test="data/prepared/{dataset}-{size}-test.safetensors",

@@ -3,17 +3,16 @@
 for experiment, chosen in EXPERIMENTS.items():
     LAST = {name: paths.run(experiment, "{seed}", name, JOBS.rounds(experiment)) for name in chosen.methods}
     R = f"results/{experiment}"
+    JOB = job("evaluate", experiment=experiment, seed=number("seed"))
 
     rule:
         """Every method of a seed on validation and test, and the confusion of its labels."""
         name:
             f"evaluate_{experiment}"
         input:
-            settings=settings("evaluate", experiment=experiment, seed=number("seed")),
+            settings=settings(JOB),
             networks=[file for folder in LAST.values() for file in networks(experiment, folder)],
-            records=[f"{folder}/settings.json" for folder in LAST.values()],
-            images=prepared(experiment, test=False),
-            test=prepared(experiment, test=True),
+            images=prepared(JOB, experiment, test=True),
         output:
             metrics=f"{R}/s{{seed}}/metrics.csv",
             confusion=f"{R}/s{{seed}}/confusion.csv",
@@ -35,13 +34,14 @@ for experiment, chosen in EXPERIMENTS.items():
         name:
             f"collect_{experiment}"
         input:
-            settings=settings("collect", experiment=experiment),
-            metrics=[f"{R}/s{seed}/metrics.csv" for seed in chosen.seeds],
+            settings=settings(job("collect", experiment=experiment)),
+            metrics=of_seeds(experiment, [f"{R}/s{{seed}}/metrics.csv", f"{R}/s{{seed}}/settings.json"]),
         output:
             metrics=f"{R}/metrics.csv",
             summary=report(f"{R}/summary.csv", caption="../report/summary.rst", category=experiment),
             table=report(f"{R}/table.md", caption="../report/table.rst", category=experiment),
             latex=f"{R}/table.tex",
+            dvc=paths.metrics(experiment),
             record=f"{R}/settings.json",
         log:
             f"logs/{experiment}/collect.log",
@@ -55,26 +55,33 @@ for experiment, chosen in EXPERIMENTS.items():
         shell:
             "python -m jointnn collect {input.settings} > {log} 2>&1"
 
+    JOB = job("figures", experiment=experiment)
+    HISTORIES = [
+        f"{folder}/{name}"
+        for folder in [*LAST.values(), *parts_of_joint(experiment)[:-1]]
+        for name in ["history.csv", "test_history.csv", "settings.json"]
+    ]
+    MEASURED = [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "confusion.csv", "settings.json"]]
+
     rule:
         """The figures."""
         name:
             f"figures_{experiment}"
         input:
-            settings=settings("figures", experiment=experiment),
-            seeds=[f"{R}/s{seed}/confusion.csv" for seed in chosen.seeds],
-            histories=[
-                f"{folder.format(seed=seed)}/{name}"
-                for folder in [*LAST.values(), *histories_of_joint(experiment)]
-                for name in ("history.csv", "test_history.csv")
-                for seed in chosen.seeds
-            ],
-            images=prepared(experiment, test=False),
+            settings=settings(JOB),
+            seeds=of_seeds(experiment, MEASURED),
+            histories=of_seeds(experiment, HISTORIES),
+            weights=of_seeds(
+                experiment, [f"{folder}/weights.json" for folder in parts_of_joint(experiment)[1:]]
+            ),
+            images=prepared(JOB, experiment, test=False),
         output:
             [
                 report(f"{R}/figures/{name}.svg", caption=f"../report/{name}.rst", category=experiment)
                 for name in chosen.figures
             ],
             groups=f"{R}/figures/groups.csv",
+            curves=paths.curves(experiment),
             record=f"{R}/figures/settings.json",
         log:
             f"logs/{experiment}/figures.log",
@@ -94,3 +101,21 @@ for experiment, chosen in EXPERIMENTS.items():
             experiment
         input:
             results_of(experiment),
+            tidied(experiment),
+
+
+rule tidy:
+    """Drop the files of seeds that params.yaml does not name any more."""
+    output:
+        temp(touch("work/tidied/{experiment}")),
+    log:
+        "logs/{experiment}/tidy.log",
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folders=lambda w: abandoned_seeds(w.experiment),
+    shell:
+        "rm -rf {params.folders} > {log} 2>&1"

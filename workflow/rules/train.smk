@@ -6,19 +6,19 @@ Experiments differ in their datasets, and so in the files of a run: each has its
 for experiment, chosen in EXPERIMENTS.items():
     S = f"runs/{experiment}/s{{seed}}"
     L = f"logs/{experiment}/s{{seed}}"
-    START = networks(experiment, f"{S}/start") + [f"{S}/start/settings.json"]
+    START = networks(experiment, f"{S}/start")
     THREADS = JOBS.threads(experiment)
+    JOB = job("initialise", experiment=experiment, seed=number("seed"))
 
     rule:
         """The common start of a seed, the same parameters for every network."""
         name:
             f"initialise_{experiment}"
         input:
-            settings=settings("initialise", experiment=experiment, seed=number("seed")),
-            images=prepared(experiment, test=False),
+            settings=settings(JOB),
+            images=prepared(JOB, experiment, test=False),
         output:
-            networks=networks(experiment, f"{S}/start"),
-            record=f"{S}/start/settings.json",
+            networks(experiment, f"{S}/start"),
         log:
             f"{L}/start.log",
         benchmark:
@@ -31,18 +31,18 @@ for experiment, chosen in EXPERIMENTS.items():
         shell:
             "python -m jointnn initialise {input.settings} > {log} 2>&1"
 
+    JOB = job("l2", experiment=experiment, seed=number("seed"))
+
     rule:
         """The L2 start (5) of `joint`."""
         name:
             f"l2_{experiment}"
         input:
-            settings=settings("l2", experiment=experiment, seed=number("seed")),
+            settings=settings(JOB),
             start=START,
-            images=prepared(experiment, test=False),
-            test=prepared(experiment, test=True),
+            images=prepared(JOB, experiment, test=True),
         output:
-            run=run_files(experiment, f"{S}/l2", "distances.json"),
-            record=f"{S}/l2/settings.json",
+            run_files(experiment, f"{S}/l2"),
         log:
             f"{L}/l2.log",
         benchmark:
@@ -62,11 +62,10 @@ for experiment, chosen in EXPERIMENTS.items():
         name:
             f"sigma_{experiment}"
         input:
-            settings=settings("sigma", experiment=experiment, seed=number("seed")),
-            distances=f"{S}/l2/distances.json",
+            settings=settings(job("sigma", experiment=experiment, seed=number("seed"))),
+            l2=[f"{S}/l2/distances.json", f"{S}/l2/settings.json"],
         output:
-            sigma=f"{S}/sigma.json",
-            record=f"{S}/sigma.settings.json",
+            sigma(experiment),
         log:
             f"{L}/sigma.log",
         benchmark:
@@ -80,28 +79,21 @@ for experiment, chosen in EXPERIMENTS.items():
             "python -m jointnn sigma {input.settings} > {log} 2>&1"
 
     for k in range(1, JOBS.rounds(experiment) + 1):
+        JOB = job("irls", experiment=experiment, seed=number("seed"), number=k)
 
         rule:
             """One IRLS round: weights (7) from the networks before it, then training with them."""
             name:
                 f"irls_{experiment}_{k}"
             input:
-                settings=settings("irls", experiment=experiment, seed=number("seed"), number=k),
-                before=run_files(
-                    experiment,
-                    paths.round_(experiment, "{seed}", k - 1),
-                    "distances.json",
-                    "settings.json",
-                ),
-                weights=[f"{S}/joint/round_{k - 1}/weights.json"] if k > 1 else [],
-                sigma=f"{S}/sigma.json",
+                settings=settings(JOB),
+                before=run_files(experiment, paths.round_(experiment, "{seed}", k - 1)),
+                weights=[f"{S}/joint/round_{j}/weights.json" for j in range(1, k)],
+                sigma=sigma(experiment),
                 start=START,
-                images=prepared(experiment, test=False),
-                test=prepared(experiment, test=True),
+                images=prepared(JOB, experiment, test=True),
             output:
-                run=run_files(experiment, f"{S}/joint/round_{k}", "distances.json"),
-                weights=f"{S}/joint/round_{k}/weights.json",
-                record=f"{S}/joint/round_{k}/settings.json",
+                run_files(experiment, f"{S}/joint/round_{k}", "weights.json"),
             log:
                 f"{L}/joint/round_{k}.log",
             benchmark:
@@ -117,19 +109,18 @@ for experiment, chosen in EXPERIMENTS.items():
                 "python -m jointnn irls {input.settings} > {log} 2>&1"
 
     for method in [name for name in chosen.methods if name != "joint"]:
+        JOB = job("train", experiment=experiment, seed=number("seed"), name=method)
 
         rule:
             """A method in one job, from the common start to the end of its budget."""
             name:
                 f"{method}_{experiment}"
             input:
-                settings=settings("train", experiment=experiment, seed=number("seed"), name=method),
+                settings=settings(JOB),
                 start=START,
-                images=prepared(experiment, test=False),
-                test=prepared(experiment, test=True),
+                images=prepared(JOB, experiment, test=True),
             output:
-                run=run_files(experiment, f"{S}/{method}", "distances.json"),
-                record=f"{S}/{method}/settings.json",
+                run_files(experiment, f"{S}/{method}"),
             log:
                 f"{L}/{method}.log",
             benchmark:
@@ -143,3 +134,11 @@ for experiment, chosen in EXPERIMENTS.items():
                 runtime=720,
             shell:
                 "python -m jointnn train {input.settings} > {log} 2>&1"
+
+    rule:
+        """The training of one experiment, without its evaluation: `snakemake train_{experiment}`."""
+        name:
+            f"train_{experiment}"
+        input:
+            trained(experiment),
+            tidied(experiment),

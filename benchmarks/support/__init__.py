@@ -1,0 +1,60 @@
+"""What the benchmarks share. Importing it makes the project's root importable, wherever Python starts."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+
+def is_quick(description: str | None) -> bool:
+    """Read the command line. --quick: few and small cases, to see that the benchmark runs."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="few and small cases; the numbers mean little")
+    return bool(parser.parse_args().quick)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table in Markdown, with the cores it was measured on."""
+    widths = [max(3, *map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    print(f"{title} ({os.cpu_count()} cores)\n")
+    print("\n".join(map(line, [columns, rule, *rows])), end="\n\n")
+
+
+def total_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def interleaved(cases: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
+    """Seconds of CPU time of each case, run in turns A B A B, so that a busy machine troubles all alike.
+
+    Returns:
+        A list of `repeats` times per case, after one turn that is not counted.
+    """
+    times: list[list[float]] = [[] for _ in cases]
+    for _ in range(repeats + 1):
+        for case, taken in zip(cases, times, strict=True):
+            start = process_time()
+            case()
+            taken.append(process_time() - start)
+    return [taken[1:] for taken in times]
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
+    """Median of the ratios of neighbours in time."""
+    return median(a / b for a, b in zip(numerators, denominators, strict=True))

@@ -1,0 +1,34 @@
+"""The settings of a method: preset, then experiment, then what was tuned for the method."""
+
+import json
+from typing import Any
+
+from jointnn.methods import settings_read_by
+from jointnn.params import MethodSettings, Overrides, Params
+
+
+def merged_settings(
+    params: Params, experiment: str, name: str, point: Overrides | None = None
+) -> dict[str, Any]:
+    """Settings of a method as written.
+
+    Args:
+        point: a point of the search, which stands in the place of what was tuned.
+    """
+    chosen = params.experiments[experiment]
+    last = chosen.tuned.get(name, {}) if point is None else point
+    return {**params.presets[chosen.preset], **chosen.settings, **last}
+
+
+def method_settings(
+    params: Params, experiment: str, name: str, point: Overrides | None = None
+) -> MethodSettings:
+    """The checked settings of a method in an experiment, or of a point of its search."""
+    return MethodSettings.model_validate(merged_settings(params, experiment, name, point))
+
+
+def settings_for(name: str, settings: MethodSettings) -> dict[str, Any]:
+    """The settings that a method reads, as a mapping for a settings file; infinity is a text there."""
+    read = set(settings_read_by(name).model_fields)
+    found: dict[str, Any] = json.loads(settings.model_dump_json(by_alias=False, include=read))
+    return found

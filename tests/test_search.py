@@ -1,0 +1,136 @@
+"""The search: every method gets its points, a diverged one is never chosen, the choice can be pasted."""
+
+import json
+import math
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from params_helpers import edited, read
+
+from jointnn import files, search
+from jointnn.errors import UserError
+from jointnn.reading import read_params
+from jointnn.settings import method_settings
+from jointnn.stages import choose
+
+GRID = {"learning_rate": [0.01, 0.1], "scale_factor": [1, 2, 3]}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def points_of(grid) -> list[dict]:
+    params = read({"experiments.toy.search": {"joint": grid}})
+    return search.points(params.experiments["toy"], "joint")
+
+
+def test_a_grid_is_every_combination_of_its_values():
+    found = points_of(GRID)
+    assert len(found) == 6
+    assert {(point["learning_rate"], point["scale_factor"]) for point in found} == {
+        (rate, factor) for rate in GRID["learning_rate"] for factor in GRID["scale_factor"]
+    }
+
+
+def test_a_list_of_points_stands_as_it_is():
+    listed = [{"learning_rate": 0.1}, {"scale_factor": 2}, {}]
+    assert points_of(listed) == listed
+    assert search.points(read({}).experiments["toy"], "shareall") == []
+
+
+def test_several_grids_follow_each_other():
+    grids = [{"learning_rate": 0.1, "scale_factor": [1, 2]}, {"learning_rate": 0.2}]
+    assert points_of(grids) == [
+        {"learning_rate": 0.1, "scale_factor": 1},
+        {"learning_rate": 0.1, "scale_factor": 2},
+        {"learning_rate": 0.2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ([0.5, 0.7, 0.6], 1),
+        ([0.7, 0.7], 0),
+        ([None, 0.1, None], 1),
+        ([math.nan, 0.1], 1),
+        ([0.1, math.nan], 0),
+        ([math.inf, 0.1], 1),
+        ([0.0, None], 0),
+    ],
+)
+def test_the_best_point_is_the_first_with_the_highest_finite_value(values, best):
+    assert search.choose(values) == best
+
+
+@pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
+def test_where_every_point_diverged_nothing_is_chosen(values):
+    with pytest.raises(ValueError, match="every point diverged; lower the learning rates of the grid"):
+        search.choose(values)
+
+
+def attempted(name: str, accuracies: list[float | None], points: list[dict]) -> None:
+    """Write the results of a method's points, as the stage attempt does."""
+    for k, (accuracy, point) in enumerate(zip(accuracies, points, strict=True)):
+        result = {"method": name, "point": k, "settings": point, "accuracy": accuracy, "loss": accuracy}
+        files.write_json(f"search/toy/{name}/point_{k}.json", result)
+
+
+def chosen(**points: int) -> str:
+    """Run the stage, and return what it says to paste."""
+    choose.run({"stage": "choose", "experiment": "toy", "points": points, "tuning_seed": 1000})
+    return Path("search/toy/choice.yaml").read_text()
+
+
+def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
+    attempted("isolated", [0.5, 0.6, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
+    attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
+    tuned = yaml.safe_load(chosen(isolated=3, joint=3))
+    assert tuned == {"tuned": {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}}
+    grid = files.read_table("search/toy/grid.csv")
+    assert grid.columns.tolist() == choose.COLUMNS
+    assert grid.loc[grid["chosen"], ["method", "point"]].to_numpy().tolist() == [
+        ["isolated", 1],
+        ["joint", 0],
+    ]
+    assert pd.isna(grid.loc[4, "validation_accuracy"])
+    assert [json.loads(text) for text in grid["settings"][3:]] == [{"scale_factor": k} for k in (1, 2, 3)]
+
+
+def test_a_method_that_always_diverged_is_named():
+    attempted("isolated", [0.5], [{"learning_rate": 0.01}])
+    attempted("joint", [None, None], [{}, {}])
+    with pytest.raises(
+        UserError, match=r"^toy, joint: every point diverged; lower the learning rates of the grid\.$"
+    ):
+        chosen(isolated=1, joint=2)
+
+
+def test_the_choice_can_be_pasted_under_the_experiment():
+    joint = {"learning_rate": 1e-05, "strength": {"half_life": math.inf}, "scale_factor": math.inf}
+    joint |= {"start": "shareall", "average": False}
+    attempted("isolated", [0.5], [{"learning_rate": 0.1}])
+    attempted("joint", [0.5], [joint])
+    pasted = chosen(isolated=1, joint=1)
+    assert pasted.startswith(
+        "    # Chosen on the validation split of seed 1000 by: snakemake search_toy\n    tuned:\n"
+    )
+    params = edited({"experiments.toy.tuned": {}})
+    toy = params["experiments"].pop("toy")
+    del toy["tuned"], params["experiments"]
+    above = yaml.safe_dump(params) + "experiments:\n  toy:\n" + textwrap.indent(yaml.safe_dump(toy), "    ")
+    Path("params.yaml").write_text(above + pasted)
+    settings = method_settings(read_params(), "toy", "joint")
+    assert (settings.learning_rate, settings.strength.half_life) == (1e-05, math.inf)
+    assert (settings.scale_factor, settings.start, settings.average) == (math.inf, "shareall", False)
+    assert method_settings(read_params(), "toy", "isolated").learning_rate == 0.1
+
+
+def test_equal_results_give_equal_bytes():
+    attempted("joint", [0.5, 0.6], [{"scale_factor": 1}, {"scale_factor": 2}])
+    assert chosen(joint=2) == chosen(joint=2)

@@ -1,0 +1,260 @@
+"""Snakemake end to end, as a user meets it: what runs, what runs again, what is refused."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from engine_helpers import (
+    ALONE,
+    DATA,
+    EVALUATED,
+    NOTHING,
+    SEED,
+    SHOWN,
+    SIGMA_AND_ROUNDS,
+    TOGETHER,
+    Project,
+    end,
+    finished,
+    jobs_of,
+    wait_for,
+)
+
+from jointnn.images import encode_png
+
+pytestmark = pytest.mark.slow
+ISOLATED = "runs/tiny/s0/isolated"
+
+
+@pytest.fixture
+def project(tmp_path_factory, tmp_path) -> Project:
+    return finished(tmp_path_factory).copy(tmp_path / "project")
+
+
+def test_a_full_run_makes_what_is_promised_and_a_second_one_nothing(project):
+    assert jobs_of(project.path("work/first_run.txt").read_text()) == {**DATA, **SEED, **SHOWN}
+    promised = [
+        *("table.md", "table.tex", "summary.csv", "metrics.csv", "s0/metrics.csv", "s0/confusion.csv"),
+        *("figures/figure_3_curves.svg", "figures/weights.svg"),
+    ]
+    assert [name for name in promised if not project.path(f"results/tiny/{name}").exists()] == []
+    assert project.path("runs/tiny/s0/joint/round_2/weights.json").exists()
+    assert project.git("status", "--short") == ""
+    assert NOTHING in project.snakemake()
+    assert NOTHING in project.snakemake("tiny")
+    assert NOTHING in project.snakemake("train_tiny")
+
+
+def test_freshness_does_not_hang_on_times(project):
+    """A checkout, a copy or a backup gives files any times in any order."""
+    for path in sorted(project.root.glob("[dlrw]*/**/*")):
+        then = random.Random(str(path)).randrange(1, 2_000_000_000)
+        os.utime(path, (then, then))
+    assert NOTHING in project.snakemake()
+
+
+def test_a_changed_lambda_reruns_the_l2_start_and_every_round_but_not_the_isolated_networks(project):
+    before = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
+    project.settle(settings={"strength": {"half_life": 1}})
+    assert project.jobs() == {**TOGETHER, **EVALUATED}
+    after = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
+    changed = {name.split("/")[3] for name in after if after[name] != before[name]}
+    assert changed >= {"l2reg", "l2", "metrics.csv", "settings.json"}
+    assert not changed & {"isolated", "start"}
+    assert NOTHING in project.snakemake()
+
+
+def test_only_what_depends_on_a_setting_runs_again(project):
+    project.settle(figures=["figure_3_curves"])
+    assert project.jobs() == {"figures": 1}
+    project.settle(settings={"scale_factor": 2.0})
+    assert project.jobs("-n") == {**SIGMA_AND_ROUNDS, **EVALUATED}
+    project.settle(settings={"scale_factor": 1.0}, tuned={"isolated": {"learning_rate": 0.05}})
+    assert project.jobs("-n") == {**ALONE, **EVALUATED}
+    project.settle(tuned={}, methods=["isolated", "joint"])
+    assert project.jobs("-n") == EVALUATED
+    project.settle(methods=["isolated", "l2reg", "joint"], train_images=21)
+    assert project.jobs("-n") == {**SEED, **SHOWN}
+    project.settle(train_images=20)
+    assert NOTHING in project.snakemake("-n")
+
+
+def test_images_that_were_deleted_are_prepared_again_only_for_a_job_that_needs_them(project):
+    """As in a fresh clone with DVC: prepared images are not versioned."""
+    shutil.rmtree(project.path("data/prepared"))
+    assert NOTHING in project.snakemake("-n")
+    project.settle(settings={"scale_factor": 2.0})
+    assert project.jobs("-n") == {"prepare": 2, **SIGMA_AND_ROUNDS, **EVALUATED}
+    project.settle(settings={"scale_factor": 1.0}, figures=["examples"])
+    assert project.jobs() == {"prepare": 2, "figures": 1}
+    assert NOTHING in project.snakemake()
+
+
+def test_changed_code_reruns_the_jobs_that_run_it_and_a_comment_none(project):
+    head = project.path("jointnn/consistency.py").read_text().split("\n", 1)[0]
+    project.edit("jointnn/consistency.py", head, f"{head}\n# Nothing but a remark.")
+    project.edit("jointnn/stages/figures.py", "Draw figures.", "Draw all the figures.")
+    assert NOTHING in project.snakemake("-n")
+    project.edit("jointnn/figures/curves.py", "MARKS = 8", "MARKS = 9")
+    assert project.jobs() == {"figures": 1}
+    project.edit(
+        "jointnn/stages/sigma.py", "scales_of(squared, settings)", "(2 * scales_of(squared, settings))"
+    )
+    assert project.jobs("-n") == {**SIGMA_AND_ROUNDS, **EVALUATED}
+    solver = project.path("jointnn/solvers.py").read_text()
+    project.write("jointnn/solvers.py", solver + "\nMORE = 1\n")
+    everything = project.jobs("-n")
+    assert not everything.keys() & DATA.keys()
+    assert everything.keys() >= {*ALONE, *TOGETHER}
+
+
+def test_an_added_seed_trains_that_seed_only_and_the_files_of_a_dropped_one_go(project):
+    project.settle(seeds=[0, 7])
+    assert project.jobs("-n") == {**SEED, **SHOWN}
+    for top in ("runs", "results"):
+        shutil.copytree(project.path(f"{top}/tiny/s0"), project.path(f"{top}/tiny/s7"))
+    project.settle(seeds=[0])
+    assert project.jobs() == {"tidy": 1}
+    assert {path.name for path in project.root.glob("r*/tiny/s*")} == {"s0", "summary.csv", "settings.json"}
+    assert NOTHING in project.snakemake()
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
+    project.settle(settings={"steps": 3000, "record_every": 100})
+    target, history = f"{ISOLATED}/settings.json", project.path(f"work/resume/{ISOLATED}/history.csv")
+    for step, how in ((200, signal.SIGKILL), (600, signal.SIGINT)):
+        process = project.start("snakemake", target)
+        wait_for(history, process, f"\n{step},")
+        end(process, how)
+        assert not project.path(target).exists()
+    project.run("snakemake", "--unlock")
+    project.snakemake(target)
+    log = project.path("logs/tiny/s0/isolated.log").read_text()
+    assert int(re.search(r"Goes on from step (\d+)\.", log)[1]) >= 600
+    resumed = project.content(f"{ISOLATED}/*")
+    shutil.rmtree(project.path(ISOLATED))
+    project.snakemake(target)
+    assert "Goes on" not in project.path("logs/tiny/s0/isolated.log").read_text()
+    assert project.content(f"{ISOLATED}/*") == resumed
+
+
+def test_a_record_tells_what_a_job_was_begun_with_though_params_changed_meanwhile(project):
+    project.settle(settings={"steps": 1500, "record_every": 100})
+    target = f"{ISOLATED}/settings.json"
+    process = project.start("snakemake", target)
+    wait_for(project.path(f"work/resume/{ISOLATED}/history.csv"), process, "\n100,")
+    project.settle(settings={"momentum": 0.5})
+    assert project.jobs("-n", "--nolock", target)["isolated"] == 1
+    assert process.wait(timeout=120) == 0, process.communicate()[0]
+    assert json.loads(project.path(target).read_text())["settings"]["momentum"] == 0.9
+    assert project.jobs("-n", target) == ALONE
+
+
+def test_a_diverged_run_stops_with_its_sentence(project):
+    project.settle(tuned={"isolated": {"learning_rate": 1e6}})
+    said = project.snakemake(f"{ISOLATED}/settings.json", fails=True)
+    assert "tiny, seed 0, isolated diverged: the loss of usual at step " in said
+    assert "Lower learning_rate (now 1e+06)" in said
+    assert "Traceback" not in said
+    assert not project.path(f"{ISOLATED}/usual.safetensors").exists()
+
+
+OWN = """
+default: [mine]
+datasets:
+  light: {source: class_folders, path: pictures/light}
+  dark: {source: class_folders, path: pictures/dark}
+presets:
+  default: {}
+experiments:
+  mine:
+    task: classification
+    architecture: my_networks:two_layers
+    architecture_options: {hidden: 6}
+    datasets: [light, dark]
+    image_size: 8
+    channels: 3
+    validation_images: 4
+    seeds: [0]
+    methods: [isolated, joint]
+    figures: [figure_2_groups]
+    settings: {steps: 8, batch_size: 4, record_every: 4, rounds: 1}
+"""
+NETWORK = """
+from torch import nn
+
+
+def two_layers(classes, channels, size, hidden):
+    first = nn.Sequential(nn.Flatten(), nn.Linear(channels * size**2, hidden), nn.ReLU())
+    return nn.Sequential(first, nn.Linear(hidden, hidden), nn.Linear(hidden, classes))
+"""
+
+
+def test_own_images_and_an_own_network_need_no_more_than_to_be_named(tmp_path):
+    project = Project.new(tmp_path, OWN)
+    project.write("my_networks.py", NETWORK)
+    numbers = np.random.default_rng(0)
+    for k, name in enumerate(
+        f"{d}/{s}/{c}" for d in ("light", "dark") for s in ("train", "test") for c in "ab"
+    ):
+        for i in range(8):
+            picture = numbers.integers(20 * k, 20 * k + 80, (9, 9, 3)).astype(np.uint8)
+            project.write(f"pictures/{name}/{i}.png", "")
+            project.path(f"pictures/{name}/{i}.png").write_bytes(encode_png(picture))
+    project.snakemake()
+    assert "joint" in project.path("results/mine/table.md").read_text()
+    assert NOTHING in project.snakemake("-n")
+    project.edit("my_networks.py", "nn.ReLU()", "nn.Tanh()")
+    jobs = project.jobs("-n")
+    assert jobs["initialise_mine"] == jobs["isolated_mine"] == jobs["evaluate_mine"] == 1
+    assert "prepare" not in jobs
+    project.edit("my_networks.py", "nn.Tanh()", "nn.ReLU()")
+    picture = project.path("pictures/light/train/a/0.png")
+    project.path("pictures/light/train/a/1.png").write_bytes(picture.read_bytes())
+    jobs = project.jobs("-n")
+    assert (jobs["fetch"], jobs["prepare"], jobs["isolated_mine"]) == (1, 1, 1)
+    # Elsewhere the pictures are not at hand, but what was made of them is.
+    project.path("pictures").rename(tmp_path / "gone")
+    assert NOTHING in project.snakemake("-n")
+
+
+def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
+    rates = {"learning_rate": [0.001, 0.1]}
+    project.settle(search={"isolated": rates, "joint": rates})
+    for path in [
+        *project.root.glob("data/prepared/*-test*"),
+        *project.root.glob("data/raw/*/test.parquet"),
+    ]:
+        path.unlink()
+    made = {"initialise_search": 1, "attempt_isolated": 2, "attempt_joint": 2, "search": 1}
+    assert project.jobs("search_tiny") == made
+    assert list(project.root.glob("data/prepared/*-test*")) == []
+    assert project.path("search/tiny/grid.csv").read_text().count("\n") == 5
+    assert project.path("search/tiny/choice.yaml").read_text().startswith("tuned:\n  isolated:\n")
+    assert {path.name for path in project.root.glob("runs/tiny/*")} == {"s0"}
+    assert NOTHING in project.snakemake("search_tiny")
+
+
+def test_the_report_is_one_page_that_needs_no_network(project):
+    project.snakemake("--report", "report.html")
+    page = project.path("report.html").read_text()
+    assert not re.search(r"""<(script|link|img)[^>]*(src|href)=["']?(https?:)?//""", page)
+    for caption in ("Test accuracy against gradient steps", "mean ± standard deviation over seeds"):
+        assert caption in page
+    assert "figure_3_curves.svg" in page
+    assert project.git("status", "--short") == ""
+
+
+def test_mistakes_are_told_in_one_line(project):
+    said = project.snakemake("--config", "steps=1", fails=True)
+    assert "--config steps: settings come from params.yaml alone" in said
+    assert "Traceback" not in said
+    project.settle(settings={"learning_rate": -1})
+    lines = project.snakemake("-n", fails=True).splitlines()
+    assert "params.yaml: experiments.tiny.settings.learning_rate: " in lines[-1]
+    assert [line for line in lines if line.startswith(("Traceback", "  File"))] == []
