@@ -20,4 +20,4 @@ rule all:
     """The default experiments."""
     default_target: True
     input:
-        [results_of(experiment) for experiment in PARAMS.default],
+        [results_of(experiment) + tidied(experiment) for experiment in PARAMS.default],

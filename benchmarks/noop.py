@@ -1,7 +1,7 @@
 """Time of `snakemake` when nothing is to be done, for the default experiments as params.yaml has them.
 
-In a scratch copy of the project every output stands as an empty file beside the record of its settings: that
-is all the workflow looks at, so nothing has to be trained for it.
+In a scratch copy of the project every output stands as an empty file beside the record of its settings:
+that is all the workflow looks at, so nothing has to be trained for it.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The penalty written the obvious way, with autograd over all pairs, against our mixing step: time, memory.
 
-Both take the coupling's part of one step on n networks. Each case runs in a process of its own, and its peak
-memory is counted above what the parameters and their gradients take.
+Both take the coupling's part of one step on n networks. Each case runs in a process of its own, and its
+peak memory is counted above what the parameters and their gradients take.
 """
 
 import gc
@@ -13,9 +13,8 @@ from itertools import combinations
 from pathlib import Path
 from time import perf_counter, process_time
 
-from support import is_quick, print_table, total_memory
-
 import torch
+from support import free_memory, is_quick, print_table
 from torch import Tensor, nn
 
 from jointnn.architectures.convolutional import small_conv
@@ -98,13 +97,13 @@ def case(kind: str, size: str, n: int) -> tuple[float, float]:
 
 
 def row(size: str, n: int) -> list[str]:
-    """One line of the table; X where all pairs would need more than half of the machine's memory."""
+    """One line of the table; X where all pairs would need more than half of the memory that is free."""
     count = sum(layer.shape[1] for layer in problem(size, 1)[0])
     pairs = n * (n - 1) // 2
     target = "5" if n == 16 else ""
     cells = [f"{count / 1e6:.2f}", str(n), str(pairs)]
     ours, ours_memory = case("ours", size, n)
-    if 4 * count * pairs > total_memory() / 2:
+    if 4 * count * pairs > free_memory() / 2:
         return [*cells, "X", f"{ours:.2f}", "X", target, "X", f"{ours_memory:.1f}"]
     obvious, obvious_memory = case("obvious", size, n)
     times = [f"{obvious:.2f}", f"{ours:.2f}", f"{obvious / ours:.0f}", target]

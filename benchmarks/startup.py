@@ -1,7 +1,7 @@
 """Start-up time of each stage: what a job pays for Python and imports before it does any work.
 
-CPU time, which on an idle machine is the wall time. Stages that need torch may take the time of `import torch`
-and a second; the others a second.
+CPU time, which on an idle machine is the wall time. Stages that need torch may take the time of
+`import torch` and a second; the others a second.
 """
 
 import os

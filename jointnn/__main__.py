@@ -15,7 +15,7 @@ from typing import Any
 
 from jointnn import __version__, paths
 from jointnn.errors import UserError
-from jointnn.files import read_json, write_atomically
+from jointnn.files import read_json, to_json, write_atomically
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
@@ -112,8 +112,11 @@ def run_job(stage: str, path: Path) -> None:
     job = _settings(path)
     if job.get("stage") != stage:
         raise UserError(f"{path} is for the stage {job.get('stage')!r}, not for {stage!r}.")
+    # Taken now: by the end params.yaml may have been edited, and the settings file been written again.
+    record, content = Path(paths.record(job)), to_json(job).encode()
+    record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
     importlib.import_module(f"jointnn.stages.{stage}").run(job)
-    write_atomically(paths.record(job), path.read_bytes())
+    write_atomically(record, content)
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square"
 def _pairwise(layer: Tensor) -> Tensor:
     """Squared distances (N, N) between rows. From differences: products would cancel for near pairs."""
     result = torch.zeros(len(layer), len(layer), dtype=torch.float64)
-    for columns in layer.detach().split(COLUMNS_AT_ONCE, dim=1):
+    for columns in torch.split(layer.detach(), COLUMNS_AT_ONCE, dim=1):
         for i, row in enumerate(columns[:-1]):
             gaps = (columns[i + 1 :] - row).square().sum(dim=1, dtype=torch.float64).cpu()
             result[i, i + 1 :] += gaps

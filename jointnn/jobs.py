@@ -159,6 +159,7 @@ class Jobs:
             "stage": "choose",
             "experiment": experiment,
             "points": counts,
+            "groups_count": len(chosen.groups) if chosen.groups else None,
             "tuning_seed": chosen.tuning_seed,
             "code": code_digests("choose"),
             "upstream": {name: digest(jobs) for name, jobs in attempts.items()},

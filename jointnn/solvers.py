@@ -52,12 +52,13 @@ class Mixer:
     def matrices(self, step_size: float) -> Tensor:
         """The mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
         pull = torch.where(self.eigenvalues > 0, 2 * step_size * self.strength * self.eigenvalues, 0.0)
-        return (self.vectors / (1 + pull)[:, None, :]) @ self.vectors.mT
+        mixing: Tensor = (self.vectors / (1 + pull)[:, None, :]) @ self.vectors.mT
+        return mixing
 
 
 def mix_(layer: Tensor, matrix: Tensor) -> None:
     """theta <- M theta in place: `layer` (N, D), `matrix` (N, N). The mean of the rows is kept."""
-    for columns in layer.split(COLUMNS_AT_ONCE, dim=1):
+    for columns in torch.split(layer, COLUMNS_AT_ONCE, dim=1):
         columns.copy_(matrix @ columns)
 
 

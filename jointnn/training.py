@@ -134,7 +134,7 @@ class Trainer:
         torch._foreach_zero_(self.gradients[index])
         batch = Split(train.images[chosen], train.labels[chosen])
         loss = self.task.loss(self.networks.modules[name], batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss.detach()
 
     @property

@@ -5,6 +5,7 @@ import math
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -134,3 +135,13 @@ def test_the_choice_can_be_pasted_under_the_experiment():
 def test_equal_results_give_equal_bytes():
     attempted("joint", [0.5, 0.6], [{"scale_factor": 1}, {"scale_factor": 2}])
     assert chosen(joint=2) == chosen(joint=2)
+
+
+def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
+    apart = np.kron(np.eye(2), np.ones((2, 2)))
+    weights = [np.full((2, 4, 4), 0.5), np.stack([apart, apart]), np.full((2, 4, 4), 0.9)]
+    point = {"settings": {}, "accuracy": 0.5, "loss": 1.0, "weights_of_rounds": [w.tolist() for w in weights]}
+    files.write_json("search/toy/joint/point_0.json", point)
+    job = {"experiment": "toy", "points": {"joint": 1}, "tuning_seed": 9, "groups_count": 2}
+    choose.run(job)
+    assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from time import process_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +31,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     print(f"{title} ({os.cpu_count()} cores)\n")
-    print("\n".join(map(line, [columns, rule, *rows])), end="\n\n")
+    print(*map(line, [columns, rule, *rows]), sep="\n", end="\n\n")
 
 
-def total_memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def free_memory() -> int:
+    """Bytes of memory that a process can have now (Linux)."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
 
 
 def interleaved(cases: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
@@ -53,8 +53,3 @@ def interleaved(cases: Sequence[Callable[[], object]], repeats: int) -> list[lis
             case()
             taken.append(process_time() - start)
     return [taken[1:] for taken in times]
-
-
-def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
-    """Median of the ratios of neighbours in time."""
-    return median(a / b for a, b in zip(numerators, denominators, strict=True))

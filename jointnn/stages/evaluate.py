@@ -32,7 +32,9 @@ def run(job: dict[str, Any]) -> None:
                 metrics += [(*key, metric, split, value) for metric, value in measures.items()]
             predicted = chosen.scores(network, data.test).argmax(1)
             pairs = torch.stack([data.test.labels, predicted], dim=1)
-            counted = zip(*(x.tolist() for x in pairs.unique(dim=0, return_counts=True)), strict=True)
+            counted = zip(
+                *(x.tolist() for x in torch.unique(pairs, dim=0, return_counts=True)), strict=True
+            )
             confusion += [(name, dataset, *pair, count) for pair, count in counted]
     folder = f"results/{job['experiment']}/s{job['seed']}"
     write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))

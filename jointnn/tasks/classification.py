@@ -34,7 +34,7 @@ class classification:  # noqa: N801  the name in params.yaml
         """Scores of every image, shape (N, classes), in evaluation mode; training mode is restored."""
         training = network.training
         network.eval()
-        pieces = [network(as_float(images)) for images in split.images.split(batch_size)]
+        pieces = [network(as_float(images)) for images in torch.split(split.images, batch_size)]
         network.train(training)
         return torch.cat(pieces)
 
