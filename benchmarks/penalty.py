@@ -57,7 +57,7 @@ def coupling_step(kind: str, layers: list[Tensor], weights: Tensor) -> Callable[
     mixer = Mixer(by_layer, torch.full((len(layers),), 1e-3))
 
     def obvious() -> None:
-        obvious_penalty(networks, weights).backward()  # type: ignore[no-untyped-call]
+        obvious_penalty(networks, weights).backward()
 
     def ours() -> None:
         mixer.mix_(layers, step_size=0.2)

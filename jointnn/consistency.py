@@ -101,9 +101,9 @@ def irls_weights(distances_squared: Tensor, sigma: Tensor, weighting: str = "pap
         distances_squared: of each block and pair, shape (B, N, N), in squared parameter units.
         sigma: the scales, shape (B,), in parameter units, positive.
         weighting: `paper`, w = s2/(s2 + d2), eq. (7); `geman_mcclure`, its square, the weight that
-            descends (4) (departure 3); `exponential`, exp(-d2/s2), FedAMP's attention (Huang et al.
-            2021, A(x) = 1 - exp(-x/s2)); `median`, 1 below the median distance, 1/2 at it, 0 above, as
-            the authors' code has it (sigma is not read).
+            descends (4) (departure 3); `welsch`, exp(-d2/s2), the weight of the Welsch penalty
+            s2 (1 - exp(-d2/s2)), which is FedAMP's attention too (Huang et al. 2021); `median`, 1 below
+            the median distance, 1/2 at it, 0 above, as the authors' code has it (sigma is not read).
 
     Returns:
         Weights in [0, 1], shape (B, N, N), no unit. The diagonal is 1.
@@ -111,7 +111,7 @@ def irls_weights(distances_squared: Tensor, sigma: Tensor, weighting: str = "pap
     sigma_squared = sigma.square()[:, None, None]
     if weighting == "median":
         return _median_weights(distances_squared)
-    if weighting == "exponential":
+    if weighting == "welsch":
         return torch.exp(-distances_squared / sigma_squared)
     # s2 / (s2 + d2), in a form that holds for an infinite sigma too (the corner L2).
     weights = 1 / (1 + distances_squared / sigma_squared)
@@ -149,6 +149,13 @@ def lorentzian(distances_squared: Tensor, sigma: Tensor) -> Tensor:
     sigma_squared = sigma.square()[:, None, None]
     logarithm = sigma_squared * torch.log1p(distances_squared / sigma_squared)
     return torch.where(sigma_squared.isinf(), distances_squared, logarithm)
+
+
+def welsch(distances_squared: Tensor, sigma: Tensor) -> Tensor:
+    """s2 (1 - exp(-d2/s2)), the penalty that the weighting `welsch` majorises, shape (B, N, N)."""
+    sigma_squared = sigma.square()[:, None, None]
+    bounded = -sigma_squared * torch.expm1(-distances_squared / sigma_squared)
+    return torch.where(sigma_squared.isinf(), distances_squared, bounded)
 
 
 def over_pairs(values: Tensor) -> Tensor:

@@ -104,12 +104,13 @@ def _training(jobs: Jobs, experiment: str, seed: int) -> Iterator[tuple[Job, lis
 
 
 def _search(jobs: Jobs, experiment: str, prepared: list[Job]) -> Iterator[tuple[Job, list[Job]]]:
-    counts = jobs.points(experiment)
-    if not counts:
-        return
-    start = jobs.search_start(experiment)
-    attempts = [jobs.attempt(experiment, name, k) for name, count in counts.items() for k in range(count)]
-    yield start, prepared
-    for attempt in attempts:
-        yield attempt, [start]
-    yield jobs.choose(experiment), attempts
+    attempts = []
+    for seed, grid in jobs.attempts(experiment).items():
+        start = jobs.search_start(experiment, seed)
+        yield start, prepared
+        for name, points in grid.items():
+            for point in points:
+                attempts.append(jobs.attempt(experiment, seed, name, point))
+                yield attempts[-1], [start]
+    if attempts:
+        yield jobs.choose(experiment), attempts

@@ -60,10 +60,9 @@ class Jobs:
             "code": code_digests("initialise", self._entries(experiment, "architecture")),
         }
 
-    def search_start(self, experiment: str) -> Job:
-        """The common start of the tuning seed."""
-        seed = self.params.experiments[experiment].tuning_seed
-        return self.initialise(experiment, seed, paths.search_start(experiment))
+    def search_start(self, experiment: str, seed: int) -> Job:
+        """The common start of a tuning seed."""
+        return self.initialise(experiment, seed, paths.search_start(experiment, seed))
 
     def train(self, experiment: str, seed: int, name: str) -> Job:
         """A method in one job: every one but `joint`."""
@@ -140,30 +139,40 @@ class Jobs:
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
 
-    def attempt(self, experiment: str, name: str, point: int) -> Job:
-        """A grid point of the search, on the tuning seed."""
+    def attempt(self, experiment: str, seed: int, name: str, point: int) -> Job:
+        """A grid point of the search, on a tuning seed."""
         chosen = self.params.experiments[experiment]
         overrides = search.points(chosen, name)[point]
         settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
-        job = self._training("attempt", experiment, chosen.tuning_seed, name, settings)
-        start = self.search_start(experiment)
+        job = self._training("attempt", experiment, seed, name, settings)
+        start = self.search_start(experiment, seed)
         own = {"point": point, "overrides": overrides, "curves": False, "start": start["start"]}
         return {**job, **own, "upstream": {**job["upstream"], "start": digest(start)}}
 
     def choose(self, experiment: str) -> Job:
         """The choice of the search."""
         chosen = self.params.experiments[experiment]
-        counts = self.points(experiment)
-        attempts = {n: [self.attempt(experiment, n, k) for k in range(c)] for n, c in counts.items()}
+        attempts = {
+            f"s{seed}/{name}": [digest(self.attempt(experiment, seed, name, k)) for k in points]
+            for seed, grid in self.attempts(experiment).items()
+            for name, points in grid.items()
+        }
         return {
             "stage": "choose",
             "experiment": experiment,
-            "points": counts,
+            "attempts": {str(seed): grid for seed, grid in self.attempts(experiment).items()},
             "groups_count": len(chosen.groups) if chosen.groups else None,
             "tuning_seed": chosen.tuning_seed,
             "code": code_digests("choose"),
-            "upstream": {name: digest(jobs) for name, jobs in attempts.items()},
+            "upstream": attempts,
         }
+
+    def attempts(self, experiment: str) -> dict[int, dict[str, list[int]]]:
+        """Points of each method by tuning seed: all on the first, the finalists on the others."""
+        chosen = self.params.experiments[experiment]
+        every = {name: list(range(len(search.points(chosen, name)))) for name in chosen.search}
+        further = {seed: dict(chosen.finalists) for seed in chosen.further_tuning_seeds}
+        return {chosen.tuning_seed: every, **further} if every else {}
 
     def rounds(self, experiment: str) -> int:
         """K, the number of IRLS rounds of `joint`."""
@@ -172,11 +181,6 @@ class Jobs:
     def threads(self, experiment: str) -> int:
         """Threads of a job that trains."""
         return method_settings(self.params, experiment, "joint").threads
-
-    def points(self, experiment: str) -> dict[str, int]:
-        """Number of grid points of each method."""
-        chosen = self.params.experiments[experiment]
-        return {name: len(search.points(chosen, name)) for name in chosen.search}
 
     def final(self, experiment: str, seed: int, name: str) -> Job:
         """The job that ends a method."""
@@ -243,7 +247,14 @@ class Jobs:
         counts = {len(search.points(chosen, name)) for name in chosen.search}
         if not counts:
             return "hyper-parameters as given, not searched"
+        if not chosen.further_tuning_seeds:
+            return (
+                f"hyper-parameters chosen on the validation split of seed {chosen.tuning_seed}, which no "
+                f"reported number uses, among {counts.pop()} points for each method"
+            )
+        seeds = ", ".join(map(str, [chosen.tuning_seed, *chosen.further_tuning_seeds]))
+        finalists = len(next(iter(chosen.finalists.values()), []))
         return (
-            f"hyper-parameters chosen on the validation split of seed {chosen.tuning_seed}, which no "
-            f"reported number uses, among {counts.pop()} points for each method"
+            f"hyper-parameters chosen on the validation splits of seeds {seeds}, which no reported number "
+            f"uses: {counts.pop()} points for each method on the first, its best {finalists} on all"
         )

@@ -58,6 +58,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return f"this key is not known{nearest(str(details['loc'][-1]), known)}"
     if details["type"] == "missing":
         return f"this key is missing. {meaning}".rstrip()
+    if details["type"] == "unknown_name":  # which says already what is known
+        return details["msg"]
     reason = details["msg"].rstrip(".")
     for theirs, ours in REWORDED.items():
         reason = re.sub(theirs, ours, reason)

@@ -129,7 +129,7 @@ def fedamp(problem: Problem, settings: Adaptive) -> Plan:
     The weight is the derivative of A(d2) = 1 - exp(-d2 / sigma2), taken anew each round; start, sigma and
     budget are those of `joint`.
     """
-    return Plan(_irls_phases(problem, settings, settings.steps, "whole"), "whole", "exponential")
+    return Plan(_irls_phases(problem, settings, settings.steps, "whole"), "whole", "welsch")
 
 
 @method

@@ -70,6 +70,7 @@ def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, param
     ):
         wrong = list(_wrong_methods(at, name, experiment, params))
         yield from wrong or _wrong_search(f"{at}.search", name, experiment, params)
+        yield from _wrong_finalists(at, experiment)
 
 
 def _preset_mistakes(experiment: ExperimentParams, params: Params) -> Iterator[str]:
@@ -117,11 +118,18 @@ def _wrong_groups(at: str, experiment: ExperimentParams) -> Iterator[str]:
 
 
 def _wrong_counts(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    if experiment.tuning_seed in experiment.seeds:
-        yield (
-            f"{at}.tuning_seed: {experiment.tuning_seed} is also among seeds, whose numbers are reported; "
-            "choose another one."
-        )
+    tuning = {
+        "tuning_seed": [experiment.tuning_seed],
+        "further_tuning_seeds": experiment.further_tuning_seeds,
+    }
+    for key, seeds in tuning.items():
+        if reported := sorted(set(seeds) & set(experiment.seeds)):
+            yield (
+                f"{at}.{key}: {reported[0]} is also among seeds, whose numbers are reported; "
+                "choose another one."
+            )
+    if experiment.tuning_seed in experiment.further_tuning_seeds:
+        yield f"{at}.further_tuning_seeds: {experiment.tuning_seed} is the tuning seed already."
     asked = (experiment.train_images or 1) + experiment.validation_images
     known = {name: params.datasets[name].pool for name in experiment.datasets if name in params.datasets}
     pools = {name: pool for name, pool in known.items() if pool is not None}
@@ -178,6 +186,20 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
             f"steps: {settings.steps} are too few for an L2 start and {settings.rounds} rounds; raise "
             "steps, or lower rounds or l2_fraction."
         )
+
+
+def _wrong_finalists(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    """Finalists that are no points of the grid, or not as many for each method."""
+    yield from _unknown(f"{at}.finalists", list(experiment.finalists), experiment.search)
+    for name, points in experiment.finalists.items():
+        count = len(search.points(experiment, name))
+        for point in points:
+            if name in experiment.search and point >= count:
+                yield f"{at}.finalists.{name}: {point} is none of the {count} points from 0."
+    sizes = {name: len(experiment.finalists.get(name, [])) for name in experiment.search}
+    if experiment.further_tuning_seeds and len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        yield f"{at}.finalists: every method needs the same number of finalists, but there are {shown}."
 
 
 def _wrong_search(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:

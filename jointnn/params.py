@@ -141,8 +141,8 @@ class Adaptive(Pulled):
 class Irls(Adaptive, Shared):
     """What `joint` alone reads."""
 
-    weighting: Literal["paper", "geman_mcclure", "median"] = "paper"
-    """(7) as printed, the weight that descends (4), or the authors' code's step at the median."""
+    weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
+    """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""
     blocks: Literal["adjacent", "single"] = "adjacent"
     """Blocks of two adjacent layers as in (3), or each layer alone, as in the authors' code."""
     start: Literal["common", "shareall"] = "common"
@@ -209,6 +209,10 @@ class ExperimentParams(Strict):
     """Seeds of the reported numbers."""
     tuning_seed: Annotated[int, Field(ge=0)] = 1000
     """The seed of the search. No reported number uses it."""
+    further_tuning_seeds: list[Annotated[int, Field(ge=0)]] = []
+    """Seeds on which the finalists of the search are tried too; then the mean over tuning seeds decides."""
+    finalists: dict[Name, list[Annotated[int, Field(ge=0)]]] = {}
+    """Per method the points (from 0) that were best on the tuning seed; as many for each method."""
     methods: Annotated[list[Name], Field(min_length=1)]
     """Methods in the order of the table."""
     figures: list[Name] = []

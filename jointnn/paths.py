@@ -26,9 +26,19 @@ def start(experiment: str, seed: int | str) -> str:
     return f"{seed_folder(experiment, seed)}/start"
 
 
-def search_start(experiment: str) -> str:
-    """Folder of the common start of the tuning seed: the search writes nothing among the runs."""
-    return f"search/{experiment}/start"
+def search_folder(experiment: str, seed: int) -> str:
+    """Everything of one tuning seed: the search writes nothing among the runs."""
+    return f"search/{experiment}/s{seed}"
+
+
+def search_start(experiment: str, seed: int) -> str:
+    """Folder of the common start of a tuning seed."""
+    return f"{search_folder(experiment, seed)}/start"
+
+
+def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:
+    """What a point of the search reaches."""
+    return f"{search_folder(experiment, seed)}/{method}/point_{point}.json"
 
 
 def l2(experiment: str, seed: int | str) -> str:
@@ -102,7 +112,7 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
         case "evaluate":
             return f"results/{experiment}/s{seed}/settings.json"
         case "attempt":
-            return f"search/{experiment}/{job['method']}/point_{job['point']}.settings.json"
+            return attempt(experiment, seed, job["method"], job["point"]).replace(".json", ".settings.json")
         case "choose":
             return f"search/{experiment}/settings.json"
         case "figures":
@@ -125,8 +135,8 @@ def benchmark(job: dict) -> str:  # type: ignore[type-arg]
         case "choose":
             return f"logs/{experiment}/search/choose.tsv"
         case "attempt":
-            return f"logs/{experiment}/search/{job['method']}_{job['point']}.tsv"
-    if stage == "initialise" and job["start"] == search_start(experiment):
-        return f"logs/{experiment}/search/start.tsv"
+            return f"logs/{experiment}/search/s{job['seed']}/{job['method']}_{job['point']}.tsv"
+    if stage == "initialise" and job["start"].startswith("search/"):
+        return f"logs/{experiment}/search/s{job['seed']}/start.tsv"
     made = record(job).removeprefix("runs/").removesuffix("settings.json").rstrip("./")
     return f"logs/{made}.tsv"

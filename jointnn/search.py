@@ -1,7 +1,7 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 from jointnn.params import ExperimentParams, Overrides
@@ -20,16 +20,30 @@ def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
     ]
 
 
-def choose(values: Sequence[float | None]) -> int:
-    """The point with the highest validation measure; the first of equals.
+def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
+    """The point with the highest mean of the validation measure; the first of equals.
 
     Args:
-        values: of each point; None, or no finite number: it diverged and is never chosen.
+        measured: of each tuning seed, the measure of each point tried. Points that were not tried on all
+            seeds are out. None, or no finite number: it diverged and is never chosen.
 
     Raises:
         ValueError: every point diverged.
     """
-    finite = [(value, k) for k, value in enumerate(values) if value is not None and math.isfinite(value)]
-    if not finite:
+    everywhere = set.intersection(*(set(of_seed) for of_seed in measured))
+    means = {k: _mean([of_seed[k] for of_seed in measured]) for k in sorted(everywhere)}
+    best = max(means, key=lambda k: means[k], default=None)
+    if best is None or means[best] == -math.inf:
         raise ValueError("every point diverged; lower the learning rates of the grid")
-    return max(finite, key=lambda found: found[0])[1]
+    return best
+
+
+def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:
+    """The best points of one seed, the best first."""
+    return sorted(measured, key=lambda k: -_mean([measured[k]]))[:count]
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """The mean; minus infinity where a value is none or not finite."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(finite) / len(finite) if len(finite) == len(values) else -math.inf

@@ -189,13 +189,14 @@ class Trainer:
                     self.history.append((self.step, split, name, metric, value))
 
     def _record_penalties(self, loss: float, sigma: Tensor) -> None:
-        """The consistency loss (3), and the objective (4) with it and with the penalty of departure 3."""
+        """The consistency loss (3), and the objective (4) with it and with the penalties of departure 3."""
         squared = consistency.layer_distances_squared(self.networks.coupled, self.settings.metric)
         blocks = consistency.block_distances_squared(squared, self.membership)
         strength = base_strength(self.networks.coupled, self.settings)
         for name, penalty in {
             "geman_mcclure": consistency.geman_mcclure(blocks, sigma),
             "lorentzian": consistency.lorentzian(blocks, sigma),
+            "welsch": consistency.welsch(blocks, sigma),
         }.items():
             value = float(consistency.over_pairs(penalty))
             if name == "geman_mcclure":

@@ -139,7 +139,7 @@ def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
 
 
 def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
-    job = {"stage": "choose", "experiment": "toy", "points": {}, "tuning_seed": 3}
+    job = {"stage": "choose", "experiment": "toy", "attempts": {"3": {}}, "tuning_seed": 3}
     path = settings_file(job)
     assert main(["choose", path]) == 0
     assert Path("search/toy/settings.json").read_text() == Path(path).read_text()
@@ -150,7 +150,7 @@ def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
 
 def test_a_mistake_of_ours_keeps_its_traceback():
     path = settings_file(
-        {"stage": "choose", "experiment": "toy", "points": {"joint": "many"}, "tuning_seed": 3}
+        {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
     )
     ran = run("choose", path)
     assert ran.returncode == 1

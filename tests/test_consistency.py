@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tensor_helpers import random_layers, random_weights, real
 from torch.testing import assert_close
 
 from jointnn import consistency
@@ -21,25 +22,9 @@ from jointnn.consistency import (
     scales,
 )
 
-WEIGHTINGS = ["paper", "geman_mcclure", "exponential", "median"]
+WEIGHTINGS = ["paper", "geman_mcclure", "welsch", "median"]
 METRICS = ["sum_square", "mean_square"]
 BLOCKS = ["adjacent", "single", "whole"]
-
-
-def real(*values) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def random_layers(seed: int, networks: int = 5, sizes=(2, 3, 7, 1)) -> list[torch.Tensor]:
-    random = torch.Generator().manual_seed(seed)
-    return [torch.randn(networks, size, dtype=torch.float64, generator=random) for size in sizes]
-
-
-def random_weights(seed: int, blocks: int, networks: int = 5) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    weights = torch.rand(blocks, networks, networks, dtype=torch.float64, generator=random)
-    weights = (weights + weights.mT) / 2
-    return weights.diagonal_scatter(torch.ones(blocks, networks, dtype=torch.float64), 0, 1, 2)
 
 
 def block_distances(layers, metric="sum_square", blocks="adjacent") -> torch.Tensor:
@@ -173,14 +158,14 @@ def test_weights_of_equation_7_are_those_computed_by_hand():
     for weighting, expected in {
         "paper": 1 / 5,
         "geman_mcclure": 1 / 25,
-        "exponential": math.exp(-4),
+        "welsch": math.exp(-4),
     }.items():
         assert irls_weights(squared, sigma, weighting)[0, 0, 1].item() == pytest.approx(expected)
 
 
 def test_an_infinite_sigma_gives_l2():
     squared, sigma = block_distances(random_layers(0)), torch.full((3,), torch.inf, dtype=torch.float64)
-    for weighting in ("paper", "geman_mcclure", "exponential"):
+    for weighting in ("paper", "geman_mcclure", "welsch"):
         assert (irls_weights(squared, sigma, weighting) == 1).all()
     assert_close(geman_mcclure(squared, sigma), squared)
     assert_close(lorentzian(squared, sigma), squared)
@@ -191,7 +176,7 @@ def test_fedamps_weight_is_the_derivative_of_its_attention():
     # Per unit of squared distance, times sigma2: A' of A(x) = 1 - exp(-x / sigma2).
     attention = 1 - torch.exp(-squared / sigma.square())
     (slope,) = torch.autograd.grad(attention.sum(), squared)
-    assert_close(sigma.square() * slope, irls_weights(squared.detach(), sigma, "exponential"))
+    assert_close(sigma.square() * slope, irls_weights(squared.detach(), sigma, "welsch"))
 
 
 def test_delta_is_the_largest_change_of_a_weight():

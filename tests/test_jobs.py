@@ -42,8 +42,9 @@ def settings_files(edits: Mapping | None = None) -> dict[str, str]:
         found |= {f"s{seed} round {k}": jobs.irls(experiment, seed, k) for k in rounds}
         found[f"s{seed} evaluate"] = jobs.evaluate(experiment, seed)
     found |= {"collect": jobs.collect(experiment), "figures": jobs.figures(experiment)}
-    for name, count in jobs.points(experiment).items():
-        found |= {f"attempt {name} {k}": jobs.attempt(experiment, name, k) for k in range(count)}
+    for seed, grid in jobs.attempts(experiment).items():
+        for name, points in grid.items():
+            found |= {f"attempt {name} {k}": jobs.attempt(experiment, seed, name, k) for k in points}
     found["choose"] = jobs.choose(experiment)
     return {name: to_json(job) for name, job in found.items()}
 
@@ -111,7 +112,10 @@ WHAT_RERUNS = {
         of_seeds("oracle") | AFTER,
     ),
     "a seed": ({f"{TOY}.seeds": [0, 1, 2]}, SHOWN),
-    "a method less": ({f"{TOY}.methods": ["isolated", "joint"], f"{TOY}.groups": None}, AFTER),
+    "a method less": (
+        {f"{TOY}.methods": ["isolated", "joint"], f"{TOY}.groups": None},
+        AFTER | {"choose"},  # it reads groups
+    ),
     "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES | {"collect"}),
     "one point of a grid": (
         {f"{TOY}.search.isolated": {"learning_rate": [0.01, 0.2]}},
@@ -169,7 +173,7 @@ def test_no_two_jobs_have_the_same_record():
 def test_a_job_of_the_search_knows_no_seed_that_is_reported_and_no_test_split():
     jobs = Jobs(read())
     for name in ("isolated", "joint"):
-        job = jobs.attempt("toy", name, 1)
+        job = jobs.attempt("toy", 1000, name, 1)
         assert (job["seed"], job["curves"]) == (1000, False)
         assert job["overrides"].items() <= {"learning_rate": 0.1, "scale_factor": 2}.items()
         assert job["settings"]["learning_rate"] == 0.1
@@ -177,7 +181,7 @@ def test_a_job_of_the_search_knows_no_seed_that_is_reported_and_no_test_split():
 
 def test_a_point_of_the_search_is_over_the_settings_and_not_over_what_was_tuned():
     point = Jobs(read({f"{TOY}.tuned.joint": {"momentum": 0.1, "scale_factor": 9}})).attempt(
-        "toy", "joint", 0
+        "toy", 1000, "joint", 0
     )
     assert (point["settings"]["momentum"], point["settings"]["scale_factor"]) == (0.9, 1.0)
     assert (point["settings"]["learning_rate"], point["settings"]["steps"]) == (0.01, 60)

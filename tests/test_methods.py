@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import torch
-from test_consistency import real
+from tensor_helpers import real
 from torch.testing import assert_close
 from training_helpers import additive, mlps, parameters, plan_of, regression, run
 
@@ -155,7 +155,7 @@ def test_l2_of_the_first_layers_couples_them_at_full_strength_and_none_else(name
 
 def test_fedamp_finds_one_weight_per_pair_of_whole_networks():
     made = plan("fedamp", problem(), settings())
-    assert (made.blocks, made.weighting) == ("whole", "exponential")
+    assert (made.blocks, made.weighting) == ("whole", "welsch")
     squared = torch.rand(1, 4, 4, dtype=torch.float64)
     found = next_round(squared + squared.mT, real(1.0), None, made.weighting, 0.01)
     assert found.weights.shape == (1, 4, 4)

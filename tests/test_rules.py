@@ -196,6 +196,16 @@ def test_every_registered_name_is_explained_and_is_spelled_as_in_params(module, 
         assert re.fullmatch("[a-z][a-z0-9_]*", name), name
 
 
+def test_the_tests_that_the_method_names_exist():
+    text = (PROJECT / "docs" / "method.md").read_text(encoding="utf-8")
+    named = re.findall(r"\[(test_\w+\.py)\]\(\.\./tests/\1\): ([^|\[\n]+)", text)
+    assert len(named) == text.count("../tests/test_") >= 10
+    for file, names in named:
+        there = [node.name for node in ast.walk(tree_of(PROJECT / "tests" / file)) if hasattr(node, "name")]
+        for name in re.findall(r"`(\w+)`", names):
+            assert any(name in test for test in there if test), f"{file} has no test {name}"
+
+
 AMERICAN = (
     r"optimizer|normaliz|initializ|regulariz|behavior|neighbor|favorite|gray\b|analyz|visualiz|labeled"
 )

@@ -66,33 +66,44 @@ def test_several_grids_follow_each_other():
     ],
 )
 def test_the_best_point_is_the_first_with_the_highest_finite_value(values, best):
-    assert search.choose(values) == best
+    assert search.choose([dict(enumerate(values))]) == best
+
+
+def test_the_mean_over_tuning_seeds_decides_among_points_tried_on_all_of_them():
+    assert search.choose([{0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.7}]) == 2
+    assert search.choose([{0: 0.9, 1: 0.8}, {0: None, 1: 0.1}]) == 1
+
+
+def test_finalists_are_the_best_of_the_first_seed():
+    assert search.finalists({0: 0.5, 1: None, 2: 0.9, 3: 0.7}, 2) == [2, 3]
 
 
 @pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
 def test_where_every_point_diverged_nothing_is_chosen(values):
     with pytest.raises(ValueError, match="every point diverged; lower the learning rates of the grid"):
-        search.choose(values)
+        search.choose([dict(enumerate(values))])
 
 
 def attempted(name: str, accuracies: list[float | None], points: list[dict]) -> None:
     """Write the results of a method's points, as the stage attempt does."""
     for k, (accuracy, point) in enumerate(zip(accuracies, points, strict=True)):
         result = {"method": name, "point": k, "settings": point, "accuracy": accuracy, "loss": accuracy}
-        files.write_json(f"search/toy/{name}/point_{k}.json", result)
+        files.write_json(f"search/toy/s1000/{name}/point_{k}.json", result)
 
 
 def chosen(**points: int) -> str:
     """Run the stage, and return what it says to paste."""
-    choose.run({"stage": "choose", "experiment": "toy", "points": points, "tuning_seed": 1000})
+    attempts = {"1000": {name: list(range(count)) for name, count in points.items()}}
+    choose.run({"stage": "choose", "experiment": "toy", "attempts": attempts, "tuning_seed": 1000})
     return Path("search/toy/choice.yaml").read_text()
 
 
 def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     attempted("isolated", [0.5, 0.6, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
     attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
-    tuned = yaml.safe_load(chosen(isolated=3, joint=3))
-    assert tuned == {"tuned": {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}}
+    choice = yaml.safe_load(chosen(isolated=3, joint=3))
+    assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
+    assert choice["finalists"] == {"isolated": [1, 0, 2], "joint": [0, 2, 1]}
     grid = files.read_table("search/toy/grid.csv")
     assert grid.columns.tolist() == choose.COLUMNS
     assert grid.loc[grid["chosen"], ["method", "point"]].to_numpy().tolist() == [
@@ -140,8 +151,14 @@ def test_equal_results_give_equal_bytes():
 def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
     apart = np.kron(np.eye(2), np.ones((2, 2)))
     weights = [np.full((2, 4, 4), 0.5), np.stack([apart, apart]), np.full((2, 4, 4), 0.9)]
-    point = {"settings": {}, "accuracy": 0.5, "loss": 1.0, "weights_of_rounds": [w.tolist() for w in weights]}
-    files.write_json("search/toy/joint/point_0.json", point)
-    job = {"experiment": "toy", "points": {"joint": 1}, "tuning_seed": 9, "groups_count": 2}
+    point = {
+        "settings": {},
+        "accuracy": 0.5,
+        "loss": 1.0,
+        "weights_of_rounds": [w.tolist() for w in weights],
+    }
+    files.write_json("search/toy/s9/joint/point_0.json", point)
+    attempts = {"9": {"joint": [0]}}
+    job = {"experiment": "toy", "attempts": attempts, "tuning_seed": 9, "groups_count": 2}
     choose.run(job)
     assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 
-import numpy as np
 import pytest
 import yaml
 from engine_helpers import (
@@ -25,8 +24,6 @@ from engine_helpers import (
     jobs_of,
     wait_for,
 )
-
-from jointnn.images import encode_png
 
 pytestmark = pytest.mark.slow
 ISOLATED = "runs/tiny/s0/isolated"
@@ -126,9 +123,9 @@ def test_an_added_seed_trains_that_seed_only_and_the_files_of_a_dropped_one_go(p
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
-    project.settle(settings={"steps": 3000, "record_every": 100})
+    project.settle(settings={"steps": 1000, "record_every": 50})
     target, history = f"{ISOLATED}/settings.json", project.path(f"work/resume/{ISOLATED}/history.csv")
-    for step, how in ((200, signal.SIGKILL), (600, signal.SIGINT)):
+    for step, how in ((100, signal.SIGKILL), (300, signal.SIGINT)):
         process = project.start("snakemake", target)
         wait_for(history, process, f"\n{step},")
         end(process, how)
@@ -136,7 +133,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
         project.snakemake("--unlock")
     project.snakemake(target)
     log = project.path("logs/tiny/s0/isolated.log").read_text()
-    assert int(re.search(r"Goes on from step (\d+)\.", log)[1]) >= 600
+    assert int(re.search(r"Goes on from step (\d+)\.", log)[1]) >= 300
     resumed = project.content(f"{ISOLATED}/*")
     shutil.rmtree(project.path(ISOLATED))
     project.snakemake(target)
@@ -145,15 +142,17 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
 
 
 def test_a_record_tells_what_a_job_was_begun_with_though_params_changed_meanwhile(project):
-    project.settle(settings={"steps": 1500, "record_every": 100})
+    project.settle(settings={"steps": 600, "record_every": 50})
     target = f"{ISOLATED}/settings.json"
     process = project.start("snakemake", target)
-    wait_for(project.path(f"work/resume/{ISOLATED}/history.csv"), process, "\n100,")
-    project.settle(settings={"momentum": 0.5})
-    assert project.jobs("-n", target)["isolated"] == 1
-    said, _ = process.communicate(timeout=120)
+    wait_for(project.path(f"work/resume/{ISOLATED}/history.csv"), process, "\n50,")
+    # As `snakemake -n` does after an edit of params.yaml.
+    project.edit(f"work/settings/{target}", '"momentum": 0.9', '"momentum": 0.5')
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert json.loads(project.path(target).read_text())["settings"]["momentum"] == 0.9
+    assert NOTHING in project.snakemake("-n", target)
+    project.settle(settings={"momentum": 0.5})
     assert project.jobs("-n", target) == ALONE
 
 
@@ -166,65 +165,6 @@ def test_a_diverged_run_stops_with_its_sentence(project):
     assert not project.path(f"{ISOLATED}/usual.safetensors").exists()
 
 
-OWN = """
-default: [mine]
-datasets:
-  light: {source: class_folders, path: pictures/light}
-  dark: {source: class_folders, path: pictures/dark}
-presets:
-  default: {}
-experiments:
-  mine:
-    task: classification
-    architecture: my_networks:two_layers
-    architecture_options: {hidden: 6}
-    datasets: [light, dark]
-    image_size: 8
-    channels: 3
-    validation_images: 4
-    seeds: [0]
-    methods: [isolated, joint]
-    figures: [figure_2_groups]
-    settings: {steps: 8, batch_size: 4, record_every: 4, rounds: 1}
-"""
-NETWORK = """
-from torch import nn
-
-
-def two_layers(classes, channels, size, hidden):
-    first = nn.Sequential(nn.Flatten(), nn.Linear(channels * size**2, hidden), nn.ReLU())
-    return nn.Sequential(first, nn.Linear(hidden, hidden), nn.Linear(hidden, classes))
-"""
-
-
-def test_own_images_and_an_own_network_need_no_more_than_to_be_named(tmp_path):
-    project = Project.new(tmp_path, OWN)
-    project.write("my_networks.py", NETWORK)
-    numbers = np.random.default_rng(0)
-    for k, name in enumerate(
-        f"{d}/{s}/{c}" for d in ("light", "dark") for s in ("train", "test") for c in "ab"
-    ):
-        for i in range(8):
-            picture = numbers.integers(20 * k, 20 * k + 80, (9, 9, 3)).astype(np.uint8)
-            project.write(f"pictures/{name}/{i}.png", "")
-            project.path(f"pictures/{name}/{i}.png").write_bytes(encode_png(picture))
-    project.snakemake()
-    assert "joint" in project.path("results/mine/table.md").read_text()
-    assert NOTHING in project.snakemake("-n")
-    project.edit("my_networks.py", "nn.ReLU()", "nn.Tanh()")
-    jobs = project.jobs("-n")
-    assert jobs["initialise_mine"] == jobs["isolated_mine"] == jobs["evaluate_mine"] == 1
-    assert "prepare" not in jobs
-    project.edit("my_networks.py", "nn.Tanh()", "nn.ReLU()")
-    picture = project.path("pictures/light/train/a/0.png")
-    project.path("pictures/light/train/a/1.png").write_bytes(picture.read_bytes())
-    jobs = project.jobs("-n")
-    assert (jobs["fetch"], jobs["prepare"], jobs["isolated_mine"]) == (1, 1, 1)
-    # Elsewhere the pictures are not at hand, but what was made of them is.
-    project.path("pictures").rename(tmp_path / "gone")
-    assert NOTHING in project.snakemake("-n")
-
-
 def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
     rates = {"learning_rate": [0.001, 0.1]}
     project.settle(search={"isolated": rates, "joint": rates})
@@ -233,8 +173,9 @@ def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
         *project.root.glob("data/raw/*/test.parquet"),
     ]:
         path.unlink()
-    made = {"initialise_search": 1, "attempt_isolated": 2, "attempt_joint": 2, "search": 1}
-    assert project.jobs("search_tiny") == made
+    made = project.jobs("search_tiny")
+    assert sum(count for rule, count in made.items() if rule.startswith("attempt_")) == 4
+    assert not made.keys() & {*DATA, *SEED}
     assert list(project.root.glob("data/prepared/*-test*")) == []
     assert project.path("search/tiny/grid.csv").read_text().count("\n") == 5
     choice = yaml.safe_load(project.path("search/tiny/choice.yaml").read_text())
@@ -247,7 +188,7 @@ def test_the_report_is_one_page_that_needs_no_network(project):
     project.snakemake("--report", "report.html")
     page = project.path("report.html").read_text()
     assert not re.search(r"""<(script|link|img)[^>]*(src|href)=["']?(https?:)?//""", page)
-    for caption in ("Test accuracy against gradient steps", "Results on the test split: methods by datasets"):
+    for caption in ("Test accuracy against gradient steps", "Results on the test split"):
         assert caption in page
     assert "figure_3_curves.svg" in page
     assert project.git("status", "--short") == ""

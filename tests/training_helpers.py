@@ -1,27 +1,17 @@
-"""Small problems for the tests of the method: trainers in float64, and jobs of a tiny experiment."""
+"""Small problems for the tests of the method: trainers in float64."""
 
-import atexit
-import os
-import shutil
 from collections import OrderedDict
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split
-from jointnn.jobs import Jobs
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
-from jointnn.params import MethodSettings, Params
+from jointnn.params import MethodSettings
 from jointnn.phases import Progress, run_phases
-from jointnn.stages import fetch, irls, l2, prepare, sigma
 from jointnn.training import Data, Trainer
-
-ROOT = Path(__file__).parents[1]
 
 
 class Additive(nn.Module):
@@ -170,73 +160,11 @@ def parameters(trainer: Trainer) -> list[Tensor]:
     return [value.clone() for module in modules for value in module.state_dict().values()]
 
 
-TINY = {
-    "task": "classification",
-    "architecture": "small_conv",
-    "architecture_options": {"width": 2},
-    "datasets": ["odd", "even"],
-    "image_size": 8,
-    "channels": 1,
-    "train_images": 20,
-    "validation_images": 20,
-    "seeds": [0],
-    "methods": ["isolated", "joint", "fedamp"],
-}
-TINY_SETTINGS = {"steps": 12, "batch_size": 4, "record_every": 2, "rounds": 3, "learning_rate": 0.05}
-
-
-def jobs_of(settings: dict | None = None, **experiment) -> Jobs:
-    """The jobs of an experiment `tiny` on two halves of the optical digits."""
-    halves = {"odd": "1/2", "even": "2/2"}
-    chosen = {**TINY, **experiment, "settings": {**TINY_SETTINGS, **(settings or {})}}
-    return Jobs(
-        Params.model_validate(
-            {
-                "default": ["tiny"],
-                "presets": {"default": {}},
-                "datasets": {
-                    name: {"source": "optical_digits", "part": part, "pool": 60}
-                    for name, part in halves.items()
-                },
-                "experiments": {"tiny": chosen},
-            }
-        )
-    )
-
-
-@cache
-def _folder_with_data() -> Path:
-    """A folder with the prepared data of `tiny`, made once."""
-    folder, before, jobs = Path(mkdtemp(prefix="jointnn-")).resolve(), Path.cwd(), jobs_of()
-    atexit.register(shutil.rmtree, folder)
-    os.chdir(folder)
-    for name in TINY["datasets"]:
-        fetch.run(jobs.fetch(name))
-        prepare.run(jobs.prepare(name, TINY["image_size"], TINY["channels"]))
-    os.chdir(before)
-    return folder
-
-
-def folder_with_data() -> Path:
-    """A folder that holds nothing but the data of `tiny`.
-
-    The same one for every test: digests of the code, which settings files hold, are cached by folder.
-    """
-    folder = _folder_with_data()
-    for path in folder.iterdir():
-        if path.name != "data":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return folder
-
-
-def run_joint(jobs: Jobs, rounds: int = 3) -> None:
-    """The jobs of `joint`, one after the other."""
-    l2.run(jobs.l2("tiny", 0))
-    sigma.run(jobs.sigma("tiny", 0))
-    for number in range(1, rounds + 1):
-        irls.run(jobs.irls("tiny", 0, number))
-
-
-def files_of(folder: str) -> dict[str, bytes]:
-    """Every file below a folder, by its path."""
-    return {str(path): path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+def assert_views(trainer) -> None:
+    networks = trainer.networks
+    for dataset, module in networks.modules.items():
+        for name, place in networks.places[dataset].items():
+            parameter, tensor = module.get_parameter(name), networks.tensors[place.slot]
+            assert parameter.data_ptr() == place.view([t.data for t in networks.tensors]).data_ptr()
+            assert parameter.grad.data_ptr() == place.view([t.grad for t in networks.tensors]).data_ptr()
+            assert tensor.shape[0] in (1, len(networks.modules))

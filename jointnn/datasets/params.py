@@ -3,6 +3,9 @@
 import re
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from jointnn.registry import nearest
 
 
 class DatasetParams(BaseModel):
@@ -59,7 +62,8 @@ class DatasetParams(BaseModel):
         from jointnn.datasets import dataset
 
         if value not in dataset.load():
-            raise ValueError(f"No dataset source is named {value!r}; known: {', '.join(sorted(dataset))}.")
+            said = f"No source is named {value!r}{nearest(value, dataset)}"
+            raise PydanticCustomError("unknown_name", "{said}", {"said": said})
         return value
 
     @field_validator("path", "licence")

@@ -1,7 +1,8 @@
-"""attempt: one point of the search, on the tuning seed. It reads training and validation alone."""
+"""attempt: one point of the search, on a tuning seed. It reads training and validation alone."""
 
 from typing import Any
 
+from jointnn import paths
 from jointnn.errors import DivergedError
 from jointnn.experiment import trainer_of
 from jointnn.files import write_json
@@ -10,7 +11,7 @@ from jointnn.running import load_start, train_phases
 
 
 def run(job: dict[str, Any]) -> None:
-    """Write search/<experiment>/<method>/point_<k>.json: the point and what it reaches on validation.
+    """Write search/<experiment>/s<seed>/<method>/point_<k>.json: a point and what it reaches on validation.
 
     A point that diverges is an answer too: it is written with the sentence, and never chosen.
     """
@@ -27,4 +28,4 @@ def run(job: dict[str, Any]) -> None:
         result["diverged"] = None
     except DivergedError as error:
         result |= {"accuracy": None, "loss": None, "weights_of_rounds": [], "diverged": str(error)}
-    write_json(f"search/{job['experiment']}/{job['method']}/point_{job['point']}.json", result)
+    write_json(paths.attempt(job["experiment"], job["seed"], job["method"], job["point"]), result)

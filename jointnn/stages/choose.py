@@ -7,43 +7,70 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from jointnn import paths
 from jointnn.errors import UserError
 from jointnn.files import read_json, to_json, write_atomically, write_table
 from jointnn.groups import best_round
-from jointnn.search import choose
+from jointnn.search import choose, finalists
 
-COLUMNS = ["method", "point", "settings", "validation_accuracy", "validation_loss", "chosen"]
+COLUMNS = [
+    "method",
+    "point",
+    "settings",
+    "seed",
+    "validation_accuracy",
+    "validation_loss",
+    "chosen",
+]
+FINALISTS = 4
 
 
 def run(job: dict[str, Any]) -> None:
     """Write search/<experiment>/grid.csv and choice.yaml.
 
-    For `joint`, the round at which groups separate best on the tuning seed is a choice too.
+    The mean over the tuning seeds decides, among the points that were tried on all of them. The best
+    points of the first seed are named as finalists. For `joint`, the round at which groups separate best
+    on the first tuning seed is a choice too.
 
     Raises:
         UserError: every point of some method diverged.
     """
-    experiment, rows, chosen, groups_round = job["experiment"], [], {}, None
-    folder = f"search/{experiment}"
-    for name, count in job["points"].items():
-        results = [read_json(f"{folder}/{name}/point_{k}.json") for k in range(count)]
+    rows, tuned, ahead, groups_round = [], {}, {}, None
+    first = str(job["tuning_seed"])
+    for name in job["attempts"][first]:
+        found = _results(job, name)
+        measured = {seed: {k: r["accuracy"] for k, r in of.items()} for seed, of in found.items()}
         try:
-            best = choose([result["accuracy"] for result in results])
+            best = choose(list(measured.values()))
         except ValueError as error:
-            raise UserError(f"{experiment}, {name}: {error}.") from error
-        chosen[name] = results[best]["settings"]
-        if weights := results[best].get("weights_of_rounds") if name == "joint" else None:
+            raise UserError(f"{job['experiment']}, {name}: {error}.") from error
+        tuned[name] = found[first][best]["settings"]
+        ahead[name] = finalists(measured[first], FINALISTS)
+        if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
             groups_round = best_round([np.asarray(w) for w in weights], job["groups_count"])
-        for k, result in enumerate(results):
-            settings = to_json(result["settings"]).replace("\n", "")
-            rows.append((name, k, settings, result["accuracy"], result["loss"], k == best))
+        for seed, of in found.items():
+            for k, result in of.items():
+                settings = to_json(result["settings"]).replace("\n", "")
+                rows.append((name, k, settings, int(seed), result["accuracy"], result["loss"], k == best))
+    choice = {"tuned": tuned} | ({} if groups_round is None else {"groups_round": groups_round})
+    folder = f"search/{job['experiment']}"
     write_table(f"{folder}/grid.csv", pd.DataFrame(rows, columns=COLUMNS))
-    choice = {"tuned": chosen} | ({} if groups_round is None else {"groups_round": groups_round})
-    write_atomically(f"{folder}/choice.yaml", _lines(choice, experiment, job["tuning_seed"]).encode())
+    lines = _lines({**choice, "finalists": ahead}, job)
+    write_atomically(f"{folder}/choice.yaml", lines.encode())
 
 
-def _lines(choice: dict[str, Any], experiment: str, seed: int) -> str:
+def _results(job: dict[str, Any], name: str) -> dict[str, dict[int, dict[str, Any]]]:
+    """What each point of a method reached, by tuning seed and point."""
+    return {
+        seed: {k: read_json(paths.attempt(job["experiment"], int(seed), name, k)) for k in grid[name]}
+        for seed, grid in job["attempts"].items()
+        if name in grid
+    }
+
+
+def _lines(choice: dict[str, Any], job: dict[str, Any]) -> str:
     """Lines to paste under the experiment in params.yaml."""
+    seeds = ", ".join(job["attempts"])
     tuned = yaml.safe_dump(choice, sort_keys=False, default_flow_style=None, width=1000)
-    source = f"# Chosen on the validation split of seed {seed} by: snakemake search_{experiment}\n"
+    source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job['experiment']}\n"
     return textwrap.indent(source + tuned, "    ")

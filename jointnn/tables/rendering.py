@@ -53,6 +53,7 @@ class Notes:
         return self.letters.setdefault(missing, chr(ord("a") + len(self.letters)))
 
     def sentences(self) -> list[tuple[str, str]]:
+        """(letter, what it says) of each footnote, in the order in which cells asked for them."""
         sentences = []
         for missing, letter in self.letters.items():
             there = f"over {len(self.seeds) - len(missing)} of {len(self.seeds)} seeds"

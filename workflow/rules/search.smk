@@ -1,61 +1,65 @@
-"""The search of hyper-parameters on the tuning seed. No rule here takes a test split as input."""
+"""The search of hyper-parameters on tuning seeds. No rule here takes a test split as input."""
 
 for experiment, chosen in EXPERIMENTS.items():
     F = f"search/{experiment}"
-    POINTS = JOBS.points(experiment)
-    START = paths.search_start(experiment)
-    JOB = job("search_start", experiment=experiment)
+    L = f"logs/{experiment}/search"
+    ATTEMPTS = JOBS.attempts(experiment)
 
-    rule:
-        """The common start of the tuning seed."""
-        name:
-            f"initialise_search_{experiment}"
-        input:
-            settings=settings(JOB),
-            images=prepared(JOB, experiment, test=False),
-        output:
-            networks(experiment, START),
-        log:
-            f"logs/{experiment}/search/start.log",
-        benchmark:
-            f"logs/{experiment}/search/start.tsv"
-        conda:
-            "../envs/jointnn.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        shell:
-            "python -m jointnn initialise {input.settings} > {log} 2>&1"
-
-    for method in POINTS:
-        JOB = job("attempt", experiment=experiment, name=method, point=number("point"))
+    for seed in ATTEMPTS:
+        START = paths.search_start(experiment, seed)
+        JOB = job("search_start", experiment=experiment, seed=seed)
 
         rule:
-            """One point of a method's grid."""
+            """The common start of a tuning seed."""
             name:
-                f"attempt_{experiment}_{method}"
+                f"initialise_search_{experiment}_{seed}"
             input:
                 settings=settings(JOB),
-                start=networks(experiment, START),
                 images=prepared(JOB, experiment, test=False),
             output:
-                point=f"{F}/{method}/point_{{point}}.json",
-                record=f"{F}/{method}/point_{{point}}.settings.json",
+                networks(experiment, START),
             log:
-                f"logs/{experiment}/search/{method}_{{point}}.log",
+                f"{L}/s{seed}/start.log",
             benchmark:
-                f"logs/{experiment}/search/{method}_{{point}}.tsv"
+                f"{L}/s{seed}/start.tsv"
             conda:
                 "../envs/jointnn.yaml"
-            threads: JOBS.threads(experiment)
             resources:
-                gpu=1,
-                mem_mb=4000,
-                runtime=720,
+                mem_mb=2000,
+                runtime=10,
             shell:
-                "python -m jointnn attempt {input.settings} > {log} 2>&1"
+                "python -m jointnn initialise {input.settings} > {log} 2>&1"
 
-    if POINTS:
+        for method in ATTEMPTS[seed]:
+            JOB = job("attempt", experiment=experiment, seed=seed, name=method, point=number("point"))
+            POINT = paths.attempt(experiment, seed, method, "{point}")
+
+            rule:
+                """One point of a method's grid."""
+                name:
+                    f"attempt_{experiment}_{seed}_{method}"
+                input:
+                    settings=settings(JOB),
+                    start=networks(experiment, START),
+                    images=prepared(JOB, experiment, test=False),
+                output:
+                    point=POINT,
+                    record=POINT.replace(".json", ".settings.json"),
+                log:
+                    f"{L}/s{seed}/{method}_{{point}}.log",
+                benchmark:
+                    f"{L}/s{seed}/{method}_{{point}}.tsv"
+                conda:
+                    "../envs/jointnn.yaml"
+                threads: JOBS.threads(experiment)
+                resources:
+                    gpu=1,
+                    mem_mb=4000,
+                    runtime=720,
+                shell:
+                    "python -m jointnn attempt {input.settings} > {log} 2>&1"
+
+    if ATTEMPTS:
 
         rule:
             """The best point of each method: `snakemake search_{experiment}`."""
@@ -64,19 +68,20 @@ for experiment, chosen in EXPERIMENTS.items():
             input:
                 settings=settings(job("choose", experiment=experiment)),
                 points=[
-                    f"{F}/{method}/point_{point}.{kind}"
-                    for method, count in POINTS.items()
-                    for point in range(count)
-                    for kind in ["json", "settings.json"]
+                    paths.attempt(experiment, seed, method, point).replace(".json", ending)
+                    for seed, grid in ATTEMPTS.items()
+                    for method, points in grid.items()
+                    for point in points
+                    for ending in [".json", ".settings.json"]
                 ],
             output:
                 grid=f"{F}/grid.csv",
                 choice=f"{F}/choice.yaml",
                 record=f"{F}/settings.json",
             log:
-                f"logs/{experiment}/search/choose.log",
+                f"{L}/choose.log",
             benchmark:
-                f"logs/{experiment}/search/choose.tsv"
+                f"{L}/choose.tsv"
             conda:
                 "../envs/jointnn.yaml"
             resources:

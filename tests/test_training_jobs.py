@@ -1,0 +1,56 @@
+"""Jobs that train: divergence, points of the search, the test split, the device."""
+
+import shutil
+
+import pytest
+import torch
+from tiny_helpers import files_of, folder_with_data, started
+
+from jointnn import files
+from jointnn.errors import DivergedError, UserError
+from jointnn.experiment import device_of
+from jointnn.stages import attempt, initialise, train
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_data(monkeypatch):
+    monkeypatch.chdir(folder_with_data())
+
+
+def test_a_diverged_job_names_experiment_seed_and_method_and_writes_no_networks():
+    jobs = started({"learning_rate": 1e5})
+    with pytest.raises(
+        DivergedError, match=r"tiny, seed 0, isolated diverged: the loss of (odd|even) at step"
+    ):
+        train.run(jobs.train("tiny", 0, "isolated"))
+    assert not files_of("runs/tiny/s0/isolated")
+
+
+def test_a_diverged_point_of_the_search_is_an_answer():
+    grid = {"isolated": {"learning_rate": [0.05, 1e5]}}
+    jobs = started(search=grid)
+    for point in (0, 1):
+        job = jobs.attempt("tiny", 1000, "isolated", point)
+        initialise.run(jobs.initialise("tiny", 1000, job["start"]))
+        attempt.run(job)
+    good, bad = (files.read_json(f"search/tiny/s1000/isolated/point_{k}.json") for k in (0, 1))
+    assert 0 <= good["accuracy"] <= 1 and good["diverged"] is None
+    assert bad["accuracy"] is None and "tiny, seed 1000, isolated diverged" in bad["diverged"]
+
+
+def test_only_reported_seeds_measure_the_test_split(tmp_path, monkeypatch):
+    jobs = started(search={"isolated": {"learning_rate": [0.05]}})
+    assert jobs.train("tiny", 0, "isolated")["curves"] is True
+    job = jobs.attempt("tiny", 1000, "isolated", 0)
+    initialise.run(jobs.initialise("tiny", 1000, job["start"]))
+    shutil.copytree(".", tmp_path, ignore=shutil.ignore_patterns("*-test.safetensors"), dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    attempt.run(job)
+    with pytest.raises(UserError, match=r"-8-test.safetensors could not be read"):
+        train.run(jobs.train("tiny", 0, "isolated"))
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert device_of("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match=r"device: 'warp' is not to be had here. Set device: auto"):
+        device_of("warp")
