@@ -61,7 +61,7 @@ def server(project):
 
 
 def _await(port, process, log):
-    until = time.monotonic() + 50
+    until = time.monotonic() + 240  # a busy machine takes minutes
     while time.monotonic() < until and process.poll() is None:
         try:
             if call(port, "health") == "OK":

@@ -95,7 +95,7 @@ def test_the_command_prints_a_line_and_ends_quietly_with_ctrl_c(running):
     options = {"cwd": running.root, "env": {**os.environ, "PYTHONPATH": path}, "text": True}
     (running.root / "mlflow.db").unlink()  # made anew, which MLflow would tell at length
     command = [sys.executable, "-c", COMMAND, "digits"]
-    once = subprocess.run(command, capture_output=True, check=True, timeout=60, **options)
+    once = subprocess.run(command, capture_output=True, check=True, timeout=240, **options)
     assert (once.stdout, once.stderr) == (
         "1 new, 0 changed, 0 as before; 1 of them still running\n",
         "",

@@ -30,7 +30,7 @@ LETTERS_PER_LINE = 105  # of the caption, in two columns
 
 @figure
 def figure_2_groups(context: Context) -> Figure:
-    """Networks on a circle, a graph per block: edges by weight, found groups in colour.
+    """Networks on a circle, a graph per block: edges by relative weight, found groups in colour.
 
     A network's marker shows its planted group. Reads weights.json of round `groups_round`.
     """
@@ -39,7 +39,7 @@ def figure_2_groups(context: Context) -> Figure:
     rounds = list(context.weights.values())
     chosen = np.mean(rounds, axis=0) if context.mean_over_seeds else rounds[0]
     circle = _circle(context, chosen)
-    caption = _caption(context)
+    caption = [*_caption(context), f"Edges relative to the largest weight, {circle.largest:.2f}."]
     drawing, panels = grid_of(len(circle.weights), 4, DOUBLE, 2.1)
     width, height = drawing.get_size_inches()
     legend_columns = min(4, -(-len(circle.labels) // 2))
@@ -49,7 +49,7 @@ def figure_2_groups(context: Context) -> Figure:
         inside, across = inside_and_across(weights, circle.labels)
         axes.set_title(block)
         axes.set_xlabel(f"inside {inside:.2f}, across {across:.2f}".replace("nan", "–"))
-        _draw_graph(axes, circle, weights)
+        _draw_graph(axes, circle, weights / circle.largest)
     legend = drawing.legend(
         handles=_handles(circle),
         loc="outside lower center",
@@ -74,6 +74,12 @@ class Circle:
     weights: NDArray[np.float64]
     labels: list[int]
     markers: list[str]
+
+    @property
+    def largest(self) -> float:
+        """The largest weight between two networks: the widest edge."""
+        apart = ~np.eye(self.weights.shape[-1], dtype=bool)
+        return float(max(self.weights[:, apart].max(), np.finfo(float).tiny))
 
 
 def _circle(context: Context, chosen: NDArray[np.float64]) -> Circle:
