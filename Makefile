@@ -9,7 +9,7 @@ run: .venv/ready
 	@echo "Done. Look at results/digits/table.md and results/digits/figures/; browse the history with: make ui"
 
 .venv/ready: requirements.lock
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
 
