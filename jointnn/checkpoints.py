@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from jointnn import __version__, paths
 from jointnn.errors import UserError
-from jointnn.files import Tensors, check_header, digest, read_bytes, read_tensors, write_tensors
+from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
 from jointnn.phases import Progress
 from jointnn.rounds import Round
 from jointnn.training import Row, Trainer
@@ -152,7 +152,6 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     path = Path(folder, STATE)
     if not path.exists():
         return False
-    read_bytes(path)
     arrays, header = read_tensors(path)
     if header.get("settings") != digest(job):
         return False

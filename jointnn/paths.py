@@ -80,11 +80,6 @@ def curves(experiment: str) -> str:
     return f"results/{experiment}.curves.csv"
 
 
-def record_of(settings: str | Path) -> str:
-    """The record beside a job's outputs, which its settings file is named after."""
-    return str(Path(settings).relative_to(SETTINGS))
-
-
 def resume_of(record: str) -> str:
     """Folder in which a job that trains keeps its last state until it ends; each job has its own."""
     return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
