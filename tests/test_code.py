@@ -116,6 +116,7 @@ def test_digests_are_the_same_in_another_folder(copy):
         assert code.code_digests("train", TRAINING) == here
 
 
+@pytest.mark.slow
 def test_reading_params_and_settings_of_all_jobs_imports_no_torch():
     program = (
         "import sys; from jointnn.reading import read_params; from jointnn.jobs import Jobs; "

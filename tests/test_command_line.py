@@ -148,6 +148,7 @@ def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
     assert Path("search/toy/settings.json").exists()
 
 
+@pytest.mark.slow
 def test_a_mistake_of_ours_keeps_its_traceback():
     path = settings_file(
         {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
@@ -166,6 +167,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_without_a_traceback():
     program = (
         "import signal, sys, jointnn.files; from jointnn.__main__ import main\n"
@@ -187,11 +189,13 @@ def imported_by(program: str) -> list[str]:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_stages_that_need_no_torch_start_without_it():
     modules = ", ".join(f"jointnn.stages.{stage}" for stage in WITHOUT_TORCH)
     assert imported_by(f"import {modules}") == []
 
 
+@pytest.mark.slow
 def test_help_of_every_stage_starts_without_torch():
     program = (
         "from contextlib import suppress; from jointnn.__main__ import JOBS, TOOLS, main\n"

@@ -96,6 +96,7 @@ def test_every_entry_that_the_documentation_shows_is_valid():
 # --- digits inside packages ---
 
 
+@pytest.mark.slow
 def test_optical_digits_are_those_of_scikit_learn():
     from sklearn.datasets import load_digits
 
