@@ -172,7 +172,7 @@ def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) 
     if ratios and max(ratios) > TOLD_APART:
         return (
             f"joint released its networks: {isolated}, but in round {1 + int(np.argmax(ratios))} "
-            f"the weights told pairs apart (largest over smallest {max(ratios):.1f})."
+            f"the weights told pairs apart (largest over smallest {max(ratios):.3g})."
         )
     return f"joint degenerated to isolated training: {isolated}."
 
@@ -189,7 +189,7 @@ def widest_ratio(weights: Array) -> float:
     Within a block, as blocks of unlike scale differ even where no pair is told from another.
     """
     pairs = np.asarray(weights, float)[:, _different(weights.shape[-1])]
-    smallest = np.maximum(pairs.min(axis=1), np.finfo(float).tiny)
+    smallest = np.maximum(pairs.min(axis=1), 1e-12)
     return float((pairs.max(axis=1) / smallest).max())
 
 

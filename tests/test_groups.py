@@ -143,3 +143,12 @@ def test_a_network_thrown_out_of_everything_is_named() -> None:
     assert "expelled c" in said
     weights[0, 2, 3] = weights[0, 3, 2] = 0.5
     assert diagnosis([weights], ["a", "b", "c", "d"]) is None
+
+
+def test_weights_that_underflow_to_zero_still_make_one_readable_line() -> None:
+    early = np.full((2, 3, 3), 0.2)
+    early[:, 0, 1] = early[:, 1, 0] = 0.0
+    said = diagnosis([early, np.zeros((2, 3, 3))])
+    assert said is not None
+    assert "released" in said
+    assert len(said) < 200
