@@ -21,3 +21,9 @@ rule all:
     default_target: True
     input:
         [results_of(experiment) + tidied(experiment) for experiment in PARAMS.default],
+
+
+rule paper:
+    """The experiments at the scale of the paper: days on a GPU."""
+    input:
+        [results_of(experiment) + tidied(experiment) for experiment in PARAMS.paper],

@@ -15,11 +15,14 @@ from jointnn.descent import Descent
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
 from jointnn.rounds import Couplings, base_strength, effective_step
+from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.training import Data, Trainer
 
 
-def trainer_of(make: Callable[[], nn.Module], networks: int, images: Split, batch_size: int) -> Trainer:
+def trainer_of(
+    make: Callable[[], nn.Module], networks: int, images: Split, batch_size: int, task: Task | None = None
+) -> Trainer:
     """Networks on made-up images: what the pixels show does not change the time of a step."""
     modules = {f"dataset_{i}": make().train() for i in range(networks)}
     settings = MethodSettings(batch_size=batch_size, learning_rate=1e-4)
@@ -27,7 +30,7 @@ def trainer_of(make: Callable[[], nn.Module], networks: int, images: Split, batc
         method="benchmark",
         networks=Networks(modules, couple_head=False, couple_batch_norm=False),
         data={name: Data(images, images) for name in modules},
-        task=classification(),
+        task=task or classification(),
         settings=settings,
         seed=0,
     )

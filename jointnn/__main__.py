@@ -20,6 +20,7 @@ from jointnn.files import read_json, to_json, write_atomically
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
     "prepare": "the images of a dataset at one size, as arrays that training keeps in memory",
+    "activations": "what a frozen trunk makes of the images, for networks that learn from that",
     "initialise": "the common start of a seed, the same parameters for every network",
     "l2": "the L2 start (5) of joint, all weights 1",
     "sigma": "the scale of each block, Section 4.2.1",
@@ -34,6 +35,7 @@ JOBS = {
 TOOLS = {
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
+    "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
     "schema": "write workflow/params.schema.json, for editors; --check only compares",
 }
 DESCRIPTION = """\

@@ -5,6 +5,7 @@ Checkpoints are safetensors with a header that says what they are; reading refus
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jointnn import __version__, paths
 from jointnn.errors import UserError
 from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
 from jointnn.phases import Progress
+from jointnn.precision import Form
 from jointnn.rounds import Round
 from jointnn.training import Row, Trainer
 
@@ -138,10 +140,13 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     }
     for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
         arrays[f"average/{layer}"] = _to_numpy(value)
+    for layer, value in zip(trainer.networks.layers, trainer.squared_gradients, strict=False):
+        arrays[f"average/{layer}/squared_gradients"] = _to_numpy(value)
     state = {
         "step": trainer.step,
         "averaged": trainer.averaged,
         "history": trainer.history,
+        "form": asdict(trainer.gradients.form) if trainer.gradients.form else None,
         "progress": _progress_to_json(progress),
     }
     write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
@@ -160,10 +165,14 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         _restore(str(path), trainer, index, own)
     for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
         value.copy_(torch.from_numpy(arrays[f"average/{layer}"]))
+    for layer, value in zip(trainer.networks.layers, trainer.squared_gradients, strict=False):
+        value.copy_(torch.from_numpy(arrays[f"average/{layer}/squared_gradients"]))
     state = json.loads(header["state"])
     trainer.step, trainer.averaged = state["step"], state["averaged"]
     rows: list[Row] = [tuple(row) for row in state["history"]]
     trainer.history[:] = rows
+    if state["form"] is not None:
+        trainer.gradients.use(Form(**state["form"]))
     _progress_from_json(progress, state["progress"])
     return True
 

@@ -18,6 +18,8 @@ from jointnn.registry import nearest
 PACKAGE = Path(__file__).parent
 KINDS = {
     "architecture": "architectures",
+    "trunk": "architectures",
+    "augmentation": "augmentations",
     "dataset": "datasets",
     "figure": "figures",
     "task": "tasks",
@@ -60,7 +62,8 @@ def file_of(kind: str, name: str) -> Path:
     if kind == "architecture" and ":" in name:
         return _own_file(name)
     known = {}
-    for file in sorted((PACKAGE / KINDS[kind]).glob("*.py")):
+    family = PACKAGE / KINDS[kind]
+    for file in sorted(family.glob("*.py")) or [family.with_suffix(".py")]:
         for entry in _entries(file, kind, file.stat().st_mtime_ns):
             known[entry] = file
     if name not in known:
@@ -110,8 +113,14 @@ def _entries(file: Path, kind: str, _changed: int) -> tuple[str, ...]:
         node.name
         for node in _tree(file).body
         if isinstance(node, Defined)
-        and any(isinstance(d, ast.Name) and d.id == kind for d in node.decorator_list)
+        and any(_name_of(decorator) == kind for decorator in node.decorator_list)
     )
+
+
+def _name_of(decorator: ast.expr) -> str | None:
+    """kind, of @kind and of @kind(...)."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return called.id if isinstance(called, ast.Name) else None
 
 
 def _tree(file: Path) -> ast.Module:

@@ -1,8 +1,9 @@
 """Images in memory, the draw of a seed and the order of batches: pure functions of seed and dataset."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,20 +11,64 @@ from torch import Tensor
 
 from jointnn.errors import UserError
 
+LARGE = 1 << 27
+"""Bytes of images from which they stay in their mapped file, and batches alone go to a GPU."""
+VALUES_MEASURED = 1 << 24
+"""Values of images that go through a network at once when it is measured: 62 photos of 299 pixels."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Images of one split: uint8 (N, C, H, W), and labels, int64 (N,), on one device."""
+    """Images of one split or batch.
+
+    Attributes:
+        images: uint8 pixels, or floats that a network takes as they are, shape (N, C, H, W). Large ones
+            stay in the computer's memory.
+        labels: int64, shape (N,), on the device where networks work.
+        numbers: uniform in [0, 1), shape (N, K): all that is random about a batch, such as where its
+            holes are. None where nothing is.
+        places: where in `images`, which then holds those of other splits too, this one's are, shape (N,).
+    """
 
     images: Tensor
     labels: Tensor
+    numbers: Tensor | None = None
+    places: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, chosen: Tensor) -> "Split":
+        """The images at `chosen`; large ones are not copied."""
+        if self.images.nbytes > LARGE:
+            places = chosen if self.places is None else self.places[chosen]
+            return Split(self.images, self.labels[chosen], places=places)
+        return Split(self.images[chosen], self.labels[chosen])
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Some of the images, on the device of the labels."""
+        places = chosen if self.places is None else self.places[chosen]
+        return self.images[places.to(self.images.device)].to(self.labels.device)
+
+    def batches(self, most: int) -> Iterator["Split"]:
+        """All images in order, in batches of at most `most` for measuring, fewer of large ones."""
+        size = max(1, min(most, VALUES_MEASURED // self.images.shape[1:].numel()))
+        for chosen in torch.arange(len(self)).split(size):
+            span = slice(int(chosen[0]), int(chosen[-1]) + 1)
+            numbers = None if self.numbers is None else self.numbers[span]
+            images = self.images[span].to(self.labels.device) if self.places is None else self.take(chosen)
+            yield Split(images, self.labels[span], numbers)
+
+    def pieces(self, count: int) -> list["Split"]:
+        """The images of a batch in that many parts, of sizes as equal as can be."""
+        images, labels = self.images.tensor_split(count), self.labels.tensor_split(count)
+        numbers = [None] * count if self.numbers is None else self.numbers.tensor_split(count)
+        return [Split(*piece) for piece in zip(images, labels, numbers, strict=True)]
+
     def to(self, device: torch.device) -> "Split":
-        """The same images on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
+        """The same images for another device; large ones stay where they are."""
+        images = self.images if self.images.nbytes > LARGE else self.images.to(device)
+        return Split(images, self.labels.to(device), places=self.places)
 
 
 def generator(*key: object) -> torch.Generator:
@@ -70,32 +115,52 @@ def draw(
     return order[validation:end], order[:validation]
 
 
+def as_float(images: Tensor) -> Tensor:
+    """Pixels 0..255 to what networks take, floats -1..1; what is float already stays as it is."""
+    return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
+
+
 class Batches:
     """The batches of one dataset, an endless sequence of epochs, each a fresh random order.
 
     Step t takes the images t B to (t + 1) B of that sequence, so every step has B images, whatever the
     size of the dataset, and any step can be asked for without those before it.
+
+    Args:
+        size: of the dataset, in images.
+        batch_size: B.
+        seed, dataset: with the number of the epoch, they decide everything that is random.
+        numbers: how many random numbers each image of a batch gets.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, dataset: str) -> None:
-        self.size, self.batch_size, self.key = size, batch_size, (seed, dataset, "order")
-        self._epochs: dict[int, Tensor] = {}
+    def __init__(self, size: int, batch_size: int, seed: int, dataset: str, numbers: int = 0) -> None:
+        self.size, self.batch_size, self.count = size, batch_size, numbers
 
-    def _epoch(self, number: int) -> Tensor:
-        if number not in self._epochs:
-            self._epochs = {k: v for k, v in self._epochs.items() if k == number - 1}
-            order = torch.randperm(self.size, generator=generator(*self.key, number))
-            self._epochs[number] = order
-        return self._epochs[number]
+        def of_epoch(purpose: str, epoch: int) -> torch.Generator:
+            return generator(seed, dataset, purpose, epoch)
+
+        # A batch lies in one epoch or two, seldom in more.
+        self._order = lru_cache(2)(lambda epoch: torch.randperm(size, generator=of_epoch("order", epoch)))
+        self._numbers = lru_cache(2)(
+            lambda epoch: torch.rand(size, numbers, generator=of_epoch("numbers", epoch))
+        )
 
     def at(self, step: int) -> Tensor:
         """Indices of the images of a step, shape (B,)."""
-        start, pieces, missing = step * self.batch_size, [], self.batch_size
+        return torch.cat([self._order(epoch)[places] for epoch, places in self._places(step)])
+
+    def numbers(self, step: int) -> Tensor:
+        """Random numbers for the images of a step, uniform in [0, 1), shape (B, `numbers`)."""
+        return torch.cat([self._numbers(epoch)[places] for epoch, places in self._places(step)])
+
+    def _places(self, step: int) -> Iterator[tuple[int, slice]]:
+        """The epochs that a step lies in, and where in their order."""
+        start, missing = step * self.batch_size, self.batch_size
         while missing:
             epoch, offset = divmod(start, self.size)
-            pieces.append(self._epoch(epoch)[offset : offset + missing])
-            start, missing = start + len(pieces[-1]), missing - len(pieces[-1])
-        return torch.cat(pieces)
+            taken = min(missing, self.size - offset)
+            yield epoch, slice(offset, offset + taken)
+            start, missing = start + taken, missing - taken
 
     @property
     def steps_of_epoch(self) -> int:

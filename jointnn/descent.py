@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jointnn import solvers
 from jointnn.errors import UserError
@@ -11,6 +11,9 @@ from jointnn.rounds import Couplings, effective_step
 
 if TYPE_CHECKING:
     from jointnn.training import Trainer
+
+Pull = tuple[nn.Parameter, Tensor, Tensor]
+"""A layer of a network, (D_l,); what it is pulled to, (1, D_l); with which coupling, (1,)."""
 
 
 class Descent:
@@ -70,27 +73,43 @@ class Descent:
         for first in range(start, end, turn):
             last = min(first + turn, end)
             for i in range(len(trainer.names)):
-                for step in range(first, last):
-                    losses[step - start, i] = self._pulled_step(i, step)
+                with trainer.at_work(i):
+                    pulls = self._pulls(i)
+                    for step in range(first, last):
+                        losses[step - start, i] = self._pulled_step(i, step, pulls)
             if trainer.averages and last > middle:
                 trainer.update_average()
         return losses
 
-    def _pulled_step(self, index: int, step: int) -> Tensor:
+    def _pulls(self, index: int) -> list[Pull]:
+        """What pulls at each layer of a network for a turn, in which the others stay as they are.
+
+        The pull of the others is that of one network, their weighted mean, with the sum of their
+        couplings: so it is worked out once, and others that wait on disk are read once per turn.
+        """
+        pulls = []
+        rows = self.trainer.rows[index]
+        for layer, couplings, row in zip(self.layers, self.values[:, index], rows, strict=False):
+            total = couplings.sum()
+            if total > 0:
+                mean = (couplings / total).to(layer) @ layer
+                pulls.append((row, mean[None].to(row.device), total[None].to(row)))
+        return pulls
+
+    def _pulled_step(self, index: int, step: int, pulls: list[Pull]) -> Tensor:
         """A gradient step of one network, and its pull (9) to the others."""
         trainer, settings = self.trainer, self.trainer.settings
         rate = trainer.learning_rate(step)
         if settings.pull == "gradient":
-            return trainer.gradient_step(index, step, rate, pull=lambda: self._add_gradient(index))
+            return trainer.gradient_step(index, step, rate, pull=lambda: _add_gradients(pulls))
         loss = trainer.gradient_step(index, step, rate)
         step_size = effective_step(settings, rate)
-        for layer, couplings in zip(self.layers, self.values[:, index], strict=True):
-            row = solvers.pulled_to_others(layer[index], layer, couplings.to(layer), step_size)
-            layer[index] = row
+        for row, mean, total in pulls:
+            row.data.copy_(solvers.pulled_to_others(row.data, mean, total, step_size))
         return loss
 
-    def _add_gradient(self, index: int) -> None:
-        for tensor, couplings in zip(self.trainer.networks.coupled, self.values[:, index], strict=True):
-            assert tensor.grad is not None
-            layer = tensor.data
-            tensor.grad[index] += solvers.coupling_gradient(layer[index], layer, couplings.to(layer))
+
+def _add_gradients(pulls: list[Pull]) -> None:
+    for row, mean, total in pulls:
+        assert row.grad is not None
+        row.grad += solvers.coupling_gradient(row.data, mean, total)

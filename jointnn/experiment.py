@@ -3,16 +3,19 @@
 import importlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from jointnn import paths
 from jointnn.architectures import architecture
+from jointnn.augmentations import Augmentation, augmentation
 from jointnn.data import Split, check_labels, draw
 from jointnn.errors import UserError
-from jointnn.files import check_header, read_tensors
+from jointnn.files import check_header, read_header
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
@@ -38,37 +41,37 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, int]:
-    """All prepared images of a dataset that training and validation, or the test, are taken from.
-
-    Returns:
-        Images and labels, and the number of classes.
-    """
-    path = paths.prepared(dataset, job["size"], test)
-    arrays, header = read_tensors(path)
+def prepared_split(job: Job, dataset: str, test: bool) -> Split:
+    """All prepared images of a dataset, or their activations in the job's trunk, that training and
+    validation, or the test, are taken from."""
+    path = paths.prepared(dataset, job["size"], test, job["trunk"])
+    header = read_header(path)
     check_header(path, header, {"dataset": dataset, "size": job["size"], "channels": job["channels"]})
-    classes = len(json.loads(header["classes"]))
-    check_labels(arrays["labels"], classes, dataset)
-    return Split(torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])), classes
+    try:
+        tensors = load_file(path)  # mapped: what is not looked at takes no memory
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+    check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
+    return Split(tensors["images"], tensors["labels"])
 
 
 def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     """Training and validation images of the job's seed, and the test split where it is wanted."""
-    pool, _ = prepared_split(job, dataset, test=False)
+    pool = prepared_split(job, dataset, test=False)
     train, validation = draw(
         pool.labels.numpy(), job["seed"], dataset, job["train_images"], job["validation_images"]
     )
     return Data(
-        train=Split(pool.images[train], pool.labels[train]).to(device),
-        validation=Split(pool.images[validation], pool.labels[validation]).to(device),
-        test=prepared_split(job, dataset, test=True)[0].to(device) if test else None,
+        train=pool.part(train).to(device),
+        validation=pool.part(validation).to(device),
+        test=prepared_split(job, dataset, test=True).to(device) if test else None,
     )
 
 
 def network_of(job: Job, dataset: str) -> nn.Module:
     """A network of the job's architecture with as many outputs as the dataset has classes."""
-    path = paths.prepared(dataset, job["size"])
-    classes = len(json.loads(read_tensors(path)[1]["classes"]))
+    path = paths.prepared(dataset, job["size"], trunk=job["trunk"])
+    classes = len(json.loads(read_header(path)["classes"]))
     name, options = job["architecture"], job["architecture_options"]
     make = _own(name) if ":" in name else architecture[name]
     try:
@@ -92,8 +95,10 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True)
     device = device_of(settings.device)
-    modules = {name: network_of(job, name).to(device).train() for name in job["datasets"]}
-    networks = Networks(modules, settings.couple_head, settings.couple_batch_norm)
+    folder = f"{paths.resume_of(paths.record(dict(job)))}/waiting" if settings.others_on_disk else None
+    home = torch.device("cpu") if folder else device
+    modules = {name: network_of(job, name).to(home).train() for name in job["datasets"]}
+    networks = Networks(modules, settings.couple_head, settings.couple_batch_norm, folder)
     trainer = Trainer(
         method=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
         networks=networks,
@@ -101,6 +106,7 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
         task=task[job["task"]](),
         settings=settings,
         seed=job["seed"],
+        augmentation=cast(Augmentation, augmentation[job["augmentation"]]) if job["augmentation"] else None,
     )
     groups = list((job.get("groups") or {}).values())
     problem = Problem(job["datasets"], len(networks.layers), groups, job.get("shared_blocks", 0))

@@ -119,11 +119,28 @@ def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
 
     content = read_bytes(path)
     try:
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"]
-        return load(content), json.loads(header)
+        return load(content), _header(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def read_header(path: str | Path) -> dict[str, str]:
+    """The header of a safetensors file, without its arrays; a damaged one is refused by name."""
+    try:
+        with Path(path).open("rb") as file:
+            size = file.read(8)
+            return _header(size + file.read(int.from_bytes(size, "little")))
+    except FileNotFoundError:
+        read_bytes(path)  # refuses it
+        raise
+    except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def _header(content: bytes) -> dict[str, str]:
+    size = int.from_bytes(content[:8], "little")
+    header: dict[str, str] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"])
+    return header
 
 
 def check_header(path: str | Path, header: Mapping[str, str], expected: Mapping[str, Any]) -> None:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from jointnn import paths
+from jointnn import paths, search
 from jointnn.files import to_json, write_atomically
-from jointnn.jobs import Job, Jobs
+from jointnn.image_jobs import Job
+from jointnn.jobs import Jobs
 
 # The settings file of a fresh job must be older than all that the job has made.
 LONG_AGO = 0
@@ -62,7 +63,8 @@ def _outputs(job: Job) -> Iterator[Path]:
     record = Path(paths.record(job))
     stem = record.name.removesuffix("settings.json").rstrip(".")
     apart = {"collect": paths.metrics, "figures": paths.curves}.get(job["stage"])
-    found = [*record.parent.glob(f"{stem}[.-]*" if stem else "*")]
+    patterns = [f"{stem}.*", f"{stem}-test.*"] if stem else ["*"]
+    found = [file for pattern in patterns for file in record.parent.glob(pattern)]
     found += [Path(apart(job["experiment"]))] if apart else []
     found += [Path(paths.benchmark(job))]
     return (file for file in found if file.is_file())
@@ -73,10 +75,12 @@ def _in_order(jobs: Jobs, experiment: str) -> Iterator[tuple[Job, list[Job]]]:
     chosen = jobs.params.experiments[experiment]
     prepared = []
     for dataset in chosen.datasets:
-        fetch = jobs.fetch(dataset)
-        prepared.append(jobs.prepare(dataset, chosen.image_size, chosen.channels))
+        fetch, prepare = jobs.fetch(dataset), jobs.prepare(dataset, chosen.image_size, chosen.channels)
+        prepared.append(jobs.images(experiment, dataset))
         yield fetch, []
-        yield prepared[-1], [fetch]
+        yield prepare, [fetch]
+        if chosen.trunk:
+            yield prepared[-1], [prepare]
     for seed in chosen.seeds:
         yield jobs.initialise(experiment, seed), prepared
         yield from _training(jobs, experiment, seed)
@@ -105,7 +109,7 @@ def _training(jobs: Jobs, experiment: str, seed: int) -> Iterator[tuple[Job, lis
 
 def _search(jobs: Jobs, experiment: str, prepared: list[Job]) -> Iterator[tuple[Job, list[Job]]]:
     attempts = []
-    for seed, grid in jobs.attempts(experiment).items():
+    for seed, grid in search.attempts(jobs.params.experiments[experiment]).items():
         start = jobs.search_start(experiment, seed)
         yield start, prepared
         for name, points in grid.items():

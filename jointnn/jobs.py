@@ -5,51 +5,26 @@ settings of the jobs before it. A job is fresh exactly if the record beside its 
 """
 
 from functools import lru_cache
-from typing import Any
 
 from jointnn import paths, search
 from jointnn.code import code_digests
-from jointnn.datasets.digests import kept_digest
 from jointnn.files import digest
-from jointnn.params import ExperimentParams, Params
+from jointnn.image_jobs import ImageJobs, Job
+from jointnn.params import Params
 from jointnn.settings import method_settings, settings_for
 
-Job = dict[str, Any]
-
-ROUNDS_ONLY = {"rounds", "scale_factor", "weighting", "tolerance", "stop_when_converged", "restart"}
+HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "scale_start", "weighting", "tolerance", "stop_when_converged")
+ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 """Settings of `joint` that its L2 start does not read."""
 
 
-class Jobs:
+class Jobs(ImageJobs):
     """The jobs of a params.yaml, each as the content of its settings file."""
 
     def __init__(self, params: Params) -> None:
-        self.params = params
-        # The same job is asked for by everything after it; each is worked out once.
-        for name in ("fetch", "prepare", "initialise", "train", "l2", "sigma", "irls", "evaluate"):
+        super().__init__(params)
+        for name in ("initialise", "train", "l2", "sigma", "irls", "evaluate"):
             setattr(self, name, lru_cache(getattr(self, name)))
-
-    def fetch(self, dataset: str) -> Job:
-        """Bring a dataset into the Parquet layout."""
-        source = self.params.datasets[dataset]
-        return {
-            "stage": "fetch",
-            "dataset": dataset,
-            "source": source.model_dump(mode="json"),
-            "source_digest": kept_digest(dataset, source),
-            "code": code_digests("fetch", [("dataset", source.source)]),
-        }
-
-    def prepare(self, dataset: str, size: int, channels: int) -> Job:
-        """Decode and resize it."""
-        return {
-            "stage": "prepare",
-            "dataset": dataset,
-            "size": size,
-            "channels": channels,
-            "code": code_digests("prepare"),
-            "upstream": {"fetch": digest(self.fetch(dataset))},
-        }
 
     def initialise(self, experiment: str, seed: int, folder: str = "") -> Job:
         """The common start of a seed; the search has it in a folder of its own."""
@@ -105,6 +80,7 @@ class Jobs:
             "stage": "evaluate",
             **problem,
             "task": chosen.task,
+            "device": method_settings(self.params, experiment, "joint").device,
             "runs": {name: paths.run(experiment, seed, name, self.rounds(experiment)) for name in last},
             "code": code_digests("evaluate", self._entries(experiment)),
             "upstream": {**problem["upstream"], **{name: digest(job) for name, job in last.items()}},
@@ -117,7 +93,7 @@ class Jobs:
             "stage": "collect",
             **self._shown(experiment),
             "reference": [name for name in chosen.methods if name == "oracle"],
-            "selection": self._selection(chosen),
+            "selection": search.rule(chosen),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
             "task": chosen.task,
             "code": code_digests("collect"),
@@ -146,7 +122,13 @@ class Jobs:
         settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
         job = self._training("attempt", experiment, seed, name, settings)
         start = self.search_start(experiment, seed)
-        own = {"point": point, "overrides": overrides, "curves": False, "start": start["start"]}
+        own = {
+            "point": point,
+            "overrides": overrides,
+            "measures": chosen.measures,
+            "curves": False,
+            "start": start["start"],
+        }
         return {**job, **own, "upstream": {**job["upstream"], "start": digest(start)}}
 
     def choose(self, experiment: str) -> Job:
@@ -154,25 +136,19 @@ class Jobs:
         chosen = self.params.experiments[experiment]
         attempts = {
             f"s{seed}/{name}": [digest(self.attempt(experiment, seed, name, k)) for k in points]
-            for seed, grid in self.attempts(experiment).items()
+            for seed, grid in search.attempts(chosen).items()
             for name, points in grid.items()
         }
         return {
             "stage": "choose",
             "experiment": experiment,
-            "attempts": {str(seed): grid for seed, grid in self.attempts(experiment).items()},
+            "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
+            "measures": chosen.measures,
             "groups_count": len(chosen.groups) if chosen.groups else None,
             "tuning_seed": chosen.tuning_seed,
             "code": code_digests("choose"),
             "upstream": attempts,
         }
-
-    def attempts(self, experiment: str) -> dict[int, dict[str, list[int]]]:
-        """Points of each method by tuning seed: all on the first, the finalists on the others."""
-        chosen = self.params.experiments[experiment]
-        every = {name: list(range(len(search.points(chosen, name)))) for name in chosen.search}
-        further = {seed: dict(chosen.finalists) for seed in chosen.further_tuning_seeds}
-        return {chosen.tuning_seed: every, **further} if every else {}
 
     def rounds(self, experiment: str) -> int:
         """K, the number of IRLS rounds of `joint`."""
@@ -205,21 +181,23 @@ class Jobs:
             "method": name,
             "task": chosen.task,
             "settings": settings,
+            "augmentation": chosen.augmentation,
             "curves": True,
-            "code": code_digests(stage, self._entries(experiment)),
+            "code": code_digests(stage, self._entries(experiment, "architecture", "task", "augmentation")),
         }
 
     def _problem(self, experiment: str, seed: int) -> Job:
         """Data and network of an experiment, and the jobs that make them."""
         chosen = self.params.experiments[experiment]
         size, channels = chosen.image_size, chosen.channels
-        prepared = {name: digest(self.prepare(name, size, channels)) for name in chosen.datasets}
+        prepared = {name: digest(self.images(experiment, name)) for name in chosen.datasets}
         return {
             "experiment": experiment,
             "seed": seed,
             "datasets": chosen.datasets,
             "size": size,
             "channels": channels,
+            "trunk": chosen.trunk,
             "train_images": chosen.train_images,
             "validation_images": chosen.validation_images,
             "architecture": chosen.architecture,
@@ -229,7 +207,8 @@ class Jobs:
 
     def _entries(self, experiment: str, *kinds: str) -> list[tuple[str, str]]:
         chosen = self.params.experiments[experiment]
-        return [(kind, getattr(chosen, kind)) for kind in kinds or ("architecture", "task")]
+        named = [(kind, getattr(chosen, kind)) for kind in kinds or ("architecture", "task")]
+        return [(kind, name) for kind, name in named if name is not None]
 
     def _shown(self, experiment: str) -> Job:
         chosen = self.params.experiments[experiment]
@@ -238,23 +217,5 @@ class Jobs:
             "methods": chosen.methods,
             "datasets": chosen.datasets,
             "seeds": chosen.seeds,
-            "measure": "accuracy",
+            "measures": chosen.measures,
         }
-
-    @staticmethod
-    def _selection(chosen: ExperimentParams) -> str:
-        """How hyper-parameters were chosen, for the header of the table."""
-        counts = {len(search.points(chosen, name)) for name in chosen.search}
-        if not counts:
-            return "hyper-parameters as given, not searched"
-        if not chosen.further_tuning_seeds:
-            return (
-                f"hyper-parameters chosen on the validation split of seed {chosen.tuning_seed}, which no "
-                f"reported number uses, among {counts.pop()} points for each method"
-            )
-        seeds = ", ".join(map(str, [chosen.tuning_seed, *chosen.further_tuning_seeds]))
-        finalists = len(next(iter(chosen.finalists.values()), []))
-        return (
-            f"hyper-parameters chosen on the validation splits of seeds {seeds}, which no reported number "
-            f"uses: {counts.pop()} points for each method on the first, its best {finalists} on all"
-        )

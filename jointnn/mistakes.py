@@ -23,13 +23,16 @@ RESERVED = {
     "null": "tables call a missing value so",
 }
 """Names that no dataset can have."""
-TAKEN = {"all", "fetch", "prepare", "tidy", "track"}
+NAMED = ("task", "architecture", "trunk", "augmentation")
+"""What an experiment names of a registry, under the kind's own name."""
+TAKEN = {"activations", "all", "fetch", "paper", "prepare", "tidy", "track"}
 """Rules of the workflow, whose names no experiment can have."""
 
 
 def mistakes(params: Params) -> Iterator[str]:
     """One line for each mistake."""
     yield from _unknown("default", params.default, params.experiments)
+    yield from _unknown("paper", params.paper, params.experiments)
     yield from _dataset_mistakes(params)
     for name, preset in params.presets.items():
         yield from _wrong_settings(f"presets.{name}", preset)
@@ -86,7 +89,7 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
         for entry, count in Counter(getattr(experiment, key)).items():
             if count > 1:
                 yield f"{at}.{key}: {entry!r} stands here {count} times; once is enough."
-    entries = [("task", "task", experiment.task), ("architecture", "architecture", experiment.architecture)]
+    entries = [(kind, kind, getattr(experiment, kind)) for kind in NAMED if getattr(experiment, kind)]
     for key, kind, entry in [*entries, *(("figures", "figure", figure) for figure in experiment.figures)]:
         try:
             file_of(kind, entry)
@@ -98,6 +101,9 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
             yield from _unknown(
                 f"{at}.architecture_options", list(experiment.architecture_options), options
             )
+
+    if experiment.trunk and experiment.augmentation:
+        yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."
 
 
 def _wrong_groups(at: str, experiment: ExperimentParams) -> Iterator[str]:

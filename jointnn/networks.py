@@ -7,6 +7,7 @@ A network sees its parameters, and their gradients, as views of the stacked tens
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,8 @@ class Networks:
             attribute `layers`, a list of names of submodules, names its own.
         couple_head: whether the last layer is coupled.
         couple_batch_norm: whether scale and shift of batch norm are coupled.
+        folder: where the stacked tensors lie as memory-mapped files, without gradients, while their
+            networks wait (`jointnn.waiting`); None keeps them in memory.
 
     Attributes:
         layers: names of the L coupled layers.
@@ -48,8 +51,14 @@ class Networks:
         UserError: nothing can be coupled, or a coupled layer differs between the networks.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], couple_head: bool, couple_batch_norm: bool) -> None:
-        self.modules = modules
+    def __init__(
+        self,
+        modules: dict[str, nn.Module],
+        couple_head: bool,
+        couple_batch_norm: bool,
+        folder: str | None = None,
+    ) -> None:
+        self.modules, self.folder = modules, folder
         first = next(iter(modules.values()))
         named = layer_parameters(first, couple_batch_norm)
         if not couple_head:
@@ -93,7 +102,7 @@ class Networks:
                 self.places[dataset][name] = Place(self._slots, row, start, value.shape)
             rows.append(torch.cat([value.flatten() for value in values]))
         self._slots += 1
-        return nn.Parameter(torch.stack(rows))
+        return nn.Parameter(self.kept(torch.stack(rows), f"layer-{self._slots}"))
 
     _slots = 0
 
@@ -109,19 +118,26 @@ class Networks:
         ):
             self.places[dataset][name] = Place(self._slots, 0, start, value.shape)
         self._slots += 1
-        return nn.Parameter(torch.cat([value.flatten() for value in values])[None])
+        return nn.Parameter(
+            self.kept(torch.cat([value.flatten() for value in values])[None], f"rest-{self._slots}")
+        )
+
+    def kept(self, value: Tensor, name: str) -> Tensor:
+        """The same values where networks are kept: in memory, or in a file of that name."""
+        return value if self.folder is None else mapped(value, Path(self.folder, name))
 
     def _attach(self) -> None:
         """Make parameters and gradients of every network views of the stacked ones."""
         data = [tensor.data for tensor in self.tensors]
-        for tensor in self.tensors:
+        for tensor in self.tensors if self.folder is None else []:
             tensor.grad = torch.zeros_like(tensor)
         gradients = [tensor.grad for tensor in self.tensors if tensor.grad is not None]
         for dataset, module in self.modules.items():
             for name, place in self.places[dataset].items():
                 parameter = module.get_parameter(name)
                 parameter.data = place.view(data)
-                parameter.grad = place.view(gradients)
+                if gradients:
+                    parameter.grad = place.view(gradients)
 
     def rows(self, index: int) -> list[nn.Parameter]:
         """What network `index` owns of `tensors`, (D_l,) each, for its optimiser: views."""
@@ -130,8 +146,8 @@ class Networks:
         for slot, row in sorted({(p.slot, p.row) for p in self.places[dataset].values()}):
             tensor = self.tensors[slot]
             parameter = nn.Parameter(tensor.data[row])
-            assert tensor.grad is not None
-            parameter.grad = tensor.grad[row]
+            if tensor.grad is not None:
+                parameter.grad = tensor.grad[row]
             rows.append(parameter)
         return rows
 
@@ -143,6 +159,13 @@ class Networks:
             name: rows[at[place.slot]][place.start : place.start + place.shape.numel()].view(place.shape)
             for name, place in self.places[dataset].items()
         }
+
+
+def mapped(value: Tensor, path: Path) -> Tensor:
+    """The same values in a file, as a tensor on the CPU that is the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = torch.from_file(str(path), shared=True, size=value.numel(), dtype=value.dtype)
+    return made.view(value.shape).copy_(value)
 
 
 def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ The models below are the only place where a setting is declared. `workflow/param
 from them, for editors (`python -m jointnn schema`).
 """
 
-import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from jointnn.datasets.params import DatasetParams
+from jointnn.misfits import misfit
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -78,14 +78,26 @@ class Training(Strict):
     """Momentum of sgd, beta_1 of adam."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """L2 penalty on the parameters, in the gradient."""
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "staircase"] = "constant"
     """How the learning rate goes over the whole budget of a method; the coupling's step follows it."""
+    decay_every: Count = 10000
+    """schedule: staircase divides the learning rate by 10 whenever so many steps have passed."""
     record_every: Count = 100
     """Steps between two records of the history, which are also the points a killed job resumes from."""
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1, mps."""
     threads: Count = 1
     """Threads of one job on the CPU. Another number can give other roundings."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """In which precision networks compute; auto: the faster one, measured when training begins."""
+    memory_format: Literal["contiguous", "channels_last", "auto"] = "contiguous"
+    """How images lie in memory; auto: the faster way, measured when training begins."""
+    accumulate: Count = 1
+    """Pieces of a batch that go through a network in turn, for less memory; batch norm sees pieces."""
+    checkpoint_activations: bool = False
+    """Compute the activations of a layer again for its gradient instead of keeping them: less memory."""
+    others_on_disk: bool = False
+    """Keep networks in files while one is at work. With proximal, each step then moves every network."""
 
 
 class Coupled(Training):
@@ -149,6 +161,14 @@ class Irls(Adaptive, Shared):
     """Where the L2 start begins: the common start, or one network for all, trained for shared_fraction."""
     restart: bool = False
     """Begin again from the common start once the weights are known, as the authors' code does."""
+    scale_start: Positive | None = None
+    """s in the first round; it goes geometrically to scale_factor in the last. none: s is constant."""
+    distance: Literal["euclidean", "fisher"] = "euclidean"
+    """Of parameters: the plain one, or weighted by the Fisher information of the two networks."""
+    strength_decay: Fraction = 0.0
+    """By how much the coupling falls, linearly, from the first to the last layer; 1 releases the last."""
+    release: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Last part of the budget that each network trains alone, without couplings."""
 
 
 class MethodSettings(Irls):
@@ -156,16 +176,8 @@ class MethodSettings(Irls):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.optimiser == "adam" and self.strength.lambda_ is not None:
-            raise ValueError("with adam, strength must be a half_life: no lambda is claimed there")
-        if self.solver == "block_coordinate" and self.mix_every != 1:
-            raise ValueError("mix_every belongs to solver: proximal; block_coordinate needs 1")
-        if self.pull == "gradient" and (self.solver == "proximal" or self.optimiser == "adam"):
-            raise ValueError("pull: gradient belongs to solver: block_coordinate with sgd")
-        if self.restart and self.rounds != 1:
-            raise ValueError("restart decides the weights once, so it needs rounds: 1")
-        if math.isinf(self.scale_factor) and self.weighting == "median":
-            raise ValueError("scale_factor .inf (the corner L2) does not go with weighting: median")
+        if sentence := misfit(self):
+            raise ValueError(sentence)
         return self
 
 
@@ -184,11 +196,17 @@ class ExperimentParams(Strict):
     preset: Name = "default"
     """A set of settings under `presets`."""
     task: str
-    """What is learned: classification."""
+    """What is learned: classification or completion."""
+    measures: Annotated[list[Name], Field(min_length=1)] = ["accuracy"]
+    """What tables show, by name; the first one decides the search."""
     architecture: str
     """A registered architecture, or one's own: package.module:function."""
     architecture_options: dict[str, Any] = {}
     """Passed to the architecture: widths and the like."""
+    trunk: Name | None = None
+    """A frozen network that all images go through once; networks learn from its activations."""
+    augmentation: Name | None = None
+    """What is done to training images, anew in every epoch: flip, flip_shift, inception."""
     datasets: Annotated[list[Name], Field(min_length=2)]
     """Names under `datasets`, at least two."""
     groups: dict[Name, list[Name]] | None = None
@@ -230,6 +248,8 @@ class Params(Strict):
 
     default: Annotated[list[Name], Field(min_length=1)]
     """Experiments that plain `snakemake` builds."""
+    paper: list[Name] = []
+    """Experiments at the scale of the paper: `snakemake paper`."""
     datasets: dict[Name, DatasetParams]
     """Where images come from."""
     presets: dict[Name, Overrides]

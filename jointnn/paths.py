@@ -11,9 +11,10 @@ def raw(dataset: str) -> str:
     return f"data/raw/{dataset}"
 
 
-def prepared(dataset: str, size: int, test: bool = False) -> str:
-    """A dataset's images of one size; the test split is a file of its own."""
-    return f"data/prepared/{dataset}-{size}{'-test' if test else ''}.safetensors"
+def prepared(dataset: str, size: int, test: bool = False, trunk: str | None = None) -> str:
+    """A dataset's images of one size, or their activations; the test split is a file of its own."""
+    split = "-test" if test else ""
+    return f"data/prepared/{dataset}-{size}{f'-{trunk}' if trunk else ''}{split}.safetensors"
 
 
 def seed_folder(experiment: str, seed: int | str) -> str:
@@ -94,6 +95,8 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
             return f"{raw(job['dataset'])}/settings.json"
         case "prepare":
             return f"data/prepared/{job['dataset']}-{job['size']}.settings.json"
+        case "activations":
+            return f"data/prepared/{job['dataset']}-{job['size']}-{job['trunk']}.settings.json"
         case "initialise":
             return f"{job['start']}/settings.json"
         case "sigma":
@@ -123,6 +126,8 @@ def benchmark(job: dict) -> str:  # type: ignore[type-arg]
             return f"logs/data/{job['dataset']}.fetch.tsv"
         case "prepare":
             return f"logs/data/{job['dataset']}-{job['size']}.prepare.tsv"
+        case "activations":
+            return f"logs/data/{job['dataset']}-{job['size']}-{job['trunk']}.activations.tsv"
         case "collect" | "figures":
             return f"logs/{experiment}/{stage}.tsv"
         case "evaluate":

@@ -43,7 +43,8 @@ def run_phases(
         restart: puts the trainer's networks back to the common start.
     """
     trainer.membership = membership_of(plan, len(trainer.networks.layers))
-    trainer.averages = trainer.settings.average and any(map(finds_weights, plan.phases))
+    averages = trainer.settings.average or trainer.settings.distance == "fisher"
+    trainer.averages = averages and any(map(finds_weights, plan.phases))
     for phase in phases:
         if trainer.step < phase.end:
             if trainer.step == phase.start:
@@ -52,17 +53,28 @@ def run_phases(
                 _begin(trainer, plan, phase, progress)
                 if phase.restart:
                     restart()
-            found = progress.found if finds_weights(phase) else None
-            couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
-            sigma = progress.sigma if finds_weights(phase) else None
+            _train(trainer, plan, phase, progress, on_record)
 
-            def recorded(end: int = phase.end) -> None:
-                # Before the record: a job that is killed right after it starts with the next phase.
-                if trainer.step == end:
-                    progress.layer_distances_squared = trainer.layer_distances_squared()
-                on_record()
 
-            trainer.run(couplings, phase.start, phase.end, recorded, sigma)
+def _train(
+    trainer: Trainer, plan: Plan, phase: Phase, progress: Progress, on_record: Callable[[], None]
+) -> None:
+    """Take the steps of a phase under its couplings, and those at its end that are released without."""
+    found = progress.found if finds_weights(phase) else None
+    sigma = progress.sigma if finds_weights(phase) else None
+    couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
+
+    def recorded() -> None:
+        # Before the record: a job that is killed right after it starts with the next phase.
+        if trainer.step == phase.end:
+            progress.layer_distances_squared = trainer.layer_distances_squared()
+        on_record()
+
+    coupled_end = phase.end - phase.released
+    if trainer.step < coupled_end:
+        trainer.run(couplings, phase.start, coupled_end, recorded, sigma)
+    if phase.released:
+        trainer.run(couplings.released(), coupled_end, phase.end, recorded, sigma)
 
 
 def finds_weights(phase: Phase) -> bool:
@@ -84,7 +96,7 @@ def _begin(trainer: Trainer, plan: Plan, phase: Phase, progress: Progress) -> No
     distances = consistency.block_distances_squared(progress.layer_distances_squared, trainer.membership)
     if progress.sigma is None:
         progress.sigma = scales_of(distances, trainer.settings)
-    progress.found = next_round(
-        distances, progress.sigma, progress.found, plan.weighting, trainer.settings.tolerance
-    )
+    # Where s is the same in every round, scale is 1 and this is sigma to the last bit.
+    sigma, tolerance = progress.sigma * phase.scale, trainer.settings.tolerance
+    progress.found = next_round(distances, sigma, progress.found, plan.weighting, tolerance)
     progress.weights_of_rounds.append(progress.found.weights)

@@ -21,6 +21,10 @@ class Couplings:
     weights: Tensor
     strength: Tensor
 
+    def released(self) -> "Couplings":
+        """None at all: every network goes on alone."""
+        return Couplings(torch.zeros_like(self.weights), torch.zeros_like(self.strength))
+
 
 @dataclass(frozen=True)
 class Round:
@@ -28,7 +32,7 @@ class Round:
 
     Attributes:
         weights: w_ijb, shape (B, n, n).
-        sigma: shape (B,).
+        sigma: of this round, shape (B,).
         delta: largest change of a weight since the round before; None in the first.
         converged: delta was at most the tolerance here or before; then the weights stay.
         widest_ratio: largest over smallest weight of different networks in one block, the widest so far.
@@ -44,11 +48,15 @@ class Round:
 def next_round(
     distances_squared: Tensor, sigma: Tensor, before: Round | None, weighting: str, tolerance: float
 ) -> Round:
-    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2)."""
+    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2).
+
+    Weights that stay under another sigma than before say nothing of convergence.
+    """
     if before is not None and before.converged:
         return before
     weights = consistency.irls_weights(distances_squared, sigma, weighting)
     delta = None if before is None else consistency.largest_change(weights, before.weights)
+    same_scale = before is not None and torch.equal(sigma, before.sigma)
     n = weights.shape[-1]
     i, j = torch.triu_indices(n, n, offset=1)
     pairs = weights[:, i, j]
@@ -57,7 +65,7 @@ def next_round(
         weights=weights,
         sigma=sigma,
         delta=delta,
-        converged=delta is not None and delta <= tolerance,
+        converged=delta is not None and delta <= tolerance and same_scale,
         widest_ratio=ratio if before is None else max(ratio, before.widest_ratio),
     )
 
@@ -90,6 +98,12 @@ def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
     )
 
 
+def descends_an_objective(settings: MethodSettings) -> bool:
+    """Whether couplings are those of (4): not with Adam, other distances or strengths that fall."""
+    own_metric = settings.distance == "euclidean" and settings.strength_decay == 0
+    return settings.optimiser == "sgd" and own_metric
+
+
 def effective_step(settings: MethodSettings, learning_rate: float) -> float:
     """tau: lr / (1 - momentum) for SGD (departure 5); the learning rate itself for Adam."""
     return learning_rate / (1 - settings.momentum if settings.optimiser == "sgd" else 1)
@@ -110,6 +124,7 @@ def couplings_of(
     membership = membership_of(plan, count)
     weights = found.weights if found is not None else torch.from_numpy(np.asarray(phase.weights))
     by_layer = consistency.layer_weights(weights, membership)
+    by_layer *= consistency.layer_factors(count, plan.strength_decay)[:, None, None]
     if phase.first_layers is not None:
         by_layer[phase.first_layers :] = 0
     sizes = consistency.metric_sizes(layers, settings.metric)

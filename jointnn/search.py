@@ -20,12 +20,37 @@ def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
     ]
 
 
+def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
+    """Points of each method by tuning seed: all on the first, the finalists on the others."""
+    every = {name: list(range(len(points(experiment, name)))) for name in experiment.search}
+    further = {seed: dict(experiment.finalists) for seed in experiment.further_tuning_seeds}
+    return {experiment.tuning_seed: every, **further} if every else {}
+
+
+def rule(experiment: ExperimentParams) -> str:
+    """How hyper-parameters were chosen, for the header of a table."""
+    counts = {len(points(experiment, name)) for name in experiment.search}
+    if not counts:
+        return "hyper-parameters as given, not searched"
+    if not experiment.further_tuning_seeds:
+        return (
+            f"hyper-parameters chosen on the validation split of seed {experiment.tuning_seed}, which no "
+            f"reported number uses, among {counts.pop()} points for each method"
+        )
+    seeds = ", ".join(map(str, [experiment.tuning_seed, *experiment.further_tuning_seeds]))
+    count = len(next(iter(experiment.finalists.values()), []))
+    return (
+        f"hyper-parameters chosen on the validation splits of seeds {seeds}, which no reported number "
+        f"uses: {counts.pop()} points for each method on the first, its best {count} on all"
+    )
+
+
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
-    """The point with the highest mean of the validation measure; the first of equals.
+    """The point with the highest mean of a score on the validation split; the first of equals.
 
     Args:
-        measured: of each tuning seed, the measure of each point tried. Points that were not tried on all
-            seeds are out. None, or no finite number: it diverged and is never chosen.
+        measured: of each tuning seed, the score of each point tried, higher is better. Points that were
+            not tried on all seeds are out. None, or no finite number: it diverged and is never chosen.
 
     Raises:
         ValueError: every point diverged.

@@ -6,6 +6,9 @@ from typing import Any
 from jointnn.methods import settings_read_by
 from jointnn.params import MethodSettings, Overrides, Params
 
+PRESETS = {"joint_paper": "paper"}
+"""Methods that are another one under a preset of their own."""
+
 
 def merged_settings(
     params: Params, experiment: str, name: str, point: Overrides | None = None
@@ -17,7 +20,8 @@ def merged_settings(
     """
     chosen = params.experiments[experiment]
     last = chosen.tuned.get(name, {}) if point is None else point
-    return {**params.presets[chosen.preset], **chosen.settings, **last}
+    own = params.presets[PRESETS[name]] if name in PRESETS else {}
+    return {**params.presets[chosen.preset], **chosen.settings, **own, **last}
 
 
 def method_settings(

@@ -5,6 +5,7 @@ Every method runs through `Trainer.run`; only the couplings differ.
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -12,15 +13,17 @@ import torch
 from torch import Tensor
 
 from jointnn import consistency
-from jointnn.data import Batches, Split
+from jointnn.augmentations import Augmentation
+from jointnn.data import Split
 from jointnn.descent import Descent
 from jointnn.errors import DivergedError
+from jointnn.gradients import Gradients
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
-from jointnn.rounds import Couplings, base_strength
-from jointnn.tasks.classification import classification
+from jointnn.rounds import Couplings, base_strength, descends_an_objective
+from jointnn.tasks import Task
+from jointnn.waiting import Waiting
 
-Task = classification
 Row = tuple[int, str, str, str, float]
 """A record: step, split, dataset, metric, value."""
 
@@ -40,13 +43,14 @@ class Trainer:
 
     Args:
         method: for messages.
-        networks: with parameters, on the device.
-        data: by dataset name, in the networks' order.
+        networks: with parameters, on the device; or in files, with a folder.
+        data: by dataset name, in the networks' order, on the device.
         task: the data term and its measures.
         settings: of the method.
         seed: decides the order of the batches, with the dataset's name.
         membership: which layers form which block, (B, L), for the consistency loss.
-        averages: whether distances are taken between parameters averaged over the last half of a phase.
+        averages: whether what distances are taken from is averaged over the last half of a phase.
+        augmentation: what is done to the pixels of a batch, if anything.
     """
 
     method: str
@@ -59,21 +63,32 @@ class Trainer:
     history: list[Row] = field(default_factory=list)
     membership: Tensor = field(default_factory=lambda: torch.zeros(0))
     averages: bool = False
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
-        self.batches = [
-            Batches(len(data.train), self.settings.batch_size, self.seed, name)
-            for name, data in self.data.items()
-        ]
-        rows = [self.networks.rows(index) for index in range(len(self.data))]
-        self.gradients = [[row.grad for row in own if row.grad is not None] for own in rows]
-        self.optimisers = [make_optimiser(own, self.settings) for own in rows]
+        self.rows = [self.networks.rows(index) for index in range(len(self.data))]
+        self.gradients = Gradients(self)
+        self.batches = self.gradients.batches
+        self.optimisers = [make_optimiser(own, self.settings) for own in self.rows]
         # The same rows and states once more: one call for all networks takes less time than one for each.
-        self.together = make_optimiser(list(chain.from_iterable(rows)), self.settings)
+        self.together = make_optimiser(list(chain.from_iterable(self.rows)), self.settings)
         for optimiser in self.optimisers:
             optimiser.state = self.together.state
-        self.average = [torch.zeros_like(layer.data) for layer in self.networks.coupled]
+        self.average = [
+            self.networks.kept(torch.zeros_like(layer.data), f"average-{k}")
+            for k, layer in enumerate(self.networks.coupled)
+        ]
+        weighted = self.average if self.settings.distance == "fisher" else []
+        self.squared_gradients = [torch.zeros_like(layer) for layer in weighted]
         self.averaged = 0
+        self.waiting = None
+        if self.networks.folder is not None:
+            device = next(iter(self.data.values())).train.labels.device
+            self.waiting = Waiting(self.networks, self.rows, self.optimisers, device)
+
+    def at_work(self, index: int) -> AbstractContextManager[None]:
+        """Within it, network `index` is on the device: always, unless the others wait on disk."""
+        return self.waiting.at_work(index) if self.waiting else nullcontext()
 
     def run(
         self,
@@ -96,6 +111,7 @@ class Trainer:
         Raises:
             DivergedError: a loss became NaN or exploded.
         """
+        self.gradients.choose_form()
         descent = Descent(self, couplings)
         middle = start + (end - start) // 2
         if self.step == start:
@@ -110,9 +126,16 @@ class Trainer:
 
     def step_of_all(self, step: int, learning_rate: float) -> list[Tensor]:
         """One step of every network on its data term; returns the losses of their batches."""
-        losses = [self._differentiate(index, step) for index in range(len(self.optimisers))]
+        networks = range(len(self.optimisers))
+        if self.waiting:
+            return [self._step_at_work(index, step, learning_rate) for index in networks]
+        losses = [self.gradients.at(index, step) for index in networks]
         _update(self.together, learning_rate)
         return losses
+
+    def _step_at_work(self, index: int, step: int, learning_rate: float) -> Tensor:
+        with self.at_work(index):
+            return self.gradient_step(index, step, learning_rate)
 
     def gradient_step(
         self, index: int, step: int, learning_rate: float, pull: Callable[[], None] = lambda: None
@@ -121,21 +144,10 @@ class Trainer:
 
         `pull` is called between gradient and update: it may add to the gradient.
         """
-        loss = self._differentiate(index, step)
+        loss = self.gradients.at(index, step)
         pull()
         _update(self.optimisers[index], learning_rate)
         return loss
-
-    def _differentiate(self, index: int, step: int) -> Tensor:
-        """Put the gradient of a network's data term where its optimiser reads it; returns the loss."""
-        name = self.names[index]
-        train = self.data[name].train
-        chosen = self.batches[index].at(step).to(train.labels.device)
-        torch._foreach_zero_(self.gradients[index])
-        batch = Split(train.images[chosen], train.labels[chosen])
-        loss = self.task.loss(self.networks.modules[name], batch)
-        loss.backward()
-        return loss.detach()
 
     @property
     def names(self) -> list[str]:
@@ -147,18 +159,26 @@ class Trainer:
         base = self.settings.learning_rate
         if self.settings.schedule == "constant":
             return base
+        if self.settings.schedule == "staircase":
+            return base * 0.1 ** (step // self.settings.decay_every)
         return base * 0.5 * (1 + math.cos(math.pi * step / self.settings.steps))
 
     def update_average(self) -> None:
-        """Take the present parameters into the average that distances are taken between."""
+        """Take the present parameters, and squares of the gradients, into the averages for distances."""
         self.averaged += 1
         layers = [layer.data for layer in self.networks.coupled]
         torch._foreach_lerp_(self.average, layers, 1 / self.averaged)
+        if self.squared_gradients:
+            gradients = [layer.grad for layer in self.networks.coupled if layer.grad is not None]
+            squares = torch._foreach_mul(gradients, gradients)
+            torch._foreach_lerp_(self.squared_gradients, squares, 1 / self.averaged)
 
     def layer_distances_squared(self) -> Tensor:
         """Between averaged parameters, or the last ones (`average: false`), shape (L, N, N)."""
-        layers = self.average if self.averages else self.networks.coupled
-        return consistency.layer_distances_squared(layers, self.settings.metric)
+        averaged = self.averages and self.settings.average
+        layers = self.average if averaged else self.networks.coupled
+        fisher = [consistency.relative_fisher(squares) for squares in self.squared_gradients]
+        return consistency.layer_distances_squared(layers, self.settings.metric, fisher or None)
 
     def _check(self, losses: Tensor, first_step: int) -> None:
         """Refuse NaN and exploding losses (T, n), naming the first."""
@@ -173,9 +193,10 @@ class Trainer:
 
     def _record(self, losses: Tensor, sigma: Tensor | None) -> None:
         """Add a record: mean training loss since the last one, measures of the other splits."""
-        for name, loss in zip(self.names, losses.tolist(), strict=True):
-            self.history.append((self.step, "train", name, "loss", loss))
-            self._measure(name)
+        for index, loss in enumerate(losses.tolist()):
+            self.history.append((self.step, "train", self.names[index], "loss", loss))
+            with self.at_work(index):
+                self._measure(self.names[index])
         rate = self.learning_rate(self.step - 1)
         self.history.append((self.step, "train", "all", "learning_rate", rate))
         if sigma is not None:
@@ -201,7 +222,7 @@ class Trainer:
             value = float(consistency.over_pairs(penalty))
             if name == "geman_mcclure":
                 self.history.append((self.step, "train", "all", "consistency_loss", value))
-            if self.settings.optimiser == "sgd" and math.isfinite(strength):
+            if descends_an_objective(self.settings) and math.isfinite(strength):
                 objective = loss + strength * value
                 self.history.append((self.step, "train", "all", f"objective_{name}", objective))
 

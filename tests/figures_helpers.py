@@ -1,5 +1,6 @@
 """A synthetic experiment: six datasets in two planted groups, six rounds, three seeds."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ PLANTED = [0, 1, 0, 1, 0, 1]
 BLOCKS = ["conv1-conv2", "conv2-conv3", "conv3-hidden", "hidden-head"]
 FINAL = {
     "isolated": 0.715, "l2reg": 0.764, "l2reg_25": 0.735, "l2reg_50": 0.75, "shareall": 0.43,
-    "finetune": 0.767, "fedamp": 0.755, "joint": 0.785, "oracle": 0.788,
+    "finetune": 0.767, "fedamp": 0.755, "joint_paper": 0.725, "joint": 0.785, "oracle": 0.788,
 }  # fmt: skip
 METHODS = list(FINAL)
 SEEDS = [0, 1, 2]
@@ -43,11 +44,13 @@ def planted_weights(seed: int, number: int) -> list:
 
 def write_curves(folder: Path, seed: int, final: float, steps: range) -> None:
     generator = np.random.default_rng([seed, int(1000 * final), steps.start])
-    rows = [
-        (step, "test", dataset, "accuracy",
-         0.1 + (final - 0.1) * (1 - np.exp(-step / 150)) + 0.01 * seed + generator.normal(0, 0.004))
-        for step in steps for dataset in DATASETS
-    ]  # fmt: skip
+    rows = []
+    for step in steps:
+        for dataset in DATASETS:
+            accuracy = 0.1 + (final - 0.1) * (1 - np.exp(-step / 150)) + 0.01 * seed
+            accuracy += generator.normal(0, 0.004)
+            rows.append((step, "test", dataset, "accuracy", accuracy))
+            rows.append((step, "test", dataset, "error", error_of(accuracy)))
     columns = ["step", "split", "dataset", "metric", "value"]
     write_table(folder / "test_history.csv", pd.DataFrame(rows, columns=columns))
     rows = [(step, "train", "all", "squared_distance", 5.0 + step / 100) for step in steps]
@@ -56,6 +59,11 @@ def write_curves(folder: Path, seed: int, final: float, steps: range) -> None:
             (step, "train", "all", "consistency_loss", 2.0 - step / 700 + 0.1 * seed) for step in steps
         ]
     write_table(folder / "history.csv", pd.DataFrame(rows, columns=columns))
+
+
+def error_of(accuracy: float) -> float:
+    """An error that falls as accuracy rises, of the size of a squared error."""
+    return 0.07 * (1 - accuracy)
 
 
 def write_run(seed: int) -> None:
@@ -75,23 +83,40 @@ def write_run(seed: int) -> None:
 def write_results(seed: int) -> None:
     generator = np.random.default_rng(seed)
     draw = generator.normal(0, 0.01)
-    metrics = [
-        ("toy", method, seed, dataset, "accuracy", split, final + draw + generator.normal(0, 0.003))
-        for method, final in FINAL.items() for dataset in DATASETS for split in ("validation", "test")
-    ]  # fmt: skip
+    metrics = []
+    for method, final in FINAL.items():
+        for dataset in DATASETS:
+            for split in ("validation", "test"):
+                value = final + draw + generator.normal(0, 0.003)
+                metrics.append(("toy", method, seed, dataset, "accuracy", split, value))
+                metrics.append(("toy", method, seed, dataset, "error", split, error_of(value)))
     columns = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
     folder = Path("results", "toy", f"s{seed}")
     write_table(folder / "metrics.csv", pd.DataFrame(metrics, columns=columns))
-    rows = []
+    evidence = {}
     for method, final in FINAL.items():
-        for dataset in DATASETS:
-            counts = generator.multinomial(100, confused(final), size=None)
-            rows += [
-                (method, dataset, label, predicted, counts[label, predicted])
-                for label in range(CLASSES) for predicted in range(CLASSES)
-            ]  # fmt: skip
-    columns = ["method", "dataset", "label", "predicted", "count"]
-    write_table(folder / "confusion.csv", pd.DataFrame(rows, columns=columns))
+        for index, dataset in enumerate(DATASETS):
+            found = predictions(generator, final) | completions(index, final)
+            evidence |= {f"{method}/{dataset}/{key}": values for key, values in found.items()}
+    write_tensors(folder / "evidence.safetensors", evidence, {"kind": "evidence"})
+
+
+def predictions(generator: np.random.Generator, final: float) -> dict[str, np.ndarray]:
+    """What a task with classes leaves: ten images of every label."""
+    label = np.repeat(np.arange(CLASSES), 10)
+    chance = confused(final)
+    predicted = np.array([generator.choice(CLASSES, p=chance[one]) for one in label])
+    return {"label": label, "predicted": predicted}
+
+
+def completions(index: int, final: float) -> dict[str, np.ndarray]:
+    """What completion leaves: three images, colour in the last dataset, completed with an even tone."""
+    truth = waves(index, range(1, 4))
+    holed = truth.copy()
+    holed[..., 4:10, 2:8] = 128
+    completed = truth.copy()
+    completed[..., 4:10, 2:8] = round(255 * final)
+    return {"truth": truth, "holed": holed, "completed": completed}
 
 
 def confused(accuracy: float) -> np.ndarray:
@@ -102,21 +127,26 @@ def confused(accuracy: float) -> np.ndarray:
     return accuracy * same + rest / 2 * other + rest / 2 * (1 - same - other) / (CLASSES - 2)
 
 
+def waves(index: int, labels: Iterable[int]) -> np.ndarray:
+    """Images of 16 pixels, uint8 (N, C, H, W), whose pattern is that of their dataset and label."""
+    y, x = np.mgrid[:16, :16]
+    images = [127 + 120 * np.sin((x + index * y) * (1 + label) / 8) for label in labels]
+    return np.array(images, np.uint8)[:, None].repeat(3 if index == 5 else 1, axis=1)
+
+
 def write_images() -> None:
     generator = np.random.default_rng(0)
     for index, dataset in enumerate(DATASETS):
-        y, x = np.mgrid[:16, :16]
         labels = generator.integers(0, CLASSES, 60)
-        waves = [127 + 120 * np.sin((x + index * y) * (1 + label) / 8) for label in labels]
-        images = np.array(waves, np.uint8)[:, None].repeat(3 if index == 5 else 1, axis=1)
         path = Path("data", "prepared", f"{dataset}-16.safetensors")
-        write_tensors(path, {"images": images, "labels": labels}, {})
+        write_tensors(path, {"images": waves(index, labels), "labels": labels}, {})
 
 
 def settings(**changes) -> dict:
     return {
         "stage": "figures", "experiment": "toy", "methods": METHODS, "datasets": DATASETS,
-        "seeds": SEEDS, "rounds": ROUNDS, "groups": GROUPS, "groups_round": 4, "measure": "accuracy",
+        "seeds": SEEDS, "rounds": ROUNDS, "groups": GROUPS, "groups_round": 4,
+        "measures": ["accuracy", "error"],
         "figures": sorted(figure.load()), "labels": None, "size": 16, **changes,
     }  # fmt: skip
 

@@ -80,7 +80,8 @@ def edited(edits: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(edits: dict[str, Any]) -> None:
-    """Write the edited params to params.yaml in the current folder."""
+    """Write the edited params to params.yaml in the current folder, which must not be the project's."""
+    assert Path.cwd() != PROJECT
     Path("params.yaml").write_text(yaml.safe_dump(edited(edits), sort_keys=False))
 
 

@@ -201,7 +201,7 @@ def test_a_module_that_is_not_there_is_refused(module):
     ("name", "says"),
     [
         ("mine.nets:nett", "nets.py defines no 'nett' at its top level; did you mean 'net'?"),
-        ("net", "no architecture is named 'net'. Known: small_conv."),
+        ("small_con", "no architecture is named 'small_con'; did you mean 'small_conv'?"),
     ],
 )
 def test_an_architecture_that_is_not_there_is_refused(name, says):

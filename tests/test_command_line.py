@@ -139,7 +139,13 @@ def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
 
 
 def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
-    job = {"stage": "choose", "experiment": "toy", "attempts": {"3": {}}, "tuning_seed": 3}
+    job = {
+        "stage": "choose",
+        "experiment": "toy",
+        "attempts": {"3": {}},
+        "tuning_seed": 3,
+        "measures": ["loss"],
+    }
     path = settings_file(job)
     assert main(["choose", path]) == 0
     assert Path("search/toy/settings.json").read_text() == Path(path).read_text()
@@ -150,9 +156,8 @@ def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
 
 @pytest.mark.slow
 def test_a_mistake_of_ours_keeps_its_traceback():
-    path = settings_file(
-        {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
-    )
+    job = {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
+    path = settings_file({**job, "measures": ["loss"]})
     ran = run("choose", path)
     assert ran.returncode == 1
     assert ran.stderr.startswith("Traceback (most recent call last):")

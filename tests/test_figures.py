@@ -142,21 +142,23 @@ def test_weights_follow_the_order_of_the_datasets(drawn):
 
 
 def test_a_curve_is_the_mean_over_seeds_of_the_average_over_datasets(drawn):
-    curve = learning_curve(Context.of(settings()), "isolated")
+    curve = learning_curve(Context.of(settings()), "isolated", "accuracy")
     by_seed = []
     for seed in SEEDS:
         rows = pd.read_csv(f"runs/toy/s{seed}/isolated/test_history.csv")
-        by_seed.append(100 * rows[rows.step == 500].value.mean())
+        rows = rows[(rows.step == 500) & (rows.metric == "accuracy")]
+        by_seed.append(100 * rows.value.mean())
     assert curve.loc[500, "mean"] == pytest.approx(np.mean(by_seed))
     assert curve.loc[500, "std"] == pytest.approx(np.std(by_seed, ddof=1))
 
 
 def test_the_curve_of_joint_runs_from_the_l2_start_to_the_last_round(drawn):
     context = Context.of(settings())
-    curve = learning_curve(context, "joint")
+    curve = learning_curve(context, "joint", "accuracy")
     assert curve.index.is_monotonic_increasing and curve.index.is_unique
     assert curve.index[0] == 0 and curve.index[-1] > ENDS[-2]
-    assert len(learning_curve(Context.of(settings(rounds=2, groups_round=2)), "joint")) < len(curve)
+    shorter = Context.of(settings(rounds=2, groups_round=2))
+    assert len(learning_curve(shorter, "joint", "accuracy")) < len(curve)
 
 
 def test_a_method_that_was_not_run_is_left_out(drawn):
@@ -167,15 +169,14 @@ def test_a_method_that_was_not_run_is_left_out(drawn):
 def test_paired_differences_are_seed_by_seed(drawn):
     table = paired_differences(Context.of(settings()))
     rows = pd.read_csv("results/toy/s1/metrics.csv")
-    means = rows[rows.split == "test"].groupby("method").value.mean()
+    rows = rows[(rows.split == "test") & (rows.metric == "accuracy")]
+    means = rows.groupby("method").value.mean()
     assert table.loc[1, "joint"] == pytest.approx(100 * (means["joint"] - means["isolated"]))
     assert list(table.columns) == METHODS[1:]
 
 
 def test_a_row_of_a_confusion_matrix_sums_to_one():
-    rows = pd.DataFrame(
-        [(0, 0, 3), (0, 1, 1), (1, 1, 5), (0, 0, 4)], columns=["label", "predicted", "count"]
-    )
+    rows = pd.DataFrame({"label": [0] * 8 + [1] * 5, "predicted": [0] * 7 + [1] + [1] * 5})
     np.testing.assert_allclose(confusion_matrix(rows), [[7 / 8, 1 / 8], [0, 1]])
 
 

@@ -11,6 +11,7 @@ from params_helpers import read
 from jointnn import paths
 from jointnn.files import to_json
 from jointnn.jobs import Jobs
+from jointnn.search import attempts
 
 METHODS = ["isolated", "l2reg", "shareall", "finetune", "fedamp", "oracle"]
 TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"
@@ -42,7 +43,7 @@ def settings_files(edits: Mapping | None = None) -> dict[str, str]:
         found |= {f"s{seed} round {k}": jobs.irls(experiment, seed, k) for k in rounds}
         found[f"s{seed} evaluate"] = jobs.evaluate(experiment, seed)
     found |= {"collect": jobs.collect(experiment), "figures": jobs.figures(experiment)}
-    for seed, grid in jobs.attempts(experiment).items():
+    for seed, grid in attempts(jobs.params.experiments[experiment]).items():
         for name, points in grid.items():
             found |= {f"attempt {name} {k}": jobs.attempt(experiment, seed, name, k) for k in points}
     found["choose"] = jobs.choose(experiment)

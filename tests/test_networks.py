@@ -68,7 +68,12 @@ def test_every_network_of_a_seed_starts_from_the_same_parameters(network, monkey
 def test_networks_with_heads_of_other_sizes_start_equal_before_the_head(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = {"experiment": "x", "seed": 0, "size": 8, "channels": 1, "datasets": ["three", "five"]}
-    job |= {"architecture": "small_conv", "architecture_options": {"width": 2}, "stage": "initialise"}
+    job |= {
+        "architecture": "small_conv",
+        "architecture_options": {"width": 2},
+        "stage": "initialise",
+        "trunk": None,
+    }
     for name, classes in {"three": '["a", "b", "c"]', "five": '["a", "b", "c", "d", "e"]'}.items():
         header = {"dataset": name, "size": 8, "channels": 1, "classes": classes}
         files.write_tensors(paths.prepared(name, 8), {"labels": np.zeros(1, np.int64)}, header)

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from departures_helpers import METHODS
-from params_helpers import PROJECT
+from params_helpers import PROJECT, read
 from tensor_helpers import real
 
 from jointnn.consistency import irls_weights, layer_distances_squared, over_pairs
-from jointnn.methods import Problem, plan
+from jointnn.methods import Problem, plan, settings_read_by
 from jointnn.params import MethodSettings
 from jointnn.reading import read_params
 from jointnn.rounds import couplings_of, next_round
+from jointnn.settings import merged_settings, method_settings
 
 
 def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
@@ -79,3 +80,31 @@ def test_every_preset_gives_a_plan_for_every_method():
         for method in METHODS:
             phases = plan(method, Problem(["a", "b"], 5), settings).phases
             assert sum(phase.steps for phase in phases) == settings.steps
+
+
+def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"steps": 100, "learning_rate": 0.3, "metric": "mean_square", "rounds": 2}
+    paper = {"metric": "sum_square", "strength": {"lambda": 10}, "rounds": 8, "stop_when_converged": True}
+    params = read(
+        {
+            "presets.paper": paper,
+            "experiments.toy.settings": given,
+            "experiments.toy.tuned": {"joint": {"rounds": 5}, "joint_paper": {"rounds": 4}},
+        }
+    )
+    # The preset stands over the settings of the experiment, and what was tuned over the preset.
+    found = merged_settings(params, "toy", "joint_paper")
+    assert found == {**given, **paper, "rounds": 4}
+    searched = merged_settings(params, "toy", "joint_paper", {"learning_rate": 0.1})
+    assert searched == {**given, **paper, "learning_rate": 0.1}
+    assert merged_settings(params, "toy", "joint") == {**given, "rounds": 5}
+    made, expected = (
+        plan(name, Problem(["a", "b"], 5), method_settings(params, "toy", "joint_paper"))
+        for name in ("joint_paper", "joint")
+    )
+    assert [(phase.name, phase.steps) for phase in made.phases] == [
+        (phase.name, phase.steps) for phase in expected.phases
+    ]
+    assert (made.blocks, made.weighting) == ("adjacent", "paper") and len(made.phases) == 1 + 4
+    assert settings_read_by("joint_paper") is settings_read_by("joint")

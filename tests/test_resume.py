@@ -16,7 +16,7 @@ from tiny_helpers import NORMED, files_of, folder_with_data, run_joint, started
 
 from jointnn import files, paths, running
 from jointnn.errors import UserError
-from jointnn.stages import irls, train
+from jointnn.stages import irls, l2, train
 
 VARIANTS = {
     "sgd without momentum": {"momentum": 0.0, "weight_decay": 0.01},
@@ -104,6 +104,16 @@ def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     run_joint(jobs)
     job = jobs.irls("tiny", 0, 3)
     interrupted(lambda: irls.run(job), "runs/tiny/s0/joint/round_3", monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_a_killed_job_continues_to_the_same_fisher_information(average, monkeypatch, capsys):
+    ideas = {"distance": "fisher", "release": 0.25, "scale_start": 2.0, "strength_decay": 0.5}
+    jobs = started({**ideas, "record_every": 1, "average": average})
+    first, last = jobs.l2("tiny", 0), jobs.irls("tiny", 0, 3)
+    interrupted(lambda: l2.run(first), paths.l2("tiny", 0), monkeypatch, capsys)
+    run_joint(jobs)
+    interrupted(lambda: irls.run(last), paths.round_("tiny", 0, 3), monkeypatch, capsys)
 
 
 def test_a_job_that_is_killed_twice_continues_to_the_same_bytes(monkeypatch):

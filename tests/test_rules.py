@@ -16,20 +16,22 @@ LAYERS = """
     jointnn.errors
     jointnn.registry
     jointnn.paths
-    jointnn.files jointnn.images jointnn.yaml_files
+    jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
     jointnn.consistency jointnn.solvers jointnn.groups
-    jointnn.datasets
+    jointnn.datasets jointnn.misfits
     jointnn.params
     jointnn.code jointnn.search jointnn.methods jointnn.messages
     jointnn.settings
     jointnn.mistakes
     jointnn.reading
+    jointnn.image_jobs
     jointnn.jobs
     jointnn.freshness
     jointnn.data jointnn.networks jointnn.rounds
-    jointnn.architectures
+    jointnn.architectures jointnn.augmentations
     jointnn.tasks
-    jointnn.descent
+    jointnn.precision jointnn.recompute jointnn.waiting
+    jointnn.gradients jointnn.descent
     jointnn.training
     jointnn.phases
     jointnn.checkpoints jointnn.experiment jointnn.progress
@@ -53,7 +55,8 @@ ONLY_IN = {
     "yaml": r"yaml_files|stages/choose",
     "pydantic": r"params|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|networks|data|rounds|descent|training|phases|checkpoints|experiment"
-    r"|architectures/|tasks/|stages/(initialise|sigma|irls|evaluate)",
+    r"|architectures/|augmentations|tasks/|precision|recompute|waiting|gradients"
+    r"|stages/(activations|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""
 
@@ -182,6 +185,7 @@ def test_what_is_public_is_explained(file):
     ("module", "kind"),
     [
         ("jointnn.architectures", "architecture"),
+        ("jointnn.augmentations", "augmentation"),
         ("jointnn.datasets", "dataset"),
         ("jointnn.tasks", "task"),
         ("jointnn.figures", "figure"),

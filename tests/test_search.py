@@ -87,14 +87,18 @@ def test_where_every_point_diverged_nothing_is_chosen(values):
 def attempted(name: str, accuracies: list[float | None], points: list[dict]) -> None:
     """Write the results of a method's points, as the stage attempt does."""
     for k, (accuracy, point) in enumerate(zip(accuracies, points, strict=True)):
-        result = {"method": name, "point": k, "settings": point, "accuracy": accuracy, "loss": accuracy}
+        found = {} if accuracy is None else {"accuracy": accuracy, "error": accuracy, "loss": accuracy}
+        result = {"method": name, "point": k, "settings": point, "validation": found}
         files.write_json(f"search/toy/s1000/{name}/point_{k}.json", result)
 
 
-def chosen(**points: int) -> str:
+JOB = {"stage": "choose", "experiment": "toy", "tuning_seed": 1000, "measures": ["accuracy"]}
+
+
+def chosen(measure: str = "accuracy", **points: int) -> str:
     """Run the stage, and return what it says to paste."""
     attempts = {"1000": {name: list(range(count)) for name, count in points.items()}}
-    choose.run({"stage": "choose", "experiment": "toy", "attempts": attempts, "tuning_seed": 1000})
+    choose.run({**JOB, "attempts": attempts, "measures": [measure]})
     return Path("search/toy/choice.yaml").read_text()
 
 
@@ -105,13 +109,21 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
     assert choice["finalists"] == {"isolated": [1, 0, 2], "joint": [0, 2, 1]}
     grid = files.read_table("search/toy/grid.csv")
-    assert grid.columns.tolist() == choose.COLUMNS
+    columns = ["method", "point", "settings", "seed", "validation_accuracy", "validation_loss", "chosen"]
+    assert grid.columns.tolist() == columns
     assert grid.loc[grid["chosen"], ["method", "point"]].to_numpy().tolist() == [
         ["isolated", 1],
         ["joint", 0],
     ]
     assert pd.isna(grid.loc[4, "validation_accuracy"])
     assert [json.loads(text) for text in grid["settings"][3:]] == [{"scale_factor": k} for k in (1, 2, 3)]
+
+
+def test_of_errors_the_lowest_is_chosen():
+    attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
+    choice = yaml.safe_load(chosen("error", isolated=3))
+    assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
+    assert choice["finalists"] == {"isolated": [2, 0, 1]}
 
 
 def test_a_method_that_always_diverged_is_named():
@@ -153,12 +165,10 @@ def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
     weights = [np.full((2, 4, 4), 0.5), np.stack([apart, apart]), np.full((2, 4, 4), 0.9)]
     point = {
         "settings": {},
-        "accuracy": 0.5,
-        "loss": 1.0,
+        "validation": {"accuracy": 0.5, "loss": 1.0},
         "weights_of_rounds": [w.tolist() for w in weights],
     }
     files.write_json("search/toy/s9/joint/point_0.json", point)
     attempts = {"9": {"joint": [0]}}
-    job = {"experiment": "toy", "attempts": attempts, "tuning_seed": 9, "groups_count": 2}
-    choose.run(job)
+    choose.run({**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2})
     assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2

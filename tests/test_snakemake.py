@@ -37,7 +37,14 @@ def project(tmp_path_factory, tmp_path) -> Project:
 def test_a_full_run_makes_what_is_promised_and_a_second_one_nothing(project):
     assert jobs_of(project.path("work/first_run.txt").read_text()) == {**DATA, **SEED, **SHOWN}
     promised = [
-        *("table.md", "table.tex", "summary.csv", "metrics.csv", "s0/metrics.csv", "s0/confusion.csv"),
+        *(
+            "table.md",
+            "table.tex",
+            "summary.csv",
+            "metrics.csv",
+            "s0/metrics.csv",
+            "s0/evidence.safetensors",
+        ),
         *("figures/figure_3_curves.svg", "figures/weights.svg"),
     ]
     assert [name for name in promised if not project.path(f"results/tiny/{name}").exists()] == []
@@ -54,6 +61,14 @@ def test_freshness_does_not_hang_on_times(project):
         then = random.Random(str(path)).randrange(1, 2_000_000_000)
         os.utime(path, (then, then))
     assert NOTHING in project.snakemake()
+
+
+def test_settings_can_be_edited_in_a_fresh_checkout(project):
+    """There the settings files are written into folders that Snakemake may have looked into before."""
+    shutil.rmtree(project.path("work"))
+    text = project.path("params.yaml").read_text()
+    project.write("params.yaml", text.replace("pool: 60", "pool: 70"))
+    assert project.jobs() == {**DATA, **SEED, **SHOWN}
 
 
 def test_a_changed_lambda_reruns_the_l2_start_and_every_round_but_not_the_isolated_networks(project):
@@ -188,7 +203,7 @@ def test_the_report_is_one_page_that_needs_no_network(project):
     project.snakemake("--report", "report.html")
     page = project.path("report.html").read_text()
     assert not re.search(r"""<(script|link|img)[^>]*(src|href)=["']?(https?:)?//""", page)
-    for caption in ("Test accuracy against gradient steps", "Results on the test split"):
+    for caption in ("gradient steps per network", "Results on the test split"):
         assert caption in page
     assert "figure_3_curves.svg" in page
     assert project.git("status", "--short") == ""

@@ -1,6 +1,5 @@
-"""Stages `collect` and `times` on numbers computed by hand."""
+"""Stage `collect` on numbers computed by hand."""
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jointnn.errors import UserError
 from jointnn.files import write_table
-from jointnn.stages import collect, times
+from jointnn.stages import collect
 from jointnn.tables import read_metrics
-from jointnn.tables.rendering import escape_latex
+from jointnn.tables.latex import escape_latex
 
 # method: dataset: test accuracy of seeds 0, 1, 2
 VALUES = {
@@ -29,7 +27,7 @@ def settings(**changes) -> dict:
     return {
         "stage": "collect", "experiment": "toy", "datasets": ["letters_a", "digits"],
         "methods": ["isolated", "l2reg", "finetune", "fedamp", "joint", "oracle"],
-        "seeds": [0, 1, 2], "reference": ["oracle"], "measure": "accuracy",
+        "seeds": [0, 1, 2], "reference": ["oracle"], "measures": ["accuracy"],
         "selection": "12 points for every method, chosen on validation",
         "sources": {"digits": "scikit-learn's file, 8 & 16 px"}, "task": "classification", **changes,
     }  # fmt: skip
@@ -129,12 +127,55 @@ def test_equal_printed_means_are_both_bold(folder):
 
 
 def test_of_a_loss_the_lowest_is_bold_and_joint_counts_below(folder):
-    collect.run(settings(measure="loss", methods=["isolated", "joint"], reference=None))
+    collect.run(settings(measures=["loss"], methods=["isolated", "joint"], reference=None))
     table = (folder / "table.md").read_text()
     assert cells(table, "isolated")[1] == "**1.2000 ± 0.2000**"
     assert cells(table, "joint")[1] == "1.5000 ± 0.1000"
     assert "seeds with joint below" in table
     assert cells(table.split("Paired:")[1], "isolated")[1] == "0 of 3"
+
+
+def test_every_measure_has_its_table_below_one_title(folder):
+    collect.run(settings(measures=["accuracy", "loss"]))
+    table = (folder / "table.md").read_text()
+    assert [line for line in table.splitlines() if line.startswith("#")] == [
+        "# toy",
+        "## Accuracy",
+        "## Loss",
+    ]
+    first, second = table.split("## Loss")
+    assert "Accuracy on the test split in per cent (higher is better)" in first
+    assert second.lstrip().startswith("Loss on the test split in its own unit (lower is better), mean ±")
+    assert cells(second, "joint")[2] == "1.5600 ± 0.0600"
+    assert table.count("Selection:") == table.count("Data:") == 1 and "Selection:" in first
+    latex = (folder / "table.tex").read_text()
+    assert r"\label{tab:toy}" in latex and r"\label{tab:toy_loss}" in latex
+    assert latex.count(r"\begin{table}") == 2
+
+
+def test_an_error_is_named_in_words_and_the_lowest_is_bold(folder):
+    for path in folder.glob("s*/metrics.csv"):
+        rows = pd.read_csv(path)
+        write_table(path, rows.replace({"metric": {"accuracy": "error"}}))
+    collect.run(settings(measures=["error"], methods=["isolated", "joint"], reference=None))
+    table = (folder / "table.md").read_text()
+    assert "Squared error over the image on the test split in thousandths (lower is better)" in table
+    assert "##" not in table
+    assert cells(table, "isolated")[1] == "**600.00 ± 100.00**"
+    assert "of each method, in thousandths, seed by seed" in table
+
+
+def test_the_letter_of_the_paper_is_printed_as_such_in_every_table(folder):
+    for path in folder.glob("s*/metrics.csv"):
+        rows = pd.read_csv(path)
+        write_table(path, rows.replace({"method": {"l2reg": "joint_paper"}}))
+    collect.run(settings(methods=["isolated", "joint_paper", "joint"], reference=[]))
+    for name in ("table.md", "table.tex"):
+        text = (folder / name).read_text()
+        assert text.count("joint (paper)") == 3  # the sentence, the table, the paired table
+        assert "joint_paper" not in text
+    assert "joint (paper) is the method by the letter of the paper." in text
+    assert set(pd.read_csv(folder / "summary.csv").method) == {"isolated", "joint_paper", "joint"}
 
 
 def test_a_single_seed_has_no_deviation(folder):
@@ -181,45 +222,6 @@ def test_equal_inputs_give_equal_bytes(folder):
     first = [(folder / name).read_bytes() for name in names]
     collect.run(settings())
     assert [(folder / name).read_bytes() for name in names] == first
-
-
-def test_times_add_up_the_rounds_of_joint_and_take_the_largest_memory(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    jobs = {"l2": (10, 300), "sigma": (1, 90), "isolated": (40, 350)}
-    jobs |= {f"joint/round_{number}": (5 * number, 300 + number) for number in (1, 2)}
-    for seed in (0, 1):
-        for job, (seconds, memory) in jobs.items():
-            path = Path("logs", "toy", f"s{seed}", f"{job}.tsv")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"s\th:m:s\tmax_rss\n{seconds + 2 * seed}\t0:00:10\t{memory}\n")
-    times.main(times_arguments("toy"))
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == ["method", "seconds", "seconds_std", "peak_mb", "jobs", "seeds"]
-    # joint: 10 + 1 + 5 + 10, and 2 more for each of 4 jobs in seed 1
-    assert ["joint", "30.0", "5.7", "302", "4", "2"] in lines
-    assert ["isolated", "41.0", "1.4", "350", "1", "2"] in lines
-
-
-def test_times_of_one_seed_have_no_deviation(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for seed in (0, 1):
-        path = Path("logs", "toy", f"s{seed}", "isolated.tsv")
-        path.parent.mkdir(parents=True)
-        path.write_text(f"s\tmax_rss\n{10 + seed}\t-\n")  # a job too short for its memory
-    times.main(times_arguments("toy", "--seeds", "1"))
-    assert capsys.readouterr().out.splitlines()[1].split() == ["isolated", "11.0", "1", "1"]
-
-
-def test_times_without_benchmark_files_say_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="logs/toy has no benchmark files"):
-        times.main(times_arguments("toy"))
-
-
-def times_arguments(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    times.add_arguments(parser)
-    return parser.parse_args(words)
 
 
 def test_collect_imports_no_torch():

@@ -34,8 +34,8 @@ def test_a_diverged_point_of_the_search_is_an_answer():
         initialise.run(jobs.initialise("tiny", 1000, job["start"]))
         attempt.run(job)
     good, bad = (files.read_json(f"search/tiny/s1000/isolated/point_{k}.json") for k in (0, 1))
-    assert 0 <= good["accuracy"] <= 1 and good["diverged"] is None
-    assert bad["accuracy"] is None and "tiny, seed 1000, isolated diverged" in bad["diverged"]
+    assert 0 <= good["validation"]["accuracy"] <= 1 and good["diverged"] is None
+    assert not bad["validation"] and "tiny, seed 1000, isolated diverged" in bad["diverged"]
 
 
 def test_only_reported_seeds_measure_the_test_split(tmp_path, monkeypatch):

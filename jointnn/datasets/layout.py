@@ -6,6 +6,11 @@ from typing import Any
 from jointnn.datasets.source import Images
 from jointnn.errors import UserError
 
+ROWS = 10_000
+HEAVY = 1 << 30
+"""Rows of a row group, and the bytes of a split from which on it has a tenth of them: the images of one
+must stay below the 2 GiB that Arrow's offsets reach."""
+
 
 def to_parquet(images: Images, classes: list[str]) -> bytes:
     """A Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
@@ -17,21 +22,20 @@ def to_parquet(images: Images, classes: list[str]) -> bytes:
     import pyarrow.parquet as pq
 
     features = {"image": {"_type": "Image"}, "label": {"names": classes, "_type": "ClassLabel"}}
-    columns = {
-        "image": pa.StructArray.from_arrays(
-            [pa.array(images.content, pa.binary()), pa.array(images.names, pa.string())],
-            ["bytes", "path"],
-        ),
-        "label": pa.array(images.labels, pa.int64()),
-    }
-    table = pa.table(columns).replace_schema_metadata(
-        {"huggingface": json.dumps({"info": {"features": features}})}
-    )
+    rows = ROWS if sum(map(len, images.content)) < HEAVY else ROWS // 10
+    chunks = []
+    for first in range(0, len(images), rows):
+        content = pa.array(images.content[first : first + rows], pa.binary())
+        names = pa.array(images.names[first : first + rows], pa.string())
+        chunks.append(pa.StructArray.from_arrays([content, names], ["bytes", "path"]))
+    image = pa.chunked_array(chunks, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
+    table = pa.table({"image": image, "label": pa.array(images.labels, pa.int64())})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     buffer = pa.BufferOutputStream()
     # Encoded images do not compress any further.
-    pq.write_table(table, buffer, compression="none", use_dictionary=False, row_group_size=10_000)
-    content: bytes = buffer.getvalue().to_pybytes()
-    return content
+    pq.write_table(table, buffer, compression="none", use_dictionary=False, row_group_size=rows)
+    written: bytes = buffer.getvalue().to_pybytes()
+    return written
 
 
 def from_parquet(content: bytes, where: str) -> tuple[Images, list[str] | None]:
@@ -49,7 +53,9 @@ def from_parquet(content: bytes, where: str) -> tuple[Images, list[str] | None]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()
+        file = pq.ParquetFile(pa.BufferReader(content))
+        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
+        table = pa.concat_tables([file.schema_arrow.empty_table(), *groups])
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{where} is damaged: {reason}. Replace it.") from error

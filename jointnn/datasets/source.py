@@ -71,8 +71,9 @@ class Source:
         read: reads all images. Raises UserError, naming the file.
         packages: Python packages that hold or parse the files; their versions count like the
             content.
-        checksums: MD5 sums by file, of official files that may not be downloaded yet. Where given,
-            they stand for the content, so that a download does not change it; `read` checks them.
+        checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
+            Where given, they stand for the content, so that a download does not change it; `read`
+            checks them.
     """
 
     files: tuple[Path, ...]

@@ -1,11 +1,13 @@
-"""What is done to a source's images: parts, the pool, another labelling; and its checks."""
+"""What is done to a source's images: classes, parts, the pool, another labelling; and the checks."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from jointnn.datasets.params import DatasetParams
 from jointnn.datasets.source import Images, Splits
 from jointnn.errors import UserError
+from jointnn.registry import nearest
 
 
 def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, Images, list[str]]:
@@ -13,15 +15,19 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
 
     Args:
         splits: all images of the source.
-        params: which part and pool, and which labelling.
+        params: which classes, part and pool, and which labelling.
         name: the dataset, for messages.
 
     Raises:
-        UserError: labels out of range, an empty class, a missing split, a part that does not fit.
+        UserError: labels out of range, an empty class, a missing split, a choice that does not fit.
     """
     if params.ignore_labels:
         splits = without_labels(splits)
     check_labels(splits)
+    if params.first_classes is not None:
+        splits = first_classes_of(splits, params.first_classes, name)
+    if params.only_class is not None:
+        splits = only_class_of(splits, params.only_class, name)
     train, test = part_of(splits.train, *params.which_part()), splits.test
     if test is not None:
         if params.pool is not None:
@@ -57,6 +63,37 @@ def check_labels(splits: Splits) -> None:
                     f"{place} has the label {label}, but the {len(splits.classes)} classes have "
                     f"the labels 0 to {len(splits.classes) - 1}. Mend the label."
                 )
+
+
+def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
+    """The images of the first classes, in the order of their labels; which stay as they are."""
+    if count > len(splits.classes):
+        raise UserError(
+            f"{name}: first_classes asks for {count} classes, but there are {len(splits.classes)}. "
+            "Ask for fewer, or leave the line out to take all."
+        )
+    return _of_classes(splits, range(count))
+
+
+def only_class_of(splits: Splits, chosen: str, name: str) -> Splits:
+    """The images of one class, by its name; its label becomes 0."""
+    if chosen not in splits.classes:
+        raise UserError(
+            f"{name}: only_class asks for {chosen!r}, which is no class of it"
+            f"{nearest(chosen, splits.classes)}"
+        )
+    return _of_classes(splits, [splits.classes.index(chosen)])
+
+
+def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
+    """The images with one of `labels`, relabelled from 0 in their order."""
+
+    def taken(images: Images) -> Images:
+        kept = images.take([i for i, label in enumerate(images.labels) if label in labels])
+        return replace(kept, labels=[labels.index(label) for label in kept.labels])
+
+    test = None if splits.test is None else taken(splits.test)
+    return Splits(taken(splits.train), test, [splits.classes[label] for label in labels])
 
 
 def part_of(images: Images, k: int, n: int) -> Images:

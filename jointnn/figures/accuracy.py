@@ -1,6 +1,7 @@
 """Where the methods differ on the test split: paired by seed, and which classes they confuse."""
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,11 @@ from numpy.typing import NDArray
 from jointnn.figures import figure
 from jointnn.figures.context import Context
 from jointnn.figures.style import INK, RULE, SINGLE, heat_map, look, new_figure, note
-from jointnn.tables import measure_of
 
 BASE = "isolated"
 FAR = 3.0  # a method this many times farther off than joint and the median is drawn at the edge
 CONFUSED = ["isolated", "shareall", "joint"]
-MOST_TICKS = 10
+MOST_TICKS = 6
 
 
 @figure
@@ -28,7 +28,7 @@ def differences(context: Context) -> Figure:
     table = paired_differences(context)
     if table.empty:
         return note("This figure needs isolated training and a method beside it.", SINGLE)
-    drawing = new_figure(SINGLE, 0.7 + 0.22 * len(table.columns))
+    drawing = new_figure(SINGLE, 0.8 + 0.22 * len(table.columns))
     axes = drawing.subplots()
     axes.set_xlim(*_limits(table))
     for row, method in enumerate(table.columns):
@@ -38,8 +38,11 @@ def differences(context: Context) -> Figure:
     axes.set_ylim(len(table.columns) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    unit = "points" if measure_of(context.measure).factor == 100 else "difference"
-    axes.set_xlabel(f"test {context.measure} minus that of {context.label(BASE)} ({unit})")
+    unit = "points" if context.drawn.factor == 100 else context.drawn.unit
+    better = "right" if context.drawn.higher_is_better else "left"
+    axes.set_xlabel(
+        f"test {context.drawn.name}\nminus that of {context.label(BASE)} ({unit}; better: {better})"
+    )
     return drawing
 
 
@@ -72,7 +75,7 @@ def paired_differences(context: Context) -> pd.DataFrame:
     methods = [method for method in context.methods if method in table and method != BASE]
     if BASE not in table or BASE not in context.methods:
         return pd.DataFrame()
-    difference = table[methods].sub(table[BASE], axis=0) * measure_of(context.measure).factor
+    difference = table[methods].sub(table[BASE], axis=0) * context.drawn.factor
     return difference.dropna(axis=1, how="all")
 
 
@@ -95,13 +98,13 @@ def confusion(context: Context) -> Figure:
     """Label against prediction, a row per planted group (or dataset), for three methods.
 
     Counts of all seeds and datasets of a group, as a fraction of each label's images. Reads
-    results/<experiment>/s<seed>/confusion.csv.
+    results/<experiment>/s<seed>/evidence.safetensors.
     """
-    rows = context.confusion()
+    rows = predictions(context)
     methods = [name for name in CONFUSED if name in context.methods and len(rows)]
     methods = [name for name in methods if (rows.method == name).any()]
     if not methods:
-        return note("This figure needs confusion.csv of a task with classes.", SINGLE)
+        return note("This figure needs the predictions of a task with classes.", SINGLE)
     groups: Mapping[str, list[str]] = (
         {name: list(members) for name, members in context.groups.items()}
         if context.groups
@@ -110,12 +113,17 @@ def confusion(context: Context) -> Figure:
     width = 0.75 + 1.15 * len(methods)
     drawing = new_figure(width, 0.35 + 1.15 * len(groups))
     panels = drawing.subplots(len(groups), len(methods), squeeze=False)
-    for line, (name, members) in enumerate(groups.items()):
-        for column, method in enumerate(methods):
+    matrices = [
+        [confusion_matrix(rows[(rows.method == method) & rows.dataset.isin(members)]) for method in methods]
+        for members in groups.values()
+    ]
+    for line, name in enumerate(groups):
+        for column, (method, matrix) in enumerate(zip(methods, matrices[line], strict=True)):
             axes = panels[line, column]
-            matrix = confusion_matrix(rows[(rows.method == method) & rows.dataset.isin(members)])
             mesh = heat_map(axes, matrix)
-            _name_classes(axes, len(matrix), left=column == 0, below=line == len(groups) - 1)
+            # The lowest row tells the classes of all that have as many.
+            below = line == len(groups) - 1 or len(matrix) != len(matrices[-1][column])
+            _name_classes(axes, len(matrix), left=column == 0, below=below)
             if line == 0:
                 axes.set_title(context.label(method))
         panels[line, 0].set_ylabel(f"{name}\nlabel")
@@ -125,11 +133,23 @@ def confusion(context: Context) -> Figure:
     return drawing
 
 
+def predictions(context: Context) -> pd.DataFrame:
+    """Every image of the test split, by method: columns method, dataset, label, predicted, seed."""
+    tables = []
+    for seed in context.seeds:
+        evidence = context.evidence(seed)
+        for method, dataset in product(context.methods, context.datasets):
+            if (labels := evidence.get(f"{method}/{dataset}/label")) is not None:
+                found = {"label": labels, "predicted": evidence[f"{method}/{dataset}/predicted"]}
+                tables.append(pd.DataFrame(found).assign(method=method, dataset=dataset, seed=seed))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
 def confusion_matrix(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Counts as fractions of each label's images, shape (classes, classes); NaN without images."""
+    """Fractions of each label's images, shape (classes, classes); NaN without images."""
     classes = 1 + int(max(rows.label.max(), rows.predicted.max())) if len(rows) else 1
     counts = np.zeros((classes, classes))
-    np.add.at(counts, (rows.label.to_numpy(int), rows.predicted.to_numpy(int)), rows["count"])
+    np.add.at(counts, (rows.label.to_numpy(int), rows.predicted.to_numpy(int)), 1)
     total = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         return np.asarray(counts / total)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import read_json, read_table
+from jointnn.files import read_json, read_table, read_tensors
 from jointnn.groups import find_groups, planted_labels
+from jointnn.measures import Measure, measure_of
+from jointnn.tables.names import printed
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Context:
         rounds: K, the number of IRLS rounds.
         groups: planted groups by name; None if none were planted.
         groups_round: the round at which groups are read.
-        labels: names to print instead of those of datasets and methods.
+        labels: names to print instead of the usual ones of datasets and methods.
         size: of the prepared images, in pixels; None if there are none to show.
         mean_over_seeds: Figure 2 shows the mean over seeds instead of the first seed.
     """
@@ -36,7 +38,7 @@ class Context:
     rounds: int = 0
     groups: Mapping[str, Sequence[str]] | None = None
     groups_round: int = 1
-    measure: str = "accuracy"
+    measures: Sequence[str] = ("accuracy",)
     labels: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
     mean_over_seeds: bool = False
@@ -61,7 +63,7 @@ class Context:
 
     def label(self, name: str) -> str:
         """What to print for a dataset or method."""
-        return self.labels.get(name, name)
+        return self.labels.get(name, printed(name))
 
     def planted(self) -> list[int] | None:
         """The planted group of every dataset; None if none were planted."""
@@ -119,17 +121,25 @@ class Context:
 
     def metrics(self) -> pd.DataFrame:
         """The rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
-        return self._results("metrics.csv")
-
-    def confusion(self) -> pd.DataFrame:
-        """The rows of confusion.csv of all seeds that are there, with a column seed."""
-        return self._results("confusion.csv")
-
-    def _results(self, name: str) -> pd.DataFrame:
         folder = Path("results", self.experiment)
-        files = {seed: folder / f"s{seed}" / name for seed in self.seeds}
+        files = {seed: folder / f"s{seed}" / "metrics.csv" for seed in self.seeds}
         tables = [read_table(path).assign(seed=seed) for seed, path in files.items() if path.exists()]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    @property
+    def measure(self) -> str:
+        """The metric that is drawn: the first of the experiment's measures."""
+        return self.measures[0]
+
+    @property
+    def drawn(self) -> Measure:
+        """How that metric is printed, and which way is better."""
+        return measure_of(self.measure)
+
+    def evidence(self, seed: int) -> dict[str, NDArray[Any]]:
+        """What the task left of the networks of a seed, as joint/birds/predicted; empty if not there."""
+        path = Path("results", self.experiment, f"s{seed}", "evidence.safetensors")
+        return read_tensors(path)[0] if path.exists() else {}
 
     def _weight_records(self, seed: int) -> list[dict[str, Any]]:
         files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]

@@ -1,52 +1,77 @@
-"""Figure 3: how every method learns."""
+"""Figures 3 and 5: how every method learns."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from jointnn.figures import figure
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, INK, RULE, look, new_figure, note
-from jointnn.tables import measure_of
+from jointnn.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
+from jointnn.measures import measure_of
 
 MARKS = 8  # markers on a curve
+LETTERS = 32  # of a line of an axis' label
 LOSS = "#882255"  # of the consistency loss: the colour of no method
 
 
 @figure
 def figure_3_curves(context: Context) -> Figure:
-    """Test accuracy against steps, average over datasets, and the consistency loss of `joint`.
+    """The first measure on the test split against steps, and the consistency loss of `joint`.
 
-    Lines are means over seeds, bands one standard deviation. Right: the same, enlarged. Reads
-    test_history.csv of every method and history.csv of the rounds of `joint`.
+    Average over datasets; lines are means over seeds, bands one standard deviation. Right: the same,
+    enlarged. Reads test_history.csv of every method and history.csv of the rounds of `joint`.
     """
-    curves = {method: learning_curve(context, method) for method in context.methods}
-    curves = {method: curve for method, curve in curves.items() if len(curve)}
+    curves = learning_curves(context, context.measure)
     if not curves:
         return note("Figure 3 needs test_history.csv, which no run of this experiment has.")
     drawing = new_figure(DOUBLE, 3.0)
     whole, enlarged = drawing.subplots(1, 2, width_ratios=[3, 2])
-    for axes in (whole, enlarged):
-        for method, curve in curves.items():
-            # Enlarged, the bands of all would hide the lines.
-            banded = axes is whole or method in ("joint", "isolated")
-            _draw_curve(axes, curve, context, method, banded)
-        axes.set_xlabel("gradient steps per network")
-    measure = measure_of(context.measure)
-    unit = " (%)" if measure.factor == 100 else ""
-    whole.set_ylabel(f"test {context.measure}{unit}")
+    _draw_curves(whole, curves, context, context.measure)
+    # Enlarged, the bands of all would hide the lines.
+    _draw_curves(enlarged, curves, context, context.measure, banded=("joint", "isolated"))
+    enlarged.set_ylabel("")
     _draw_consistency_loss(whole, context)
-    _enlarge(enlarged, list(curves.values()), higher=measure.higher_is_better)
-    handles, names = whole.get_legend_handles_labels()
-    drawing.legend(handles, names, loc="outside lower center", ncols=5, handlelength=3)
+    _enlarge(enlarged, list(curves.values()), higher=context.drawn.higher_is_better)
+    _legend(drawing, whole)
     return drawing
 
 
-def learning_curve(context: Context, method: str) -> pd.DataFrame:
-    """Mean and standard deviation over seeds of the measure on the test split, as it is printed.
+@figure
+def figure_5_errors(context: Context) -> Figure:
+    """Average test error against steps, every method: a panel for each measure that is an error.
+
+    Average over datasets; lines are means over seeds, bands one standard deviation. Of errors there is
+    more to see on a logarithmic scale. Reads test_history.csv of every method.
+    """
+    panels = {
+        metric: learning_curves(context, metric)
+        for metric in context.measures
+        if not measure_of(metric).higher_is_better
+    }
+    panels = {metric: curves for metric, curves in panels.items() if curves}
+    if not panels:
+        return note("Figure 5 needs a test_history.csv with a measure that is an error.")
+    width = DOUBLE if len(panels) > 1 else 0.7 * DOUBLE
+    drawing, every = grid_of(len(panels), 2, width, 3.0)
+    for axes, (metric, curves) in zip(every, panels.items(), strict=True):
+        _draw_curves(axes, curves, context, metric)
+        _logarithmic(axes, curves)
+    _legend(drawing, every[0])
+    return drawing
+
+
+def learning_curves(context: Context, metric: str) -> dict[str, pd.DataFrame]:
+    """The learning curve of every method that was tested, in the order of the context."""
+    curves = {method: learning_curve(context, method, metric) for method in context.methods}
+    return {method: curve for method, curve in curves.items() if len(curve)}
+
+
+def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
+    """Mean and standard deviation over seeds of a metric on the test split, as it is printed.
 
     Returns:
         Index step, columns mean and std. Only steps at which every dataset was tested.
@@ -54,22 +79,50 @@ def learning_curve(context: Context, method: str) -> pd.DataFrame:
     seeds = []
     for seed in context.seeds:
         rows = context.history(method, seed, "test_history.csv")
-        rows = rows[(rows.metric == context.measure) & rows.dataset.isin(context.datasets)]
+        rows = rows[(rows.metric == metric) & rows.dataset.isin(context.datasets)]
         by_step = rows.groupby("step").value
         seeds.append(by_step.mean()[by_step.count() == len(context.datasets)])
     table = pd.concat(seeds, axis=1).dropna(axis=1, how="all").dropna().astype(float)
-    table *= measure_of(context.measure).factor
+    table *= measure_of(metric).factor
     return pd.DataFrame({"mean": table.mean(axis=1), "std": table.std(axis=1).fillna(0.0)}).sort_index()
 
 
 def curves_table(context: Context) -> pd.DataFrame:
     """The learning curves as one table: column step, then the mean of every method that was tested."""
-    curves = {method: learning_curve(context, method)["mean"] for method in context.methods}
-    return (
-        pd.DataFrame({name: curve for name, curve in curves.items() if len(curve)})
-        .rename_axis("step")
-        .reset_index()
-    )
+    curves = learning_curves(context, context.measure)
+    means = pd.DataFrame({method: curve["mean"] for method, curve in curves.items()})
+    return means.rename_axis("step").reset_index()
+
+
+def _draw_curves(
+    axes: Axes,
+    curves: Mapping[str, pd.DataFrame],
+    context: Context,
+    metric: str,
+    banded: Sequence[str] | None = None,
+) -> None:
+    """A line per method, with its band if it is among `banded` (none given: all), and the axes' labels."""
+    for method, curve in curves.items():
+        _draw_curve(axes, curve, context, method, banded is None or method in banded)
+    measure = measure_of(metric)
+    unit = {"per cent": "%"}.get(measure.unit, measure.unit)
+    label = textwrap.fill(f"test {measure.name} ({unit})", LETTERS)
+    axes.set(xlabel="gradient steps per network", ylabel=label)
+
+
+def _legend(drawing: Figure, axes: Axes) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    drawing.legend(handles, names, loc="outside lower center", ncols=5, handlelength=3)
+
+
+def _logarithmic(axes: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
+    """A logarithmic scale with plain numbers; zero, which has no logarithm, leaves it linear."""
+    if min(curve["mean"].min() for curve in curves.values()) <= 0:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, banded: bool) -> None:
@@ -96,8 +149,10 @@ def _enlarge(axes: Axes, curves: Sequence[pd.DataFrame], higher: bool) -> None:
     spread = max(float(curve["std"].mean()) for curve in late)
     margin = 0.5 * (max(kept) - min(kept)) + spread or 1.0
     axes.set_xlim(last / 2, last or 1)
-    axes.set_ylim(min(kept) - 1.5 * margin, max(kept) + margin)
-    axes.text(0.03, 0.97, "enlarged", transform=axes.transAxes, va="top", color=INK)
+    below, above = (1.5, 1.0) if higher else (1.0, 1.5)
+    axes.set_ylim(min(kept) - below * margin, max(kept) + above * margin)
+    x, side = (0.03, "left") if higher else (0.97, "right")
+    axes.text(x, 0.97, "enlarged", transform=axes.transAxes, ha=side, va="top", color=INK)
 
 
 def _draw_consistency_loss(axes: Axes, context: Context) -> None:
@@ -113,11 +168,12 @@ def _draw_consistency_loss(axes: Axes, context: Context) -> None:
     mean = rows.groupby("step").value.mean().astype(float)
     second = axes.twinx()
     second.plot(mean.index, mean, color=LOSS, linewidth=0.9, linestyle=(0, (1, 1)))
-    # The loss keeps to the lower third, so that it does not cross the curves that matter.
+    # The loss keeps to the third that the curves leave early, so that it does not cross them.
     highest = float(mean.max()) or 1.0
     second.set_yticks(MaxNLocator(3).tick_values(0, highest))
-    second.set_ylim(0, 3 * highest)
+    rising = context.drawn.higher_is_better
+    second.set_ylim(*((0, 3 * highest) if rising else (-2 * highest, 1.1 * highest)))
     second.spines["right"].set(visible=True, color=LOSS)
     second.tick_params(colors=LOSS)
-    second.set_ylabel("consistency loss of joint", color=LOSS, loc="bottom")
+    second.set_ylabel("consistency loss of joint", color=LOSS, loc="bottom" if rising else "top")
     axes.plot([], [], color=LOSS, linewidth=0.9, linestyle=(0, (1, 1)), label="consistency loss of joint")

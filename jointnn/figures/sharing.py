@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from jointnn.figures import figure
+from jointnn.figures.circle import draw_edges, draw_numbers, group_colour
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, GROUPS, MARKERS, NORMAL, RULE, grid_of, note
+from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, grid_of, note
 from jointnn.groups import (
     adjusted_rand_index,
     diagnosis,
@@ -23,7 +22,6 @@ from jointnn.groups import (
     separation,
 )
 
-WIDEST_EDGE = 3.0  # points, of weight 1
 LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
 LETTERS_PER_LINE = 105  # of the caption, in two columns
 
@@ -95,42 +93,19 @@ def _circle(context: Context, chosen: NDArray[np.float64]) -> Circle:
 
 
 def _draw_graph(axes: Axes, circle: Circle, weights: NDArray[np.float64]) -> None:
-    networks = len(weights)
-    angles = np.pi / 2 - 2 * np.pi * (np.arange(networks) + 0.5) / networks
-    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    first, second = np.triu_indices(networks, 1)
-    strength = weights[first, second]
-    order = np.argsort(strength, kind="stable")  # strong edges over weak ones
-    order = order[strength[order] >= LIGHTEST_EDGE]
-    ends = list(zip(first[order].tolist(), second[order].tolist(), strict=True))
-    axes.add_collection(
-        LineCollection(
-            [points[[i, j]] for i, j in ends],
-            colors=[_edge_colour(circle.labels[i], circle.labels[j], weights[i, j]) for i, j in ends],
-            linewidths=(WIDEST_EDGE * strength[order]).tolist(),
-            zorder=1,
-        )
-    )
-    for index, (x, y) in enumerate(points.tolist()):
-        colour, marker = _colour(circle.labels[index]), circle.markers[index]
-        axes.plot(x, y, marker, color=colour, ms=13, mec="white", mew=1, zorder=2)
-        axes.text(x, y, str(index + 1), color="white", weight="bold", ha="center", va="center_baseline")
-    axes.set(xlim=(-1.25, 1.25), ylim=(-1.15, 1.15), aspect="equal", xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-
-
-def _colour(label: int) -> str:
-    return GROUPS[label % len(GROUPS)]
-
-
-def _edge_colour(label: int, other: int, weight: float) -> tuple[float, float, float, float]:
-    return to_rgba(_colour(label) if label == other else RULE, 0.15 + 0.85 * weight)
+    first, second = np.triu_indices(len(weights), 1)
+    ends = list(zip(first.tolist(), second.tolist(), strict=True))
+    edges = {(i, j): float(weights[i, j]) for i, j in ends if weights[i, j] >= LIGHTEST_EDGE}
+    same = {(i, j): circle.labels[i] == circle.labels[j] for i, j in edges}
+    colours = {(i, j): group_colour(circle.labels[i]) if same[i, j] else RULE for i, j in edges}
+    draw_edges(axes, len(weights), edges, colours)
+    draw_numbers(axes, circle.labels, circle.markers)
 
 
 def _handles(circle: Circle) -> list[Line2D]:
     """Per network its number and name, the found group as colour, the planted one as marker."""
     return [
-        Line2D([], [], marker=marker, color=_colour(label), ls="none", ms=6, label=f"{number} {name}")
+        Line2D([], [], marker=marker, color=group_colour(label), ls="none", ms=6, label=f"{number} {name}")
         for number, (name, label, marker) in enumerate(
             zip(circle.names, circle.labels, circle.markers, strict=True), 1
         )

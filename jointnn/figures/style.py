@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and two columns, in inches
 SMALL, NORMAL = 7.0, 8.0  # sizes of text, in points
-MOST_SQUARES = 40  # a larger matrix is embedded as pixels
+MOST_SQUARES = 12  # a larger matrix is embedded as pixels
+FINE = 128  # pixels of the side of an image that no viewer blurs visibly
 INK, RULE, PALE = "#222222", "#999999", "#DDDDDD"
 
 STYLE: dict[str, Any] = {
@@ -57,9 +58,11 @@ class Look:
 
 
 # Okabe and Ito's colours and an indigo: told apart by colour-blind readers. The family of l2reg is
-# blue, dark for all layers and lighter for fewer; a reference is grey.
+# blue, dark for all layers and lighter for fewer; a reference is grey. The letter of the paper is a darker
+# and broken relative of `joint`.
 METHODS = {
     "joint": Look("#D55E00", "-", "o", width=2.2),
+    "joint_paper": Look("#8C3A0F", (0, (6, 1.5, 1.5, 1.5)), "p", width=1.5),
     "isolated": Look("#000000", "-", "s"),
     "l2reg": Look("#5A4FCF", "-", "^"),
     "l2reg_50": Look("#0072B2", (0, (5, 1.5)), "v"),
@@ -70,7 +73,7 @@ METHODS = {
     "oracle": Look("#808080", (0, (4, 1.5, 1, 1.5)), "*"),
 }
 # For methods of a user's own: Tol's muted colours that the others left.
-OTHERS = ["#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#661100", "#6699CC"]
+OTHERS = ["#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#6699CC"]
 GROUPS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
 MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
 
@@ -107,13 +110,30 @@ def note(text: str, width: float = DOUBLE) -> Figure:
     return drawing
 
 
+def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images (..., C, H, W), grey or colour, as matplotlib shows them: (..., H, W, 3)."""
+    last = np.moveaxis(images, -3, -1)
+    return last if last.shape[-1] == 3 else np.repeat(last, 3, axis=-1)
+
+
+def crisp(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    """Pixels (H, W, ...) repeated, since some viewers of SVG blur small images: about `FINE` a side.
+
+    Args:
+        side: pixels of the side of an image in it.
+    """
+    times = max(1, FINE // side)
+    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
     """A matrix in 0..1 as squares of one hue; NaN (the diagonal of weights) stays pale."""
     axes.set_facecolor(PALE)
     mesh: ScalarMappable
     if len(values) > MOST_SQUARES:
         extent = (0.0, float(len(values)), float(len(values)), 0.0)
-        mesh = axes.imshow(values, cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="none")
+        fine = crisp(values, len(values))
+        mesh = axes.imshow(fine, cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="none")
     else:
         mesh = axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=1, ec="white", linewidth=0.2)
         axes.invert_yaxis()

@@ -11,17 +11,9 @@ from jointnn import paths
 from jointnn.errors import UserError
 from jointnn.files import read_json, to_json, write_atomically, write_table
 from jointnn.groups import best_round
+from jointnn.measures import measure_of
 from jointnn.search import choose, finalists
 
-COLUMNS = [
-    "method",
-    "point",
-    "settings",
-    "seed",
-    "validation_accuracy",
-    "validation_loss",
-    "chosen",
-]
 FINALISTS = 4
 
 
@@ -36,10 +28,10 @@ def run(job: dict[str, Any]) -> None:
         UserError: every point of some method diverged.
     """
     rows, tuned, ahead, groups_round = [], {}, {}, None
-    first = str(job["tuning_seed"])
+    first, shown = str(job["tuning_seed"]), [*job["measures"], "loss"]
     for name in job["attempts"][first]:
         found = _results(job, name)
-        measured = {seed: {k: r["accuracy"] for k, r in of.items()} for seed, of in found.items()}
+        measured = {seed: _scores(of, shown[0]) for seed, of in found.items()}
         try:
             best = choose(list(measured.values()))
         except ValueError as error:
@@ -51,10 +43,12 @@ def run(job: dict[str, Any]) -> None:
         for seed, of in found.items():
             for k, result in of.items():
                 settings = to_json(result["settings"]).replace("\n", "")
-                rows.append((name, k, settings, int(seed), result["accuracy"], result["loss"], k == best))
+                values = [result["validation"].get(metric) for metric in shown]
+                rows.append((name, k, settings, int(seed), *values, k == best))
     choice = {"tuned": tuned} | ({} if groups_round is None else {"groups_round": groups_round})
     folder = f"search/{job['experiment']}"
-    write_table(f"{folder}/grid.csv", pd.DataFrame(rows, columns=COLUMNS))
+    columns = ["method", "point", "settings", "seed", *(f"validation_{m}" for m in shown), "chosen"]
+    write_table(f"{folder}/grid.csv", pd.DataFrame(rows, columns=columns))
     lines = _lines({**choice, "finalists": ahead}, job)
     write_atomically(f"{folder}/choice.yaml", lines.encode())
 
@@ -66,6 +60,13 @@ def _results(job: dict[str, Any], name: str) -> dict[str, dict[int, dict[str, An
         for seed, grid in job["attempts"].items()
         if name in grid
     }
+
+
+def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float | None]:
+    """What decides, of each point, higher is better; None for one that diverged."""
+    values = {k: result["validation"].get(metric) for k, result in results.items()}
+    score = measure_of(metric).score
+    return {k: None if value is None else score(value) for k, value in values.items()}
 
 
 def _lines(choice: dict[str, Any], job: dict[str, Any]) -> str:

@@ -18,14 +18,14 @@ def run(settings: dict[str, Any]) -> None:
     """Collect the metrics of an experiment.
 
     Args:
-        settings: `experiment`, `methods`, `datasets`, `seeds`; optional `reference` (methods that
-            are no competitors), `measure` (default accuracy), `selection` and `sources` (texts for
-            the table's header).
+        settings: `experiment`, `methods`, `datasets`, `seeds`, `measures` (a table for each); optional
+            `reference` (methods that are no competitors), `selection` and `sources` (texts for the
+            header of the first table).
     """
     reference = settings.get("reference") or []
     methods = list(dict.fromkeys([*settings["methods"], *reference]))
     metrics = read_metrics(settings["experiment"], methods, settings["datasets"], settings["seeds"])
-    results = results_from(metrics, settings)
+    results = [results_from(metrics, settings, measure) for measure in settings["measures"]]
     folder = Path("results", settings["experiment"])
     write_table(folder / "metrics.csv", metrics)
     summary = summarise(metrics)

@@ -18,7 +18,7 @@ def run(settings: dict[str, Any]) -> None:
 
     Args:
         settings: `experiment`, `methods`, `datasets`, `seeds`, `figures` (names of registered
-            figures); optional `rounds`, `groups`, `groups_round` (default: the last), `measure`,
+            figures); optional `rounds`, `groups`, `groups_round` (default: the last), `measures`,
             `labels` (names to print), `size` (of prepared images), `mean_over_seeds`.
     """
     from jointnn.figures.context import Context

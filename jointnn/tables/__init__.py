@@ -1,12 +1,12 @@
 """Tables that a person looks at: numbers over seeds in Markdown and LaTeX, time and memory."""
 
-from jointnn.tables.rendering import table_latex, table_markdown
+from jointnn.tables.latex import table_latex
+from jointnn.tables.markdown import grid, table_markdown
+from jointnn.tables.names import printed
 from jointnn.tables.results import (
     AVERAGE,
-    Measure,
     Results,
     mean_and_deviation,
-    measure_of,
     read_metrics,
     results_from,
     summarise,
@@ -15,10 +15,10 @@ from jointnn.tables.times import times
 
 __all__ = [
     "AVERAGE",
-    "Measure",
     "Results",
+    "grid",
     "mean_and_deviation",
-    "measure_of",
+    "printed",
     "read_metrics",
     "results_from",
     "summarise",

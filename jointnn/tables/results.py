@@ -8,30 +8,10 @@ from typing import Any
 import pandas as pd
 
 from jointnn.files import read_table
+from jointnn.measures import Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
 AVERAGE = "average"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How a metric is printed: `factor` turns its unit into the printed one."""
-
-    unit: str
-    factor: float
-    decimals: int
-    higher_is_better: bool
-
-    def number(self, value: float, sign: str = "") -> str:
-        return format(self.factor * value, f"{sign}.{self.decimals}f")
-
-
-MEASURES = {"accuracy": Measure("per cent", 100.0, 1, higher_is_better=True)}
-
-
-def measure_of(metric: str) -> Measure:
-    """How `metric` is printed; one that is not known counts as a loss."""
-    return MEASURES.get(metric, Measure("its own unit", 1.0, 4, higher_is_better=False))
 
 
 def read_metrics(
@@ -124,9 +104,8 @@ class Results:
         return float(self.measure.number(sum(values) / len(values)))
 
 
-def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any]) -> Results:
-    """The test results of `settings["measure"]`, as tables need them (settings: stage collect)."""
-    metric = settings.get("measure", "accuracy")
+def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
+    """The test results of one metric, as tables need them (settings: stage collect)."""
     reference = list(settings.get("reference") or [])
     rows = metrics[(metrics.metric == metric) & (metrics.split == "test")]
     values: dict[tuple[str, str], dict[int, float]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
-from jointnn import paths
+from jointnn import paths, search
 from jointnn.errors import UserError
 from jointnn.freshness import is_fresh, mend_times, write_settings
 from jointnn.jobs import Jobs
@@ -35,10 +35,6 @@ except UserError as error:
 
 JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
-if taken := sorted({"all", "fetch", "prepare", "tidy", "track"} & set(EXPERIMENTS)):
-    refuse(
-        f"params.yaml: experiments.{taken[0]}: a rule of the workflow has this name; choose another one."
-    )
 
 # Sizes of the prepared images of a dataset, each with its number of channels, on which experiments agree.
 SIZES = {
@@ -54,6 +50,7 @@ wildcard_constraints:
     seed=r"\d+",
     k=r"\d+",
     size=r"\d+",
+    trunk="|".join(sorted({chosen.trunk for chosen in EXPERIMENTS.values() if chosen.trunk})) or "none",
     point=r"\d+",
 
 
@@ -114,20 +111,23 @@ def sigma(experiment):
     return [f"{folder}/sigma.json", f"{folder}/sigma.settings.json"]
 
 
-def prepared(job_of, experiment, test):
-    """The input function that gives the prepared images to draw from, and those of the test if wanted.
+def prepared(job_of, experiment, test, pixels=False):
+    """The input function that gives what is drawn from, and that of the test if wanted: images, or what a
+    trunk makes of them unless `pixels` are asked for.
 
     They are cheap, and DVC does not version them. So a job that is fresh does not ask for those that are
     not here: else an edit of the figures, in a fresh clone, would train all networks again.
     """
     chosen = EXPERIMENTS[experiment]
+    size, trunk = chosen.image_size, None if pixels else chosen.trunk
+    stage = "activations" if trunk else "prepare"
     files = [
         file
         for name in chosen.datasets
         for file in [
-            paths.prepared(name, chosen.image_size),
-            *([paths.prepared(name, chosen.image_size, test=True)] if test else []),
-            paths.record({"stage": "prepare", "dataset": name, "size": chosen.image_size}),
+            paths.prepared(name, size, trunk=trunk),
+            *([paths.prepared(name, size, test=True, trunk=trunk)] if test else []),
+            paths.record({"stage": stage, "dataset": name, "size": size, "trunk": trunk}),
         ]
     ]
 

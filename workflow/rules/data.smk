@@ -45,7 +45,38 @@ rule prepare:
     conda:
         "../envs/jointnn.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=8000,
         runtime=60,
     shell:
         "python -m jointnn prepare {input.settings} > {log} 2>&1"
+
+
+rule activations:
+    """What a frozen trunk makes of the images of a dataset, once for all jobs that learn from it."""
+    input:
+        settings=settings(
+            job(
+                "activations",
+                dataset=lambda w: w.dataset,
+                size=number("size"),
+                channels=lambda w: SIZES[w.dataset, int(w.size)],
+                trunk=lambda w: w.trunk,
+            )
+        ),
+        images=rules.prepare.output,
+    output:
+        images="data/prepared/{dataset}-{size}-{trunk}.safetensors",
+        test="data/prepared/{dataset}-{size}-{trunk}-test.safetensors",
+        record="data/prepared/{dataset}-{size}-{trunk}.settings.json",
+    log:
+        "logs/data/{dataset}-{size}-{trunk}.activations.log",
+    benchmark:
+        "logs/data/{dataset}-{size}-{trunk}.activations.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        "python -m jointnn activations {input.settings} > {log} 2>&1"

@@ -6,7 +6,7 @@ for experiment, chosen in EXPERIMENTS.items():
     JOB = job("evaluate", experiment=experiment, seed=number("seed"))
 
     rule:
-        """Every method of a seed on validation and test, and the confusion of its labels."""
+        """Every method of a seed on validation and test, and what figures show of its networks."""
         name:
             f"evaluate_{experiment}"
         input:
@@ -15,7 +15,7 @@ for experiment, chosen in EXPERIMENTS.items():
             images=prepared(JOB, experiment, test=True),
         output:
             metrics=f"{R}/s{{seed}}/metrics.csv",
-            confusion=f"{R}/s{{seed}}/confusion.csv",
+            evidence=f"{R}/s{{seed}}/evidence.safetensors",
             record=f"{R}/s{{seed}}/settings.json",
         log:
             f"logs/{experiment}/s{{seed}}/evaluate.log",
@@ -24,7 +24,8 @@ for experiment, chosen in EXPERIMENTS.items():
         conda:
             "../envs/jointnn.yaml"
         resources:
-            mem_mb=4000,
+            gpu=1,
+            mem_mb=8000,
             runtime=60,
         shell:
             "python -m jointnn evaluate {input.settings} > {log} 2>&1"
@@ -61,7 +62,7 @@ for experiment, chosen in EXPERIMENTS.items():
         for folder in [*LAST.values(), *parts_of_joint(experiment)[:-1]]
         for name in ["history.csv", "test_history.csv", "settings.json"]
     ]
-    MEASURED = [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "confusion.csv", "settings.json"]]
+    MEASURED = [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "evidence.safetensors", "settings.json"]]
 
     rule:
         """The figures."""
@@ -74,7 +75,7 @@ for experiment, chosen in EXPERIMENTS.items():
             weights=of_seeds(
                 experiment, [f"{folder}/weights.json" for folder in parts_of_joint(experiment)[1:]]
             ),
-            images=prepared(JOB, experiment, test=False),
+            images=prepared(JOB, experiment, test=False, pixels=True),
         output:
             [
                 report(f"{R}/figures/{name}.svg", caption=f"../report/{name}.rst", category=experiment)

@@ -3,7 +3,7 @@
 for experiment, chosen in EXPERIMENTS.items():
     F = f"search/{experiment}"
     L = f"logs/{experiment}/search"
-    ATTEMPTS = JOBS.attempts(experiment)
+    ATTEMPTS = search.attempts(chosen)
 
     for seed in ATTEMPTS:
         START = paths.search_start(experiment, seed)

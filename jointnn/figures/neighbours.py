@@ -1,0 +1,83 @@
+"""Figure 2 as in the paper: edges between networks that are among each other's most influential ones."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jointnn.figures import figure
+from jointnn.figures.circle import draw_edges, draw_names
+from jointnn.figures.context import Context
+from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note
+
+NEIGHBOURS = 3
+
+
+@figure
+def figure_2_sharing(context: Context) -> Figure:
+    """Networks on a circle, for a lower and an upper block: edges join mutual nearest neighbours.
+
+    An edge is drawn where each of the two networks is among the other's three most influential ones,
+    those with the largest weights; its width shows the weight, mean over seeds. Reads weights.json of
+    round `groups_round`.
+    """
+    if not context.weights:
+        return note("Figure 2 needs the weights of joint, which was not run.")
+    seeds = list(context.weights)
+    mean = np.mean([context.weights[seed][context.groups_round - 1] for seed in seeds], axis=0)
+    blocks = context.blocks()
+    shown = middle_blocks(len(blocks))
+    drawing = new_figure(DOUBLE / 2 * len(shown), 2.9)
+    panels = drawing.subplots(1, len(shown), squeeze=False)[0].tolist()
+    words = ["encoder", "decoder"] if any("decode" in block for block in blocks) else ["lower", "upper"]
+    for axes, index, word in zip(panels, shown, words, strict=False):
+        axes.set_title(f"{word} block {blocks[index]}")
+        _draw_mutual(axes, context, mean[index])
+    numbers = ", ".join(map(str, seeds))
+    whose = f"mean over seeds {numbers}" if len(seeds) > 1 else f"seed {numbers}"
+    colour = " Colour: planted group." if context.groups else ""
+    drawing.supxlabel(f"Round {context.groups_round}, {whose}.{colour}", fontsize=NORMAL)
+    return drawing
+
+
+def middle_blocks(blocks: int) -> list[int]:
+    """The middle block of the first half, and its mirror image in the second; one if there is one.
+
+    Of an auto-encoder of nine layers, whose blocks are 0 to 7: blocks 1 and 6.
+    """
+    low = max(0, (blocks // 2 - 1) // 2)
+    return sorted({low, blocks - 1 - low})
+
+
+def mutual_neighbours(
+    weights: NDArray[np.float64], count: int = NEIGHBOURS
+) -> dict[tuple[int, int], float]:
+    """Pairs in which each is among the `count` most influential networks of the other, and their weights.
+
+    Args:
+        weights: of one block, shape (n, n). A network with the same weight as the last of the `count`
+            counts too: nothing tells the two apart.
+    """
+    others = np.where(np.eye(len(weights), dtype=bool), -np.inf, weights)
+    count = min(count, len(weights) - 1)
+    least = np.sort(others, axis=1)[:, -count]
+    chosen = others >= least[:, None]
+    first, second = np.nonzero(np.triu(chosen & chosen.T, 1))
+    ends = zip(first.tolist(), second.tolist(), strict=True)
+    return {(i, j): float(weights[i, j]) for i, j in ends}
+
+
+def _draw_mutual(axes: Axes, context: Context, weights: NDArray[np.float64]) -> None:
+    """Edges relative to the widest one, and below what the widest and the narrowest stand for."""
+    edges = mutual_neighbours(weights)
+    largest = max(edges.values(), default=0.0) or 1.0
+    relative = {ends: weight / largest for ends, weight in edges.items()}
+    draw_edges(axes, len(weights), relative, dict.fromkeys(edges, GROUPS[0]))
+    names = [context.label(dataset) for dataset in context.datasets]
+    draw_names(axes, names, context.planted() or [0] * len(names))
+    axes.set(xlim=(-1.6, 1.6), ylim=(-1.25, 1.25))
+    if edges:
+        low, high = min(edges.values()), max(edges.values())
+        axes.set_xlabel(f"weights of the edges: {low:.2f} to {high:.2f}")
+    else:
+        axes.set_xlabel("no two are among each other's three")

@@ -1,0 +1,37 @@
+"""How what is measured is printed, and which way is better."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a metric is printed: `factor` turns its unit into the printed one.
+
+    Attributes:
+        name: the metric in words, for tables and axes.
+    """
+
+    name: str
+    unit: str
+    factor: float
+    decimals: int
+    higher_is_better: bool
+
+    def number(self, value: float, sign: str = "") -> str:
+        return format(self.factor * value, f"{sign}.{self.decimals}f")
+
+    def score(self, value: float) -> float:
+        """The value with the sign that makes higher better."""
+        return value if self.higher_is_better else -value
+
+
+MEASURES = {
+    "accuracy": Measure("accuracy", "per cent", 100.0, 1, higher_is_better=True),
+    "error": Measure("squared error over the image", "thousandths", 1000.0, 2, higher_is_better=False),
+    "hole_error": Measure("squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False),
+}
+
+
+def measure_of(metric: str) -> Measure:
+    """How `metric` is printed; one that is not known counts as a loss."""
+    return MEASURES.get(metric, Measure(metric, "its own unit", 1.0, 4, higher_is_better=False))

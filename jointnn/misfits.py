@@ -1,0 +1,58 @@
+"""Settings of a method that are right one by one but not together, each with one sentence."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jointnn.params import MethodSettings
+
+
+def misfit(settings: "MethodSettings") -> str | None:
+    """The sentence about the first combination that does not go together, if there is one."""
+    return next((sentence for sentence, found in MISFITS.items() if found(settings)), None)
+
+
+MISFITS: "dict[str, Callable[[MethodSettings], bool]]" = {
+    "with adam, strength must be a half_life: no lambda is claimed there": (
+        lambda s: s.optimiser == "adam" and s.strength.lambda_ is not None
+    ),
+    "mix_every belongs to solver: proximal; block_coordinate needs 1": (
+        lambda s: s.solver == "block_coordinate" and s.mix_every != 1
+    ),
+    "pull: gradient belongs to solver: block_coordinate with sgd": (
+        lambda s: s.pull == "gradient" and (s.solver == "proximal" or s.optimiser == "adam")
+    ),
+    "accumulate must be at most batch_size: each piece of a batch needs an image": (
+        lambda s: s.accumulate > s.batch_size
+    ),
+    "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
+    "scale_factor .inf (the corner L2) does not go with weighting: median": (
+        lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
+    ),
+    "scale_start goes down to scale_factor, so it must be at least as large, and scale_factor finite": (
+        lambda s: s.scale_start is not None and s.scale_start < s.scale_factor
+    ),
+    "scale_start is s in the first of several rounds, so it needs rounds: 2 or more": (
+        lambda s: s.scale_start is not None and s.rounds == 1
+    ),
+    "scale_start changes s, which weighting: median does not read; leave one of the two out": (
+        lambda s: s.scale_start is not None and s.weighting == "median"
+    ),
+    "scale_start changes s up to the last round, so it needs stop_when_converged: false": (
+        lambda s: s.scale_start is not None and s.stop_when_converged
+    ),
+    "release is the last part of the budget, so it needs stop_when_converged: false": (
+        lambda s: s.release > 0 and s.stop_when_converged
+    ),
+    "shared_fraction and release leave nothing of the budget for the rounds; lower one of the two": (
+        lambda s: s.release > 0 and s.start == "shareall" and s.shared_fraction + s.release >= 1
+    ),
+    "distance: fisher reads the gradients of all networks, so it needs others_on_disk: false": (
+        lambda s: s.distance == "fisher" and s.others_on_disk
+    ),
+    "distance: fisher reads gradients of the data term alone, so it needs pull: exact": (
+        lambda s: s.distance == "fisher" and s.pull == "gradient"
+    ),
+}
+"""What does not go together, by the sentence about it."""

@@ -1,0 +1,33 @@
+"""activations: what a frozen trunk makes of images, once for all jobs that learn from it."""
+
+from typing import Any
+
+import torch
+
+from jointnn import paths
+from jointnn.architectures import trunk
+from jointnn.data import as_float
+from jointnn.files import check_header, read_tensors, write_tensors
+
+BATCH = 64
+
+
+def run(job: dict[str, Any]) -> None:
+    """Write data/prepared/<dataset>-<size>-<trunk>.safetensors, and ...-test: activations, as images are.
+
+    `images` are floats, what the trunk gives for each; labels and header are those of the images.
+    """
+    torch.use_deterministic_algorithms(True)
+    network = trunk[job["trunk"]](channels=job["channels"], size=job["size"]).eval()
+    for test in (False, True):
+        path = paths.prepared(job["dataset"], job["size"], test)
+        arrays, header = read_tensors(path)
+        check_header(path, header, {"dataset": job["dataset"], "channels": job["channels"]})
+        with torch.no_grad():
+            batches = torch.from_numpy(arrays["images"]).split(BATCH)
+            found = torch.cat([network(as_float(images)) for images in batches])
+        write_tensors(
+            paths.prepared(job["dataset"], job["size"], test, job["trunk"]),
+            {"images": found.numpy(), "labels": arrays["labels"]},
+            {**header, "trunk": job["trunk"]},
+        )

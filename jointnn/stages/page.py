@@ -1,0 +1,169 @@
+"""page: the results page of an experiment, docs/results/<experiment>.md, from files that are there.
+
+It trains and draws nothing. A person writes docs/results/readings/<experiment>.md: first what the
+experiment is, then, under `## Reading`, an honest reading; both are inserted whole.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jointnn import paths, search
+from jointnn.errors import UserError
+from jointnn.files import read_bytes, read_json, read_table, write_atomically
+from jointnn.params import ExperimentParams, Params
+from jointnn.reading import read_params
+from jointnn.registry import nearest
+from jointnn.settings import method_settings, settings_for
+from jointnn.tables import sections, times
+
+PAGES, IMAGES = Path("docs/results"), Path("docs/images")
+NUMBERS = PAGES / "paper.csv"
+"""The paper's numbers: columns experiment,method,dataset,measure,value,source."""
+CAPTIONS = Path("workflow/report")
+MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not here. -->"
+"""The first line of every page, by which one that a person wrote is told."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line: python -m jointnn page EXPERIMENT [EXPERIMENT ...]"""
+    parser.description = (
+        "Write docs/results/EXPERIMENT.md and the figures it shows, docs/images/EXPERIMENT_*.svg, from the "
+        "results of an experiment that was run. What a person has to say of it is taken from "
+        "docs/results/readings/EXPERIMENT.md."
+    )
+    parser.add_argument("experiments", metavar="EXPERIMENT", nargs="+")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the pages; nothing is written if one of the experiments was not run.
+
+    Raises:
+        UserError: an experiment is not known, was not run, or was run with other settings.
+    """
+    params = read_params()
+    for name in arguments.experiments:
+        check(params, name)
+    for name in arguments.experiments:
+        page = PAGES / f"{name}.md"
+        write_atomically(page, page_of(params, name).encode())
+        sys.stdout.write(f"{page}\n")
+
+
+def check(params: Params, name: str) -> None:
+    """Refuse a page that would not tell the truth.
+
+    Raises:
+        UserError: the experiment is not known, was not run, or was run with other settings; or its page was
+            written by hand.
+    """
+    if name not in params.experiments:
+        raise UserError(f"No experiment is named {name!r}{nearest(name, params.experiments)}")
+    record, experiment = Path("results", name, "settings.json"), params.experiments[name]
+    if not record.exists():
+        raise UserError(
+            f"The experiment {name!r} was not run: {record} is missing. Run it: snakemake {name}"
+        )
+    page = PAGES / f"{name}.md"
+    if page.exists() and not _text(page).startswith(MARK):
+        raise UserError(
+            f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
+            f"{PAGES / 'readings' / page.name} and delete it."
+        )
+    was = read_json(record)
+    now = {key: getattr(experiment, key) for key in ("methods", "datasets", "seeds", "measures")}
+    now["selection"] = search.rule(experiment)
+    stale = [key for key, value in now.items() if was.get(key) != value]
+    stale += [method for method in experiment.methods if _trained_otherwise(params, name, method)]
+    if stale:
+        raise UserError(
+            f"The results of {name!r} were made with other settings than params.yaml has now: "
+            f"{', '.join(stale)}. Run it again: snakemake {name}"
+        )
+
+
+def _trained_otherwise(params: Params, name: str, method: str) -> bool:
+    """Whether the record of a run, where it is there, has other settings than params.yaml.
+
+    A setting that is younger than the run is no difference.
+    """
+    rounds = method_settings(params, name, "joint").rounds
+    expected = settings_for(method, method_settings(params, name, method))
+    for seed in params.experiments[name].seeds:
+        record = Path(paths.run(name, seed, method, rounds), "settings.json")
+        was = read_json(record)["settings"] if record.exists() else {}
+        if any(expected.get(key, value) != value for key, value in was.items()):
+            return True
+    return False
+
+
+def page_of(params: Params, name: str) -> str:
+    """The text of the page; its figures are copied to docs/images/."""
+    experiment, folder = params.experiments[name], Path("results", name)
+    what, reading = read_reading(name)
+    grid = Path("search", name, "grid.csv")
+    paper = read_table(NUMBERS) if NUMBERS.exists() else None
+    numbers = read_table(folder / "summary.csv")
+    parts = {
+        f"# Results on `{name}`": f"{what}\n\n{_made(name, experiment)}",
+        "## Results": sections.results(_text(folder / "table.md")),
+        "## Reading": reading,
+        "## Beside the paper": sections.beside_the_paper(
+            numbers.iloc[:0] if paper is None else paper[paper.experiment == name], numbers
+        ),
+        "## What was selected": sections.selected(experiment, read_table(grid) if grid.exists() else None),
+        "## Data": sections.data(experiment, params.datasets),
+        "## Cost": sections.cost(times(name, experiment.seeds), experiment.methods),
+        "## Figures": figures(name, experiment.figures),
+    }
+    return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
+
+
+def _made(name: str, experiment: ExperimentParams) -> str:
+    seeds = ", ".join(map(str, experiment.seeds))
+    many = "s" * (len(experiment.seeds) > 1)
+    return (
+        f"{sections.problem(experiment)} Made by `snakemake {name}` and `python -m jointnn page {name}`, "
+        f"with seed{many} {seeds}. Every setting is in [params.yaml](../../params.yaml)."
+    )
+
+
+def read_reading(name: str) -> tuple[str, str]:
+    """What a person wrote: what the experiment is, and its reading. Where nothing was, a sentence."""
+    path = PAGES / "readings" / f"{name}.md"
+    missing = f"Not written yet: {path.as_posix()} has no "
+    text = _text(path) if path.exists() else ""
+    what, *reading = re.split(r"^## Reading[ \t]*\n", text, maxsplit=1, flags=re.MULTILINE)
+    said = "".join(reading).strip()
+    return what.strip() or f"{missing}text.", said or f'{missing}section "Reading".'
+
+
+def figures(name: str, wanted: Sequence[str]) -> str:
+    """The figures with their captions, each copied beside the page; those not drawn are named."""
+    blocks, missing = [], []
+    for one in wanted:
+        drawn = Path("results", name, "figures", f"{one}.svg")
+        if not drawn.exists():
+            missing.append(f"`{one}`")
+            continue
+        copy = IMAGES / f"{name}_{one}.svg"
+        write_atomically(copy, read_bytes(drawn))
+        said = caption(one)
+        short = re.match(r"(Figure \d\. )?[^.:(]*", said.replace("`", ""))
+        blocks.append(f"![{short[0].strip() if short else one}](../images/{copy.name})\n\n{said}")
+    if missing:
+        blocks.append(f"Not drawn: {', '.join(missing)}.")
+    return "\n\n".join(blocks) or "This experiment draws none."
+
+
+def caption(figure: str) -> str:
+    """The caption of a figure in the report, as Markdown; its name if it has none."""
+    path = CAPTIONS / f"{figure}.rst"
+    text = _text(path) if path.exists() else f"``{figure}``"
+    return " ".join(text.replace("``", "`").split())
+
+
+def _text(path: Path) -> str:
+    return read_bytes(path).decode("utf-8")

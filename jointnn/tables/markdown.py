@@ -1,0 +1,63 @@
+"""Tables in Markdown, for the repository."""
+
+from collections.abc import Sequence
+
+from jointnn.tables.names import printed
+from jointnn.tables.rendering import (
+    OURS,
+    Markup,
+    Notes,
+    capitalised,
+    columns,
+    header,
+    paired_columns,
+    paired_rows,
+    rows,
+)
+from jointnn.tables.results import AVERAGE, Results
+
+MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus="−")
+
+
+def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table of its head and rows, padded so that its source reads well too.
+
+    Args:
+        words: columns that hold words and begin at the left; those after them, numbers, end at the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    rule = ["-" * width if k < words else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
+
+
+def table_markdown(measured: Sequence[Results]) -> str:
+    """table.md: a title, per measure a table with its sentences, at last the sources of the data."""
+    blocks = [f"# {measured[0].experiment}"]
+    for index, results in enumerate(measured):
+        if len(measured) > 1:
+            blocks.append(f"## {capitalised(results.measure.name)}")
+        blocks += _table(results, first=index == 0)
+    if sources := measured[0].sources:
+        lines = [f"- {printed(dataset)}: {source}" for dataset, source in sources.items()]
+        blocks.append("\n".join(["Data:", "", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(results: Results, *, first: bool) -> list[str]:
+    """Header, methods by datasets, footnotes, paired differences."""
+    notes = Notes(results.seeds)
+    lines = [columns(results), *rows(results, results.methods, notes, MARKDOWN)]
+    if results.reference:
+        lines.append(["───"] * len(lines[0]))
+        lines += rows(results, results.reference, notes, MARKDOWN)
+    blocks = [" ".join(header(results, first=first)), grid(lines)]
+    blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
+    if OURS in results.methods:
+        why = " (the draw of the images, common to both, falls out)" if first else ""
+        blocks.append(
+            f"Paired: the {AVERAGE} of `{OURS}` minus that of each method, in {results.measure.unit}, "
+            f"seed by seed{why}."
+        )
+        blocks.append(grid([paired_columns(results, MARKDOWN), *paired_rows(results, MARKDOWN)]))
+    return blocks

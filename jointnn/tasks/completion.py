@@ -1,0 +1,101 @@
+"""Image completion: network i fills a square hole in the images of dataset i (Task II of the paper)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jointnn.data import Split, as_float, generator
+from jointnn.tasks import task
+
+HOLE = 22 / 64
+"""Side of the hole over the side of the image: 22 of 64 pixels in the paper."""
+SHOWN = 12
+"""Images of each dataset that figures show."""
+
+
+@task
+class completion:  # noqa: N801  the name in params.yaml
+    """Images without labels; the network takes an image with a grey hole and gives the whole image.
+
+    f_i is the mean squared error over all pixels, of images scaled to 0..1. Measures: that error
+    (`error`), and the same inside the hole (`hole_error`). While training the hole is anywhere, anew in
+    every epoch; an image that is measured has its hole where its place in the split says, so that every
+    network and seed fills the same holes.
+    """
+
+    explodes_above = 10.0
+    """Images in 0..1 have errors below 1."""
+    numbers = 2
+
+    def loss(self, network: nn.Module, batch: Split) -> Tensor:
+        """Mean squared error of a batch, a scalar."""
+        assert batch.numbers is not None
+        holed = with_hole(batch.images, hole_masks(batch.numbers, batch.images.shape[-1]))
+        # Half the difference, since networks work in -1..1 and errors are told in 0..1.
+        return functional.mse_loss(network(holed) / 2, batch.images / 2)
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        """Mean errors over a split; `loss` is the error under the name that every task has."""
+        whole, inside, count = 0.0, 0.0, 0
+        for images, masks, completed in self._completed(network, split):
+            squares = ((completed - images) / 2).square()
+            whole += squares.mean(dim=(1, 2, 3)).sum().item()
+            hole = masks.sum(dim=(1, 2, 3)) * images.shape[1]
+            inside += ((squares * masks).sum(dim=(1, 2, 3)) / hole).sum().item()
+            count += len(images)
+        return {"loss": whole / count, "error": whole / count, "hole_error": inside / count}
+
+    @torch.no_grad()
+    def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
+        """The first images of a split, uint8 (12, C, H, W): whole, with the hole, and completed."""
+        first = split.part(torch.arange(min(SHOWN, len(split))))
+        images, masks, completed = next(self._completed(network, first))
+        shown = {"truth": images, "holed": with_hole(images, masks), "completed": completed}
+        return {name: as_pixels(values) for name, values in shown.items()}
+
+    def _completed(
+        self, network: nn.Module, split: Split, batch_size: int = 256
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Batches of images (floats), masks of their holes, and what the network makes of them."""
+        drawn = generator("holes of measured images")
+        numbers = torch.rand(len(split), self.numbers, generator=drawn).to(split.labels.device)
+        training = network.training
+        for batch in replace(split, numbers=numbers).batches(batch_size):
+            images = as_float(batch.images)
+            assert batch.numbers is not None
+            masks = hole_masks(batch.numbers, images.shape[-1])
+            network.eval()
+            completed = network(with_hole(images, masks))
+            network.train(training)
+            yield images, masks, completed
+
+
+def hole_masks(numbers: Tensor, size: int) -> Tensor:
+    """Square holes, 1 inside and 0 outside.
+
+    Args:
+        numbers: uniform in [0, 1), shape (B, 2): where the hole is, vertically and horizontally.
+        size: pixels of a side of the images.
+
+    Returns:
+        Shape (B, 1, size, size). Every place at which the hole fits is equally likely.
+    """
+    side = round(HOLE * size)
+    first = (numbers * (size - side + 1)).floor()[..., None]
+    pixels = torch.arange(size, device=numbers.device)
+    inside = ((pixels >= first) & (pixels < first + side)).float()
+    return (inside[:, 0, :, None] * inside[:, 1, None, :])[:, None]
+
+
+def with_hole(images: Tensor, masks: Tensor) -> Tensor:
+    """Images (B, C, H, W) in -1..1 whose holes are mid grey."""
+    return images * (1 - masks)
+
+
+def as_pixels(images: Tensor) -> Tensor:
+    """Floats -1..1 to uint8 0..255; what lies outside is clipped."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

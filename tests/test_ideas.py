@@ -1,0 +1,225 @@
+"""Four ideas beyond the paper, each behind a parameter of `joint` whose default leaves it as it is."""
+
+import pytest
+import torch
+from tensor_helpers import real
+from torch.testing import assert_close
+from training_helpers import mlps, parameters, plan_of, run
+
+from jointnn.consistency import irls_weights, layer_distances_squared, relative_fisher
+from jointnn.jobs import ROUNDS_ONLY
+from jointnn.methods import Problem, method, plan, settings_read_by
+from jointnn.params import MethodSettings
+from jointnn.phases import finds_weights
+from jointnn.rounds import couplings_of, next_round
+
+IDEAS = {
+    "a scale that goes down": {"scale_start": 8.0},
+    "a strength that falls": {"strength_decay": 0.7},
+    "a last part that is released": {"release": 0.25},
+    "distances by Fisher information": {"distance": "fisher"},
+}
+SOLVERS = [
+    {},
+    {"solver": "block_coordinate", "couple_head": True},
+    {"optimiser": "adam", "learning_rate": 0.01, "metric": "mean_square"},
+]
+
+
+def joint_plan(layers: int = 5, **settings):
+    chosen = MethodSettings.model_validate(settings)
+    return plan("joint", Problem(["a", "b", "c"], layers), chosen)
+
+
+def trained(name: str = "joint", **settings) -> list[torch.Tensor]:
+    trainer = mlps(**settings)
+    run(trainer, name)
+    return parameters(trainer)
+
+
+def most_different(some: list[torch.Tensor], others: list[torch.Tensor]) -> float:
+    return max((a - b).abs().max().item() for a, b in zip(some, others, strict=True))
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
+@pytest.mark.parametrize("idea", IDEAS)
+def test_every_idea_trains_with_every_solver_and_makes_a_difference(idea, solver):
+    assert most_different(trained(**solver, **IDEAS[idea]), trained(**solver)) > 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(method.load()))
+def test_the_ideas_are_of_joint_alone(name):
+    read = set(settings_read_by(name).model_fields)
+    ideas = {parameter for idea in IDEAS.values() for parameter in idea}
+    assert read & ideas == (ideas if name in {"joint", "joint_paper"} else set())
+
+
+# A scale that goes down
+
+
+def test_s_goes_geometrically_from_scale_start_to_scale_factor():
+    phases = joint_plan(scale_start=16.0, scale_factor=2.0, rounds=4).phases
+    rounds = [phase.scale * 2.0 for phase in phases if finds_weights(phase)]
+    assert_close(torch.tensor(rounds), torch.tensor([16.0, 8.0, 4.0, 2.0]))
+    assert rounds[-1] == 2.0
+    assert [phase.scale for phase in joint_plan(rounds=3).phases] == [1.0] * 4
+
+
+def test_a_round_weighs_with_the_scale_of_its_round():
+    trainer = mlps(scale_start=5.0, scale_factor=0.5, rounds=3)
+    before = {}
+
+    def keep() -> None:
+        before[trainer.step] = trainer.layer_distances_squared() if trainer.step in ends else None
+
+    made = plan_of(trainer, "joint")
+    ends = [phase.end for phase in made.phases]
+    progress = run(trainer, "joint", keep)
+    for end, scale, weights in zip(ends, [10.0, 10**0.5, 1.0], progress.weights_of_rounds, strict=False):
+        squared = torch.einsum("bl,lij->bij", trainer.membership, before[end])
+        assert_close(weights, irls_weights(squared, progress.sigma * scale))
+    assert torch.equal(progress.found.sigma, progress.sigma)
+
+
+def test_weights_that_stay_while_s_changes_have_not_converged():
+    apart = real([[0.0, 1.0], [1.0, 0.0]])
+    first = next_round(apart, real(2.0), None, "paper", 1.0)
+    assert next_round(apart, real(2.0), first, "paper", 1.0).converged
+    assert not next_round(apart, real(1.0), first, "paper", 1.0).converged
+
+
+def test_the_l2_start_does_not_read_where_s_begins():
+    assert "scale_start" in ROUNDS_ONLY and not {"release", "strength_decay", "distance"} & ROUNDS_ONLY
+
+
+# A start from shareall
+
+
+@pytest.mark.parametrize("rounds", [1, 6])
+def test_after_a_long_start_from_shareall_the_rounds_still_get_steps(rounds):
+    made = joint_plan(start="shareall", shared_fraction=0.8, l2_fraction=0.05, steps=500, rounds=rounds)
+    shared, l2, *others = made.phases
+    assert (shared.steps, l2.steps) == (400, 5)
+    assert sum(phase.steps for phase in others) == 95
+    assert min(phase.steps for phase in others) >= 95 // rounds
+
+
+def test_after_a_start_from_shareall_one_step_of_the_l2_start_is_enough_for_scales():
+    trainer = mlps(start="shareall", shared_fraction=0.5, l2_fraction=0.01)
+    assert plan_of(trainer, "joint").phases[1].steps == 1
+    progress = run(trainer, "joint")
+    assert (progress.sigma > 1e-6).all()
+    first = progress.weights_of_rounds[0]
+    assert (first > 0).all() and (first <= 1).all() and first.min() < 0.9
+
+
+# A strength that falls
+
+
+def strengths(decay: float, **settings) -> torch.Tensor:
+    """c over lambda of the L2 start in each of five layers."""
+    made = joint_plan(strength_decay=decay, blocks="single", **settings)
+    chosen = MethodSettings.model_validate(settings)
+    layers = [torch.zeros(3, 2, dtype=torch.float64)] * 5
+    return couplings_of(made.phases[0], made, None, layers, chosen).weights[:, 0, 1]
+
+
+def test_the_strength_falls_linearly_from_the_first_layer_to_the_last():
+    assert strengths(0.0).tolist() == [1] * 5
+    assert_close(strengths(0.8), real(1.0, 0.8, 0.6, 0.4, 0.2))
+    assert_close(strengths(1.0), real(1.0, 0.75, 0.5, 0.25, 0.0))
+
+
+def test_a_strength_that_falls_to_nothing_leaves_the_last_layer_alone():
+    trainer = mlps(strength_decay=1.0, strength={"half_life": 0}, steps=8)
+    run(trainer, "joint")
+    *one, last = [layer.data.std(dim=0).max().item() for layer in trainer.networks.coupled]
+    assert max(one) < 1e-12 and last > 1e-3
+
+
+# A last part that is released
+
+
+@pytest.mark.parametrize("start", ["common", "shareall"])
+def test_what_is_released_is_the_end_of_the_last_round(start):
+    phases = joint_plan(steps=100, release=0.2, rounds=4, start=start, shared_fraction=0.25).phases
+    assert [phase.released for phase in phases[:-1]] == [0] * (len(phases) - 1)
+    assert phases[-1].released == 20
+    coupled = [phase.steps - phase.released for phase in phases if finds_weights(phase)]
+    assert max(coupled) - min(coupled) <= 1
+    assert sum(phase.steps for phase in phases) == 100
+
+
+def test_joint_with_an_infinite_strength_until_its_release_is_finetune():
+    settings = {"steps": 20, "momentum": 0.9}
+    found = trained(release=0.4, strength={"half_life": 0}, **settings)
+    assert_close(found, trained("finetune", shared_fraction=0.6, **settings), rtol=0, atol=1e-9)
+
+
+def test_a_release_changes_nothing_before_it_and_no_weights():
+    seen = {}
+    for release in (0.0, 0.25):
+        # As many coupled steps each: the budget is longer by what is released.
+        trainer = mlps(release=release, steps=15 if not release else 20)
+        progress = run(
+            trainer, "joint", lambda t=trainer, r=release: seen.setdefault((r, t.step), parameters(t))
+        )
+        seen[release] = progress.weights_of_rounds
+    assert all(map(torch.equal, seen[0.0], seen[0.25]))
+    assert all(map(torch.equal, seen[0.0, 15], seen[0.25, 15]))
+
+
+# Distances by Fisher information
+
+
+@pytest.mark.parametrize("average", [True, False])
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
+def test_the_fisher_information_is_the_mean_squared_gradient_of_the_last_half(solver, average):
+    trainer = mlps(distance="fisher", average=average, rounds=1, l2_fraction=0.4, record_every=1, **solver)
+    squares, parameters_then = [], []
+
+    def keep() -> None:
+        if 14 < trainer.step <= 20:  # the round takes steps 9 to 20
+            squares.append([layer.grad.square() for layer in trainer.networks.coupled])
+            parameters_then.append([layer.data.clone() for layer in trainer.networks.coupled])
+
+    progress = run(trainer, "joint", keep)
+    means = [torch.stack(of_layer).mean(dim=0) for of_layer in zip(*squares, strict=True)]
+    assert_close(trainer.squared_gradients, means)
+    averages = [torch.stack(of_layer).mean(dim=0) for of_layer in zip(*parameters_then, strict=True)]
+    layers = averages if average else parameters_then[-1]
+    expected = layer_distances_squared(layers, trainer.settings.metric, [relative_fisher(m) for m in means])
+    assert_close(progress.layer_distances_squared, expected)
+
+
+def test_the_fisher_information_decides_about_weights_alone():
+    at_step: dict[str, list[torch.Tensor]] = {}
+    for distance in ("euclidean", "fisher"):
+        trainer = mlps(distance=distance, l2_fraction=0.25)
+
+        def keep(distance=distance, trainer=trainer) -> None:
+            at_step.setdefault(distance, parameters(trainer))
+
+        weights = run(trainer, "joint", keep).weights_of_rounds[0]
+        at_step[distance].append(weights)
+    *fisher, weights = at_step["fisher"]
+    *euclidean, others = at_step["euclidean"]
+    assert all(map(torch.equal, fisher, euclidean)), "the L2 start couples as ever"
+    assert (weights - others).abs().max() > 1e-3
+    # Sigma follows, so that weights tell pairs apart as before: the nearest network has about 1/2.
+    assert 0.2 < weights.median() < 0.9
+
+
+def test_without_the_fisher_information_no_gradient_is_kept():
+    trainer = mlps()
+    run(trainer, "joint")
+    assert trainer.squared_gradients == []
+
+
+def test_no_objective_is_recorded_where_none_is_descended():
+    for values, claims in [({}, True), ({"distance": "fisher"}, False), ({"strength_decay": 0.5}, False)]:
+        trainer = mlps(**values)
+        run(trainer, "joint")
+        recorded = {metric for _, _, _, metric, _ in trainer.history}
+        assert "consistency_loss" in recorded
+        assert ("objective_geman_mcclure" in recorded) == claims
