@@ -62,7 +62,9 @@ for experiment, chosen in EXPERIMENTS.items():
         for folder in [*LAST.values(), *parts_of_joint(experiment)[:-1]]
         for name in ["history.csv", "test_history.csv", "settings.json"]
     ]
-    MEASURED = [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "evidence.safetensors", "settings.json"]]
+    MEASURED = [
+        f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "evidence.safetensors", "settings.json"]
+    ]
 
     rule:
         """The figures."""
