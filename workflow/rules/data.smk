@@ -16,7 +16,7 @@ rule fetch:
     conda:
         "../envs/jointnn.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=8000,
         runtime=120,
     shell:
         "python -m jointnn fetch {input.settings} > {log} 2>&1"
@@ -75,7 +75,6 @@ rule activations:
     conda:
         "../envs/jointnn.yaml"
     resources:
-        gpu=1,
         mem_mb=8000,
         runtime=60,
     shell:
