@@ -140,8 +140,6 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     }
     for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
         arrays[f"average/{layer}"] = _to_numpy(value)
-    for layer, value in zip(trainer.networks.layers, trainer.squared_gradients, strict=False):
-        arrays[f"average/{layer}/squared_gradients"] = _to_numpy(value)
     state = {
         "step": trainer.step,
         "averaged": trainer.averaged,
@@ -165,8 +163,6 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         _restore(str(path), trainer, index, own)
     for layer, value in zip(trainer.networks.layers, trainer.average, strict=True):
         value.copy_(torch.from_numpy(arrays[f"average/{layer}"]))
-    for layer, value in zip(trainer.networks.layers, trainer.squared_gradients, strict=False):
-        value.copy_(torch.from_numpy(arrays[f"average/{layer}/squared_gradients"]))
     state = json.loads(header["state"])
     trainer.step, trainer.averaged = state["step"], state["averaged"]
     rows: list[Row] = [tuple(row) for row in state["history"]]

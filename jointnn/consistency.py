@@ -38,49 +38,24 @@ def block_membership(layers: int, blocks: str) -> Tensor:
     return identity[:-1] + identity[1:]
 
 
-def layer_distances_squared(
-    layers: Sequence[Tensor], metric: str = "sum_square", fisher: Sequence[Tensor] | None = None
-) -> Tensor:
+def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square") -> Tensor:
     """Squared distance of each layer of each pair of networks, shape (L, N, N), in float64.
-
-    d2_ijl = sum_k (F_ik + F_jk) / 2 (theta_ik - theta_jk)^2, with F = 1 unless `fisher` is given.
 
     Args:
         layers: stacked parameters, shape (N, D_l) each.
         metric: `sum_square` as in (3); `mean_square` divides each by D_l (departure 2).
-        fisher: F, the `relative_fisher` of each layer, shape (N, D_l) each (beyond the paper).
     """
-    by_layer: Sequence[Tensor | None] = fisher or [None] * len(layers)
-    weighted = zip(layers, by_layer, strict=True)
-    return torch.stack([_pairwise(layer, f) / metric_sizes([layer], metric) for layer, f in weighted])
+    return torch.stack([_pairwise(layer) / metric_sizes([layer], metric) for layer in layers])
 
 
-def _pairwise(layer: Tensor, fisher: Tensor | None) -> Tensor:
+def _pairwise(layer: Tensor) -> Tensor:
     """Squared distances (N, N) between rows. From differences: products would cancel for near pairs."""
     result = torch.zeros(len(layer), len(layer), dtype=torch.float64)
-    for start in range(0, layer.shape[1], COLUMNS_AT_ONCE):
-        piece = slice(start, start + COLUMNS_AT_ONCE)
-        columns = layer.detach()[:, piece]
+    for columns in torch.split(layer.detach(), COLUMNS_AT_ONCE, dim=1):
         for i, row in enumerate(columns[:-1]):
-            squares = (columns[i + 1 :] - row).square()
-            if fisher is not None:
-                squares *= (fisher[i + 1 :, piece] + fisher[i, piece]) / 2
-            result[i, i + 1 :] += squares.sum(dim=1, dtype=torch.float64).cpu()
+            gaps = (columns[i + 1 :] - row).square().sum(dim=1, dtype=torch.float64).cpu()
+            result[i, i + 1 :] += gaps
     return result + result.T
-
-
-def relative_fisher(squared_gradients: Tensor) -> Tensor:
-    """The diagonal Fisher information of a layer over its mean: F_ik = g_ik / mean(g), shape (N, D_l).
-
-    Its mean over networks and parameters is 1, so that distances keep their order of magnitude. A layer
-    without any gradient has F = 1, the Euclidean distance.
-
-    Args:
-        squared_gradients: g, the mean squared gradient of the data terms, shape (N, D_l).
-    """
-    mean = squared_gradients.mean(dtype=torch.float64)
-    relative = (squared_gradients / mean).to(squared_gradients)
-    return torch.where(mean > 0, relative, torch.ones_like(squared_gradients))
 
 
 def metric_sizes(layers: Sequence[Tensor], metric: str) -> Tensor:

@@ -48,11 +48,5 @@ MISFITS: "dict[str, Callable[[MethodSettings], bool]]" = {
     "shared_fraction and release leave nothing of the budget for the rounds; lower one of the two": (
         lambda s: s.release > 0 and s.start == "shareall" and s.shared_fraction + s.release >= 1
     ),
-    "distance: fisher reads the gradients of all networks, so it needs others_on_disk: false": (
-        lambda s: s.distance == "fisher" and s.others_on_disk
-    ),
-    "distance: fisher reads gradients of the data term alone, so it needs pull: exact": (
-        lambda s: s.distance == "fisher" and s.pull == "gradient"
-    ),
 }
 """What does not go together, by the sentence about it."""

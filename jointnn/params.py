@@ -163,8 +163,6 @@ class Irls(Adaptive, Shared):
     """Begin again from the common start once the weights are known, as the authors' code does."""
     scale_start: Positive | None = None
     """s in the first round; it goes geometrically to scale_factor in the last. none: s is constant."""
-    distance: Literal["euclidean", "fisher"] = "euclidean"
-    """Of parameters: the plain one, or weighted by the Fisher information of the two networks."""
     strength_decay: Fraction = 0.0
     """By how much the coupling falls, linearly, from the first to the last layer; 1 releases the last."""
     release: Annotated[float, Field(ge=0, lt=1)] = 0.0

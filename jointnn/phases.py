@@ -43,8 +43,7 @@ def run_phases(
         restart: puts the trainer's networks back to the common start.
     """
     trainer.membership = membership_of(plan, len(trainer.networks.layers))
-    averages = trainer.settings.average or trainer.settings.distance == "fisher"
-    trainer.averages = averages and any(map(finds_weights, plan.phases))
+    trainer.averages = trainer.settings.average and any(map(finds_weights, plan.phases))
     for phase in phases:
         if trainer.step < phase.end:
             if trainer.step == phase.start:

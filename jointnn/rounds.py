@@ -99,9 +99,8 @@ def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
 
 
 def descends_an_objective(settings: MethodSettings) -> bool:
-    """Whether couplings are those of (4): not with Adam, other distances or strengths that fall."""
-    own_metric = settings.distance == "euclidean" and settings.strength_decay == 0
-    return settings.optimiser == "sgd" and own_metric
+    """Whether couplings are those of (4): not with Adam or a strength that falls."""
+    return settings.optimiser == "sgd" and settings.strength_decay == 0
 
 
 def effective_step(settings: MethodSettings, learning_rate: float) -> float:

@@ -49,7 +49,7 @@ class Trainer:
         settings: of the method.
         seed: decides the order of the batches, with the dataset's name.
         membership: which layers form which block, (B, L), for the consistency loss.
-        averages: whether what distances are taken from is averaged over the last half of a phase.
+        averages: whether distances are taken between parameters averaged over the last half of a phase.
         augmentation: what is done to the pixels of a batch, if anything.
     """
 
@@ -78,8 +78,6 @@ class Trainer:
             self.networks.kept(torch.zeros_like(layer.data), f"average-{k}")
             for k, layer in enumerate(self.networks.coupled)
         ]
-        weighted = self.average if self.settings.distance == "fisher" else []
-        self.squared_gradients = [torch.zeros_like(layer) for layer in weighted]
         self.averaged = 0
         self.waiting = None
         if self.networks.folder is not None:
@@ -164,21 +162,15 @@ class Trainer:
         return base * 0.5 * (1 + math.cos(math.pi * step / self.settings.steps))
 
     def update_average(self) -> None:
-        """Take the present parameters, and squares of the gradients, into the averages for distances."""
+        """Take the present parameters into the average that distances are taken between."""
         self.averaged += 1
         layers = [layer.data for layer in self.networks.coupled]
         torch._foreach_lerp_(self.average, layers, 1 / self.averaged)
-        if self.squared_gradients:
-            gradients = [layer.grad for layer in self.networks.coupled if layer.grad is not None]
-            squares = torch._foreach_mul(gradients, gradients)
-            torch._foreach_lerp_(self.squared_gradients, squares, 1 / self.averaged)
 
     def layer_distances_squared(self) -> Tensor:
         """Between averaged parameters, or the last ones (`average: false`), shape (L, N, N)."""
-        averaged = self.averages and self.settings.average
-        layers = self.average if averaged else self.networks.coupled
-        fisher = [consistency.relative_fisher(squares) for squares in self.squared_gradients]
-        return consistency.layer_distances_squared(layers, self.settings.metric, fisher or None)
+        layers = self.average if self.averages else self.networks.coupled
+        return consistency.layer_distances_squared(layers, self.settings.metric)
 
     def _check(self, losses: Tensor, first_step: int) -> None:
         """Refuse NaN and exploding losses (T, n), naming the first."""

@@ -19,7 +19,6 @@ from jointnn.consistency import (
     lorentzian,
     metric_sizes,
     over_pairs,
-    relative_fisher,
     scales,
 )
 
@@ -80,39 +79,6 @@ def test_equation_6_equals_equation_8_with_couplings_from_7(blocks, metric, seed
     )
     assert_close(explicit, by_block)
     assert couplings.diagonal(dim1=1, dim2=2).abs().max() == 0
-
-
-def test_fisher_distances_of_three_networks_are_those_computed_by_hand():
-    layer = real([0.0, 0.0], [3.0, 4.0], [0.0, 1.0])
-    fisher = real([1.0, 0.0], [3.0, 2.0], [0.0, 0.0])
-    # (1 + 3)/2 9 + (0 + 2)/2 16, (1 + 0)/2 0 + 0, (3 + 0)/2 9 + (2 + 0)/2 9
-    expected = real([[0, 34, 0], [34, 0, 22.5], [0, 22.5, 0]])
-    assert_close(layer_distances_squared([layer], fisher=[fisher]), expected)
-    assert_close(layer_distances_squared([layer], "mean_square", [fisher]), expected / 2)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_fisher_distances_are_euclidean_where_all_parameters_matter_alike(metric):
-    layers = random_layers(0)
-    alike = [relative_fisher(torch.full_like(layer, 7e-9)) for layer in layers]
-    dead = [relative_fisher(torch.zeros_like(layer)) for layer in layers]
-    expected = layer_distances_squared(layers, metric)
-    assert_close(layer_distances_squared(layers, metric, alike), expected)
-    assert torch.equal(layer_distances_squared(layers, metric, dead), expected)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_fisher_distances_follow_a_permutation_of_the_datasets_and_no_scale_of_the_loss(seed, monkeypatch):
-    layers, order = random_layers(seed), torch.tensor([3, 0, 4, 1, 2])
-    squares = [gradient.square() for gradient in random_layers(seed + 10)]
-    fisher = [relative_fisher(square) for square in squares]
-    assert_close(torch.stack([f.mean() for f in fisher]), torch.ones(len(layers), dtype=torch.float64))
-    found = layer_distances_squared(layers, fisher=fisher)
-    permuted = layer_distances_squared([x[order] for x in layers], fisher=[f[order] for f in fisher])
-    assert_close(permuted, found[:, order][:, :, order])
-    assert_close(layer_distances_squared(layers, fisher=[relative_fisher(100 * s) for s in squares]), found)
-    monkeypatch.setattr(consistency, "COLUMNS_AT_ONCE", 3)
-    assert_close(layer_distances_squared(layers, fisher=fisher), found)
 
 
 def test_the_penalty_sums_over_pairs_i_less_than_j_once():

@@ -6,7 +6,7 @@ from tensor_helpers import real
 from torch.testing import assert_close
 from training_helpers import mlps, parameters, plan_of, run
 
-from jointnn.consistency import irls_weights, layer_distances_squared, relative_fisher
+from jointnn.consistency import irls_weights
 from jointnn.jobs import ROUNDS_ONLY
 from jointnn.methods import Problem, method, plan, settings_read_by
 from jointnn.params import MethodSettings
@@ -17,7 +17,6 @@ IDEAS = {
     "a scale that goes down": {"scale_start": 8.0},
     "a strength that falls": {"strength_decay": 0.7},
     "a last part that is released": {"release": 0.25},
-    "distances by Fisher information": {"distance": "fisher"},
 }
 SOLVERS = [
     {},
@@ -169,55 +168,11 @@ def test_a_release_changes_nothing_before_it_and_no_weights():
     assert all(map(torch.equal, seen[0.0, 15], seen[0.25, 15]))
 
 
-# Distances by Fisher information
-
-
-@pytest.mark.parametrize("average", [True, False])
-@pytest.mark.parametrize("solver", SOLVERS, ids=str)
-def test_the_fisher_information_is_the_mean_squared_gradient_of_the_last_half(solver, average):
-    trainer = mlps(distance="fisher", average=average, rounds=1, l2_fraction=0.4, record_every=1, **solver)
-    squares, parameters_then = [], []
-
-    def keep() -> None:
-        if 14 < trainer.step <= 20:  # the round takes steps 9 to 20
-            squares.append([layer.grad.square() for layer in trainer.networks.coupled])
-            parameters_then.append([layer.data.clone() for layer in trainer.networks.coupled])
-
-    progress = run(trainer, "joint", keep)
-    means = [torch.stack(of_layer).mean(dim=0) for of_layer in zip(*squares, strict=True)]
-    assert_close(trainer.squared_gradients, means)
-    averages = [torch.stack(of_layer).mean(dim=0) for of_layer in zip(*parameters_then, strict=True)]
-    layers = averages if average else parameters_then[-1]
-    expected = layer_distances_squared(layers, trainer.settings.metric, [relative_fisher(m) for m in means])
-    assert_close(progress.layer_distances_squared, expected)
-
-
-def test_the_fisher_information_decides_about_weights_alone():
-    at_step: dict[str, list[torch.Tensor]] = {}
-    for distance in ("euclidean", "fisher"):
-        trainer = mlps(distance=distance, l2_fraction=0.25)
-
-        def keep(distance=distance, trainer=trainer) -> None:
-            at_step.setdefault(distance, parameters(trainer))
-
-        weights = run(trainer, "joint", keep).weights_of_rounds[0]
-        at_step[distance].append(weights)
-    *fisher, weights = at_step["fisher"]
-    *euclidean, others = at_step["euclidean"]
-    assert all(map(torch.equal, fisher, euclidean)), "the L2 start couples as ever"
-    assert (weights - others).abs().max() > 1e-3
-    # Sigma follows, so that weights tell pairs apart as before: the nearest network has about 1/2.
-    assert 0.2 < weights.median() < 0.9
-
-
-def test_without_the_fisher_information_no_gradient_is_kept():
-    trainer = mlps()
-    run(trainer, "joint")
-    assert trainer.squared_gradients == []
+# What is recorded
 
 
 def test_no_objective_is_recorded_where_none_is_descended():
-    for values, claims in [({}, True), ({"distance": "fisher"}, False), ({"strength_decay": 0.5}, False)]:
+    for values, claims in [({}, True), ({"strength_decay": 0.5}, False)]:
         trainer = mlps(**values)
         run(trainer, "joint")
         recorded = {metric for _, _, _, metric, _ in trainer.history}

@@ -107,11 +107,6 @@ def test_a_mapped_tensor_is_its_file(tmp_path):
     assert torch.equal(read, tensor)
 
 
-def test_distances_that_need_all_gradients_are_refused():
-    with pytest.raises(ValueError, match="fisher reads the gradients of all networks, so it"):
-        MethodSettings(distance="fisher", others_on_disk=True)
-
-
 def test_networks_in_memory_keep_their_gradients_in_stacked_tensors():
     assert_views(networks_of(None))
 
