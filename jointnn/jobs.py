@@ -13,7 +13,7 @@ from jointnn.image_jobs import ImageJobs, Job
 from jointnn.params import Params
 from jointnn.settings import method_settings, settings_for
 
-HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "scale_start", "weighting", "tolerance", "stop_when_converged")
+HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 """Settings of `joint` that its L2 start does not read."""
 

@@ -42,7 +42,6 @@ class Phase:
         first_layers: couple only so many layers; None: all.
         one_network: lambda is infinite, so that coupled layers are one.
         restart: begin again from the common start.
-        scale: sigma of this round over that of the last.
         released: steps at its end without couplings, among `steps`.
         start: first step of the phase, counted from the start of the method.
     """
@@ -53,7 +52,6 @@ class Phase:
     first_layers: int | None = None
     one_network: bool = False
     restart: bool = False
-    scale: float = 1.0
     released: int = 0
     start: int = 0
 
@@ -125,11 +123,9 @@ def joint(problem: Problem, settings: Irls) -> Plan:
     shared = round(settings.shared_fraction * settings.steps) if settings.start == "shareall" else 0
     released = round(settings.release * settings.steps)
     first = [_one_network(shared)] if shared else []
-    coupled = _irls_phases(problem, settings, settings.steps - shared - released, settings.blocks)
-    l2, *rounds = coupled
-    rounds = [replace(phase, scale=s) for phase, s in zip(rounds, _scales(settings), strict=True)]
-    rounds[-1] = replace(rounds[-1], steps=rounds[-1].steps + released, released=released)
-    return Plan([*first, l2, *rounds], settings.blocks, settings.weighting, settings.strength_decay)
+    *coupled, last = _irls_phases(problem, settings, settings.steps - shared - released, settings.blocks)
+    last = replace(last, steps=last.steps + released, released=released)
+    return Plan([*first, *coupled, last], settings.blocks, settings.weighting, settings.strength_decay)
 
 
 @method
@@ -189,14 +185,6 @@ def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) 
         for k, (start, end) in enumerate(pairwise(ends), start=1)
     ]
     return [_together(problem, l2_steps, blocks), *rounds]
-
-
-def _scales(settings: Irls) -> list[float]:
-    """s of each round over that of the last: (scale_start / scale_factor)^((K - k) / (K - 1)), k = 1..K."""
-    if settings.scale_start is None:
-        return [1.0] * settings.rounds
-    ratio, last = settings.scale_start / settings.scale_factor, settings.rounds - 1
-    return [float(ratio ** ((last - k) / last)) for k in range(settings.rounds)]
 
 
 def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:

@@ -30,18 +30,6 @@ MISFITS: "dict[str, Callable[[MethodSettings], bool]]" = {
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
     ),
-    "scale_start goes down to scale_factor, so it must be at least as large, and scale_factor finite": (
-        lambda s: s.scale_start is not None and s.scale_start < s.scale_factor
-    ),
-    "scale_start is s in the first of several rounds, so it needs rounds: 2 or more": (
-        lambda s: s.scale_start is not None and s.rounds == 1
-    ),
-    "scale_start changes s, which weighting: median does not read; leave one of the two out": (
-        lambda s: s.scale_start is not None and s.weighting == "median"
-    ),
-    "scale_start changes s up to the last round, so it needs stop_when_converged: false": (
-        lambda s: s.scale_start is not None and s.stop_when_converged
-    ),
     "release is the last part of the budget, so it needs stop_when_converged: false": (
         lambda s: s.release > 0 and s.stop_when_converged
     ),

@@ -161,8 +161,6 @@ class Irls(Adaptive, Shared):
     """Where the L2 start begins: the common start, or one network for all, trained for shared_fraction."""
     restart: bool = False
     """Begin again from the common start once the weights are known, as the authors' code does."""
-    scale_start: Positive | None = None
-    """s in the first round; it goes geometrically to scale_factor in the last. none: s is constant."""
     strength_decay: Fraction = 0.0
     """By how much the coupling falls, linearly, from the first to the last layer; 1 releases the last."""
     release: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -95,7 +95,6 @@ def _begin(trainer: Trainer, plan: Plan, phase: Phase, progress: Progress) -> No
     distances = consistency.block_distances_squared(progress.layer_distances_squared, trainer.membership)
     if progress.sigma is None:
         progress.sigma = scales_of(distances, trainer.settings)
-    # Where s is the same in every round, scale is 1 and this is sigma to the last bit.
-    sigma, tolerance = progress.sigma * phase.scale, trainer.settings.tolerance
-    progress.found = next_round(distances, sigma, progress.found, plan.weighting, tolerance)
+    tolerance = trainer.settings.tolerance
+    progress.found = next_round(distances, progress.sigma, progress.found, plan.weighting, tolerance)
     progress.weights_of_rounds.append(progress.found.weights)

@@ -32,7 +32,7 @@ class Round:
 
     Attributes:
         weights: w_ijb, shape (B, n, n).
-        sigma: of this round, shape (B,).
+        sigma: shape (B,).
         delta: largest change of a weight since the round before; None in the first.
         converged: delta was at most the tolerance here or before; then the weights stay.
         widest_ratio: largest over smallest weight of different networks in one block, the widest so far.
@@ -48,15 +48,11 @@ class Round:
 def next_round(
     distances_squared: Tensor, sigma: Tensor, before: Round | None, weighting: str, tolerance: float
 ) -> Round:
-    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2).
-
-    Weights that stay under another sigma than before say nothing of convergence.
-    """
+    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2)."""
     if before is not None and before.converged:
         return before
     weights = consistency.irls_weights(distances_squared, sigma, weighting)
     delta = None if before is None else consistency.largest_change(weights, before.weights)
-    same_scale = before is not None and torch.equal(sigma, before.sigma)
     n = weights.shape[-1]
     i, j = torch.triu_indices(n, n, offset=1)
     pairs = weights[:, i, j]
@@ -65,7 +61,7 @@ def next_round(
         weights=weights,
         sigma=sigma,
         delta=delta,
-        converged=delta is not None and delta <= tolerance and same_scale,
+        converged=delta is not None and delta <= tolerance,
         widest_ratio=ratio if before is None else max(ratio, before.widest_ratio),
     )
 

@@ -6,15 +6,12 @@ from tensor_helpers import real
 from torch.testing import assert_close
 from training_helpers import mlps, parameters, plan_of, run
 
-from jointnn.consistency import irls_weights
-from jointnn.jobs import ROUNDS_ONLY
 from jointnn.methods import Problem, method, plan, settings_read_by
 from jointnn.params import MethodSettings
 from jointnn.phases import finds_weights
-from jointnn.rounds import couplings_of, next_round
+from jointnn.rounds import couplings_of
 
 IDEAS = {
-    "a scale that goes down": {"scale_start": 8.0},
     "a strength that falls": {"strength_decay": 0.7},
     "a last part that is released": {"release": 0.25},
 }
@@ -51,44 +48,6 @@ def test_the_ideas_are_of_joint_alone(name):
     read = set(settings_read_by(name).model_fields)
     ideas = {parameter for idea in IDEAS.values() for parameter in idea}
     assert read & ideas == (ideas if name in {"joint", "joint_paper"} else set())
-
-
-# A scale that goes down
-
-
-def test_s_goes_geometrically_from_scale_start_to_scale_factor():
-    phases = joint_plan(scale_start=16.0, scale_factor=2.0, rounds=4).phases
-    rounds = [phase.scale * 2.0 for phase in phases if finds_weights(phase)]
-    assert_close(torch.tensor(rounds), torch.tensor([16.0, 8.0, 4.0, 2.0]))
-    assert rounds[-1] == 2.0
-    assert [phase.scale for phase in joint_plan(rounds=3).phases] == [1.0] * 4
-
-
-def test_a_round_weighs_with_the_scale_of_its_round():
-    trainer = mlps(scale_start=5.0, scale_factor=0.5, rounds=3)
-    before = {}
-
-    def keep() -> None:
-        before[trainer.step] = trainer.layer_distances_squared() if trainer.step in ends else None
-
-    made = plan_of(trainer, "joint")
-    ends = [phase.end for phase in made.phases]
-    progress = run(trainer, "joint", keep)
-    for end, scale, weights in zip(ends, [10.0, 10**0.5, 1.0], progress.weights_of_rounds, strict=False):
-        squared = torch.einsum("bl,lij->bij", trainer.membership, before[end])
-        assert_close(weights, irls_weights(squared, progress.sigma * scale))
-    assert torch.equal(progress.found.sigma, progress.sigma)
-
-
-def test_weights_that_stay_while_s_changes_have_not_converged():
-    apart = real([[0.0, 1.0], [1.0, 0.0]])
-    first = next_round(apart, real(2.0), None, "paper", 1.0)
-    assert next_round(apart, real(2.0), first, "paper", 1.0).converged
-    assert not next_round(apart, real(1.0), first, "paper", 1.0).converged
-
-
-def test_the_l2_start_does_not_read_where_s_begins():
-    assert "scale_start" in ROUNDS_ONLY and not {"release", "strength_decay", "distance"} & ROUNDS_ONLY
 
 
 # A start from shareall
