@@ -42,7 +42,6 @@ class Phase:
         first_layers: couple only so many layers; None: all.
         one_network: lambda is infinite, so that coupled layers are one.
         restart: begin again from the common start.
-        released: steps at its end without couplings, among `steps`.
         start: first step of the phase, counted from the start of the method.
     """
 
@@ -52,7 +51,6 @@ class Phase:
     first_layers: int | None = None
     one_network: bool = False
     restart: bool = False
-    released: int = 0
     start: int = 0
 
     @property
@@ -121,11 +119,9 @@ def finetune(problem: Problem, settings: Shared) -> Plan:
 def joint(problem: Problem, settings: Irls) -> Plan:
     """The paper's method: an L2 start, then IRLS rounds that weight and train."""
     shared = round(settings.shared_fraction * settings.steps) if settings.start == "shareall" else 0
-    released = round(settings.release * settings.steps)
     first = [_one_network(shared)] if shared else []
-    *coupled, last = _irls_phases(problem, settings, settings.steps - shared - released, settings.blocks)
-    last = replace(last, steps=last.steps + released, released=released)
-    return Plan([*first, *coupled, last], settings.blocks, settings.weighting, settings.strength_decay)
+    coupled = _irls_phases(problem, settings, settings.steps - shared, settings.blocks)
+    return Plan([*first, *coupled], settings.blocks, settings.weighting, settings.strength_decay)
 
 
 @method

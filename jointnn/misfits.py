@@ -30,11 +30,5 @@ MISFITS: "dict[str, Callable[[MethodSettings], bool]]" = {
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
     ),
-    "release is the last part of the budget, so it needs stop_when_converged: false": (
-        lambda s: s.release > 0 and s.stop_when_converged
-    ),
-    "shared_fraction and release leave nothing of the budget for the rounds; lower one of the two": (
-        lambda s: s.release > 0 and s.start == "shareall" and s.shared_fraction + s.release >= 1
-    ),
 }
 """What does not go together, by the sentence about it."""

@@ -163,8 +163,6 @@ class Irls(Adaptive, Shared):
     """Begin again from the common start once the weights are known, as the authors' code does."""
     strength_decay: Fraction = 0.0
     """By how much the coupling falls, linearly, from the first to the last layer; 1 releases the last."""
-    release: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Last part of the budget that each network trains alone, without couplings."""
 
 
 class MethodSettings(Irls):

@@ -58,7 +58,7 @@ def run_phases(
 def _train(
     trainer: Trainer, plan: Plan, phase: Phase, progress: Progress, on_record: Callable[[], None]
 ) -> None:
-    """Take the steps of a phase under its couplings, and those at its end that are released without."""
+    """Take the steps of a phase under its couplings."""
     found = progress.found if finds_weights(phase) else None
     sigma = progress.sigma if finds_weights(phase) else None
     couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
@@ -69,11 +69,7 @@ def _train(
             progress.layer_distances_squared = trainer.layer_distances_squared()
         on_record()
 
-    coupled_end = phase.end - phase.released
-    if trainer.step < coupled_end:
-        trainer.run(couplings, phase.start, coupled_end, recorded, sigma)
-    if phase.released:
-        trainer.run(couplings.released(), coupled_end, phase.end, recorded, sigma)
+    trainer.run(couplings, phase.start, phase.end, recorded, sigma)
 
 
 def finds_weights(phase: Phase) -> bool:

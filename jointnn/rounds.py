@@ -21,10 +21,6 @@ class Couplings:
     weights: Tensor
     strength: Tensor
 
-    def released(self) -> "Couplings":
-        """None at all: every network goes on alone."""
-        return Couplings(torch.zeros_like(self.weights), torch.zeros_like(self.strength))
-
 
 @dataclass(frozen=True)
 class Round:

@@ -1,4 +1,4 @@
-"""Four ideas beyond the paper, each behind a parameter of `joint` whose default leaves it as it is."""
+"""What goes beyond the paper, behind parameters of `joint`: a start from shareall, falling strength."""
 
 import pytest
 import torch
@@ -8,13 +8,8 @@ from training_helpers import mlps, parameters, plan_of, run
 
 from jointnn.methods import Problem, method, plan, settings_read_by
 from jointnn.params import MethodSettings
-from jointnn.phases import finds_weights
 from jointnn.rounds import couplings_of
 
-IDEAS = {
-    "a strength that falls": {"strength_decay": 0.7},
-    "a last part that is released": {"release": 0.25},
-}
 SOLVERS = [
     {},
     {"solver": "block_coordinate", "couple_head": True},
@@ -38,16 +33,14 @@ def most_different(some: list[torch.Tensor], others: list[torch.Tensor]) -> floa
 
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
-@pytest.mark.parametrize("idea", IDEAS)
-def test_every_idea_trains_with_every_solver_and_makes_a_difference(idea, solver):
-    assert most_different(trained(**solver, **IDEAS[idea]), trained(**solver)) > 1e-6
+def test_a_strength_that_falls_trains_with_every_solver_and_makes_a_difference(solver):
+    assert most_different(trained(**solver, strength_decay=0.7), trained(**solver)) > 1e-6
 
 
 @pytest.mark.parametrize("name", sorted(method.load()))
-def test_the_ideas_are_of_joint_alone(name):
+def test_a_strength_that_falls_is_of_joint_alone(name):
     read = set(settings_read_by(name).model_fields)
-    ideas = {parameter for idea in IDEAS.values() for parameter in idea}
-    assert read & ideas == (ideas if name in {"joint", "joint_paper"} else set())
+    assert ("strength_decay" in read) == (name in {"joint", "joint_paper"})
 
 
 # A start from shareall
@@ -93,38 +86,6 @@ def test_a_strength_that_falls_to_nothing_leaves_the_last_layer_alone():
     run(trainer, "joint")
     *one, last = [layer.data.std(dim=0).max().item() for layer in trainer.networks.coupled]
     assert max(one) < 1e-12 and last > 1e-3
-
-
-# A last part that is released
-
-
-@pytest.mark.parametrize("start", ["common", "shareall"])
-def test_what_is_released_is_the_end_of_the_last_round(start):
-    phases = joint_plan(steps=100, release=0.2, rounds=4, start=start, shared_fraction=0.25).phases
-    assert [phase.released for phase in phases[:-1]] == [0] * (len(phases) - 1)
-    assert phases[-1].released == 20
-    coupled = [phase.steps - phase.released for phase in phases if finds_weights(phase)]
-    assert max(coupled) - min(coupled) <= 1
-    assert sum(phase.steps for phase in phases) == 100
-
-
-def test_joint_with_an_infinite_strength_until_its_release_is_finetune():
-    settings = {"steps": 20, "momentum": 0.9}
-    found = trained(release=0.4, strength={"half_life": 0}, **settings)
-    assert_close(found, trained("finetune", shared_fraction=0.6, **settings), rtol=0, atol=1e-9)
-
-
-def test_a_release_changes_nothing_before_it_and_no_weights():
-    seen = {}
-    for release in (0.0, 0.25):
-        # As many coupled steps each: the budget is longer by what is released.
-        trainer = mlps(release=release, steps=15 if not release else 20)
-        progress = run(
-            trainer, "joint", lambda t=trainer, r=release: seen.setdefault((r, t.step), parameters(t))
-        )
-        seen[release] = progress.weights_of_rounds
-    assert all(map(torch.equal, seen[0.0], seen[0.25]))
-    assert all(map(torch.equal, seen[0.0, 15], seen[0.25, 15]))
 
 
 # What is recorded

@@ -107,9 +107,8 @@ def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("average", [True, False])
-def test_a_killed_job_with_every_idea_continues_to_the_same_bytes(average, monkeypatch, capsys):
-    ideas = {"release": 0.25, "strength_decay": 0.5}
-    jobs = started({**ideas, "record_every": 1, "average": average})
+def test_a_killed_job_under_a_falling_strength_continues_to_the_same_bytes(average, monkeypatch, capsys):
+    jobs = started({"strength_decay": 0.5, "record_every": 1, "average": average})
     first, last = jobs.l2("tiny", 0), jobs.irls("tiny", 0, 3)
     interrupted(lambda: l2.run(first), paths.l2("tiny", 0), monkeypatch, capsys)
     run_joint(jobs)

@@ -37,7 +37,7 @@ def _in_a_folder_with_data(monkeypatch):
         {"rounds": 1, "restart": True, "weighting": "median", "blocks": "single"},
         {"strength": {"half_life": 0}},
         {"scale_factor": "inf"},
-        {"release": 0.2, "strength_decay": 0.5},
+        {"strength_decay": 0.5},
     ],
     ids=str,
 )
