@@ -11,6 +11,7 @@ from jointnn.code import code_digests
 from jointnn.files import digest
 from jointnn.image_jobs import ImageJobs, Job
 from jointnn.params import Params
+from jointnn.seen import seen
 from jointnn.settings import method_settings, settings_for
 
 HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
@@ -95,6 +96,7 @@ class Jobs(ImageJobs):
             "reference": [name for name in chosen.methods if name == "oracle"],
             "selection": search.rule(chosen),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
+            "seen": seen(chosen),
             "task": chosen.task,
             "code": code_digests("collect"),
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from params_helpers import read
+from params_helpers import GONE, read
 
 from jointnn import paths
 from jointnn.files import to_json
@@ -186,6 +186,23 @@ def test_a_point_of_the_search_is_over_the_settings_and_not_over_what_was_tuned(
     )
     assert (point["settings"]["momentum"], point["settings"]["scale_factor"]) == (0.9, 1.0)
     assert (point["settings"]["learning_rate"], point["settings"]["steps"]) == (0.01, 60)
+
+
+def test_a_network_that_knows_imagenet_has_seen_the_dogs():
+    experiments = {
+        "experiments.toy.datasets": ["first", "dogs"],
+        "experiments.toy.groups": GONE,
+        "experiments.toy.methods": ["isolated", "joint"],
+        "datasets.dogs": {"source": "mirror", "path": "dogs"},
+        "experiments.toy.trunk": "efficientnet_lite0",
+        "experiments.toy.architecture": "efficientnet_lite0_end",
+        "experiments.toy.architecture_options": {},
+        "experiments.toy.image_size": 96,
+        "experiments.toy.channels": 3,
+        "experiments.heir": GONE,
+    }
+    assert Jobs(read(experiments)).collect("toy")["seen"] == ["dogs"]
+    assert Jobs(read()).collect("toy")["seen"] == []
 
 
 def test_only_the_oracle_and_the_figures_know_the_planted_groups():

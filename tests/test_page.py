@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from params_helpers import GONE, PROJECT, edited, read, write
+from params_helpers import PROJECT, edited, read, write
 
 from jointnn import paths
 from jointnn.errors import UserError
@@ -171,25 +171,6 @@ def test_figures_are_copied_with_their_captions_and_missing_ones_named(project):
     )
     assert Path("docs/images/toy_weights.svg").read_bytes() == SVG
     assert text.endswith("Not drawn: `differences`.")
-
-
-def test_a_network_that_knows_imagenet_has_seen_the_dogs(project):
-    experiments = {
-        "experiments.toy.datasets": ["first", "dogs"],
-        "experiments.toy.groups": GONE,
-        "datasets.dogs": {"source": "mirror", "path": "dogs"},
-        "experiments.toy.trunk": "efficientnet_lite0",
-        "experiments.toy.architecture": "efficientnet_lite0_end",
-        "experiments.toy.architecture_options": {},
-        "experiments.toy.image_size": 96,
-        "experiments.toy.channels": 3,
-        "experiments.heir": GONE,
-    }
-    params = read(EDITS | experiments)
-    data = page.sections.data(params.experiments["toy"], params.datasets)
-    assert "probably seen images of `dogs`" in data and "- dogs: `mirror` (path `dogs`)" in data
-    plain = read(EDITS)
-    assert "ImageNet" not in page.sections.data(plain.experiments["toy"], plain.datasets)
 
 
 def test_equal_inputs_give_equal_bytes(project):

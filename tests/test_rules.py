@@ -20,7 +20,7 @@ LAYERS = """
     jointnn.consistency jointnn.solvers jointnn.groups
     jointnn.datasets jointnn.misfits
     jointnn.params
-    jointnn.code jointnn.search jointnn.methods jointnn.messages
+    jointnn.code jointnn.search jointnn.seen jointnn.methods jointnn.messages
     jointnn.settings
     jointnn.mistakes
     jointnn.reading

@@ -228,3 +228,11 @@ def test_collect_imports_no_torch():
     code = "import sys, jointnn.stages.collect; sys.exit('torch' in sys.modules)"
     root = Path(collect.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_the_header_says_which_images_the_networks_have_probably_seen(folder):
+    collect.run(settings(seen=["digits"]))
+    assert "from which digits are taken: they have probably seen" in (folder / "table.md").read_text()
+    assert "from which digits are taken" in (folder / "table.tex").read_text()
+    collect.run(settings())
+    assert "ImageNet" not in (folder / "table.md").read_text()

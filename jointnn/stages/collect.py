@@ -19,7 +19,7 @@ def run(settings: dict[str, Any]) -> None:
 
     Args:
         settings: `experiment`, `methods`, `datasets`, `seeds`, `measures` (a table for each); optional
-            `reference` (methods that are no competitors), `selection` and `sources` (texts for the
+            `reference` (methods that are no competitors), `selection`, `sources` and `seen` (for the
             header of the first table).
     """
     reference = settings.get("reference") or []

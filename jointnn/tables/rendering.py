@@ -70,6 +70,12 @@ def header(results: Results, *, first: bool = True) -> list[str]:
     sentences.append(f"The best of a column is bold; {MISSING} marks a missing result.")
     if LETTER in results.methods:
         sentences.append(f"{printed(LETTER)} is the method by the letter of the paper.")
+    if results.seen:
+        names = " and ".join(map(printed, results.seen))
+        sentences.append(
+            f"Networks begin with weights learned on ImageNet, from which {names} are taken: they have "
+            "probably seen these images, test images too."
+        )
     if results.reference:
         names = ", ".join(map(printed, results.reference))
         sentences.append(f"Below the rule, references and no competitors: {names}.")

@@ -57,6 +57,7 @@ class Results:
         values: (method, dataset or `average`) -> {seed: value}.
         reference: methods that are told what the others are not: never bold, below a rule.
         sources: where each dataset came from.
+        seen: datasets whose images the networks have probably seen before.
     """
 
     experiment: str
@@ -68,6 +69,7 @@ class Results:
     reference: list[str] = field(default_factory=list)
     selection: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
 
     @property
     def measure(self) -> Measure:
@@ -121,6 +123,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         reference=reference,
         selection=settings.get("selection") or "",
         sources=settings.get("sources") or {},
+        seen=list(settings.get("seen") or []),
     )
 
 

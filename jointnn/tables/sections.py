@@ -21,11 +21,6 @@ NO_NUMBERS = (
     "written only the paper's abstract and introduction could be read, and numbers from memory are worth "
     "nothing. Rows for this experiment in [paper.csv](paper.csv) bring them in."
 )
-SEEN = (
-    "The network begins with weights learned on ImageNet, from which sets of dogs are taken: it has "
-    "probably seen images of {names} before, test images too. Numbers there compare the methods with each "
-    "other, not with other work."
-)
 
 UNTOLD = {"record_every", "device"}
 """Settings that change no result."""
@@ -146,7 +141,7 @@ def _sorted(experiment: ExperimentParams, name: str) -> str:
 
 
 def data(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> str:
-    """How many images, of what size, from where; a warning where a network has seen them."""
+    """How many images, of what size, from where."""
     train = experiment.train_images or "all"
     side = experiment.image_size
     blocks = [
@@ -160,17 +155,7 @@ def data(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) ->
         details = f" ({in_words(chosen)})" if chosen else ""
         lines.append(f"- {printed(name)}: `{datasets[name].source}`{details}")
     blocks.append("\n".join(lines))
-    dogs = [f"`{name}`" for name in experiment.datasets if "dog" in name]
-    if dogs and knows_imagenet(experiment):
-        blocks.append(SEEN.format(names=listed(dogs)))
     return "\n\n".join(blocks)
-
-
-def knows_imagenet(experiment: ExperimentParams) -> bool:
-    """Whether networks begin with ImageNet weights: behind a trunk, or as InceptionV3 does by default."""
-    options = experiment.architecture_options
-    inception = experiment.architecture == "inception_v3" and options.get("weights") != "none"
-    return experiment.trunk is not None or inception
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> str:
