@@ -38,15 +38,17 @@ def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None:
-    """Write one checkpoint per network: parameters, buffers and optimiser state."""
+    """Write one checkpoint per network: parameters, buffers, optimiser state, and the form of computing."""
+    header = {**header_of(job), "form": json.dumps(_form_of(trainer))}
     for index, name in enumerate(trainer.names):
-        write_tensors(paths.network(folder, name), _arrays(trainer, index), header_of(job))
+        write_tensors(paths.network(folder, name), _arrays(trainer, index), header)
 
 
 def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) -> None:
     """Read the checkpoints of a folder into the trainer's networks and optimisers.
 
-    The common start has no state of an optimiser: from there, one begins anew.
+    The common start has no state of an optimiser: from there, one begins anew. Where the form is `auto`, a
+    round goes on in the one that the job before it has chosen.
 
     Raises:
         UserError: a file is missing, damaged, of other settings or of another architecture.
@@ -56,6 +58,18 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
         arrays, header = read_tensors(path)
         check_header(path, header, expected)
         _restore(path, trainer, index, arrays)
+    if trainer.gradients.form is None and "form" in header:
+        _use_form(trainer, json.loads(header["form"]))
+
+
+def _form_of(trainer: Trainer) -> dict[str, str] | None:
+    form = trainer.gradients.form
+    return asdict(form) if form else None
+
+
+def _use_form(trainer: Trainer, form: dict[str, str] | None) -> None:
+    if form is not None:
+        trainer.gradients.use(Form(**form))
 
 
 def load_module(path: str, module: nn.Module, expected: Mapping[str, Any]) -> None:
@@ -144,7 +158,7 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         "step": trainer.step,
         "averaged": trainer.averaged,
         "history": trainer.history,
-        "form": asdict(trainer.gradients.form) if trainer.gradients.form else None,
+        "form": _form_of(trainer),
         "progress": _progress_to_json(progress),
     }
     write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
@@ -167,8 +181,7 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     trainer.step, trainer.averaged = state["step"], state["averaged"]
     rows: list[Row] = [tuple(row) for row in state["history"]]
     trainer.history[:] = rows
-    if state["form"] is not None:
-        trainer.gradients.use(Form(**state["form"]))
+    _use_form(trainer, state["form"])
     _progress_from_json(progress, state["progress"])
     return True
 

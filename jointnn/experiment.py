@@ -26,17 +26,18 @@ Job = Mapping[str, Any]
 
 
 def device_of(name: str) -> torch.device:
-    """The device of a setting: `auto` is a GPU where there is one.
+    """The device of a setting: `auto` is a GPU where there is one that knows float64 (Apple's does not).
 
     Raises:
-        UserError: there is no such device here.
+        UserError: there is no such device here, or it has no float64, in which distances are summed.
     """
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator or torch.device("cpu")
+        usable = accelerator is not None and accelerator.type != "mps"
+        return accelerator if accelerator and usable else torch.device("cpu")
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=name, dtype=torch.float64)
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise UserError(f"device: {name!r} is not to be had here. Set device: auto.") from error
     return torch.device(name)
 

@@ -139,7 +139,9 @@ def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
     return float(adjusted_rand_score(others, labels))
 
 
-def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) -> str | None:
+def diagnosis(
+    weights_of_rounds: Sequence[Array], datasets: Sequence[str] = (), method: str = "joint"
+) -> str | None:
     """One line on a run that ended at one of its corners; None for a run that did not.
 
     Args:
@@ -147,6 +149,7 @@ def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) 
             itself do not count.
         datasets: names of the networks, to name one that was expelled: all its weights have fallen,
             while others are still coupled.
+        method: whose run it was.
     """
     if not weights_of_rounds:
         return None
@@ -157,7 +160,7 @@ def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) 
         return None
     if (pairs > L2_ABOVE).all():
         return (
-            f"joint degenerated to L2: {end} every weight is above {L2_ABOVE} "
+            f"{method} degenerated to L2: {end} every weight is above {L2_ABOVE} "
             f"(the smallest is {pairs.min():.3f})."
         )
     if not (pairs < ISOLATED_BELOW).all():
@@ -166,15 +169,15 @@ def diagnosis(weights_of_rounds: Sequence[Array], datasets: Sequence[str] = ()) 
         ]
         if not alone:
             return None
-        return f"joint expelled {', '.join(alone)}: {end} all its weights are below {ISOLATED_BELOW}."
+        return f"{method} expelled {', '.join(alone)}: {end} all its weights are below {ISOLATED_BELOW}."
     isolated = f"{end} every weight is below {ISOLATED_BELOW} (the largest is {pairs.max():.3f})"
     ratios = [widest_ratio(weights) for weights in earlier]
     if ratios and max(ratios) > TOLD_APART:
         return (
-            f"joint released its networks: {isolated}, but in round {1 + int(np.argmax(ratios))} "
+            f"{method} released its networks: {isolated}, but in round {1 + int(np.argmax(ratios))} "
             f"the weights told pairs apart (largest over smallest {max(ratios):.3g})."
         )
-    return f"joint degenerated to isolated training: {isolated}."
+    return f"{method} degenerated to isolated training: {isolated}."
 
 
 def _strongest(weights: Array) -> Array:

@@ -96,7 +96,7 @@ class Jobs(ImageJobs):
             "reference": [name for name in chosen.methods if name == "oracle"],
             "selection": search.rule(chosen),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
-            "seen": seen(chosen),
+            "seen": seen(chosen, self.params.datasets),
             "task": chosen.task,
             "code": code_digests("collect"),
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},

@@ -85,7 +85,7 @@ class Training(Strict):
     record_every: Count = 100
     """Steps between two records of the history, which are also the points a killed job resumes from."""
     device: str = "auto"
-    """auto (a GPU if there is one), cpu, cuda, cuda:1, mps."""
+    """auto (a GPU if there is one), cpu, cuda, cuda:1. It must know float64, which Apple's mps does not."""
     threads: Count = 1
     """Threads of one job on the CPU. Another number can give other roundings."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"

@@ -3,6 +3,7 @@
 Parameters, their gradients, the optimiser and the mixing stay in float32 and contiguous in every form; so
 do validation and test. float16 is no choice: its gradients underflow unless losses are scaled, by a scaler
 whose state every resume point would have to hold, and bfloat16 runs as fast on the GPUs that have both.
+In float32 a GPU computes convolutions as torch does by default: with TF32 products where it has them.
 """
 
 from collections.abc import Callable, Sequence

@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jointnn import consistency, paths
 from jointnn.checkpoints import load_networks, load_state, round_to_json, save_networks, save_state
 from jointnn.files import write_json, write_table
+from jointnn.groups import diagnosis
 from jointnn.methods import Phase, Plan
 from jointnn.phases import Progress, run_phases
 from jointnn.progress import shown
@@ -65,7 +67,18 @@ def write_outputs(
     write_history(folder, trainer.history)
     if progress.layer_distances_squared is not None:
         write_json(f"{folder}/distances.json", distances_of(trainer, plan, progress))
-    shutil.rmtree(paths.resume_of(paths.record(job)), ignore_errors=True)
+    drop_resume_point(job)
+
+
+def drop_resume_point(job: Mapping[str, Any]) -> None:
+    """Delete what a job kept while it trained: its outputs are written."""
+    shutil.rmtree(paths.resume_of(paths.record(dict(job))), ignore_errors=True)
+
+
+def say_if_degenerated(method: str, weights_of_rounds: Sequence[Any], datasets: Sequence[str]) -> None:
+    """One clear line in the log where the weights of all rounds end all alike (departure 4)."""
+    if sentence := diagnosis([np.asarray(weights) for weights in weights_of_rounds], datasets, method):
+        print(sentence, flush=True)  # noqa: T201
 
 
 def write_history(folder: str, history: Sequence[Row]) -> None:

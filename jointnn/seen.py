@@ -1,6 +1,12 @@
 """Which datasets a network has probably seen before: those taken from ImageNet, where its weights are."""
 
+from collections.abc import Mapping
+
+from jointnn.datasets.params import DatasetParams
 from jointnn.params import ExperimentParams
+
+OF_IMAGENET = ("dog", "wolf")
+"""What stands in the source, path or class of sets whose images are ImageNet's (docs/data.md)."""
 
 
 def knows_imagenet(experiment: ExperimentParams) -> bool:
@@ -10,6 +16,13 @@ def knows_imagenet(experiment: ExperimentParams) -> bool:
     return experiment.trunk is not None or inception
 
 
-def seen(experiment: ExperimentParams) -> list[str]:
-    """The datasets of dogs, all of which are taken from ImageNet, where networks know it."""
-    return [name for name in experiment.datasets if "dog" in name and knows_imagenet(experiment)]
+def seen(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> list[str]:
+    """The datasets of dogs and wolves, which are taken from ImageNet, where networks know it."""
+    if not knows_imagenet(experiment):
+        return []
+
+    def of_imagenet(params: DatasetParams) -> bool:
+        said = " ".join(filter(None, (params.source, params.path, params.only_class)))
+        return any(animal in said for animal in OF_IMAGENET)
+
+    return [name for name in experiment.datasets if of_imagenet(datasets[name])]

@@ -67,7 +67,7 @@ def test_no_gradient_is_kept(name):
     assert not function(given, numbers_for(function)).requires_grad
 
 
-@every
+@pytest.mark.parametrize("name", ["flip", "flip_shift", "inception"])
 def test_half_of_the_images_are_flipped_exactly(name):
     given, function = images(count=2), augmentation[name]
     neutral = {"flip": [], "flip_shift": [0.5, 0.5], "inception": WHOLE}[name]

@@ -190,10 +190,10 @@ def test_a_point_of_the_search_is_over_the_settings_and_not_over_what_was_tuned(
 
 def test_a_network_that_knows_imagenet_has_seen_the_dogs():
     experiments = {
-        "experiments.toy.datasets": ["first", "dogs"],
+        "experiments.toy.datasets": ["first", "breeds"],
         "experiments.toy.groups": GONE,
         "experiments.toy.methods": ["isolated", "joint"],
-        "datasets.dogs": {"source": "mirror", "path": "dogs"},
+        "datasets.breeds": {"source": "mirror", "path": "dogs"},
         "experiments.toy.trunk": "efficientnet_lite0",
         "experiments.toy.architecture": "efficientnet_lite0_end",
         "experiments.toy.architecture_options": {},
@@ -201,7 +201,7 @@ def test_a_network_that_knows_imagenet_has_seen_the_dogs():
         "experiments.toy.channels": 3,
         "experiments.heir": GONE,
     }
-    assert Jobs(read(experiments)).collect("toy")["seen"] == ["dogs"]
+    assert Jobs(read(experiments)).collect("toy")["seen"] == ["breeds"]
     assert Jobs(read()).collect("toy")["seen"] == []
 
 

@@ -212,6 +212,34 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
         made()
 
 
+@pytest.mark.parametrize(
+    ("recorded", "says"),
+    [
+        ({"architecture_options": {"width": 8}}, "architecture_options"),
+        ({"size": 99}, "size"),
+        ({"settings": {"learning_rate": 0.1, "momentum": 0.5}}, "isolated"),
+        ({"settings": {"learning_rate": 0.1, "a_setting_that_is_gone": 0.2}}, "isolated"),
+    ],
+    ids=str,
+)
+def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
+    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), {**record, **recorded})
+    with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
+        made()
+
+
+def test_a_search_of_other_points_is_refused(project):
+    write_grid()
+    made()
+    points = edited(EDITS)["experiments"]["toy"]["search"] | {
+        "isolated": {"learning_rate": [0.01, 0.1, 0.4]}
+    }
+    write(EDITS | {"experiments.toy.search": points})
+    with pytest.raises(UserError, match=r"has now: search\.isolated\."):
+        made()
+
+
 def test_settings_in_words():
     said = in_words({"strength": {"lambda": 10}, "scale_factor": float("inf"), "shared_fraction": 0.6})
     assert said == "λ 10, s ∞, 60 % shared"

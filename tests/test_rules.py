@@ -24,7 +24,7 @@ LAYERS = """
     jointnn.settings
     jointnn.mistakes
     jointnn.reading
-    jointnn.image_jobs
+    jointnn.image_jobs jointnn.stale
     jointnn.jobs
     jointnn.freshness
     jointnn.data jointnn.networks jointnn.rounds
@@ -56,7 +56,7 @@ ONLY_IN = {
     "pydantic": r"params|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|networks|data|rounds|descent|training|phases|checkpoints|experiment"
     r"|architectures/|augmentations|tasks/|precision|recompute|waiting|gradients"
-    r"|stages/(activations|initialise|sigma|irls)",
+    r"|stages/(activations|evaluate|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""
 

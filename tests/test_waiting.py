@@ -59,6 +59,26 @@ def test_frozen_layers_and_statistics_go_along(tmp_path):
     assert all(map(torch.equal, parameters(memory), parameters(disk)))
 
 
+def test_what_is_frozen_and_statistics_go_to_the_device_and_back(tmp_path, monkeypatch):
+    trainer = networks_of(tmp_path, frozen=True)
+    one, two = (trainer.networks.modules[name] for name in ("one", "two"))
+    for module in (one, two):
+        module.register_buffer("statistics", torch.zeros(2))
+    moved, to = [], torch.Tensor.to
+
+    def spied(value: torch.Tensor, device: torch.device, **options) -> torch.Tensor:
+        moved.append(value.data_ptr())
+        return to(value, device, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", spied)
+    with trainer.at_work(0):
+        there = list(moved)
+    frozen = [value.data_ptr() for value in one.parameters() if not value.requires_grad]
+    for place in [*frozen, one.statistics.data_ptr()]:
+        assert there.count(place) == 1 and moved.count(place) == 2
+    assert frozen and two.statistics.data_ptr() not in moved
+
+
 def test_only_the_network_at_work_has_a_gradient_and_is_not_in_a_file(tmp_path):
     trainer = networks_of(tmp_path, solver="block_coordinate")
     one, two = (trainer.networks.modules[name] for name in ("one", "two"))

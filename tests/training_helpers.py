@@ -32,7 +32,6 @@ class Additive(nn.Module):
 class squares:  # noqa: N801  spelled as tasks are
     """Half the mean squared error: with `Additive` a convex quadratic of which we know the minimiser."""
 
-    measure = "loss"
     numbers = 0
     explodes_above = 1e30
 
@@ -47,7 +46,6 @@ class squares:  # noqa: N801  spelled as tasks are
 class scores:  # noqa: N801
     """Cross entropy in float64, where the package's own task works in float32."""
 
-    measure = "accuracy"
     numbers = 0
     explodes_above = 1e3
 

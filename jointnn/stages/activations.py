@@ -17,6 +17,7 @@ def run(job: dict[str, Any]) -> None:
 
     `images` are floats, what the trunk gives for each; labels and header are those of the images.
     """
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     network = trunk[job["trunk"]](channels=job["channels"], size=job["size"]).eval()
     for test in (False, True):

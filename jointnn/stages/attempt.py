@@ -7,7 +7,7 @@ from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import trainer_of
 from jointnn.files import write_json
 from jointnn.phases import Progress
-from jointnn.running import load_start, train_phases
+from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.training import Row
 
 
@@ -28,6 +28,7 @@ def run(job: dict[str, Any]) -> None:
     except DivergedError as error:
         result |= {"validation": {}, "weights_of_rounds": [], "diverged": str(error)}
     write_json(paths.attempt(job["experiment"], job["seed"], job["method"], job["point"]), result)
+    drop_resume_point(job)
 
 
 def _mean(rows: list[Row], metric: str) -> float:

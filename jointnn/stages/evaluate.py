@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+import torch
 
 from jointnn import paths
 from jointnn.checkpoints import load_module
@@ -18,6 +19,8 @@ def run(job: dict[str, Any]) -> None:
 
     The evidence of the task, on the test split, has names like joint/mnist_a/predicted.
     """
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
     metrics: list[tuple[Any, ...]] = []
     evidence: dict[str, Any] = {}
     chosen, device = task[job["task"]](), device_of(job["device"])

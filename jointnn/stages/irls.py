@@ -43,7 +43,7 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
     from jointnn.checkpoints import load_networks
     from jointnn.experiment import trainer_of
     from jointnn.phases import Progress
-    from jointnn.running import train_phases, weights_of, write_outputs
+    from jointnn.running import say_if_degenerated, train_phases, weights_of, write_outputs
 
     trainer, plan = trainer_of(job)
     phase = next(phase for phase in plan.phases if phase.name == f"round_{job['round']}")
@@ -61,7 +61,7 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
     write_json(f"{after}/weights.json", weights_of(trainer, plan, progress, job["round"]))
     write_outputs(after, trainer, plan, progress, job)
     if phase.end == trainer.settings.steps:
-        _say_if_degenerated(job)
+        say_if_degenerated(job["method"], _weights_of_rounds(job), job["datasets"])
 
 
 def _expected(job: dict[str, Any]) -> dict[str, Any]:
@@ -89,16 +89,8 @@ def _read_progress(before: str, progress: Any, job: dict[str, Any]) -> None:
         progress.found = round_from_json(read_json(f"{before}/weights.json"))
 
 
-def _say_if_degenerated(job: dict[str, Any]) -> None:
-    """One clear line in the log where the weights of all rounds end all alike (departure 4)."""
-    import numpy as np
-
-    from jointnn.groups import diagnosis
-
-    files = (
-        f"{paths.round_(job['experiment'], job['seed'], k)}/weights.json"
-        for k in range(1, job["round"] + 1)
-    )
-    weights = [np.asarray(read_json(file)["weights"]) for file in files]
-    if sentence := diagnosis(weights, job["datasets"]):
-        print(sentence, flush=True)  # noqa: T201
+def _weights_of_rounds(job: dict[str, Any]) -> list[Any]:
+    """The weights of every round so far, from their files."""
+    experiment, seed = job["experiment"], job["seed"]
+    rounds = range(1, job["round"] + 1)
+    return [read_json(f"{paths.round_(experiment, seed, k)}/weights.json")["weights"] for k in rounds]

@@ -10,13 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jointnn import paths, search
 from jointnn.errors import UserError
-from jointnn.files import read_bytes, read_json, read_table, write_atomically
+from jointnn.files import read_bytes, read_table, write_atomically
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.registry import nearest
-from jointnn.settings import method_settings, settings_for
+from jointnn.stale import stale
 from jointnn.tables import sections, times
 
 PAGES, IMAGES = Path("docs/results"), Path("docs/images")
@@ -61,7 +60,7 @@ def check(params: Params, name: str) -> None:
     """
     if name not in params.experiments:
         raise UserError(f"No experiment is named {name!r}{nearest(name, params.experiments)}")
-    record, experiment = Path("results", name, "settings.json"), params.experiments[name]
+    record = Path("results", name, "settings.json")
     if not record.exists():
         raise UserError(
             f"The experiment {name!r} was not run: {record} is missing. Run it: snakemake {name}"
@@ -72,31 +71,12 @@ def check(params: Params, name: str) -> None:
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
             f"{PAGES / 'readings' / page.name} and delete it."
         )
-    was = read_json(record)
-    now = {key: getattr(experiment, key) for key in ("methods", "datasets", "seeds", "measures")}
-    now["selection"] = search.rule(experiment)
-    stale = [key for key, value in now.items() if was.get(key) != value]
-    stale += [method for method in experiment.methods if _trained_otherwise(params, name, method)]
-    if stale:
+    differences = stale(params, name)
+    if differences:
         raise UserError(
             f"The results of {name!r} were made with other settings than params.yaml has now: "
-            f"{', '.join(stale)}. Run it again: snakemake {name}"
+            f"{', '.join(differences)}. Run it again: snakemake {name}"
         )
-
-
-def _trained_otherwise(params: Params, name: str, method: str) -> bool:
-    """Whether the record of a run, where it is there, has other settings than params.yaml.
-
-    A setting that is younger than the run is no difference.
-    """
-    rounds = method_settings(params, name, "joint").rounds
-    expected = settings_for(method, method_settings(params, name, method))
-    for seed in params.experiments[name].seeds:
-        record = Path(paths.run(name, seed, method, rounds), "settings.json")
-        was = read_json(record)["settings"] if record.exists() else {}
-        if any(expected.get(key, value) != value for key, value in was.items()):
-            return True
-    return False
 
 
 def page_of(params: Params, name: str) -> str:

@@ -16,7 +16,7 @@ rule fetch:
     conda:
         "../envs/jointnn.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=16000,
         runtime=120,
     shell:
         "python -m jointnn fetch {input.settings} > {log} 2>&1"
@@ -45,7 +45,7 @@ rule prepare:
     conda:
         "../envs/jointnn.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=16000,
         runtime=60,
     shell:
         "python -m jointnn prepare {input.settings} > {log} 2>&1"

@@ -54,7 +54,7 @@ for experiment, chosen in EXPERIMENTS.items():
                 threads: JOBS.threads(experiment)
                 resources:
                     gpu=1,
-                    mem_mb=4000,
+                    mem_mb=8000,
                     runtime=720,
                 shell:
                     "python -m jointnn attempt {input.settings} > {log} 2>&1"

@@ -52,7 +52,7 @@ for experiment, chosen in EXPERIMENTS.items():
         threads: THREADS
         resources:
             gpu=1,
-            mem_mb=4000,
+            mem_mb=8000,
             runtime=720,
         shell:
             "python -m jointnn l2 {input.settings} > {log} 2>&1"
@@ -103,7 +103,7 @@ for experiment, chosen in EXPERIMENTS.items():
             threads: THREADS
             resources:
                 gpu=1,
-                mem_mb=4000,
+                mem_mb=8000,
                 runtime=720,
             shell:
                 "python -m jointnn irls {input.settings} > {log} 2>&1"
@@ -130,7 +130,7 @@ for experiment, chosen in EXPERIMENTS.items():
             threads: THREADS
             resources:
                 gpu=1,
-                mem_mb=4000,
+                mem_mb=8000,
                 runtime=720,
             shell:
                 "python -m jointnn train {input.settings} > {log} 2>&1"

@@ -1,0 +1,67 @@
+"""Whether results that are there were made with other settings than params.yaml has now."""
+
+import json
+from pathlib import Path
+
+from jointnn import paths, search
+from jointnn.files import read_json, read_table, to_json
+from jointnn.params import ExperimentParams, MethodSettings, Params
+from jointnn.settings import method_settings, settings_for
+
+SHOWN = {"methods", "datasets", "seeds", "measures"}
+"""What a table shows, by its name in params.yaml and in the record of the table."""
+PROBLEM = {
+    "task", "architecture", "architecture_options", "trunk", "augmentation", "channels", "train_images",
+    "validation_images",
+}  # fmt: skip
+"""What data and network are, by its name in params.yaml and in the record of a run."""
+
+
+def stale(params: Params, name: str) -> list[str]:
+    """What is another one in the records of an experiment than in params.yaml, in the words of that file.
+
+    Records of runs and of the search are looked at where they are there; that of the tables must be.
+    """
+    experiment = params.experiments[name]
+    record = read_json(Path("results", name, "settings.json"))
+    now = {**experiment.model_dump(mode="json", include=SHOWN), "selection": search.rule(experiment)}
+    found = sorted(key for key, value in now.items() if record.get(key) != value)
+    found += _problem_otherwise(name, experiment)
+    found += [method for method in experiment.methods if _trained_otherwise(params, name, method)]
+    searched = [method for method in experiment.search if _searched_otherwise(name, method, experiment)]
+    return found + [f"search.{method}" for method in searched]
+
+
+def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
+    """Data and network, in the record of any run: all runs of an experiment have the same."""
+    now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
+    for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
+        was = read_json(record)
+        return sorted(key for key, value in now.items() if was.get(key, value) != value)
+    return []
+
+
+def _trained_otherwise(params: Params, name: str, method: str) -> bool:
+    """The settings of a method. One that only the record has, or only params.yaml, must be off there."""
+    rounds = method_settings(params, name, "joint").rounds
+    now = settings_for(method, method_settings(params, name, method))
+    usual = settings_for(method, MethodSettings())
+    for seed in params.experiments[name].seeds:
+        record = Path(paths.run(name, seed, method, rounds), "settings.json")
+        if record.exists():
+            was = read_json(record)["settings"]
+            gone = any(value for key, value in was.items() if key not in now)
+            if gone or any(was.get(key, usual[key]) != value for key, value in now.items()):
+                return True
+    return False
+
+
+def _searched_otherwise(name: str, method: str, experiment: ExperimentParams) -> bool:
+    """The points of a method on the tuning seed."""
+    table = Path("search", name, "grid.csv")
+    if not table.exists():
+        return False
+    rows = read_table(table)
+    rows = rows[(rows.method == method) & (rows.seed == experiment.tuning_seed)].sort_values("point")
+    now = [json.loads(to_json(point)) for point in search.points(experiment, method)]
+    return bool(len(rows)) and [json.loads(settings) for settings in rows.settings] != now
