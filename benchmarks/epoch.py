@@ -93,7 +93,7 @@ def main() -> None:
         ("efficientnet_lite0_end on activations", end, activations, *entropy),
         ("autoencoder, 32 px", holes, made_up(3, 32, 32), *squares),
     ]
-    rows = [compared(*case, 1 if quick else 10) for case in cases]
+    rows = [compared(*case, 1 if quick else 4) for case in cases]
     columns = [f"{NETWORKS} networks, batch {BATCH}", "plain loops (ms)", "isolated (ms)", "joint (ms)"]
     columns += ["isolated / plain", "joint / plain", "target"]
     print_table(f"CPU time of an epoch of {size} images, the fastest of several", columns, rows)
