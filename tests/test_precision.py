@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from test_resume import killed_after
-from tiny_helpers import files_of, folder_with_data, started
+from tiny_helpers import files_of, folder_with_data, run_joint, started
 from training_helpers import assert_views, labelled, mlps, parameters, run
 
 from jointnn import files, gradients, paths
@@ -135,3 +135,14 @@ def test_a_resumed_job_computes_in_the_form_that_it_began_with(monkeypatch, caps
     monkeypatch.setattr(gradients, "fastest", measures_again)
     train.run(job)
     assert "Computes in" not in capsys.readouterr().out
+
+
+def test_the_rounds_of_joint_go_on_in_the_form_of_the_l2_start(monkeypatch, capsys):
+    monkeypatch.chdir(folder_with_data())
+    jobs = started({"precision": "auto", "memory_format": "auto"})
+    run_joint(jobs)
+    assert capsys.readouterr().out.count("Computes in ") == 1
+    folders = [paths.l2("tiny", 0), paths.round_("tiny", 0, 3)]
+    networks = [path for path in files_of("runs") if path.endswith(".safetensors")]
+    forms = {files.read_tensors(path)[1]["form"] for path in networks if path.startswith(tuple(folders))}
+    assert len(forms) == 1 and Form(**json.loads(forms.pop())) in FORMS
