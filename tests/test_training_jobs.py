@@ -1,12 +1,13 @@
 """Jobs that train: divergence, points of the search, the test split, the device."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from tiny_helpers import files_of, folder_with_data, started
 
-from jointnn import files
+from jointnn import files, paths
 from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import device_of
 from jointnn.stages import attempt, initialise, train
@@ -33,6 +34,7 @@ def test_a_diverged_point_of_the_search_is_an_answer():
         job = jobs.attempt("tiny", 1000, "isolated", point)
         initialise.run(jobs.initialise("tiny", 1000, job["start"]))
         attempt.run(job)
+        assert not Path(paths.resume_of(paths.record(job))).exists()
     good, bad = (files.read_json(f"search/tiny/s1000/isolated/point_{k}.json") for k in (0, 1))
     assert 0 <= good["validation"]["accuracy"] <= 1 and good["diverged"] is None
     assert not bad["validation"] and "tiny, seed 1000, isolated diverged" in bad["diverged"]
@@ -54,3 +56,10 @@ def test_a_device_that_is_not_there_is_refused():
     assert device_of("cpu") == torch.device("cpu")
     with pytest.raises(UserError, match=r"device: 'warp' is not to be had here. Set device: auto"):
         device_of("warp")
+
+
+@pytest.mark.parametrize(("there", "taken"), [(None, "cpu"), ("cuda", "cuda"), ("mps", "cpu")])
+def test_auto_takes_a_gpu_that_knows_float64(there, taken, monkeypatch):
+    found = None if there is None else torch.device(there)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: found)
+    assert device_of("auto") == torch.device(taken)
