@@ -38,8 +38,11 @@ def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None:
-    """Write one checkpoint per network: parameters, buffers, optimiser state, and the form of computing."""
-    header = {**header_of(job), "form": json.dumps(_form_of(trainer))}
+    """Write a checkpoint per network: parameters, buffers, optimiser; in its header form and schedule."""
+    header = header_of(job) | {
+        "form": json.dumps(_form_of(trainer)),
+        "schedule": json.dumps(trainer.schedule.state()),
+    }
     for index, name in enumerate(trainer.names):
         write_tensors(paths.network(folder, name), _arrays(trainer, index), header)
 
@@ -48,7 +51,7 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
     """Read the checkpoints of a folder into the trainer's networks and optimisers.
 
     The common start has no state of an optimiser: from there, one begins anew. Where the form is `auto`, a
-    round goes on in the one that the job before it has chosen.
+    round goes on in the one that the job before it has chosen, and a rate that was halved stays so.
 
     Raises:
         UserError: a file is missing, damaged, of other settings or of another architecture.
@@ -60,6 +63,8 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
         _restore(path, trainer, index, arrays)
     if trainer.gradients.form is None and "form" in header:
         _use_form(trainer, json.loads(header["form"]))
+    if "schedule" in header:
+        trainer.schedule.go_on(json.loads(header["schedule"]))
 
 
 def _form_of(trainer: Trainer) -> dict[str, str] | None:
@@ -99,7 +104,7 @@ def _arrays(trainer: Trainer, index: int) -> Tensors:
 
 def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
     """Each state of an optimiser (momentum_buffer, exp_avg, ...), for all rows of the network."""
-    optimiser = trainer.optimisers[index]
+    optimiser = trainer.optimisers.of_networks[index]
     rows = optimiser.param_groups[0]["params"]
     names = {state: value for state, value in optimiser.state[rows[0]].items() if value is not None}
     for state in sorted(names):
@@ -109,7 +114,7 @@ def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
 def _restore(path: str, trainer: Trainer, index: int, arrays: Tensors) -> None:
     name = trainer.names[index]
     _restore_module(path, trainer.networks.modules[name], arrays)
-    optimiser = trainer.optimisers[index]
+    optimiser = trainer.optimisers.of_networks[index]
     rows = optimiser.param_groups[0]["params"]
     for row in rows:  # of this network alone: its optimiser shares the states of all
         optimiser.state.pop(row, None)
@@ -159,6 +164,7 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         "averaged": trainer.averaged,
         "history": trainer.history,
         "form": _form_of(trainer),
+        "schedule": trainer.schedule.state(),
         "progress": _progress_to_json(progress),
     }
     write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
@@ -182,6 +188,7 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     rows: list[Row] = [tuple(row) for row in state["history"]]
     trainer.history[:] = rows
     _use_form(trainer, state["form"])
+    trainer.schedule.go_on(state["schedule"])
     _progress_from_json(progress, state["progress"])
     return True
 

@@ -183,11 +183,12 @@ def strength_of_half_life(half_life: float, step_size: float, networks: int, siz
     difference by 1 + 2 tau N c. So lambda solves (1 + 4 tau N lambda / size)^-h = 1/2 (departure 2).
 
     Args:
-        half_life: h, in steps: 0 gives infinity (one network), infinity gives 0 (isolated networks).
+        half_life: h, in steps: 0 gives infinity (one network), infinity gives 0 (isolated networks). A
+            thousandth of a step and less is 0: its lambda is beyond what a number holds.
         step_size: tau, the optimiser's effective step at the base learning rate.
         networks: N.
         size: what the metric divides by, for the layer of median size.
     """
-    if half_life == 0:
+    if half_life <= 1e-3:
         return math.inf
     return math.expm1(math.log(2) / half_life) * size / (4 * step_size * networks)

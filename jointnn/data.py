@@ -120,6 +120,11 @@ def as_float(images: Tensor) -> Tensor:
     return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
 
 
+def as_pixels(images: Tensor) -> Tensor:
+    """Floats -1..1 to uint8 0..255; what lies outside is clipped."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
 class Batches:
     """The batches of one dataset, an endless sequence of epochs, each a fresh random order.
 

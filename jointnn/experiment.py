@@ -99,7 +99,7 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
     folder = f"{paths.resume_of(paths.record(dict(job)))}/waiting" if settings.others_on_disk else None
     home = torch.device("cpu") if folder else device
     modules = {name: network_of(job, name).to(home).train() for name in job["datasets"]}
-    networks = Networks(modules, settings.couple_head, settings.couple_batch_norm, folder)
+    networks = Networks(modules, settings.couple_head, settings.couple_batch_norm, settings.couple, folder)
     trainer = Trainer(
         method=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
         networks=networks,
@@ -110,5 +110,5 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
         augmentation=cast(Augmentation, augmentation[job["augmentation"]]) if job["augmentation"] else None,
     )
     groups = list((job.get("groups") or {}).values())
-    problem = Problem(job["datasets"], len(networks.layers), groups, job.get("shared_blocks", 0))
+    problem = Problem(job["datasets"], networks.layers_of_parts, groups, job.get("shared_blocks", 0))
     return trainer, plan(job["method"], problem, settings)

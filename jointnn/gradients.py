@@ -1,6 +1,8 @@
 """The gradient of a network's data term at a step: which images, which random numbers, computed how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,14 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from jointnn.data import Batches, Split, as_float, generator
+from jointnn.errors import UserError
+from jointnn.parts import by_parts, part_of, parts_of
 from jointnn.precision import Form, fastest, forms_of, in_form
 from jointnn.recompute import Recomputed, kept_buffers
+from jointnn.tasks import WHOLE
 
 if TYPE_CHECKING:
+    from jointnn.tasks import Term
     from jointnn.training import Trainer
 
 
@@ -31,16 +37,40 @@ class Gradients:
             any(isinstance(part, _DropoutNd) for part in network.modules()) for network in networks
         ]
         self.drawn = trainer.augmentation.numbers if trainer.augmentation else 0
-        numbers = self.drawn + trainer.task.numbers
+        self.turns = list(trainer.task.terms())
+        self._check_turns()
         self.batches = [
-            Batches(len(data.train), settings.batch_size, trainer.seed, name, numbers)
+            Batches(
+                len(data.train),
+                settings.batch_size,
+                trainer.seed,
+                name,
+                self.drawn + trainer.task.numbers(trainer.networks.modules[name]),
+            )
             for name, data in trainer.data.items()
         ]
+        self._batch = lru_cache(1)(self._batch_of)  # the parts of a network share it
         self.recomputes = settings.checkpoint_activations
         forms = forms_of(settings)
         self.form: Form | None = None
         if len(forms) == 1:
             self.use(forms[0])
+
+    def _check_turns(self) -> None:
+        """Refuse a network of other parts than the task trains, and turns on pieces of a batch."""
+        network = next(iter(self.trainer.networks.modules.values()))
+        if set(self.turns) != set(parts_of(network)):
+            wanted, found = (
+                " and ".join(filter(None, of)) or "no parts" for of in (self.turns, parts_of(network))
+            )
+            raise UserError(
+                f"{type(self.trainer.task).__name__} trains {wanted}, but {type(network).__name__} has "
+                f"{found}. Choose another architecture."
+            )
+        if len(self.turns) > 1 and self.trainer.settings.accumulate > 1:
+            raise UserError(
+                "accumulate: parts that take turns need their whole batch at once; set it to 1."
+            )
 
     def use(self, form: Form) -> None:
         """Compute in this form from now on."""
@@ -50,7 +80,7 @@ class Gradients:
     def _computing(self, index: int, form: Form) -> nn.Module:
         """Network `index` as it computes gradients: itself where nothing else is set."""
         network = list(self.trainer.networks.modules.values())[index]
-        return in_form(Recomputed(network) if self.recomputes else network, form)
+        return by_parts(network, lambda part: in_form(Recomputed(part) if self.recomputes else part, form))
 
     def choose_form(self) -> None:
         """Decide what is `auto`, by gradients of the first network at the present step; none is used."""
@@ -62,31 +92,37 @@ class Gradients:
 
     def _seconds(self, form: Form) -> float:
         network, start = self._computing(0, form), perf_counter()
-        loss = self.at(0, self.trainer.step, network)
-        loss.item()  # waits for a GPU, as far as the loss
+        losses = [self.at(0, self.trainer.step, turn, network) for turn in self.turns]
+        losses[-1].item()  # waits for a GPU, as far as the loss
         _slopes(self.trainer.rows[0])[0].sum().item()  # and for the backward pass
         return perf_counter() - start
 
-    def at(self, index: int, step: int, network: nn.Module | None = None) -> Tensor:
-        """Put the gradient of a network's data term where its optimiser reads it; returns the loss."""
+    def at(self, index: int, step: int, turn: str = WHOLE, network: nn.Module | None = None) -> Tensor:
+        """Put the gradient of a network's data term where its optimiser reads it; returns the loss.
+
+        Args:
+            turn: the part whose term it is.
+            network: computes it in the place of the network itself.
+        """
         trainer = self.trainer
         torch._foreach_zero_(_slopes(trainer.rows[index]))
         if self.drops[index]:  # a resumed job must drop the same
-            torch.manual_seed(generator(trainer.seed, trainer.names[index], "dropout", step).initial_seed())
+            key = trainer.seed, trainer.names[index], "dropout", step, *filter(None, [turn])
+            torch.manual_seed(generator(*key).initial_seed())
         network = self.networks[index] if network is None else network
-        batch, count = self._batch(index, step), trainer.settings.accumulate
-        if count == 1:
-            loss = trainer.task.loss(network, batch)
-            loss.backward()
-            return loss.detach()
+        with only(trainer.networks.modules[trainer.names[index]], turn):
+            return self._backward(trainer.task.terms()[turn], network, self._batch(index, step))
+
+    def _backward(self, term: "Term", network: nn.Module, batch: Split) -> Tensor:
+        """The gradient of a term, by pieces of the batch where it is accumulated; returns the loss."""
         losses = []
-        for piece in batch.pieces(count):
-            loss = trainer.task.loss(network, piece) * (len(piece) / len(batch))
+        for piece in batch.pieces(self.trainer.settings.accumulate):
+            loss = term(network, piece) * (len(piece) / len(batch))
             loss.backward()
             losses.append(loss.detach())
         return torch.stack(losses).sum()
 
-    def _batch(self, index: int, step: int) -> Split:
+    def _batch_of(self, index: int, step: int) -> Split:
         """The images of a step, augmented, as floats, and the random numbers that the task asks for."""
         trainer, batches = self.trainer, self.batches[index]
         train = trainer.data[trainer.names[index]].train
@@ -98,6 +134,23 @@ class Gradients:
         if trainer.augmentation:
             images = trainer.augmentation(images, numbers[:, : self.drawn]).div_(127.5).sub_(1)
         return Split(as_float(images), labels, numbers[:, self.drawn :])
+
+
+@contextmanager
+def only(network: nn.Module, turn: str) -> Iterator[None]:
+    """Within it, gradients of one part alone are computed; with an empty name, of all."""
+    others = [
+        value
+        for name, value in network.named_parameters()
+        if value.requires_grad and part_of(network, name) != turn
+    ]
+    try:
+        for value in others:
+            value.requires_grad_(False)
+        yield
+    finally:
+        for value in others:
+            value.requires_grad_(True)
 
 
 def _slopes(rows: Sequence[nn.Parameter]) -> list[Tensor]:

@@ -18,10 +18,14 @@ from jointnn.registry import Registry
 
 @dataclass(frozen=True)
 class Problem:
-    """What a plan depends on: n datasets, L coupled layers, and, for `oracle` alone, planted groups."""
+    """What a plan depends on: n datasets, their coupled layers, and, for `oracle` alone, planted groups.
+
+    Attributes:
+        layers: number of coupled layers of each part of a network; most networks are one part.
+    """
 
     datasets: Sequence[str]
-    layers: int
+    layers: Sequence[int]
     groups: Sequence[Sequence[str]] = ()
     shared_blocks: int = 2
 
@@ -39,7 +43,7 @@ class Phase:
         name: the folder of its job, for `joint`.
         steps: gradient steps per network.
         weights: w_ijb, shape (B, n, n); None: found by IRLS from the networks before it.
-        first_layers: couple only so many layers; None: all.
+        first_layers: couple only so many layers of each part; None: all.
         one_network: lambda is infinite, so that coupled layers are one.
         restart: begin again from the common start.
         start: first step of the phase, counted from the start of the method.
@@ -48,7 +52,7 @@ class Phase:
     name: str
     steps: int
     weights: np.ndarray | None
-    first_layers: int | None = None
+    first_layers: Sequence[int] | None = None
     one_network: bool = False
     restart: bool = False
     start: int = 0
@@ -64,13 +68,15 @@ class Plan:
     """The phases of a method in order, and how blocks are formed, weights found and layers coupled.
 
     Attributes:
-        strength_decay: by how much the strength falls from the first to the last coupled layer.
+        strength_decay: by how much the strength falls from the first to the last coupled layer of a part.
+        layers: number of coupled layers of each part.
     """
 
     phases: Sequence[Phase]
     blocks: str = "adjacent"
     weighting: str = "paper"
     strength_decay: float = 0.0
+    layers: Sequence[int] = ()
 
 
 method = Registry("method")
@@ -91,15 +97,13 @@ def l2reg(problem: Problem, settings: Pulled) -> Plan:
 @method
 def l2reg_25(problem: Problem, settings: Pulled) -> Plan:
     """L2 regularisation of the first quarter of the layers, rounded up."""
-    phase = _together(problem, settings.steps)
-    return Plan([replace(phase, first_layers=math.ceil(problem.layers / 4))])
+    return Plan([_first_together(problem, settings.steps, 1 / 4)])
 
 
 @method
 def l2reg_50(problem: Problem, settings: Pulled) -> Plan:
     """L2 regularisation of the first half of the layers, rounded up."""
-    phase = _together(problem, settings.steps)
-    return Plan([replace(phase, first_layers=math.ceil(problem.layers / 2))])
+    return Plan([_first_together(problem, settings.steps, 1 / 2)])
 
 
 @method
@@ -158,12 +162,22 @@ def oracle(problem: Problem, settings: Pulled) -> Plan:
 
 
 def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
-    number = {"adjacent": problem.layers - 1, "single": problem.layers, "whole": 1}[blocks]
-    return Phase("l2", steps, problem.everywhere(1.0, number))
+    of_part: Callable[[int], int] = {
+        "adjacent": lambda layers: layers - 1,
+        "single": lambda layers: layers,
+        "whole": lambda _: 1,
+    }[blocks]
+    return Phase("l2", steps, problem.everywhere(1.0, sum(map(of_part, problem.layers))))
+
+
+def _first_together(problem: Problem, steps: int, fraction: float) -> Phase:
+    """The first layers of each part, rounded up."""
+    first = [math.ceil(fraction * layers) for layers in problem.layers]
+    return replace(_together(problem, steps), first_layers=first)
 
 
 def _apart(problem: Problem, steps: int) -> Phase:
-    return Phase("apart", steps, problem.everywhere(0.0, problem.layers))
+    return Phase("apart", steps, problem.everywhere(0.0, sum(problem.layers)))
 
 
 def _one_network(steps: int) -> Phase:
@@ -188,7 +202,7 @@ def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
     made: Plan = method[name](problem, settings)
     starts = accumulate((phase.steps for phase in made.phases), initial=0)
     placed = [replace(phase, start=start) for phase, start in zip(made.phases, starts, strict=False)]
-    return replace(made, phases=placed)
+    return replace(made, phases=placed, layers=problem.layers)
 
 
 def settings_read_by(name: str) -> type[Training]:

@@ -185,7 +185,7 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
     """A budget that is too small for the parts of a method."""
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return
-    layers = 2  # how many makes no difference to the steps
+    layers = [2]  # how many makes no difference to the steps
     phases = plan(name, Problem(experiment.datasets, layers), settings).phases
     if any(phase.steps < 1 for phase in phases if not phase.one_network and phase.name != "apart"):
         yield (

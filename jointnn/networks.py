@@ -4,6 +4,7 @@ Mixing networks then is one small matrix product per layer, and the optimiser st
 A network sees its parameters, and their gradients, as views of the stacked tensors.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from jointnn.errors import UserError
+from jointnn.parts import check_parts, layer_parameters, part_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,24 @@ class Networks:
     Args:
         modules: by dataset name, of one architecture, on one device. A layer is a child of the module
             that has trainable parameters, in order of definition, the last one the head; a module with an
-            attribute `layers`, a list of names of submodules, names its own.
+            attribute `layers`, a list of names of submodules, names its own. A module with an attribute
+            `parts`, a list of names of children, is several networks in one, such as a generator and a
+            discriminator: each has its own layers, first to last.
         couple_head: whether the last layer is coupled.
         couple_batch_norm: whether scale and shift of batch norm are coupled.
+        couple: the parts whose layers are coupled; none named: all.
         folder: where the stacked tensors lie as memory-mapped files, without gradients, while their
             networks wait (`jointnn.waiting`); None keeps them in memory.
 
     Attributes:
         layers: names of the L coupled layers.
+        layers_of_parts: how many of them lie in each part that has any; (L,) where there are no parts.
         coupled: one stacked parameter (n, D_l) per coupled layer.
         tensors: those, followed by one parameter (1, P_i) per network for what is not coupled.
 
     Raises:
-        UserError: nothing can be coupled, or a coupled layer differs between the networks.
+        UserError: nothing can be coupled, a part is not known, or a coupled layer differs between the
+            networks.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Networks:
         modules: dict[str, nn.Module],
         couple_head: bool,
         couple_batch_norm: bool,
+        couple: Sequence[str] = (),
         folder: str | None = None,
     ) -> None:
         self.modules, self.folder = modules, folder
@@ -63,7 +70,11 @@ class Networks:
         named = layer_parameters(first, couple_batch_norm)
         if not couple_head:
             named.popitem()
+        if couple:
+            check_parts(first, couple)
+            named = {layer: names for layer, names in named.items() if part_of(first, layer) in couple}
         self.layers = list(named)
+        self.layers_of_parts = list(Counter(part_of(first, layer) for layer in named).values())
         if not named:
             raise UserError(
                 f"{type(first).__name__} has no layer to couple besides its head; couple the head too "
@@ -73,7 +84,7 @@ class Networks:
         self.places: dict[str, dict[str, Place]] = {name: {} for name in modules}
         self.coupled = [self._stack(names) for names in named.values()]
         taken = {name for names in named.values() for name in names}
-        rest = [self._stack_rest(name, taken) for name in modules]
+        rest = [self._stack_rest(name, part, taken) for name in modules for part in parts_of(first)]
         self.tensors = self.coupled + [tensor for tensor in rest if tensor is not None]
         self._attach()
 
@@ -106,10 +117,13 @@ class Networks:
 
     _slots = 0
 
-    def _stack_rest(self, dataset: str, taken: set[str]) -> nn.Parameter | None:
-        """What of one network is not coupled, as one parameter (1, P_i)."""
+    def _stack_rest(self, dataset: str, part: str, taken: set[str]) -> nn.Parameter | None:
+        """What of a part of one network is not coupled, as one parameter (1, P_i)."""
         module = self.modules[dataset]
-        names = [n for n, p in module.named_parameters() if p.requires_grad and n not in taken]
+        own = {name for name, value in module.named_parameters() if value.requires_grad} - taken
+        names = [
+            name for name, _ in module.named_parameters() if name in own and part_of(module, name) == part
+        ]
         if not names:
             return None
         values = [module.get_parameter(name).detach() for name in names]
@@ -151,6 +165,12 @@ class Networks:
             rows.append(parameter)
         return rows
 
+    def parts_of_rows(self, index: int) -> list[str]:
+        """The part that each of the rows of network `index` belongs to."""
+        dataset, module = list(self.modules.items())[index]
+        found = {(p.slot, p.row): part_of(module, name) for name, p in self.places[dataset].items()}
+        return [found[key] for key in sorted(found)]
+
     def split(self, dataset: str, rows: Sequence[Tensor]) -> dict[str, Tensor]:
         """Tensors shaped as `rows`, cut into one per parameter of the network, as views."""
         slots = sorted({(p.slot, p.row) for p in self.places[dataset].values()})
@@ -166,23 +186,3 @@ def mapped(value: Tensor, path: Path) -> Tensor:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = torch.from_file(str(path), shared=True, size=value.numel(), dtype=value.dtype)
     return made.view(value.shape).copy_(value)
-
-
-def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, list[str]]:
-    """Names of the trainable parameters of each layer that may be coupled, by layer."""
-    normed = {
-        f"{name}.{parameter}" if name else parameter
-        for name, part in module.named_modules()
-        if isinstance(part, _BatchNorm)
-        for parameter, _ in part.named_parameters(recurse=False)
-    }
-    named: dict[str, list[str]] = {}
-    for layer in getattr(module, "layers", [name for name, _ in module.named_children()]):
-        names = [
-            f"{layer}.{name}"
-            for name, value in module.get_submodule(layer).named_parameters()
-            if value.requires_grad and (couple_batch_norm or f"{layer}.{name}" not in normed)
-        ]
-        if names:
-            named[layer] = names
-    return named

@@ -78,10 +78,12 @@ class Training(Strict):
     """Momentum of sgd, beta_1 of adam."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """L2 penalty on the parameters, in the gradient."""
-    schedule: Literal["constant", "cosine", "staircase"] = "constant"
+    schedule: Literal["constant", "cosine", "staircase", "stalled"] = "constant"
     """How the learning rate goes over the whole budget of a method; the coupling's step follows it."""
     decay_every: Count = 10000
     """schedule: staircase divides the learning rate by 10 whenever so many steps have passed."""
+    patience: Count = 5
+    """schedule: stalled halves it after so many records without a lower mean validation loss."""
     record_every: Count = 100
     """Steps between two records of the history, which are also the points a killed job resumes from."""
     device: str = "auto"
@@ -105,6 +107,8 @@ class Coupled(Training):
 
     couple_head: bool = False
     """Couple the last layer too; only where all datasets have the same number of classes."""
+    couple: list[Name] = []
+    """Parts of a network whose layers are coupled, such as its generator; none named: all."""
     couple_batch_norm: bool = False
     """Couple the scale and shift of batch norm; its statistics never are (departure 6)."""
 

@@ -42,7 +42,7 @@ def run_phases(
         on_record: called after each record of the history.
         restart: puts the trainer's networks back to the common start.
     """
-    trainer.membership = membership_of(plan, len(trainer.networks.layers))
+    trainer.membership = membership_of(plan)
     trainer.averages = trainer.settings.average and any(map(finds_weights, plan.phases))
     for phase in phases:
         if trainer.step < phase.end:

@@ -112,23 +112,27 @@ def couplings_of(
     if phase.one_network:
         ones = torch.ones(count, n, n, dtype=torch.float64) - torch.eye(n, dtype=torch.float64)
         return Couplings(ones, torch.full((count,), torch.inf, dtype=torch.float64))
-    membership = membership_of(plan, count)
+    membership = membership_of(plan)
     weights = found.weights if found is not None else torch.from_numpy(np.asarray(phase.weights))
     by_layer = consistency.layer_weights(weights, membership)
-    by_layer *= consistency.layer_factors(count, plan.strength_decay)[:, None, None]
+    factors = [consistency.layer_factors(of_part, plan.strength_decay) for of_part in plan.layers]
     if phase.first_layers is not None:
-        by_layer[phase.first_layers :] = 0
+        for factor, first in zip(factors, phase.first_layers, strict=True):
+            factor[first:] = 0
+    by_layer *= torch.cat(factors)[:, None, None]
     sizes = consistency.metric_sizes(layers, settings.metric)
     strength = base_strength(layers, settings) if bool(by_layer.any()) else 0.0
     return Couplings(by_layer, strength / sizes)
 
 
-def membership_of(plan: Plan, layers: int) -> Tensor:
-    """`consistency.block_membership`, refused as a user's mistake."""
+def membership_of(plan: Plan) -> Tensor:
+    """`consistency.block_membership` of each part, refused as a user's mistake: no block crosses parts."""
     try:
-        return consistency.block_membership(layers, plan.blocks)
+        of_parts = [consistency.block_membership(count, plan.blocks) for count in plan.layers]
     except ValueError as error:
         raise UserError(str(error)) from error
+    membership: Tensor = torch.block_diag(*of_parts)
+    return membership
 
 
 def block_names(layers: Sequence[str], membership: Tensor) -> list[str]:

@@ -92,7 +92,7 @@ def write_history(folder: str, history: Sequence[Row]) -> None:
 def distances_of(trainer: Trainer, plan: Plan, progress: Progress) -> dict[str, Any]:
     """Squared distances of layers and blocks after the last phase."""
     layers = trainer.networks.layers
-    membership = membership_of(plan, len(layers))
+    membership = membership_of(plan)
     squared = progress.layer_distances_squared
     assert squared is not None
     return {
@@ -110,7 +110,7 @@ def weights_of(trainer: Trainer, plan: Plan, progress: Progress, number: int) ->
     layers = trainer.networks.layers
     return {
         "round": number,
-        "blocks": block_names(layers, membership_of(plan, len(layers))),
+        "blocks": block_names(layers, membership_of(plan)),
         "datasets": trainer.names,
         **round_to_json(progress.found),
     }

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import chain
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -19,8 +19,10 @@ from jointnn.descent import Descent
 from jointnn.errors import DivergedError
 from jointnn.gradients import Gradients
 from jointnn.networks import Networks
+from jointnn.optimisers import Optimisers
 from jointnn.params import MethodSettings
 from jointnn.rounds import Couplings, base_strength, descends_an_objective
+from jointnn.schedule import Schedule
 from jointnn.tasks import Task
 from jointnn.waiting import Waiting
 
@@ -66,14 +68,12 @@ class Trainer:
     augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
+        self.schedule = Schedule(self.settings)
         self.rows = [self.networks.rows(index) for index in range(len(self.data))]
         self.gradients = Gradients(self)
         self.batches = self.gradients.batches
-        self.optimisers = [make_optimiser(own, self.settings) for own in self.rows]
-        # The same rows and states once more: one call for all networks takes less time than one for each.
-        self.together = make_optimiser(list(chain.from_iterable(self.rows)), self.settings)
-        for optimiser in self.optimisers:
-            optimiser.state = self.together.state
+        parts = [self.networks.parts_of_rows(index) for index in range(len(self.data))]
+        self.optimisers = Optimisers(self.rows, parts, self.settings)
         self.average = [
             self.networks.kept(torch.zeros_like(layer.data), f"average-{k}")
             for k, layer in enumerate(self.networks.coupled)
@@ -82,7 +82,7 @@ class Trainer:
         self.waiting = None
         if self.networks.folder is not None:
             device = next(iter(self.data.values())).train.labels.device
-            self.waiting = Waiting(self.networks, self.rows, self.optimisers, device)
+            self.waiting = Waiting(self.networks, self.rows, self.optimisers.of_networks, device)
 
     def at_work(self, index: int) -> AbstractContextManager[None]:
         """Within it, network `index` is on the device: always, unless the others wait on disk."""
@@ -124,11 +124,13 @@ class Trainer:
 
     def step_of_all(self, step: int, learning_rate: float) -> list[Tensor]:
         """One step of every network on its data term; returns the losses of their batches."""
-        networks = range(len(self.optimisers))
+        networks = range(len(self.rows))
         if self.waiting:
             return [self._step_at_work(index, step, learning_rate) for index in networks]
+        if len(self.gradients.turns) > 1:
+            return [self.gradient_step(index, step, learning_rate) for index in networks]
         losses = [self.gradients.at(index, step) for index in networks]
-        _update(self.together, learning_rate)
+        self.optimisers.step_all(learning_rate)
         return losses
 
     def _step_at_work(self, index: int, step: int, learning_rate: float) -> Tensor:
@@ -138,14 +140,16 @@ class Trainer:
     def gradient_step(
         self, index: int, step: int, learning_rate: float, pull: Callable[[], None] = lambda: None
     ) -> Tensor:
-        """One step of network `index` on its data term; returns the loss of the batch.
+        """One step of network `index`, its parts in turn, on its data term; returns the loss of the batch.
 
         `pull` is called between gradient and update: it may add to the gradient.
         """
-        loss = self.gradients.at(index, step)
-        pull()
-        _update(self.optimisers[index], learning_rate)
-        return loss
+        losses = []
+        for turn in self.gradients.turns:
+            losses.append(self.gradients.at(index, step, turn))
+            pull()
+            self.optimisers.step(index, turn, learning_rate)
+        return torch.stack(losses).sum()
 
     @property
     def names(self) -> list[str]:
@@ -154,12 +158,7 @@ class Trainer:
 
     def learning_rate(self, step: int) -> float:
         """The rate at a step of the method's whole budget."""
-        base = self.settings.learning_rate
-        if self.settings.schedule == "constant":
-            return base
-        if self.settings.schedule == "staircase":
-            return base * 0.1 ** (step // self.settings.decay_every)
-        return base * 0.5 * (1 + math.cos(math.pi * step / self.settings.steps))
+        return self.schedule.rate(step)
 
     def update_average(self) -> None:
         """Take the present parameters into the average that distances are taken between."""
@@ -191,6 +190,7 @@ class Trainer:
                 self._measure(self.names[index])
         rate = self.learning_rate(self.step - 1)
         self.history.append((self.step, "train", "all", "learning_rate", rate))
+        self.schedule.record(self._validation_loss())
         if sigma is not None:
             self._record_penalties(float(losses.sum()), sigma)
 
@@ -200,6 +200,11 @@ class Trainer:
             if images is not None:
                 for metric, value in self.task.measures(self.networks.modules[name], images).items():
                     self.history.append((self.step, split, name, metric, value))
+
+    def _validation_loss(self) -> float:
+        """The mean over datasets at the present record."""
+        of_record = [row for row in self.history if row[0] == self.step]
+        return fmean(row[4] for row in of_record if row[1] == "validation" and row[3] == "loss")
 
     def _record_penalties(self, loss: float, sigma: Tensor) -> None:
         """The consistency loss (3), and the objective (4) with it and with the penalties of departure 3."""
@@ -217,28 +222,3 @@ class Trainer:
             if descends_an_objective(self.settings) and math.isfinite(strength):
                 objective = loss + strength * value
                 self.history.append((self.step, "train", "all", f"objective_{name}", objective))
-
-
-def _update(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
-    optimiser.step()
-
-
-def make_optimiser(rows: list[torch.nn.Parameter], settings: MethodSettings) -> torch.optim.Optimizer:
-    """The optimiser of one or all networks, over the rows that they have in the stacked tensors."""
-    if settings.optimiser == "adam":
-        return torch.optim.Adam(
-            rows,
-            lr=settings.learning_rate,
-            betas=(settings.momentum, 0.999),
-            weight_decay=settings.weight_decay,
-            foreach=True,
-        )
-    return torch.optim.SGD(
-        rows,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        foreach=True,
-    )

@@ -19,7 +19,7 @@ SOLVERS = [
 
 def joint_plan(layers: int = 5, **settings):
     chosen = MethodSettings.model_validate(settings)
-    return plan("joint", Problem(["a", "b", "c"], layers), chosen)
+    return plan("joint", Problem(["a", "b", "c"], [layers]), chosen)
 
 
 def trained(name: str = "joint", **settings) -> list[torch.Tensor]:

@@ -9,7 +9,8 @@ from torchvision.models import Inception3
 from jointnn.architectures import architecture
 from jointnn.architectures.inception import adopt
 from jointnn.errors import UserError
-from jointnn.networks import Networks, layer_parameters
+from jointnn.networks import Networks
+from jointnn.parts import layer_parameters
 
 LAYERS = [
     *(f"Conv2d_{name}" for name in ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3")),

@@ -23,7 +23,7 @@ GROUPS = [["a", "c"], ["b", "d"]]
 
 
 def problem(layers: int = 5) -> Problem:
-    return Problem(["a", "b", "c", "d"], layers, GROUPS)
+    return Problem(["a", "b", "c", "d"], [layers], GROUPS)
 
 
 def settings(**values) -> MethodSettings:
@@ -170,14 +170,14 @@ def test_fedamp_finds_one_weight_per_pair_of_whole_networks():
 
 
 def test_oracle_shares_the_first_blocks_with_all_and_the_others_inside_its_groups():
-    made = plan("oracle", Problem(["a", "b", "c", "d"], 5, GROUPS, shared_blocks=2), settings())
+    made = plan("oracle", Problem(["a", "b", "c", "d"], [5], GROUPS, shared_blocks=2), settings())
     inside = [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
     assert np.asarray(made.phases[0].weights).tolist() == [[[1] * 4] * 4] * 2 + [inside] * 2
 
 
 def test_oracle_needs_planted_groups():
     with pytest.raises(UserError, match="oracle needs planted groups; add `groups`"):
-        plan("oracle", Problem(["a", "b"], 5), settings())
+        plan("oracle", Problem(["a", "b"], [5]), settings())
 
 
 def test_oracle_without_a_weight_across_trains_its_groups_apart():

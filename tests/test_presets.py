@@ -21,7 +21,7 @@ def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
     params = read_params(PROJECT / "params.yaml")
     settings = MethodSettings.model_validate({**params.presets[preset], "couple_head": True})
     layers = [real([0.0], [float(d)]) for d in (1, 2, 3)]
-    made = plan("joint", Problem(["a", "b"], 3), settings)
+    made = plan("joint", Problem(["a", "b"], [3]), settings)
     phase = made.phases[0] if found is None else made.phases[1]
     couplings = couplings_of(phase, made, found, layers, settings)
     values = couplings.strength[:, None, None] * couplings.weights
@@ -50,7 +50,7 @@ def test_the_preset_authors_code_has_single_layers_and_a_fixed_lambda_per_pair()
     assert start == pytest.approx(0.0025 * (1 + 4 + 9))
     found = found_weights(1.0, 0.5, 0.0)
     assert penalty_of("authors_code", found)[1] == pytest.approx(0.0025 * (1 + 0.5 * 4))
-    made = plan("joint", Problem(["a", "b"], 3), settings)
+    made = plan("joint", Problem(["a", "b"], [3]), settings)
     assert [phase.restart for phase in made.phases] == [False, True]
     assert (settings.solver, settings.turn, settings.average) == ("block_coordinate", "step", False)
     params = read_params(PROJECT / "params.yaml").presets["authors_code"]
@@ -78,7 +78,7 @@ def test_every_preset_gives_a_plan_for_every_method():
     for preset in params.presets.values():
         settings = MethodSettings.model_validate(preset)
         for method in METHODS:
-            phases = plan(method, Problem(["a", "b"], 5), settings).phases
+            phases = plan(method, Problem(["a", "b"], [5]), settings).phases
             assert sum(phase.steps for phase in phases) == settings.steps
 
 
@@ -100,7 +100,7 @@ def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monke
     assert searched == {**given, **paper, "learning_rate": 0.1}
     assert merged_settings(params, "toy", "joint") == {**given, "rounds": 5}
     made, expected = (
-        plan(name, Problem(["a", "b"], 5), method_settings(params, "toy", "joint_paper"))
+        plan(name, Problem(["a", "b"], [5]), method_settings(params, "toy", "joint_paper"))
         for name in ("joint_paper", "joint")
     )
     assert [(phase.name, phase.steps) for phase in made.phases] == [

@@ -10,11 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from params_helpers import PROJECT
-from tiny_helpers import NORMED, files_of, folder_with_data, jobs_of, joint_until, run_joint, started
+from tiny_helpers import (
+    NORMED,
+    adversarial,
+    files_of,
+    folder_with_data,
+    jobs_of,
+    joint_until,
+    run_joint,
+    started,
+)
 
 from jointnn import files, paths
 from jointnn.checkpoints import round_from_json, round_to_json
 from jointnn.experiment import trainer_of
+from jointnn.jobs import Jobs
 from jointnn.phases import Progress, run_phases
 from jointnn.rounds import couplings_of
 from jointnn.running import distances_of, load_start
@@ -42,7 +52,15 @@ def _in_a_folder_with_data(monkeypatch):
     ids=str,
 )
 def test_rounds_as_jobs_give_bit_for_bit_what_one_process_gives(settings):
-    jobs = started(settings, **NORMED)
+    as_jobs_and_as_one_process(started(settings, **NORMED))
+
+
+@pytest.mark.parametrize("name", ["dcgan", "began"])
+def test_rounds_of_adversarial_networks_give_bit_for_bit_what_one_process_gives(name):
+    as_jobs_and_as_one_process(adversarial(name))
+
+
+def as_jobs_and_as_one_process(jobs: Jobs) -> None:
     rounds = jobs.rounds("tiny")
     run_joint(jobs, rounds)
     job = jobs.irls("tiny", 0, rounds)

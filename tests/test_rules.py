@@ -17,17 +17,18 @@ LAYERS = """
     jointnn.registry
     jointnn.paths
     jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
-    jointnn.consistency jointnn.solvers jointnn.groups
+    jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries
     jointnn.datasets jointnn.misfits
     jointnn.params
     jointnn.code jointnn.search jointnn.seen jointnn.methods jointnn.messages
-    jointnn.settings
+    jointnn.schedule jointnn.settings
     jointnn.mistakes
     jointnn.reading
     jointnn.image_jobs jointnn.stale
     jointnn.jobs
     jointnn.freshness
-    jointnn.data jointnn.networks jointnn.rounds
+    jointnn.data jointnn.optimisers jointnn.parts jointnn.rounds
+    jointnn.networks
     jointnn.architectures jointnn.augmentations
     jointnn.tasks
     jointnn.precision jointnn.recompute jointnn.waiting
@@ -54,8 +55,8 @@ ONLY_IN = {
     "matplotlib": r"figures/",
     "yaml": r"yaml_files|stages/choose",
     "pydantic": r"params|datasets/params|messages|mistakes|reading|settings",
-    "torch": r"consistency|solvers|networks|data|rounds|descent|training|phases|checkpoints|experiment"
-    r"|architectures/|augmentations|tasks/|precision|recompute|waiting|gradients"
+    "torch": r"consistency|solvers|adversaries|networks|optimisers|parts|data|rounds|descent|training"
+    r"|phases|checkpoints|experiment|architectures/|augmentations|tasks/|precision|recompute|waiting|gradients"
     r"|stages/(activations|evaluate|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""
@@ -147,7 +148,17 @@ def test_what_a_user_adds_depends_on_little(package):
     """An architecture, dataset or task is one file; it knows nothing of training, stages or figures."""
     for file in (PROJECT / "jointnn" / package).glob("*.py"):
         units = {unit_of(name) for name in imports_of(file) if name.split(".")[0] == "jointnn"}
-        lower = {"__init__", "errors", "registry", "paths", "files", "images", "data", "networks", package}
+        lower = {
+            "__init__",
+            "errors",
+            "registry",
+            "paths",
+            "files",
+            "images",
+            "adversaries",
+            "data",
+            package,
+        }
         assert units <= {f"jointnn.{name}" for name in lower}, shown(file)
 
 

@@ -32,7 +32,7 @@ def networks_of(folder: Path | None, count: int = 3, frozen: bool = False, **set
     splits = [labelled(seed) for seed in range(count)]
     return Trainer(
         method="toy",
-        networks=Networks(modules, False, False, None if folder is None else str(folder)),
+        networks=Networks(modules, False, False, folder=None if folder is None else str(folder)),
         data={name: Data(split, split) for name, split in zip(modules, splits, strict=True)},
         task=scores(),
         settings=MethodSettings.model_validate({**BASE, **settings}),
@@ -91,7 +91,7 @@ def test_only_the_network_at_work_has_a_gradient_and_is_not_in_a_file(tmp_path):
         assert all(parameter.grad is None for parameter in two.parameters())
         trainer.gradient_step(0, 0, 0.1)
         learned = [row.data.clone() for row in trainer.rows[0]]
-        states = trainer.optimisers[0].state
+        states = trainer.optimisers.of_networks[0].state
         momentum = [states[row]["momentum_buffer"].clone() for row in trainer.rows[0]]
     assert trainer.rows[0][0].data_ptr() == file
     assert_views_of_rows(trainer, "one", 0)

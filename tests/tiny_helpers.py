@@ -91,6 +91,23 @@ def started(settings: dict | None = None, **experiment) -> Jobs:
     return jobs
 
 
+def adversarial(name: str, settings: dict | None = None) -> Jobs:
+    """The same with a small adversarial network whose rate is halved soon, on 16 pixels, with adam."""
+    chosen = {"optimiser": "adam", "momentum": 0.5, "learning_rate": 0.002, "couple_head": True}
+    tiny = {
+        "task": "generation",
+        "architecture": name,
+        "architecture_options": {"width": 2, "latent": 3},
+        "image_size": 16,
+        "measures": ["loss"],
+    }
+    jobs = jobs_of({**chosen, "schedule": "stalled", "patience": 1, **(settings or {})}, **tiny)
+    for dataset in TINY["datasets"]:
+        prepare.run(jobs.prepare(dataset, 16, TINY["channels"]))
+    initialise.run(jobs.initialise("tiny", 0))
+    return jobs
+
+
 def joint_until(number: int, settings: dict | None = None) -> Jobs:
     """The same, with the rounds of `joint` up to this one run."""
     jobs = started(settings)

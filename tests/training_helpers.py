@@ -11,6 +11,7 @@ from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
 from jointnn.phases import Progress, run_phases
+from jointnn.tasks import WHOLE
 from jointnn.training import Data, Trainer
 
 
@@ -32,8 +33,13 @@ class Additive(nn.Module):
 class squares:  # noqa: N801  spelled as tasks are
     """Half the mean squared error: with `Additive` a convex quadratic of which we know the minimiser."""
 
-    numbers = 0
     explodes_above = 1e30
+
+    def numbers(self, _network: nn.Module) -> int:
+        return 0
+
+    def terms(self):
+        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return 0.5 * (network(batch.images) - batch.labels).square().mean()
@@ -46,8 +52,13 @@ class squares:  # noqa: N801  spelled as tasks are
 class scores:  # noqa: N801
     """Cross entropy in float64, where the package's own task works in float32."""
 
-    numbers = 0
     explodes_above = 1e3
+
+    def numbers(self, _network: nn.Module) -> int:
+        return 0
+
+    def terms(self):
+        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return functional.cross_entropy(network(batch.images), batch.labels)
@@ -143,7 +154,7 @@ def mlps(count: int = 3, classes: int = 3, **settings) -> Trainer:
 
 
 def plan_of(trainer: Trainer, method: str, groups=(), shared_blocks=1) -> Plan:
-    problem = Problem(trainer.names, len(trainer.networks.layers), groups, shared_blocks)
+    problem = Problem(trainer.names, trainer.networks.layers_of_parts, groups, shared_blocks)
     return plan(method, problem, trainer.settings)
 
 

@@ -57,7 +57,7 @@ def tensors_of(trainer: Trainer) -> Iterator[Tensor]:
         yield tensor.data
         if tensor.grad is not None:
             yield tensor.grad
-    for optimiser in trainer.optimisers:
+    for optimiser in trainer.optimisers.of_networks:
         for state in optimiser.state.values():
             yield from (value for value in state.values() if isinstance(value, Tensor))
     yield from trainer.average

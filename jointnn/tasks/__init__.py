@@ -1,5 +1,6 @@
 """The tasks, one file per family; a new one is one decorated function or class."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from jointnn.registry import Registry
@@ -9,6 +10,11 @@ if TYPE_CHECKING:
 
     from jointnn.data import Split
 
+    Term = Callable[[nn.Module, Split], Tensor]
+
+WHOLE = ""
+"""The name of the one term of a network that has no parts."""
+
 task = Registry("task", __name__)
 
 
@@ -17,14 +23,19 @@ class Task(Protocol):
 
     Attributes:
         explodes_above: a loss that only a diverged network has.
-        numbers: how many random numbers a batch brings per image, uniform in [0, 1).
     """
 
     explodes_above: float
-    numbers: int
 
-    def loss(self, network: "nn.Module", batch: "Split") -> "Tensor":
-        """f_i on a batch whose images are floats, a scalar."""
+    def numbers(self, network: "nn.Module") -> int:
+        """How many random numbers a batch brings per image, uniform in [0, 1)."""
+
+    def terms(self) -> "Mapping[str, Term]":
+        """f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
+
+        A network with parts has a term for each, by name. In a step they take turns in this order, each
+        with a gradient and an update of its own part.
+        """
 
     def measures(self, network: "nn.Module", split: "Split") -> dict[str, float]:
         """Every measure over a split, `loss` among them, in evaluation mode."""

@@ -1,11 +1,17 @@
 """Classification: f_i is the mean cross entropy of network i on dataset i."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split, as_float
-from jointnn.tasks import task
+from jointnn.tasks import WHOLE, task
+from jointnn.tasks.modes import evaluating
+
+if TYPE_CHECKING:
+    from jointnn.tasks import Term
 
 
 @task
@@ -14,7 +20,14 @@ class classification:  # noqa: N801  the name in params.yaml
 
     explodes_above = 1e3
     """A mean cross entropy that only a diverged network has; chance is the logarithm of the classes."""
-    numbers = 0
+
+    def numbers(self, _network: nn.Module) -> int:
+        """None: nothing is random about a batch but its order."""
+        return 0
+
+    def terms(self) -> "dict[str, Term]":
+        """The cross entropy alone."""
+        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean cross entropy of a batch, a scalar."""
@@ -36,8 +49,6 @@ class classification:  # noqa: N801  the name in params.yaml
 
     def _scores(self, network: nn.Module, split: Split, batch_size: int = 512) -> Tensor:
         """Scores of every image, shape (N, classes), in evaluation mode; training mode is restored."""
-        training = network.training
-        network.eval()
-        pieces = [network(as_float(batch.images)) for batch in split.batches(batch_size)]
-        network.train(training)
+        with evaluating(network):
+            pieces = [network(as_float(batch.images)) for batch in split.batches(batch_size)]
         return torch.cat(pieces)

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data import Split, as_float, generator
-from jointnn.tasks import task
+from jointnn.data import Split, as_float, as_pixels, generator
+from jointnn.tasks import WHOLE, task
+from jointnn.tasks.modes import evaluating
+
+if TYPE_CHECKING:
+    from jointnn.tasks import Term
 
 HOLE = 22 / 64
 """Side of the hole over the side of the image: 22 of 64 pixels in the paper."""
@@ -28,7 +33,14 @@ class completion:  # noqa: N801  the name in params.yaml
 
     explodes_above = 10.0
     """Images in 0..1 have errors below 1."""
-    numbers = 2
+
+    def numbers(self, _network: nn.Module) -> int:
+        """Where the hole is: vertically and horizontally."""
+        return 2
+
+    def terms(self) -> "dict[str, Term]":
+        """The squared error alone."""
+        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean squared error of a batch, a scalar."""
@@ -62,15 +74,13 @@ class completion:  # noqa: N801  the name in params.yaml
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Batches of images (floats), masks of their holes, and what the network makes of them."""
         drawn = generator("holes of measured images")
-        numbers = torch.rand(len(split), self.numbers, generator=drawn).to(split.labels.device)
-        training = network.training
+        numbers = torch.rand(len(split), self.numbers(network), generator=drawn).to(split.labels.device)
         for batch in replace(split, numbers=numbers).batches(batch_size):
             images = as_float(batch.images)
             assert batch.numbers is not None
             masks = hole_masks(batch.numbers, images.shape[-1])
-            network.eval()
-            completed = network(with_hole(images, masks))
-            network.train(training)
+            with evaluating(network):
+                completed = network(with_hole(images, masks))
             yield images, masks, completed
 
 
@@ -94,8 +104,3 @@ def hole_masks(numbers: Tensor, size: int) -> Tensor:
 def with_hole(images: Tensor, masks: Tensor) -> Tensor:
     """Images (B, C, H, W) in -1..1 whose holes are mid grey."""
     return images * (1 - masks)
-
-
-def as_pixels(images: Tensor) -> Tensor:
-    """Floats -1..1 to uint8 0..255; what lies outside is clipped."""
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,108 @@
+"""The two kinds of generative adversarial networks, and their losses: f_i of Section 3 for Task III."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Adversaries(nn.Module, ABC):
+    """A generator, from z to images, and a discriminator, which tells them from real ones.
+
+    Args:
+        generator: from latent values (B, latent) to images (B, C, H, W) in -1..1.
+        discriminator: from images to what its loss is made of.
+        latent: how many latent values an image has, uniform in -1..1.
+    """
+
+    parts = ("generator", "discriminator")
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
+        super().__init__()
+        self.generator, self.discriminator, self.latent = generator, discriminator, latent
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Images of latent values."""
+        images: Tensor = self.generator(latent)
+        return images
+
+    @abstractmethod
+    def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
+        """What the discriminator descends, a scalar, of real images and the latent values of made ones."""
+
+    @abstractmethod
+    def generator_loss(self, latent: Tensor) -> Tensor:
+        """What the generator descends, a scalar, of the latent values of made images."""
+
+    @abstractmethod
+    def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
+        """Scalars to follow while training, on as many real images as made ones; no state changes."""
+
+
+class Dcgan(Adversaries):
+    """The discriminator gives one score per image, the log odds of being real.
+
+    Goodfellow et al. 2014: -log D(x) - log(1 - D(G(z))), and for the generator -log D(G(z)).
+    """
+
+    def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
+        """Cross entropy of both kinds, added. Batch norm sees each kind alone (Radford et al. 2016)."""
+        made = self.generator(latent).detach()
+        # softplus(-s) is -log D, softplus(s) is -log(1 - D).
+        real, fake = self.discriminator(images), self.discriminator(made)
+        return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+
+    def generator_loss(self, latent: Tensor) -> Tensor:
+        """Cross entropy of made images under the label of real ones."""
+        return functional.softplus(-self.discriminator(self.generator(latent))).mean()
+
+    def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
+        """Both losses."""
+        return {
+            "discriminator_loss": self.discriminator_loss(images, latent),
+            "generator_loss": self.generator_loss(latent),
+        }
+
+
+class Began(Adversaries):
+    """The discriminator is an auto-encoder; L(v) = mean |v - D(v)| (Berthelot, Schumm, Metz 2017).
+
+    Attributes:
+        balance: k of the paper, a buffer: how much the discriminator attends to made images.
+    """
+
+    balance: Tensor
+    GAIN = 0.001
+    """lambda_k, the step of k."""
+    DIVERSITY = 0.5
+    """gamma, the ratio of L(G(z)) to L(x) that k holds."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
+        super().__init__(generator, discriminator, latent)
+        self.register_buffer("balance", torch.zeros(()))
+
+    def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
+        """L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0, 1)."""
+        real, made = self._error(images), self._error(self.generator(latent).detach())
+        loss = real - self.balance.clone() * made
+        if self.training:
+            with torch.no_grad():
+                step = self.GAIN * (self.DIVERSITY * real - made)
+                self.balance.copy_((self.balance + step).clamp(0, 1))
+        return loss
+
+    def generator_loss(self, latent: Tensor) -> Tensor:
+        """L_G = L(G(z))."""
+        return self._error(self.generator(latent))
+
+    def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
+        """The convergence measure M = L(x) + |gamma L(x) - L(G(z))|, and k."""
+        real, made = self._error(images), self._error(self.generator(latent))
+        convergence = real + (self.DIVERSITY * real - made).abs()
+        return {"convergence": convergence, "balance": self.balance.clone()}
+
+    def _error(self, images: Tensor) -> Tensor:
+        """L of images, their mean."""
+        error: Tensor = (images - self.discriminator(images)).abs().mean()
+        return error

@@ -1,0 +1,71 @@
+"""The parts and layers of a network: which parameters belong to which, by name."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from jointnn.errors import UserError
+
+
+def layer_names(module: nn.Module) -> list[str]:
+    """The layers of a module in order, those of its parts one part after the other."""
+    if parts := getattr(module, "parts", ()):
+        return [f"{part}.{name}" for part in parts for name in layer_names(module.get_submodule(part))]
+    named: list[str] = getattr(module, "layers", [name for name, _ in module.named_children()])
+    return named
+
+
+def parts_of(module: nn.Module) -> Sequence[str]:
+    """The names of a network's parts; one empty name where it has none."""
+    return getattr(module, "parts", ("",))
+
+
+def part_of(module: nn.Module, name: str) -> str:
+    """The part that a layer or parameter lies in."""
+    return name.partition(".")[0] if hasattr(module, "parts") else ""
+
+
+def check_parts(module: nn.Module, couple: Sequence[str]) -> None:
+    """Refuse to couple parts that a network does not have."""
+    for part in couple:
+        if part not in parts_of(module):
+            known = ", ".join(filter(None, parts_of(module))) or "none"
+            raise UserError(
+                f"couple: {part!r} is no part of {type(module).__name__}; its parts: {known}. Mend it."
+            )
+
+
+def by_parts(module: nn.Module, made_of: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """A network whose parts are replaced by what is made of them; a network without parts is one.
+
+    Everything else, parameters and buffers of its own included, it shares with the first.
+    """
+    if not hasattr(module, "parts"):
+        return made_of(module)
+    made = copy.copy(module)
+    made._modules = dict(module._modules)
+    for part in parts_of(module):
+        made._modules[part] = made_of(module.get_submodule(part))
+    return made
+
+
+def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, list[str]]:
+    """Names of the trainable parameters of each layer that may be coupled, by layer."""
+    normed = {
+        f"{name}.{parameter}" if name else parameter
+        for name, part in module.named_modules()
+        if isinstance(part, _BatchNorm)
+        for parameter, _ in part.named_parameters(recurse=False)
+    }
+    named: dict[str, list[str]] = {}
+    for layer in layer_names(module):
+        names = [
+            f"{layer}.{name}"
+            for name, value in module.get_submodule(layer).named_parameters()
+            if value.requires_grad and (couple_batch_norm or f"{layer}.{name}" not in normed)
+        ]
+        if names:
+            named[layer] = names
+    return named

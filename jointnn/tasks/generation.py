@@ -1,0 +1,98 @@
+"""Image generation: network i is a generator and a discriminator of the images of dataset i (Task III)."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from jointnn.adversaries import Adversaries
+from jointnn.data import Split, as_float, as_pixels, generator
+from jointnn.tasks import task
+from jointnn.tasks.modes import evaluating
+
+if TYPE_CHECKING:
+    from jointnn.tasks import Term
+
+FOLLOWED = 256
+"""Images that are measured while training."""
+SHOWN = 16
+"""Images of each dataset that figures show."""
+BETWEEN = 8
+"""Images of an interpolation, both ends included."""
+
+
+@task
+class generation:  # noqa: N801  the name in params.yaml
+    """Images without labels; a network makes others from latent values, uniform in -1..1.
+
+    f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
+    images and as many made ones, then the generator from others. While training are measured those
+    numbers that the architecture follows, and the spread of made images, 0 where all are alike.
+    """
+
+    explodes_above = 1e3
+    """The cross entropy of scores, or an error of images in -1..1."""
+
+    def numbers(self, network: nn.Module) -> int:
+        """The latent values of an image for the discriminator's turn, and for the generator's."""
+        return 2 * adversaries(network).latent
+
+    def terms(self) -> "dict[str, Term]":
+        """The discriminator's loss, then the generator's."""
+        return {"discriminator": _discriminator_loss, "generator": _generator_loss}
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        """What is followed, over the first images of a split; `loss` is the first of it."""
+        chosen = adversaries(network)
+        images = as_float(split.take(torch.arange(min(FOLLOWED, len(split)))))
+        with evaluating(network):
+            latent = latent_values("followed", len(images), chosen.latent, images.device)
+            found = {name: value.item() for name, value in chosen.measures(images, latent).items()}
+            spread = network(latent).std(dim=0).mean().item()
+        return {"loss": next(iter(found.values())), **found, "spread": spread}
+
+    @torch.no_grad()
+    def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
+        """Images of the split, made images, and made images between two latent values; uint8.
+
+        Latent values are the same for every network. Shapes (16, C, H, W), and (4, 8, C, H, W) for four
+        straight lines of eight images.
+        """
+        length, device = adversaries(network).latent, split.labels.device
+        ends = latent_values("ends", SHOWN // 2, length, device).view(2, -1, 1, length)
+        between = torch.lerp(ends[0], ends[1], torch.linspace(0, 1, BETWEEN, device=device)[:, None])
+        with evaluating(network):
+            made = network(latent_values("shown", SHOWN, length, device))
+            lines = network(between.reshape(-1, length))
+        real = split.take(torch.arange(min(SHOWN, len(split))))
+        return {
+            "real": real,
+            "made": as_pixels(made),
+            "between": as_pixels(lines).unflatten(0, between.shape[:2]),
+        }
+
+
+def adversaries(network: nn.Module) -> Adversaries:
+    """The network as what this task trains; its parts were looked at when training was set up."""
+    assert isinstance(network, Adversaries)
+    return network
+
+
+def latent_values(purpose: str, count: int, length: int, device: torch.device) -> Tensor:
+    """Latent values for a purpose, the same for every network and seed, shape (count, length)."""
+    return torch.rand(count, length, generator=generator("latent", purpose)).mul_(2).sub_(1).to(device)
+
+
+def _discriminator_loss(network: nn.Module, batch: Split) -> Tensor:
+    return adversaries(network).discriminator_loss(batch.images, _latent(batch)[0])
+
+
+def _generator_loss(network: nn.Module, batch: Split) -> Tensor:
+    return adversaries(network).generator_loss(_latent(batch)[1])
+
+
+def _latent(batch: Split) -> tuple[Tensor, ...]:
+    """Latent values of both turns, shape (B, latent) each."""
+    assert batch.numbers is not None
+    return (2 * batch.numbers - 1).chunk(2, dim=1)

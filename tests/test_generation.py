@@ -1,0 +1,221 @@
+"""Adversarial networks: their losses, their turns, and what is coupled of them."""
+
+import copy
+
+import pytest
+import torch
+from generation_helpers import OPTIONS, images, network, trainer_of
+from torch.nn import functional
+from torch.testing import assert_close
+from training_helpers import mlps, parameters, run
+
+from jointnn.adversaries import Began
+from jointnn.data import Batches, as_float
+from jointnn.errors import UserError
+from jointnn.parts import by_parts
+from jointnn.precision import Form, in_form
+from jointnn.tasks.generation import generation
+
+LATENT = 5
+
+
+def latent(batches: Batches, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple((2 * batches.numbers(step) - 1).chunk(2, dim=1))
+
+
+def cross_entropy(scores: torch.Tensor, real: bool) -> torch.Tensor:
+    return functional.binary_cross_entropy_with_logits(scores, torch.full_like(scores, float(real)))
+
+
+def plain_losses(name, chosen, real, first, second):
+    """The losses of both turns, the second one only when asked for."""
+    if name == "dcgan":
+        yield cross_entropy(chosen.discriminator(real), True) + cross_entropy(
+            chosen.discriminator(chosen.generator(first).detach()), False
+        )
+        yield cross_entropy(chosen.discriminator(chosen.generator(second)), True)
+        return
+
+    def error(made):
+        return functional.l1_loss(chosen.discriminator(made), made)
+
+    made = chosen.generator(first).detach()
+    yield error(real) - chosen.balance.item() * error(made)
+    yield error(chosen.generator(second))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_isolated_training_is_the_plain_alternating_loop(name):
+    trainer = trainer_of(name, steps=5)
+    plain = [copy.deepcopy(module) for module in trainer.networks.modules.values()]
+    run(trainer, "isolated")
+    for index, chosen in enumerate(plain):
+        made = [
+            torch.optim.Adam(part.parameters(), 2e-4, betas=(0.5, 0.999))
+            for part in (chosen.discriminator, chosen.generator)
+        ]
+        split, batches = images(index), Batches(12, 4, 0, f"set{index}", 2 * LATENT)
+        for step in range(5):
+            real, (first, second) = as_float(split.images[batches.at(step)]), latent(batches, step)
+            if name == "began":
+                with torch.no_grad():
+                    errors = [
+                        (v - chosen.discriminator(v)).abs().mean() for v in (real, chosen.generator(first))
+                    ]
+                balance = chosen.balance + 0.001 * (0.5 * errors[0] - errors[1])
+            for optimiser, loss in zip(made, plain_losses(name, chosen, real, first, second), strict=True):
+                chosen.zero_grad()
+                loss.backward()
+                optimiser.step()
+            if name == "began":
+                chosen.balance.copy_(balance.clamp(0, 1))
+    expected = [value for chosen in plain for value in chosen.state_dict().values()]
+    assert_close(parameters(trainer), expected, rtol=1e-4, atol=1e-6)
+    before = network(name).state_dict().values()
+    assert not all(torch.equal(a, b) for a, b in zip(expected, before, strict=False))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    ("turn", "other"), [("discriminator", "generator"), ("generator", "discriminator")]
+)
+def test_a_turn_gives_a_gradient_to_its_own_part_alone(name, turn, other):
+    trainer = trainer_of(name)
+    trainer.gradients.at(0, 0, turn)
+    chosen = trainer.networks.modules["set0"]
+    assert all(value.grad.any() for value in getattr(chosen, turn).parameters() if value.dim() > 1)
+    assert not any(value.grad.any() for value in getattr(chosen, other).parameters())
+    assert all(value.requires_grad for value in chosen.parameters())
+    others = trainer.networks.modules["set1"].parameters()
+    assert not any(value.grad.any() for value in others)
+
+
+def test_blocks_run_inside_parts_and_first_layers_are_those_of_each_part():
+    trainer = trainer_of("began")
+    run(trainer, "joint")
+    parts = [name.split(".")[0] for name in trainer.networks.layers]
+    sizes = trainer.networks.layers_of_parts
+    assert sizes == [parts.count("generator"), parts.count("discriminator")]
+    members = [{parts[k] for k in row.nonzero()[:, 0].tolist()} for row in trainer.membership]
+    assert members == [{"generator"}] * (sizes[0] - 1) + [{"discriminator"}] * (sizes[1] - 1)
+
+
+@pytest.mark.parametrize("method", ["l2reg_25", "l2reg_50"])
+def test_the_first_layers_are_those_of_each_part(method):
+    strength = {"half_life": 0.05}  # coupled layers are one after a step
+    trainer = trainer_of("dcgan", strength=strength, learning_rate=0.01)
+    run(trainer, method)
+    one, other = trainer.networks.modules.values()
+    shared = {
+        name
+        for name in trainer.networks.layers
+        if all(
+            torch.allclose(a, b, atol=1e-6)
+            for (key, a), b in zip(
+                one.get_submodule(name).named_parameters(),
+                other.get_submodule(name).parameters(),
+                strict=True,
+            )
+            if a.dim() > 1  # batch norm is not coupled
+        )
+    }
+    first = {"l2reg_25": {"dense"}, "l2reg_50": {"dense", "up1"}}[method]
+    start = {"l2reg_25": {"down1"}, "l2reg_50": {"down1", "down2"}}[method]
+    assert shared == {f"generator.{name}" for name in first} | {f"discriminator.{name}" for name in start}
+
+
+def test_only_the_parts_that_are_named_are_coupled():
+    trainer = trainer_of("began", couple=["discriminator"])
+    run(trainer, "shareall")
+    one, other = trainer.networks.modules.values()
+    for a, b in zip(one.discriminator.parameters(), other.discriminator.parameters(), strict=True):
+        assert_close(a, b, rtol=0, atol=1e-6)
+    assert any(
+        not torch.allclose(a, b, atol=1e-5)
+        for a, b in zip(one.generator.parameters(), other.generator.parameters(), strict=True)
+    )
+
+
+def test_a_part_that_is_not_there_is_refused():
+    with pytest.raises(
+        UserError, match="couple: 'encoder' is no part of Began; its parts: generator, disc"
+    ):
+        trainer_of("began", couple=["encoder"])
+
+
+def test_a_network_of_other_parts_than_the_task_trains_is_refused():
+    trainer = mlps()
+    with pytest.raises(
+        UserError, match="generation trains discriminator and generator, but Sequential has no"
+    ):
+        type(trainer)("toy", trainer.networks, trainer.data, generation(), trainer.settings, 0)
+
+
+def test_pieces_of_a_batch_are_refused_where_parts_take_turns():
+    with pytest.raises(UserError, match="accumulate: parts that take turns need their whole batch at once"):
+        trainer_of("dcgan", accumulate=2)
+
+
+def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
+    chosen: Began = network("began")
+    real, z = as_float(images(0).images), torch.zeros(12, LATENT)
+    chosen.GAIN = 1e6
+    chosen.discriminator_loss(real, z)
+    assert chosen.balance in (0, 1)
+    chosen.balance.fill_(0.25)
+    chosen.eval()
+    chosen.discriminator_loss(real, z)
+    assert chosen.measures(real, z)["balance"] == 0.25
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_form_changes_how_parts_compute_and_nothing_else(name):
+    chosen = network(name)
+    formed = by_parts(chosen, lambda part: in_form(part, Form("float32", "channels_last")))
+    z = torch.rand(3, LATENT)
+    assert_close(formed(z), chosen(z))
+    assert formed.state_dict().keys() != chosen.state_dict().keys()
+    if name == "began":
+        assert formed.balance is chosen.balance
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
+def test_every_network_learns_from_its_own_images_under_both_solvers(name, solver):
+    trainer = trainer_of(name, solver=solver, learning_rate=0.002, steps=12)
+    run(trainer, "joint")
+    metrics = {row[3] for row in trainer.history if row[1] == "validation"}
+    assert {"loss", "spread"} < metrics
+    assert all(torch.isfinite(value).all() for value in parameters(trainer))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_what_figures_show_is_the_same_for_equal_networks(name):
+    found = [generation().evidence(network(name), images(0)) for _ in range(2)]
+    shapes = {key: tuple(value.shape) for key, value in found[0].items()}
+    assert shapes == {"real": (12, 1, 16, 16), "made": (16, 1, 16, 16), "between": (4, 8, 1, 16, 16)}
+    for key in shapes:
+        assert found[0][key].dtype == torch.uint8
+        assert torch.equal(found[0][key], found[1][key])
+
+
+@pytest.mark.parametrize(("name", "size"), [("dcgan", 12), ("dcgan", 4), ("began", 8), ("began", 48)])
+def test_a_size_that_cannot_be_halved_is_refused(name, size):
+    from jointnn.architectures import architecture
+
+    with pytest.raises(UserError, match=f"{name} halves images down to .* image_size {size} is none of"):
+        architecture[name](classes=1, channels=3, size=size)
+
+
+def test_the_networks_of_the_papers_have_their_sizes():
+    from jointnn.architectures import architecture
+
+    made = architecture["dcgan"](classes=1, channels=3, size=64)
+    channels = [layer[0].out_channels for layer in list(made.generator)[1:]]
+    assert channels == [512, 256, 128, 3]
+    assert made.generator.dense[0].out_features == 1024 * 16
+    weights = torch.cat([layer[0].weight.flatten() for layer in made.generator])
+    assert_close(weights.std().item(), 0.02, rtol=0.01, atol=0)
+    made = architecture["began"](classes=1, channels=3, size=64)
+    assert made.discriminator.code[1].in_features == 8 * 8 * 4 * 64
+    assert made(torch.zeros(2, 64)).shape == made.discriminator(torch.zeros(2, 3, 64, 64)).shape
