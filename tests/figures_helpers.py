@@ -96,7 +96,7 @@ def write_results(seed: int) -> None:
     evidence = {}
     for method, final in FINAL.items():
         for index, dataset in enumerate(DATASETS):
-            found = predictions(generator, final) | completions(index, final)
+            found = predictions(generator, final) | completions(index, final) | generated(index, final)
             evidence |= {f"{method}/{dataset}/{key}": values for key, values in found.items()}
     write_tensors(folder / "evidence.safetensors", evidence, {"kind": "evidence"})
 
@@ -117,6 +117,14 @@ def completions(index: int, final: float) -> dict[str, np.ndarray]:
     completed = truth.copy()
     completed[..., 4:10, 2:8] = round(255 * final)
     return {"truth": truth, "holed": holed, "completed": completed}
+
+
+def generated(index: int, final: float) -> dict[str, np.ndarray]:
+    """What generation leaves: real images, and made ones and lines between them, each of an even tone."""
+    real = waves(index, range(1, 5))
+    tones = np.arange(16, dtype=np.uint8)[:, None, None, None] + round(100 * final)
+    made = np.broadcast_to(tones, (16, *real.shape[1:])).copy()
+    return {"real": real, "made": made, "between": np.stack([made[:8], made[8:]])}
 
 
 def confused(accuracy: float) -> np.ndarray:

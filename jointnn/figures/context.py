@@ -141,6 +141,15 @@ class Context:
         path = Path("results", self.experiment, f"s{seed}", "evidence.safetensors")
         return read_tensors(path)[0] if path.exists() else {}
 
+    def images_of(
+        self, evidence: Mapping[str, NDArray[Any]], method: str, key: str, count: int
+    ) -> list[NDArray[np.uint8]]:
+        """The first `count` images under a key of every dataset, in order; empty if a dataset has none."""
+        names = [f"{method}/{dataset}/{key}" for dataset in self.datasets]
+        if not all(name in evidence for name in names):
+            return []
+        return [image for name in names for image in evidence[name][:count]]
+
     def _weight_records(self, seed: int) -> list[dict[str, Any]]:
         files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]
         if "joint" not in self.methods or not all(path.exists() for path in files):

@@ -1,5 +1,6 @@
 """attempt: one point of the search, on a tuning seed. It reads training and validation alone."""
 
+from statistics import fmean
 from typing import Any
 
 from jointnn import paths
@@ -8,7 +9,7 @@ from jointnn.experiment import trainer_of
 from jointnn.files import write_json
 from jointnn.phases import Progress
 from jointnn.running import drop_resume_point, load_start, train_phases
-from jointnn.training import Row
+from jointnn.training import Trainer
 
 
 def run(job: dict[str, Any]) -> None:
@@ -21,8 +22,7 @@ def run(job: dict[str, Any]) -> None:
     try:
         progress = Progress()
         train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
-        last = [row for row in trainer.history if row[0] == trainer.step and row[1] == "validation"]
-        result["validation"] = {name: _mean(last, name) for name in [*job["measures"], "loss"]}
+        result["validation"] = _means(trainer, [*job["measures"], "loss"])
         result["weights_of_rounds"] = [weights.tolist() for weights in progress.weights_of_rounds]
         result["diverged"] = None
     except DivergedError as error:
@@ -31,10 +31,18 @@ def run(job: dict[str, Any]) -> None:
     drop_resume_point(job)
 
 
-def _mean(rows: list[Row], metric: str) -> float:
-    """The mean of a metric over datasets."""
-    values = [row[4] for row in rows if row[3] == metric]
-    if not values:
-        known = ", ".join(sorted({row[3] for row in rows}))
-        raise UserError(f"measures: the task gives no {metric!r}, only {known}. Mend it in params.yaml.")
-    return sum(values) / len(values)
+def _means(trainer: Trainer, metrics: list[str]) -> dict[str, float]:
+    """Means over datasets of what the networks reach on the validation split."""
+    found = []
+    for index, (name, data) in enumerate(trainer.data.items()):
+        with trainer.at_work(index):
+            network = trainer.networks.modules[name]
+            found.append(trainer.task.results(network, {"validation": data.validation}, data.train))
+    of_datasets = [result["validation"] for result in found]
+    for metric in metrics:
+        if any(metric not in result for result in of_datasets):
+            known = ", ".join(sorted(set.intersection(*map(set, of_datasets))))
+            raise UserError(
+                f"measures: the task gives no {metric!r}, only {known}. Mend it in params.yaml."
+            )
+    return {metric: fmean(result[metric] for result in of_datasets) for metric in metrics}

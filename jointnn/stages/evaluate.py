@@ -30,9 +30,9 @@ def run(job: dict[str, Any]) -> None:
         for name, folder in job["runs"].items():
             network = network_of(job, dataset).to(device)
             load_module(paths.network(folder, dataset), network, _expected(job, name))
-            for split in ("validation", "test"):
-                measures = chosen.measures(network, getattr(data, split))
-                key = (job["experiment"], name, job["seed"], dataset)
+            key = (job["experiment"], name, job["seed"], dataset)
+            splits = {"validation": data.validation, "test": data.test}
+            for split, measures in chosen.results(network, splits, data.train).items():
                 metrics += [(*key, metric, split, value) for metric, value in measures.items()]
             for key, values in chosen.evidence(network, data.test).items():
                 evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()

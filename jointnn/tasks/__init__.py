@@ -38,7 +38,16 @@ class Task(Protocol):
         """
 
     def measures(self, network: "nn.Module", split: "Split") -> dict[str, float]:
-        """Every measure over a split, `loss` among them, in evaluation mode."""
+        """What is followed of a split while training, `loss` among it, in evaluation mode."""
+
+    def results(
+        self, network: "nn.Module", splits: "Mapping[str, Split]", train: "Split"
+    ) -> dict[str, dict[str, float]]:
+        """What tables show of a trained network, by split: its measures, and what takes too long to follow.
+
+        Args:
+            train: the images that it learned from.
+        """
 
     def evidence(self, network: "nn.Module", split: "Split") -> dict[str, "Tensor"]:
         """What figures show of a network beside its measures; numbers by name."""

@@ -1,5 +1,6 @@
 """Classification: f_i is the mean cross entropy of network i on dataset i."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,6 +42,12 @@ class classification:  # noqa: N801  the name in params.yaml
             "loss": functional.cross_entropy(scores, split.labels).item(),
             "accuracy": (scores.argmax(1) == split.labels).double().mean().item(),
         }
+
+    def results(
+        self, network: nn.Module, splits: Mapping[str, Split], _train: Split
+    ) -> dict[str, dict[str, float]]:
+        """The measures of each split."""
+        return {name: self.measures(network, split) for name, split in splits.items()}
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

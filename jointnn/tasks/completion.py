@@ -1,6 +1,6 @@
 """Image completion: network i fills a square hole in the images of dataset i (Task II of the paper)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,12 @@ class completion:  # noqa: N801  the name in params.yaml
             inside += ((squares * masks).sum(dim=(1, 2, 3)) / hole).sum().item()
             count += len(images)
         return {"loss": whole / count, "error": whole / count, "hole_error": inside / count}
+
+    def results(
+        self, network: nn.Module, splits: Mapping[str, Split], _train: Split
+    ) -> dict[str, dict[str, float]]:
+        """The measures of each split."""
+        return {name: self.measures(network, split) for name, split in splits.items()}
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
