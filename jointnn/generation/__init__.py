@@ -1,0 +1,1 @@
+"""How good generated images are: features of images, and what is measured between sets of features."""

@@ -1,0 +1,236 @@
+"""Between generated and real images: how alike, how varied, how far from copies. Of features, shape (N, F).
+
+Features come from one network (features.py) and are used by all measures. Whatever the device and type they
+come in, everything here is computed in float64 by the processor: a distance between like sets is a small
+difference of large numbers. torchmetrics is imported where it is used, as that takes two seconds.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from jointnn.data import generator
+
+LEAST_REAL = 500
+"""Real images below which there is no Frechet distance, precision or recall."""
+LEAST_GENERATED = 2000
+"""Generated images that every measure takes at least."""
+SUBSETS, SUBSET_SIZE = 100, 500
+"""Of the kernel distance: how many subsets, and images of each side in one, fewer where fewer are there."""
+NEIGHBOURS = 3
+"""k of improved precision and recall, as in the source."""
+DISTANCES_AT_ONCE = 1 << 23
+"""Distances held in memory at once: 64 MiB."""
+
+
+def fidelity(
+    generated: Tensor, test: Tensor, train: Tensor, *key: object, least_generated: int = LEAST_GENERATED
+) -> dict[str, float]:
+    """Every measure that the number of test images allows; others are absent, and a table shows an X.
+
+    Args:
+        generated: features of generated images, shape (N, F). Sets that are compared should be of one
+            size: Frechet distances of smaller sets are larger.
+        test: of test images, shape (M, F). With fewer than 500, `frechet_distance`, `precision` and
+            `recall` are left out: a covariance and spheres of so few images say little.
+        train: of the images that the generator learned from, shape (K, F).
+        key: decides the subsets of the kernel distance: seed, dataset.
+        least_generated: fewer generated images than that are refused.
+
+    Returns:
+        Values of `frechet_distance` (squared units of a feature), `kernel_distance`, `precision`, `recall`
+        and `nearest_ratio` (no units), those that are there in this order.
+
+    Raises:
+        ValueError: there are too few generated images, or the sets differ in the number of features.
+    """
+    if len(generated) < least_generated:
+        raise ValueError(
+            f"{len(generated)} generated images are too few to measure. Generate {least_generated} or more."
+        )
+    enough = len(test) >= LEAST_REAL
+    found = {"frechet_distance": frechet_distance(test, generated)} if enough else {}
+    found["kernel_distance"] = kernel_distance(test, generated, *key)
+    if enough:
+        found["precision"], found["recall"] = precision_and_recall(test, generated)
+    found["nearest_ratio"] = nearest_ratio(generated, test, train)
+    return found
+
+
+def frechet_distance(real: Tensor, generated: Tensor) -> float:
+    """|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of means m and covariances C: 0 for equal sets.
+
+    Source: Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash
+    equilibrium", NeurIPS 2017, eq. (6). It has a bias that falls with the size of both sets.
+
+    Args:
+        real: shape (M, F), two images or more.
+        generated: shape (N, F), two images or more.
+
+    Returns:
+        In squared units of a feature, not below 0.
+
+    Raises:
+        ValueError: the sets differ in the number of features, or one of them has fewer than two images.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    real, generated = _comparable(real, generated)
+    metric = FrechetInceptionDistance(feature=_Given(real.shape[1]))
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    # Rounding can take the distance of equal sets below 0.
+    return max(0.0, float(metric.compute()))
+
+
+def kernel_distance(
+    real: Tensor, generated: Tensor, *key: object, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
+) -> float:
+    """The squared maximum mean discrepancy under (x.y / F + 1)^3, as a mean over random subsets.
+
+    Source: Bińkowski et al., "Demystifying MMD GANs", ICLR 2018, Section 4. Every subset gives the unbiased
+    estimate, so neither the size of the subsets nor that of the sets moves the mean, and few real images
+    are enough.
+
+    Args:
+        real: shape (M, F), two images or more.
+        generated: shape (N, F), two images or more.
+        key: decides the subsets, and nothing else does: seed, dataset.
+        subsets: how many of them.
+        subset_size: images drawn from each side for one, without repetition; all of the smaller side where
+            it has fewer.
+
+    Returns:
+        No unit. The mean for images of one distribution is 0, so values fall below it too.
+
+    Raises:
+        ValueError: the sets differ in the number of features, or one of them has fewer than two images.
+    """
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    real, generated = _comparable(real, generated)
+    size = min(subset_size, len(real), len(generated))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all", UserWarning)
+        metric = KernelInceptionDistance(_Given(real.shape[1]), subsets=subsets, subset_size=size)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    with _randomness_of("kernel distance", *key):
+        mean, _ = metric.compute()
+    return float(mean)
+
+
+def precision_and_recall(
+    real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS
+) -> tuple[float, float]:
+    """The share of generated images among the real ones, and of real images among the generated ones.
+
+    Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models",
+    NeurIPS 2019, eqs. (1) and (2). A set covers the spheres around its images that reach as far as their
+    k-th nearest other image. Low precision: images like no real one; low recall: real ones never made.
+
+    Args:
+        real: shape (M, F).
+        generated: shape (N, F).
+        neighbours: k.
+
+    Returns:
+        Precision and recall, in [0, 1], no unit.
+
+    Raises:
+        ValueError: the sets differ in the number of features, or one of them has k images or fewer.
+    """
+    real, generated = _comparable(real, generated, least=neighbours + 1)
+    precision = _share_covered(generated, real, _radii(real, neighbours))
+    recall = _share_covered(real, generated, _radii(generated, neighbours))
+    return precision, recall
+
+
+def nearest_ratio(generated: Tensor, test: Tensor, train: Tensor) -> float:
+    """Mean distance of generated images to their nearest training image over that of test images to theirs.
+
+    0: all are copies; below 1: nearer than new images of the same kind are, so some are remembered; 1: as
+    far as those; above 1: unlike the training images. A mean and no median: if a share p of the images are
+    copies and others are as new ones, the mean is 1 - p, while the median shows nothing until p is near
+    1/2. It has a price: bad images, which are far from all others, hide copies. Read it with `precision`.
+
+    Args:
+        generated: shape (N, F).
+        test: images that the generator has not seen, shape (M, F).
+        train: images that it learned from, shape (K, F).
+
+    Returns:
+        No unit, 0 or above; infinite if every test image is a training image.
+
+    Raises:
+        ValueError: the sets differ in the number of features, or one of them is empty.
+    """
+    generated, test, train = _comparable(generated, test, train, least=1)
+    made, new = _nearest_distances(generated, train).mean(), _nearest_distances(test, train).mean()
+    return float(made / new) if new > 0 else float("inf")
+
+
+class _Given(nn.Module):
+    """Stands where torchmetrics expects the network that makes features: they are there already.
+
+    Args:
+        num_features: F. Without it, torchmetrics would find it by an image drawn from torch's own state.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+@contextmanager
+def _randomness_of(*key: object) -> Iterator[None]:
+    """Inside, torch's own random state, from which torchmetrics draws, is that of the key."""
+    with torch.random.fork_rng(devices=[]):  # it draws on the processor alone
+        torch.set_rng_state(generator(*key).get_state())
+        yield
+
+
+def _comparable(*sets: Tensor, least: int = 2) -> list[Tensor]:
+    """The sets in float64 in the computer's memory, if they can be compared."""
+    shapes = [tuple(features.shape) for features in sets]
+    if any(len(shape) != 2 or shape[1] != shapes[0][-1] or shape[0] < least for shape in shapes):
+        raise ValueError(
+            f"Features of shapes {', '.join(map(str, shapes))} cannot be compared. Each set must have at "
+            f"least {least} rows, one for each image, and as many features as the others."
+        )
+    return [features.detach().to("cpu", torch.float64) for features in sets]
+
+
+def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
+    """Distances of (N, F) to (M, F), some rows of (N, M) after others, so that memory stays bounded."""
+    for part in points.split(max(1, DISTANCES_AT_ONCE // len(others))):
+        yield torch.cdist(part, others, compute_mode="use_mm_for_euclid_dist")
+
+
+def _radii(features: Tensor, neighbours: int) -> Tensor:
+    """Distance of each to its k-th nearest other, shape (N,); the nearest of all is itself."""
+    return torch.cat([rows.kthvalue(neighbours + 1).values for rows in _distances(features, features)])
+
+
+def _share_covered(points: Tensor, centres: Tensor, radii: Tensor) -> float:
+    """The share of points that lie in some sphere."""
+    covered = torch.cat([(rows <= radii).any(dim=1) for rows in _distances(points, centres)])
+    return float(covered.double().mean())
+
+
+def _nearest_distances(points: Tensor, others: Tensor) -> Tensor:
+    """Distance of each point to the nearest of the others, shape (N,)."""
+    nearest = torch.cat([rows.argmin(dim=1) for rows in _distances(points, others)])
+    # From a difference: the matrix product that finds the nearest leaves a copy some way off.
+    return torch.cat(
+        [
+            (part - others[chosen]).norm(dim=1)
+            for part, chosen in zip(points.split(1024), nearest.split(1024), strict=True)
+        ]
+    )
