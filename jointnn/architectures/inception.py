@@ -59,6 +59,14 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> None:
     assert missing == ["fc.weight", "fc.bias"] and not unknown
 
 
+def weights_file() -> Path:
+    """Where torchvision's parameters lie, or would lie, in the cache of torch.hub."""
+    from torchvision.models import Inception_V3_Weights
+
+    address = Inception_V3_Weights.IMAGENET1K_V1.url
+    return Path(torch.hub.get_dir(), "checkpoints", address.rpartition("/")[2])
+
+
 def imagenet_weights() -> dict[str, Tensor]:
     """torchvision's parameters by name, from the cache of torch.hub or, at first use, from the network.
 
@@ -67,8 +75,7 @@ def imagenet_weights() -> dict[str, Tensor]:
     """
     from torchvision.models import Inception_V3_Weights
 
-    source = Inception_V3_Weights.IMAGENET1K_V1
-    file = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
+    source, file = Inception_V3_Weights.IMAGENET1K_V1, weights_file()
     start_of_digest = file.stem.rpartition("-")[2]
     if file.exists() and not sha256_of_file(file).startswith(start_of_digest):
         raise UserError(f"{file} is damaged: its SHA-256 does not begin with {start_of_digest}. Delete it.")

@@ -1,0 +1,125 @@
+"""What a network that knows ImageNet sees in images: the features in which generated images are measured.
+
+InceptionV3 is the usual one, but its weights have to be downloaded; those of EfficientNet-lite0 come inside
+a Python package. Numbers of one cannot be compared with those of the other, so tables name it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from jointnn.architectures import architecture, trunk
+from jointnn.architectures.inception import weights_file
+from jointnn.data import as_float
+from jointnn.errors import UserError
+
+SMALLEST = 8
+"""Pixels of a side below which images are refused."""
+AT_ONCE_CPU, AT_ONCE_GPU = 8, 128
+"""Images that go through the network at once; a processor is fastest with as many as fit its cache."""
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A network without its head.
+
+    Attributes:
+        words: for the header of a table.
+        size: pixels of a side to which images are resized, those of its training.
+        width: features of an image.
+        make: the network, from (N, 3, size, size) in -1..1 to (N, width).
+    """
+
+    words: str
+    size: int
+    width: int
+    make: Callable[[], nn.Module]
+
+
+def chosen_features() -> str:
+    """The network of this computer: inception_v3 if its weights lie in torch.hub's cache, else another.
+
+    Nothing is downloaded. The choice differs between computers, so a job should be told the name.
+    """
+    return "inception_v3" if weights_file().exists() else "efficientnet_lite0"
+
+
+def features_of(images: Tensor, name: str | None = None) -> Tensor:
+    """Features of images; each is a function of its image alone.
+
+    Args:
+        images: uint8, grey or colour, at least 8 pixels a side, shape (N, 1 or 3, H, W), on any device.
+            They are resized, bilinear with antialiasing, to the square that the network was trained on;
+            grey ones get three equal channels.
+        name: of the network, in NETWORKS; None takes `chosen_features()`.
+
+    Returns:
+        float32, shape (N, F), on the device of the images.
+
+    Raises:
+        UserError: there is no such network, or its weights are not on this computer.
+        ValueError: the images are of another type or shape.
+    """
+    shape = tuple(images.shape)
+    sides, channels = shape[2:], shape[1:2]
+    if images.dtype != torch.uint8 or len(sides) != 2 or channels[0] not in (1, 3) or min(sides) < SMALLEST:
+        raise ValueError(
+            "Features are of uint8 images of shape (N, 1 or 3, H, W) with sides of at least "
+            f"{SMALLEST} pixels, not of {images.dtype} of shape {shape}."
+        )
+    name = name or chosen_features()
+    network, known = _network(name, images.device), NETWORKS[name]
+    most = AT_ONCE_CPU if images.device.type == "cpu" else AT_ONCE_GPU
+    found = images.new_empty((len(images), known.width), dtype=torch.float32)
+    with torch.no_grad():
+        for start in range(0, len(images), most):
+            span = slice(start, start + most)
+            found[span] = network(_resized(images[span], known.size))
+    return found
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    """uint8 (N, C, H, W) to floats -1..1, shape (N, 3, size, size), in the layout that is fastest."""
+    resized = nn.functional.interpolate(
+        as_float(images), (size, size), mode="bilinear", align_corners=False, antialias=True
+    )
+    return resized.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+@cache
+def _network(name: str, device: torch.device) -> nn.Module:
+    if name not in NETWORKS:
+        raise UserError(f"No network for features is named {name!r}. Known: {', '.join(NETWORKS)}.")
+    with torch.random.fork_rng(devices=[]):  # layers draw weights before they get those of ImageNet
+        network = NETWORKS[name].make()
+    return network.eval().requires_grad_(requires_grad=False).to(device)
+
+
+def _efficientnet_lite0() -> nn.Module:
+    start = trunk["efficientnet_lite0"](channels=3, size=224)
+    end = architecture["efficientnet_lite0_end"](classes=1, channels=3, size=224)
+    return nn.Sequential(start, end[:-1])
+
+
+def _inception_v3() -> nn.Module:
+    if not (file := weights_file()).exists():
+        raise UserError(
+            f"The features of inception_v3 need its ImageNet weights at {file}, which is not there. Place "
+            "torchvision's file of that name there, or use the features of efficientnet_lite0."
+        )
+    network: nn.Module = architecture["inception_v3"](classes=1, channels=3, size=299)[:-1]
+    return network
+
+
+NETWORKS = {
+    "inception_v3": FeatureNetwork(
+        "pooled features of InceptionV3 (torchvision, ImageNet)", 299, 2048, _inception_v3
+    ),
+    "efficientnet_lite0": FeatureNetwork(
+        "pooled features of EfficientNet-lite0 (ImageNet)", 224, 1280, _efficientnet_lite0
+    ),
+}
+"""Networks that make features, by the name of their architecture."""
