@@ -130,7 +130,9 @@ def precision_and_recall(
 
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models",
     NeurIPS 2019, eqs. (1) and (2). A set covers the spheres around its images that reach as far as their
-    k-th nearest other image. Low precision: images like no real one; low recall: real ones never made.
+    k-th nearest other image. Low precision: images like no real one; low recall: real ones never made. New
+    images of the same kind do not reach 1: 1000 other faces against 500 have 0.66 and 0.70, in features of
+    EfficientNet-lite0 (and a Frechet distance of 16.5). A table should have a row of real images.
 
     Args:
         real: shape (M, F).
