@@ -11,8 +11,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from jointnn.architectures import architecture, trunk
-from jointnn.architectures.inception import weights_file
+from jointnn.architectures.efficientnet import efficientnet_lite0, efficientnet_lite0_end
+from jointnn.architectures.inception import inception_v3, weights_file
 from jointnn.data import as_float
 from jointnn.errors import UserError
 
@@ -99,9 +99,9 @@ def _network(name: str, device: torch.device) -> nn.Module:
 
 
 def _efficientnet_lite0() -> nn.Module:
-    start = trunk["efficientnet_lite0"](channels=3, size=224)
-    end = architecture["efficientnet_lite0_end"](classes=1, channels=3, size=224)
-    return nn.Sequential(start, end[:-1])
+    end = efficientnet_lite0_end(classes=1, channels=3, size=224)
+    assert isinstance(end, nn.Sequential)
+    return nn.Sequential(efficientnet_lite0(channels=3, size=224), end[:-1])
 
 
 def _inception_v3() -> nn.Module:
@@ -110,8 +110,9 @@ def _inception_v3() -> nn.Module:
             f"The features of inception_v3 need its ImageNet weights at {file}, which is not there. Place "
             "torchvision's file of that name there, or use the features of efficientnet_lite0."
         )
-    network: nn.Module = architecture["inception_v3"](classes=1, channels=3, size=299)[:-1]
-    return network
+    whole = inception_v3(classes=1, channels=3, size=299)
+    assert isinstance(whole, nn.Sequential)
+    return whole[:-1]
 
 
 NETWORKS = {
