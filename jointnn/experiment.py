@@ -19,7 +19,7 @@ from jointnn.files import check_header, read_header
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
-from jointnn.tasks import task
+from jointnn.tasks import Task, task
 from jointnn.training import Data, Trainer
 
 Job = Mapping[str, Any]
@@ -84,6 +84,18 @@ def network_of(job: Job, dataset: str) -> nn.Module:
     return made
 
 
+def task_of(job: Job) -> Task:
+    """The task of a job, with its options."""
+    name, options = job["task"], job["task_options"]
+    try:
+        made: Task = task[name](**options)
+    except TypeError as error:
+        raise UserError(
+            f"task {name} could not be made with the options {dict(options)}: {error}."
+        ) from error
+    return made
+
+
 def _own(name: str) -> Any:
     """One's own architecture: package.module:function, importable from the project's root."""
     module, _, function = name.partition(":")
@@ -104,7 +116,7 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
         method=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
         networks=networks,
         data={name: data_of(job, name, job["curves"], device) for name in modules},
-        task=task[job["task"]](),
+        task=task_of(job),
         settings=settings,
         seed=job["seed"],
         augmentation=cast(Augmentation, augmentation[job["augmentation"]]) if job["augmentation"] else None,

@@ -81,6 +81,7 @@ class Jobs(ImageJobs):
             "stage": "evaluate",
             **problem,
             "task": chosen.task,
+            "task_options": chosen.task_options,
             "device": method_settings(self.params, experiment, "joint").device,
             "runs": {name: paths.run(experiment, seed, name, self.rounds(experiment)) for name in last},
             "code": code_digests("evaluate", self._entries(experiment)),
@@ -98,6 +99,7 @@ class Jobs(ImageJobs):
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
             "seen": seen(chosen, self.params.datasets),
             "task": chosen.task,
+            "features": chosen.task_options.get("features"),
             "code": code_digests("collect"),
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
@@ -182,6 +184,7 @@ class Jobs(ImageJobs):
             "upstream": {**problem["upstream"], **upstream},
             "method": name,
             "task": chosen.task,
+            "task_options": chosen.task_options,
             "settings": settings,
             "augmentation": chosen.augmentation,
             "curves": True,

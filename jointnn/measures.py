@@ -25,10 +25,23 @@ class Measure:
         return value if self.higher_is_better else -value
 
 
+FEATURES = {
+    "inception_v3": "InceptionV3 (torchvision's, at 299 pixels)",
+    "efficientnet_lite0": "EfficientNet-lite0 (at 128 pixels)",
+}
+"""ImageNet networks in whose features generated images are measured, in words."""
+
 MEASURES = {
     "accuracy": Measure("accuracy", "per cent", 100.0, 1, higher_is_better=True),
     "error": Measure("squared error over the image", "thousandths", 1000.0, 2, higher_is_better=False),
     "hole_error": Measure("squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False),
+    "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, higher_is_better=False),
+    "frechet_distance": Measure("Fréchet distance", "squared features", 1.0, 1, higher_is_better=False),
+    "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True),
+    "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True),
+    "nearest_ratio": Measure(
+        "distance to the nearest training image", "those of test images", 1.0, 3, higher_is_better=True
+    ),
 }
 
 

@@ -194,7 +194,9 @@ class ExperimentParams(Strict):
     preset: Name = "default"
     """A set of settings under `presets`."""
     task: str
-    """What is learned: classification or completion."""
+    """What is learned: classification, completion or generation."""
+    task_options: dict[str, Any] = {}
+    """Passed to the task: for generation features, the ImageNet network in which images are measured."""
     measures: Annotated[list[Name], Field(min_length=1)] = ["accuracy"]
     """What tables show, by name; the first one decides the search."""
     architecture: str

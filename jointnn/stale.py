@@ -11,8 +11,8 @@ from jointnn.settings import method_settings, settings_for
 SHOWN = {"methods", "datasets", "seeds", "measures"}
 """What a table shows, by its name in params.yaml and in the record of the table."""
 PROBLEM = {
-    "task", "architecture", "architecture_options", "trunk", "augmentation", "channels", "train_images",
-    "validation_images",
+    "task", "task_options", "architecture", "architecture_options", "trunk", "augmentation", "channels",
+    "train_images", "validation_images",
 }  # fmt: skip
 """What data and network are, by its name in params.yaml and in the record of a run."""
 

@@ -41,7 +41,7 @@ def trainer_of(name: str, count: int = 2, **settings) -> Trainer:
         method="toy",
         networks=Networks(modules, chosen.couple_head, chosen.couple_batch_norm, chosen.couple),
         data={name: Data(images(k), images(k)) for k, name in enumerate(modules)},
-        task=generation(),
+        task=generation("efficientnet_lite0", generated=20),
         settings=chosen,
         seed=0,
     )

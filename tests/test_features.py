@@ -10,7 +10,7 @@ from jointnn.architectures import inception
 from jointnn.datasets.layout import from_parquet
 from jointnn.errors import UserError
 from jointnn.generation import features
-from jointnn.generation.features import NETWORKS, chosen_features, features_of
+from jointnn.generation.features import NETWORKS, features_of
 from jointnn.generation.fidelity import kernel_distance
 from jointnn.images import decode, resize
 
@@ -32,16 +32,14 @@ def cache(tmp_path, monkeypatch):
     features._network.cache_clear()
 
 
-def test_inception_is_chosen_where_its_weights_lie_and_nothing_is_downloaded(cache):
-    assert chosen_features() == LITE
+def test_weights_that_are_not_there_are_asked_for_and_nothing_is_downloaded(cache):
     with pytest.raises(
         UserError, match=f"need its ImageNet weights at {cache}/inception.*which is not there"
     ):
         features_of(noise(1, 3, 8, 8), "inception_v3")
     (cache / "inception_v3_google-0cc3c7bd.pth").write_bytes(b"half of it")
-    assert chosen_features() == "inception_v3"
     with pytest.raises(UserError, match="is damaged"):
-        features_of(noise(1, 3, 8, 8))
+        features_of(noise(1, 3, 8, 8), "inception_v3")
 
 
 @pytest.mark.slow
@@ -51,7 +49,7 @@ def test_features_of_inception_are_its_pooled_2048(cache, monkeypatch):
     (cache / "inception_v3_google-0cc3c7bd.pth").touch()
     monkeypatch.setattr(inception, "imagenet_weights", theirs.state_dict)
     images = noise(1, 3, 299, 299)
-    found = features_of(images)
+    found = features_of(images, "inception_v3")
     theirs.fc = nn.Identity()
     with torch.no_grad():
         torch.testing.assert_close(found, theirs(images / 127.5 - 1), rtol=1e-3, atol=1e-4)

@@ -148,7 +148,9 @@ def test_a_network_of_other_parts_than_the_task_trains_is_refused():
     with pytest.raises(
         UserError, match="generation trains discriminator and generator, but Sequential has no"
     ):
-        type(trainer)("toy", trainer.networks, trainer.data, generation(), trainer.settings, 0)
+        type(trainer)(
+            "toy", trainer.networks, trainer.data, generation("efficientnet_lite0"), trainer.settings, 0
+        )
 
 
 def test_pieces_of_a_batch_are_refused_where_parts_take_turns():
@@ -191,12 +193,37 @@ def test_every_network_learns_from_its_own_images_under_both_solvers(name, solve
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_what_figures_show_is_the_same_for_equal_networks(name):
-    found = [generation().evidence(network(name), images(0)) for _ in range(2)]
+    found = [generation("efficientnet_lite0").evidence(network(name), images(0)) for _ in range(2)]
     shapes = {key: tuple(value.shape) for key, value in found[0].items()}
     assert shapes == {"real": (12, 1, 16, 16), "made": (16, 1, 16, 16), "between": (4, 8, 1, 16, 16)}
     for key in shapes:
         assert found[0][key].dtype == torch.uint8
         assert torch.equal(found[0][key], found[1][key])
+
+
+def test_what_tables_show_is_measured_of_generated_images():
+    task, chosen = generation("efficientnet_lite0", generated=16), network("dcgan")
+    splits = {"validation": images(1), "test": images(2, count=5)}
+    found = task.results(chosen, splits, images(0))
+    assert {"kernel_distance", "nearest_ratio", "spread", "loss"} <= set(found["test"])
+    assert found["test"] != found["validation"]
+    assert task.results(chosen, splits, images(0))["test"] == found["test"]
+    copies = task.results(_Remembers(images(0)), splits, images(0))
+    assert copies["test"]["nearest_ratio"] < 0.01 < found["test"]["nearest_ratio"]
+
+
+class _Remembers(Began):
+    """A generator that gives the images of a split."""
+
+    def __init__(self, split) -> None:
+        super().__init__(torch.nn.Identity(), torch.nn.Identity(), LATENT)
+        self.kept = as_float(split.images)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return self.kept[torch.arange(len(latent)) % len(self.kept)]
+
+    def measures(self, _images: torch.Tensor, _latent: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"convergence": torch.zeros(())}
 
 
 @pytest.mark.parametrize(("name", "size"), [("dcgan", 12), ("dcgan", 4), ("began", 8), ("began", 48)])

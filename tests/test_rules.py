@@ -150,18 +150,9 @@ def test_what_a_user_adds_depends_on_little(package):
     """An architecture, dataset or task is one file; it knows nothing of training, stages or figures."""
     for file in (PROJECT / "jointnn" / package).glob("*.py"):
         units = {unit_of(name) for name in imports_of(file) if name.split(".")[0] == "jointnn"}
-        lower = {
-            "__init__",
-            "errors",
-            "registry",
-            "paths",
-            "files",
-            "images",
-            "adversaries",
-            "data",
-            package,
-        }
-        assert units <= {f"jointnn.{name}" for name in [*lower, package]}, shown(file)
+        lower = ["__init__", "errors", "registry", "paths", "files", "images", "data", package]
+        lower += ["adversaries", "generation"]  # what the task of generation is made of
+        assert units <= {f"jointnn.{name}" for name in lower}, shown(file)
 
 
 @pytest.mark.parametrize("file", FILES, ids=shown)

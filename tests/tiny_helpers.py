@@ -96,6 +96,7 @@ def adversarial(name: str, settings: dict | None = None) -> Jobs:
     chosen = {"optimiser": "adam", "momentum": 0.5, "learning_rate": 0.002, "couple_head": True}
     tiny = {
         "task": "generation",
+        "task_options": {"features": "efficientnet_lite0", "generated": 8},
         "architecture": name,
         "architecture_options": {"width": 2, "latent": 3},
         "image_size": 16,

@@ -27,34 +27,23 @@ class FeatureNetwork:
     """A network without its head.
 
     Attributes:
-        words: for the header of a table.
-        size: pixels of a side to which images are resized, those of its training.
+        size: pixels of a side to which images are resized.
         width: features of an image.
         make: the network, from (N, 3, size, size) in -1..1 to (N, width).
     """
 
-    words: str
     size: int
     width: int
     make: Callable[[], nn.Module]
 
 
-def chosen_features() -> str:
-    """The network of this computer: inception_v3 if its weights lie in torch.hub's cache, else another.
-
-    Nothing is downloaded. The choice differs between computers, so a job should be told the name.
-    """
-    return "inception_v3" if weights_file().exists() else "efficientnet_lite0"
-
-
-def features_of(images: Tensor, name: str | None = None) -> Tensor:
+def features_of(images: Tensor, name: str) -> Tensor:
     """Features of images; each is a function of its image alone.
 
     Args:
         images: uint8, grey or colour, at least 8 pixels a side, shape (N, 1 or 3, H, W), on any device.
-            They are resized, bilinear with antialiasing, to the square that the network was trained on;
-            grey ones get three equal channels.
-        name: of the network, in NETWORKS; None takes `chosen_features()`.
+            They are resized, bilinear with antialiasing, to a square; grey ones get three equal channels.
+        name: of the network, in NETWORKS.
 
     Returns:
         float32, shape (N, F), on the device of the images.
@@ -70,7 +59,6 @@ def features_of(images: Tensor, name: str | None = None) -> Tensor:
             "Features are of uint8 images of shape (N, 1 or 3, H, W) with sides of at least "
             f"{SMALLEST} pixels, not of {images.dtype} of shape {shape}."
         )
-    name = name or chosen_features()
     network, known = _network(name, images.device), NETWORKS[name]
     most = AT_ONCE_CPU if images.device.type == "cpu" else AT_ONCE_GPU
     found = images.new_empty((len(images), known.width), dtype=torch.float32)
@@ -116,11 +104,8 @@ def _inception_v3() -> nn.Module:
 
 
 NETWORKS = {
-    "inception_v3": FeatureNetwork(
-        "pooled features of InceptionV3 (torchvision, ImageNet)", 299, 2048, _inception_v3
-    ),
-    "efficientnet_lite0": FeatureNetwork(
-        "pooled features of EfficientNet-lite0 (ImageNet)", 224, 1280, _efficientnet_lite0
-    ),
+    "inception_v3": FeatureNetwork(299, 2048, _inception_v3),
+    # It was trained on 224 pixels; images of 64 show no more there than at 128, for three times the work.
+    "efficientnet_lite0": FeatureNetwork(128, 1280, _efficientnet_lite0),
 }
-"""Networks that make features, by the name of their architecture."""
+"""Networks that make features, by the name of their architecture; `measures.FEATURES` has them in words."""

@@ -19,8 +19,8 @@ def run(settings: dict[str, Any]) -> None:
 
     Args:
         settings: `experiment`, `methods`, `datasets`, `seeds`, `measures` (a table for each); optional
-            `reference` (methods that are no competitors), `selection`, `sources` and `seen` (for the
-            header of the first table).
+            `reference` (methods that are no competitors), and for the header of the first table
+            `selection`, `sources`, `features` and `seen`.
     """
     reference = settings.get("reference") or []
     methods = list(dict.fromkeys([*settings["methods"], *reference]))

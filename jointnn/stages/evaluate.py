@@ -7,9 +7,8 @@ import torch
 
 from jointnn import paths
 from jointnn.checkpoints import load_module
-from jointnn.experiment import data_of, device_of, network_of
+from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.files import write_table, write_tensors
-from jointnn.tasks import task
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -23,7 +22,7 @@ def run(job: dict[str, Any]) -> None:
     torch.use_deterministic_algorithms(True)
     metrics: list[tuple[Any, ...]] = []
     evidence: dict[str, Any] = {}
-    chosen, device = task[job["task"]](), device_of(job["device"])
+    chosen, device = task_of(job), device_of(job["device"])
     for dataset in job["datasets"]:
         data = data_of(job, dataset, test=True, device=device)
         assert data.test is not None
@@ -34,8 +33,8 @@ def run(job: dict[str, Any]) -> None:
             splits = {"validation": data.validation, "test": data.test}
             for split, measures in chosen.results(network, splits, data.train).items():
                 metrics += [(*key, metric, split, value) for metric, value in measures.items()]
-            for key, values in chosen.evidence(network, data.test).items():
-                evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()
+            for shown, values in chosen.evidence(network, data.test).items():
+                evidence[f"{name}/{dataset}/{shown}"] = values.cpu().numpy()
     folder = f"results/{job['experiment']}/s{job['seed']}"
     write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
     header = {"kind": "evidence", "experiment": job["experiment"], "seed": job["seed"], "task": job["task"]}

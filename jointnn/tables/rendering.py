@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from jointnn.measures import FEATURES
 from jointnn.tables.names import printed
 from jointnn.tables.results import Results, mean_and_deviation
 
@@ -75,6 +76,10 @@ def header(results: Results, *, first: bool = True) -> list[str]:
         sentences.append(
             f"Networks begin with weights learned on ImageNet, from which {names} are taken: they have "
             "probably seen these images, test images too."
+        )
+    if results.features:
+        sentences.append(
+            f"Measured in the pooled features of {FEATURES[results.features]}, which knows ImageNet."
         )
     if results.reference:
         names = ", ".join(map(printed, results.reference))

@@ -57,6 +57,7 @@ class Results:
         values: (method, dataset or `average`) -> {seed: value}.
         reference: methods that are told what the others are not: never bold, below a rule.
         sources: where each dataset came from.
+        features: the network in whose features generated images are measured, if any.
         seen: datasets whose images the networks have probably seen before.
     """
 
@@ -70,6 +71,7 @@ class Results:
     selection: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    features: str | None = None
 
     @property
     def measure(self) -> Measure:
@@ -124,6 +126,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         selection=settings.get("selection") or "",
         sources=settings.get("sources") or {},
         seen=list(settings.get("seen") or []),
+        features=settings.get("features"),
     )
 
 

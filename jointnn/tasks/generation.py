@@ -1,5 +1,6 @@
 """Image generation: network i is a generator and a discriminator of the images of dataset i (Task III)."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor, nn
 
 from jointnn.adversaries import Adversaries
 from jointnn.data import Split, as_float, as_pixels, generator
+from jointnn.generation.features import features_of
+from jointnn.generation.fidelity import fidelity
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 
@@ -17,6 +20,8 @@ FOLLOWED = 256
 """Images that are measured while training."""
 SHOWN = 16
 """Images of each dataset that figures show."""
+AT_ONCE = 250
+"""Images that are generated at once to be measured."""
 BETWEEN = 8
 """Images of an interpolation, both ends included."""
 
@@ -27,11 +32,21 @@ class generation:  # noqa: N801  the name in params.yaml
 
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
     images and as many made ones, then the generator from others. While training are measured those
-    numbers that the architecture follows, and the spread of made images, 0 where all are alike.
+    numbers that the architecture follows, and the spread of made images, 0 where all are alike. What tables
+    show takes longer: distances between made and real images, and how far made ones are from those of
+    training (`jointnn.generation.fidelity`).
+
+    Args:
+        features: the ImageNet network in whose features they are measured.
+        generated: how many images are made to be measured.
     """
 
     explodes_above = 1e3
     """The cross entropy of scores, or an error of images in -1..1."""
+
+    def __init__(self, features: str, generated: int = 2000) -> None:
+        self.features, self.generated = features, generated
+        self._known: list[tuple[Split, Tensor]] = []
 
     def numbers(self, network: nn.Module) -> int:
         """The latent values of an image for the discriminator's turn, and for the generator's."""
@@ -51,6 +66,31 @@ class generation:  # noqa: N801  the name in params.yaml
             found = {name: value.item() for name, value in chosen.measures(images, latent).items()}
             spread = network(latent).std(dim=0).mean().item()
         return {"loss": next(iter(found.values())), **found, "spread": spread}
+
+    @torch.no_grad()
+    def results(
+        self, network: nn.Module, splits: Mapping[str, Split], train: Split
+    ) -> dict[str, dict[str, float]]:
+        """The measures of each split, and those of `fidelity` between made images and its own."""
+        length, device = adversaries(network).latent, train.labels.device
+        latent = latent_values("measured", self.generated, length, device)
+        with evaluating(network):
+            made = torch.cat([as_pixels(network(part)) for part in latent.split(AT_ONCE)])
+        features, learned = features_of(made, self.features), self._features_of(train)
+        return {
+            name: {**self.measures(network, split)}
+            | fidelity(features, self._features_of(split), learned, name, least_generated=self.generated)
+            for name, split in splits.items()
+        }
+
+    def _features_of(self, split: Split) -> Tensor:
+        """The features of all images of a split; the last few are kept, since many networks ask."""
+        for known, features in self._known:
+            if known is split:
+                return features
+        pieces = [features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)]
+        self._known = [*self._known[-2:], (split, torch.cat(pieces))]
+        return self._known[-1][1]
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

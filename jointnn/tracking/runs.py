@@ -12,7 +12,15 @@ from typing import Any
 from jointnn import files
 
 Points = dict[tuple[str, int], float]
-PROBLEM = ("task", "architecture", "architecture_options", "size", "channels", "train_images")
+PROBLEM = (
+    "task",
+    "task_options",
+    "architecture",
+    "architecture_options",
+    "size",
+    "channels",
+    "train_images",
+)
 
 
 @dataclass(frozen=True)
