@@ -69,7 +69,7 @@ def _digits(file: Path, side: int, brightest: int) -> Splits:
 
 
 def of_arrays(pixels: np.ndarray, labels: Iterable[int], where: str) -> Images:
-    """Pixels of shape (N, H, W) as PNG images.
+    """Grey pixels of shape (N, H, W), or colours, (N, H, W, 3), as PNG images.
 
     Args:
         where: the file they come from, for names and messages.
