@@ -44,15 +44,15 @@ def picture(index: int) -> np.ndarray:
     feet = (WIDTH / 2 + rng.normal(0, 1.2), GROUND + rng.normal(0, 1.4))
     scene, walker = random_scene(rng, feet[1], scale / METRES)
     paint_place(scene, walker)
-    pixels = blurred(scene.image.reduce(FINE), rng.uniform(0.1, 1.2))
-    pixels *= light.sky + light.sun * rng.uniform(0.3, 0.8)
+    pixels = np.asarray(scene.image.reduce(FINE), np.float32)
+    pixels = pixels * (light.sky + light.sun * rng.uniform(0.3, 0.8)).astype(np.float32)
     pixels *= 1 + rng.uniform(0.01, 0.03) * noise(rng, (HEIGHT, WIDTH), 2)[..., None]
     tilt = max(0.02, (scene.height - 0.5) / walker)
     for column, away in others(rng, walker):
         spot = scene.point(0, 0, away)[1] / FINE
         far = View(0, tilt, METRES * scene.focal / away, (column, spot))
         pixels = with_person(pixels, random_person(rng), far, light, rng)
-    pixels = blurred(pixels, rng.uniform(0, 0.6))
+    pixels = blurred(pixels, rng.uniform(0.1, 1.1))
     pixels = with_person(pixels, random_person(rng), View(0, tilt, scale, feet), light, rng)
     return photographed(pixels, rng)
 
@@ -166,11 +166,10 @@ def shadow(cover: np.ndarray, view: View, light: Light) -> np.ndarray:
     return taken
 
 
-def blurred(pixels: np.ndarray | Image.Image, radius: float) -> np.ndarray:
+def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
     """Pixels, 0 to 255, out of focus, as float."""
-    if not isinstance(pixels, Image.Image):
-        pixels = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-    return np.asarray(pixels.filter(ImageFilter.GaussianBlur(radius)), np.float32)
+    image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
 
 
 def photographed(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -95,7 +95,7 @@ def paint_sky(scene: Scene) -> None:
     """Sky above the horizon, brighter towards it."""
     rng = scene.rng
     top = np.array([(130, 160, 205), (178, 186, 198), (205, 208, 212)][rng.integers(3)], float)
-    rows = max(1, int(scene.horizon * FINE))
+    rows = max(1, int((scene.horizon + 2) * FINE))
     t = np.linspace(0, 1, rows)[:, None, None]
     column = top * (1 - t) + np.array([222, 226, 230]) * t
     cloud = 1 + 0.04 * noise(rng, (rows, scene.image.width), 6)[..., None]
@@ -103,18 +103,21 @@ def paint_sky(scene: Scene) -> None:
 
 
 def paint_ground(scene: Scene, colour: np.ndarray, joints: float) -> None:
-    """The ground: a texture and, where joints > 0, paving stones of that size in metres."""
-    rng, width = scene.rng, scene.image.width
-    first = max(0, int(np.ceil(scene.horizon * FINE)) + 1)
-    rows = np.arange(first, scene.image.height, dtype=np.float32)[:, None] / FINE
+    """The ground: a texture and, where joints > 0, paving stones of that size in metres.
+
+    It is made in pixels of the picture, since it is seen sharply nowhere.
+    """
+    rng, (width, height) = scene.rng, scene.size
+    first = max(0, int(np.ceil(scene.horizon)) + 1)
+    rows = np.arange(first, height, dtype=np.float32)[:, None]
     away = scene.focal * scene.height / (rows - scene.horizon)
-    right = (np.arange(width, dtype=np.float32)[None] / FINE - scene.vanishing) * away / scene.focal
+    right = (np.arange(width, dtype=np.float32)[None] - scene.vanishing) * away / scene.focal
     turn = float(rng.uniform(-0.5, 0.5))
     u, v = right * cos(turn) + away * sin(turn), away * cos(turn) - right * sin(turn)
     grain = noise(rng, None, 1)
     spots = noise(rng, None, 5)
     last = len(grain) - 1
-    light = 1 + 0.05 * grain[(u * 60).astype(int) & last, (v * 60).astype(int) & last]
+    light = 1 + 0.035 * grain[(u * 60).astype(int) & last, (v * 60).astype(int) & last]
     light += 0.05 * spots[(u * 50).astype(int) & last, (v * 40).astype(int) & last]
     if joints:
         # Joints thinner than a pixel fade with the distance.
@@ -122,7 +125,8 @@ def paint_ground(scene: Scene, colour: np.ndarray, joints: float) -> None:
         light -= seen * (((u / joints) % 1 < 0.1) | ((v / joints) % 1 < 0.1))
     light *= 1 + 0.12 * np.clip((away - away[-1]) / 30, 0, 1)
     pixels = np.clip(colour.astype(np.float32) * light[..., None], 0, 255).astype(np.uint8)
-    scene.image.paste(Image.fromarray(pixels), (0, first))
+    ground = Image.fromarray(pixels).resize((width * FINE, len(pixels) * FINE), Image.Resampling.NEAREST)
+    scene.image.paste(ground, (0, first * FINE))
 
 
 def paint_facade(scene: Scene, away: float) -> None:
