@@ -26,7 +26,7 @@ class ImageJobs:
         return {
             "stage": "fetch",
             "dataset": dataset,
-            "source": source.model_dump(mode="json"),
+            "source": source.model_dump(mode="json", exclude={"fit"}),
             "source_digest": kept_digest(dataset, source),
             "code": code_digests("fetch", [("dataset", source.source)]),
         }
@@ -38,6 +38,7 @@ class ImageJobs:
             "dataset": dataset,
             "size": size,
             "channels": channels,
+            "fit": self.params.datasets[dataset].fit,
             "code": code_digests("prepare"),
             "upstream": {"fetch": digest(self.fetch(dataset))},
         }

@@ -55,8 +55,8 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def resize(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """Pixels of an image, cut to its central square and resized.
+def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> np.ndarray:
+    """Pixels of an image, made square and resized.
 
     Bilinear. When an image shrinks, the triangle is widened to the step between new pixels
     (Pillow's antialiasing), so that no old pixel is skipped.
@@ -64,16 +64,17 @@ def resize(image: Image.Image, size: int, channels: int) -> np.ndarray:
     Args:
         size: height and width of the result, in pixels.
         channels: 1 for grey (ITU-R 601-2 luma), 3 for red, green and blue.
+        fit: `crop` keeps the central square, `squash` the whole image.
 
     Returns:
         uint8 of shape (channels, size, size).
     """
     image = to_channels(image, channels)
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    if image.width != image.height:
+    if image.width != image.height and fit == "crop":
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
         image = image.crop((left, top, left + side, top + side))
-    if side != size:
+    if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)

@@ -25,6 +25,14 @@ def test_an_image_that_is_not_square_is_cut_to_its_centre():
     assert (resize(Image.fromarray(pixels.T), 4, 1) == 200).all()
 
 
+def test_an_image_that_is_squashed_is_seen_whole():
+    pixels = np.zeros((4, 10), np.uint8)
+    pixels[:, 5:] = 200
+    for turned in (pixels, pixels.T):
+        squashed = resize(Image.fromarray(turned), 4, 1, fit="squash")[0]
+        assert np.array_equal(np.sort(squashed, axis=None), np.repeat([0, 200], 8))
+
+
 def test_an_image_of_the_right_size_keeps_every_pixel():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
     image = decode(encode_png(np.ascontiguousarray(pixels.transpose(1, 2, 0))), "")

@@ -1,4 +1,4 @@
-"""Both tasks of the paper, small, from images to tables and figures, through the workflow."""
+"""The tasks of the paper, small, from images to tables and figures, through the workflow."""
 
 import json
 
@@ -11,7 +11,7 @@ from jointnn.files import read_table
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = """
-default: [photos, holes]
+default: [photos, holes, made]
 presets:
   default: {}
   paper: {metric: sum_square, strength: {lambda: 10}, solver: block_coordinate, average: false, rounds: 2}
@@ -47,6 +47,22 @@ experiments:
     settings: {steps: 6, batch_size: 4, record_every: 3, rounds: 2, optimiser: adam, couple_head: true}
     search:
       isolated: {learning_rate: [0.00001, 0.01]}
+  made:
+    task: generation
+    task_options: {features: efficientnet_lite0, generated: 20}
+    measures: [kernel_distance, nearest_ratio]
+    architecture: began
+    architecture_options: {width: 2, latent: 4}
+    datasets: [first, second]
+    image_size: 16
+    train_images: 20
+    validation_images: 20
+    seeds: [0]
+    methods: [isolated, joint]
+    figures: [figure_6_generated, interpolations, weights]
+    settings: {steps: 6, batch_size: 4, record_every: 3, rounds: 2, optimiser: adam, couple: [generator]}
+    search:
+      isolated: {learning_rate: [0.0001, 0.01]}
 """
 SOURCES = {
     "digits": "{source: optical_digits, part: %s/2, pool: 60}",
@@ -62,6 +78,10 @@ def project_of(root, source: str, *names: str) -> Project:
 
 def check(project: Project) -> None:
     """Every table and figure is there, and says what it should."""
+    made = project.path("results/made")
+    assert "Measured in the pooled features of EfficientNet-lite0" in (made / "table.md").read_text()
+    assert {"kernel_distance", "nearest_ratio", "balance"} <= set(read_table(made / "metrics.csv").metric)
+    assert "<svg" in (made / "figures/figure_6_generated.svg").read_text()
     photos, holes = (project.path(f"results/{name}") for name in ("photos", "holes"))
     assert "Accuracy" in (photos / "table.md").read_text()
     assert "joint (paper)" in (photos / "table.md").read_text()
@@ -72,13 +92,13 @@ def check(project: Project) -> None:
     assert NOTHING in project.snakemake("-n")
 
 
-def test_both_tasks_run_to_their_tables_and_figures(tmp_path):
+def test_the_tasks_run_to_their_tables_and_figures(tmp_path):
     project = project_of(tmp_path, "digits", "1", "2")
     jobs = project.jobs()
     # What a trunk makes of images is made once for all jobs.
     assert jobs["activations"] == 2
     check(project)
-    project.snakemake("search_photos", "search_holes")
+    project.snakemake("search_photos", "search_holes", "search_made")
     grid = read_table(project.path("search/holes/grid.csv"))
     # A lower error is better.
     assert list(grid.sort_values("validation_error").chosen) == [True, False]
@@ -87,7 +107,7 @@ def test_both_tasks_run_to_their_tables_and_figures(tmp_path):
 
 
 @pytest.mark.skipif(not (MIRROR / "birds").is_dir(), reason=f"no mirror with birds at {MIRROR}")
-def test_both_tasks_run_on_real_photos(tmp_path, monkeypatch):
+def test_the_tasks_run_on_real_photos(tmp_path, monkeypatch):
     monkeypatch.setenv("JOINTNN_MIRROR", str(MIRROR))
     project = project_of(tmp_path, "photos", "birds", "cars")
     project.snakemake()

