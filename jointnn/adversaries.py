@@ -35,6 +35,10 @@ class Adversaries(nn.Module, ABC):
     def generator_loss(self, latent: Tensor) -> Tensor:
         """What the generator descends, a scalar, of the latent values of made images."""
 
+    def alarms(self, _images: int) -> list[str]:
+        """What went wrong in training on so many images, in words that follow on `the network`."""
+        return []
+
     @abstractmethod
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
         """Scalars to follow while training, on as many real images as made ones; no state changes."""
@@ -70,9 +74,11 @@ class Began(Adversaries):
 
     Attributes:
         balance: k of the paper, a buffer: how much the discriminator attends to made images.
+        pinned: images seen since k is 0 or 1, a buffer.
     """
 
     balance: Tensor
+    pinned: Tensor
     GAIN = 0.001
     """lambda_k, the step of k."""
     DIVERSITY = 0.5
@@ -81,6 +87,7 @@ class Began(Adversaries):
     def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
         super().__init__(generator, discriminator, latent)
         self.register_buffer("balance", torch.zeros(()))
+        self.register_buffer("pinned", torch.zeros(()))
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
         """L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0, 1)."""
@@ -90,6 +97,8 @@ class Began(Adversaries):
             with torch.no_grad():
                 step = self.GAIN * (self.DIVERSITY * real - made)
                 self.balance.copy_((self.balance + step).clamp(0, 1))
+                free = (self.balance > 0) & (self.balance < 1)
+                self.pinned.copy_(torch.where(free, 0, self.pinned + len(images)))
         return loss
 
     def generator_loss(self, latent: Tensor) -> Tensor:
@@ -101,6 +110,12 @@ class Began(Adversaries):
         real, made = self._error(images), self._error(self.generator(latent))
         convergence = real + (self.DIVERSITY * real - made).abs()
         return {"convergence": convergence, "balance": self.balance.clone()}
+
+    def alarms(self, images: int) -> list[str]:
+        """k that did not leave 0 or 1 for an epoch: the two parts play no game any more."""
+        if self.pinned < images:
+            return []
+        return [f"has held k at {self.balance.item():g} for {self.pinned.item() / images:.1f} epochs"]
 
     def _error(self, images: Tensor) -> Tensor:
         """L of images, their mean."""

@@ -63,6 +63,7 @@ def write_outputs(
     folder: str, trainer: Trainer, plan: Plan, progress: Progress, job: dict[str, Any]
 ) -> None:
     """Write networks, history and, where a phase after this one needs them, distances."""
+    say_alarms(trainer)
     save_networks(folder, trainer, job)
     write_history(folder, trainer.history)
     if progress.layer_distances_squared is not None:
@@ -73,6 +74,14 @@ def write_outputs(
 def drop_resume_point(job: Mapping[str, Any]) -> None:
     """Delete what a job kept while it trained: its outputs are written."""
     shutil.rmtree(paths.resume_of(paths.record(dict(job))), ignore_errors=True)
+
+
+def say_alarms(trainer: Trainer) -> None:
+    """A line in the log for everything that the task finds wrong with a trained network."""
+    for index, (name, data) in enumerate(trainer.data.items()):
+        with trainer.at_work(index):
+            for alarm in trainer.task.alarms(trainer.networks.modules[name], data.train):
+                print(f"{trainer.method}: the network of {name} {alarm}.", flush=True)  # noqa: T201
 
 
 def say_if_degenerated(method: str, weights_of_rounds: Sequence[Any], datasets: Sequence[str]) -> None:

@@ -69,6 +69,7 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
                 optimiser.step()
             if name == "began":
                 chosen.balance.copy_(balance.clamp(0, 1))
+                chosen.pinned.add_(4).mul_(chosen.balance in (0, 1))
     expected = [value for chosen in plain for value in chosen.state_dict().values()]
     assert_close(parameters(trainer), expected, rtol=1e-4, atol=1e-6)
     before = network(name).state_dict().values()
@@ -168,6 +169,32 @@ def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
     chosen.eval()
     chosen.discriminator_loss(real, z)
     assert chosen.measures(real, z)["balance"] == 0.25
+
+
+def test_a_balance_that_stays_at_its_end_for_an_epoch_raises_an_alarm_until_it_leaves():
+    chosen: Began = network("began")
+    real, z = as_float(images(0).images), torch.zeros(12, LATENT)
+    chosen.GAIN = 1e6
+    for _ in range(2):
+        assert chosen.alarms(24) == []
+        chosen.discriminator_loss(real, z)
+    end = chosen.balance.item()
+    assert chosen.alarms(24) == [f"has held k at {end:g} for 1.0 epochs"]
+    chosen.GAIN = 1e-3
+    chosen.balance.fill_(0.5)
+    chosen.discriminator_loss(real, z)
+    assert chosen.pinned == 0
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_generator_whose_images_are_all_alike_raises_an_alarm(name):
+    chosen, task = network(name), generation("efficientnet_lite0", generated=16)
+    for value in list(chosen.generator.parameters())[:2]:
+        value.data.zero_()
+    (alarm,) = task.alarms(chosen, images(0))
+    assert alarm.startswith("makes images that hardly differ: ")
+    found = task.results(chosen, {"test": images(1)}, images(0))
+    assert found["test"]["collapsed"] == 1
 
 
 @pytest.mark.parametrize("name", OPTIONS)

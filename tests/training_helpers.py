@@ -41,6 +41,9 @@ class squares:  # noqa: N801  spelled as tasks are
     def terms(self):
         return {WHOLE: self.loss}
 
+    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
+        return []
+
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return 0.5 * (network(batch.images) - batch.labels).square().mean()
 
@@ -59,6 +62,9 @@ class scores:  # noqa: N801
 
     def terms(self):
         return {WHOLE: self.loss}
+
+    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
+        return []
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return functional.cross_entropy(network(batch.images), batch.labels)

@@ -23,26 +23,32 @@ class Markup:
 
 @dataclass
 class Notes:
-    """Footnotes a, b, ...: one for every set of seeds that a cell lacks."""
+    """Footnotes a, b, ...: one for every set of seeds that a cell lacks, or whose networks collapsed."""
 
     seeds: Sequence[int]
-    letters: dict[tuple[int, ...], str] = field(default_factory=dict)
+    letters: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = field(default_factory=dict)
 
-    def letter(self, there: Mapping[int, float]) -> str:
-        """The letter of a cell's footnote; empty if no seed is missing."""
+    def letter(self, there: Mapping[int, float], collapsed: Sequence[int] = ()) -> str:
+        """The letter of a cell's footnote; empty if there is nothing to say."""
         missing = tuple(seed for seed in self.seeds if seed not in there)
-        if not missing:
+        if not missing and not collapsed:
             return ""
-        return self.letters.setdefault(missing, chr(ord("a") + len(self.letters)))
+        return self.letters.setdefault((missing, tuple(collapsed)), chr(ord("a") + len(self.letters)))
 
     def sentences(self) -> list[tuple[str, str]]:
         """(letter, what it says) of each footnote, in the order in which cells asked for them."""
-        sentences = []
-        for missing, letter in self.letters.items():
+        return [(letter, self._sentence(*key)) for key, letter in self.letters.items()]
+
+    def _sentence(self, missing: Sequence[int], collapsed: Sequence[int]) -> str:
+        said = []
+        if missing:
             there = f"over {len(self.seeds) - len(missing)} of {len(self.seeds)} seeds"
-            names = ", ".join(map(str, missing))
-            sentences.append((letter, f"{there}; no result for seed {names}."))
-        return sentences
+            said.append(f"{there}; no result for seed {', '.join(map(str, missing))}.")
+        if collapsed:
+            said.append(
+                f"the network of seed {', '.join(map(str, collapsed))} collapsed: its log says how."
+            )
+        return " ".join(said)
 
 
 def capitalised(text: str) -> str:
@@ -110,7 +116,7 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
         text += markup.plus_minus + results.measure.number(deviation)
     if results.is_best(method, dataset):
         text = markup.bold.format(text)
-    letter = notes.letter(values)
+    letter = notes.letter(values, results.collapsed.get((method, dataset), ()))
     return text + (markup.note.format(letter) if letter else "")
 
 

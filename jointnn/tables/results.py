@@ -12,6 +12,8 @@ from jointnn.measures import Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
 AVERAGE = "average"
+COLLAPSED = "collapsed"
+"""The metric of a task that raises alarms: 1 for a network that ended in one."""
 
 
 def read_metrics(
@@ -57,6 +59,7 @@ class Results:
         values: (method, dataset or `average`) -> {seed: value}.
         reference: methods that are told what the others are not: never bold, below a rule.
         sources: where each dataset came from.
+        collapsed: (method, dataset) -> seeds whose network ended in an alarm of its task.
         features: the network in whose features generated images are measured, if any.
         seen: datasets whose images the networks have probably seen before.
     """
@@ -72,6 +75,7 @@ class Results:
     sources: Mapping[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     features: str | None = None
+    collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
     @property
     def measure(self) -> Measure:
@@ -115,6 +119,10 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
     values: dict[tuple[str, str], dict[int, float]] = {}
     for method, dataset, seed, value in zip(rows.method, rows.dataset, rows.seed, rows.value, strict=True):
         values.setdefault((method, dataset), {})[int(seed)] = float(value)
+    alarms = metrics[(metrics.metric == COLLAPSED) & (metrics.split == "test") & (metrics.value > 0)]
+    collapsed: dict[tuple[str, str], list[int]] = {}
+    for method, dataset, seed in zip(alarms.method, alarms.dataset, alarms.seed, strict=True):
+        collapsed.setdefault((method, dataset), []).append(int(seed))
     return Results(
         experiment=settings["experiment"],
         metric=metric,
@@ -127,6 +135,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         sources=settings.get("sources") or {},
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
+        collapsed=collapsed,
     )
 
 

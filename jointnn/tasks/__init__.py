@@ -49,5 +49,8 @@ class Task(Protocol):
             train: the images that it learned from.
         """
 
+    def alarms(self, network: "nn.Module", train: "Split") -> list[str]:
+        """What went wrong with a trained network though its loss stayed finite, as words on it."""
+
     def evidence(self, network: "nn.Module", split: "Split") -> dict[str, "Tensor"]:
         """What figures show of a network beside its measures; numbers by name."""

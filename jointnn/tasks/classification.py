@@ -49,6 +49,10 @@ class classification:  # noqa: N801  the name in params.yaml
         """The measures of each split."""
         return {name: self.measures(network, split) for name, split in splits.items()}
 
+    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
+        """None: a loss that stays finite is all that is asked for."""
+        return []
+
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
         """Label and predicted label of every image, shape (N,)."""

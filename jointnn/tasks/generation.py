@@ -22,6 +22,8 @@ SHOWN = 16
 """Images of each dataset that figures show."""
 AT_ONCE = 250
 """Images that are generated at once to be measured."""
+ALIKE = 0.05
+"""Spread of made images, over that of real ones, below which a generator has collapsed."""
 BETWEEN = 8
 """Images of an interpolation, both ends included."""
 
@@ -32,7 +34,8 @@ class generation:  # noqa: N801  the name in params.yaml
 
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
     images and as many made ones, then the generator from others. While training are measured those
-    numbers that the architecture follows, and the spread of made images, 0 where all are alike. What tables
+    numbers that the architecture follows, and the spread of made images over that of real ones, 0 where all
+    are alike. What tables
     show takes longer: distances between made and real images, and how far made ones are from those of
     training (`jointnn.generation.fidelity`).
 
@@ -64,7 +67,7 @@ class generation:  # noqa: N801  the name in params.yaml
         with evaluating(network):
             latent = latent_values("followed", len(images), chosen.latent, images.device)
             found = {name: value.item() for name, value in chosen.measures(images, latent).items()}
-            spread = network(latent).std(dim=0).mean().item()
+            spread = (network(latent).std(dim=0).mean() / images.std(dim=0).mean()).item()
         return {"loss": next(iter(found.values())), **found, "spread": spread}
 
     @torch.no_grad()
@@ -77,11 +80,18 @@ class generation:  # noqa: N801  the name in params.yaml
         with evaluating(network):
             made = torch.cat([as_pixels(network(part)) for part in latent.split(AT_ONCE)])
         features, learned = features_of(made, self.features), self._features_of(train)
+        collapsed = float(bool(self.alarms(network, train)))
         return {
-            name: {**self.measures(network, split)}
+            name: {**self.measures(network, split), "collapsed": collapsed}
             | fidelity(features, self._features_of(split), learned, name, least_generated=self.generated)
             for name, split in splits.items()
         }
+
+    def alarms(self, network: nn.Module, train: Split) -> list[str]:
+        """Those of the architecture, and a generator whose images are all alike."""
+        spread = self.measures(network, train)["spread"]
+        alike = [f"makes images that hardly differ: {spread:.2g} of the spread of real ones"]
+        return adversaries(network).alarms(len(train)) + (alike if spread < ALIKE else [])
 
     def _features_of(self, split: Split) -> Tensor:
         """The features of all images of a split; the last few are kept, since many networks ask."""
