@@ -2,36 +2,45 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from support import interleaved, is_quick, print_table
 from torch import nn
 from torchvision.models import Inception3
 
+from jointnn.architectures.adversarial import began, dcgan
 from jointnn.architectures.convolutional import small_conv
-from jointnn.consistency import block_membership, layer_weights
+from jointnn.consistency import layer_weights
 from jointnn.data import Split
 from jointnn.descent import Descent
+from jointnn.methods import Plan
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
-from jointnn.rounds import Couplings, base_strength, effective_step
+from jointnn.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
+from jointnn.tasks.generation import generation
 from jointnn.training import Data, Trainer
 
 
 def trainer_of(
-    make: Callable[[], nn.Module], networks: int, images: Split, batch_size: int, task: Task | None = None
+    make: Callable[[], nn.Module],
+    networks: int,
+    images: Split,
+    batch_size: int,
+    task: Task | None = None,
+    **settings: Any,
 ) -> Trainer:
     """Networks on made-up images: what the pixels show does not change the time of a step."""
     modules = {f"dataset_{i}": make().train() for i in range(networks)}
-    settings = MethodSettings(batch_size=batch_size, learning_rate=1e-4)
+    chosen = MethodSettings(batch_size=batch_size, learning_rate=1e-4, **settings)
     return Trainer(
         method="benchmark",
-        networks=Networks(modules, couple_head=False, couple_batch_norm=False),
+        networks=Networks(modules, chosen.couple_head, couple_batch_norm=False),
         data={name: Data(images, images) for name in modules},
         task=task or classification(),
-        settings=settings,
+        settings=chosen,
         seed=0,
     )
 
@@ -39,9 +48,9 @@ def trainer_of(
 def descent_of(trainer: Trainer, weight: float) -> Descent:
     """What takes steps with one weight for all pairs and blocks; 0 couples nothing."""
     layers = trainer.networks.coupled
-    blocks = len(layers) - 1, len(layers[0]), len(layers[0])
-    weights = torch.full(blocks, weight, dtype=torch.float64)
-    by_layer = layer_weights(weights, block_membership(len(layers), "adjacent"))
+    membership = membership_of(Plan([], layers=trainer.networks.layers_of_parts))
+    blocks = len(membership), len(layers[0]), len(layers[0])
+    by_layer = layer_weights(torch.full(blocks, weight, dtype=torch.float64), membership)
     strength = torch.full((len(layers),), base_strength(layers, trainer.settings), dtype=torch.float64)
     return Descent(trainer, Couplings(by_layer, strength * bool(weight)))
 
@@ -88,6 +97,16 @@ def large(networks: int, batch_size: int, pixels: int, repeats: int) -> list[str
     return compared(name, trainer, steps=1, repeats=repeats)
 
 
+def adversarial(name: str, batch_size: int, pixels: int, repeats: int) -> list[str]:
+    """Two networks of the paper's Task III at their full width."""
+    shape = 4 * batch_size, 3, pixels, pixels
+    images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.zeros(shape[0], dtype=torch.int64))
+    make = partial({"dcgan": dcgan, "began": began}[name], classes=1, channels=3, size=pixels)
+    settings = {"optimiser": "adam", "momentum": 0.5, "couple_head": True}
+    trainer = trainer_of(make, 2, images, batch_size, generation("efficientnet_lite0"), **settings)
+    return compared(f"2 x {name}, {pixels} px, batch {batch_size}", trainer, steps=1, repeats=repeats)
+
+
 def main() -> None:
     """Print the table."""
     quick = is_quick(__doc__)
@@ -95,6 +114,8 @@ def main() -> None:
     torch.set_num_threads(1)  # as a job does
     torch.use_deterministic_algorithms(True)
     rows = [small(2 if quick else 40), large(2, 2, 75, 1) if quick else large(5, 4, 299, 3)]
+    for name in ("dcgan", "began"):
+        rows.append(adversarial(name, *((2, 16, 1) if quick else (16, 64, 5))))
     columns = ["networks", "coupled parameters each (M)", "isolated (ms)", "joint (ms)"]
     columns += ["mixing and averaging (ms)", "joint / isolated", "target"]
     print_table("CPU time of a step of all networks, the fastest of several", columns, rows)

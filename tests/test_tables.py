@@ -99,6 +99,18 @@ def test_the_table_in_per_cent_with_bold_footnotes_and_crosses(folder):
     assert table.index("───") < table.index("| oracle ") and table.index("| joint ") < table.index("───")
 
 
+def test_a_collapsed_network_is_named_below_the_table_and_not_hidden_in_a_mean(folder):
+    path = folder / "s1" / "metrics.csv"
+    rows = pd.read_csv(path)
+    alarm = rows[(rows.method == "l2reg") & (rows.dataset == "digits")].iloc[:1]
+    whole = pd.concat([rows, alarm.assign(metric="collapsed", split="test", value=1.0)])
+    whole.to_csv(path, index=False)
+    collect.run(settings())
+    table = (folder / "table.md").read_text()
+    assert cells(table, "l2reg")[1] == "**80.0 ± 0.0**<sup>a</sup>"
+    assert "<sup>a</sup> the network of seed 1 collapsed: its log says how." in table
+
+
 def test_the_header_names_selection_seeds_and_sources(folder):
     collect.run(settings())
     table = (folder / "table.md").read_text()
