@@ -35,9 +35,8 @@ class generation:  # noqa: N801  the name in params.yaml
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
     images and as many made ones, then the generator from others. While training are measured those
     numbers that the architecture follows, and the spread of made images over that of real ones, 0 where all
-    are alike. What tables
-    show takes longer: distances between made and real images, and how far made ones are from those of
-    training (`jointnn.generation.fidelity`).
+    are alike. What tables show takes longer: distances between made and real images, and how far made ones
+    are from those of training (`jointnn.generation.fidelity`).
 
     Args:
         features: the ImageNet network in whose features they are measured.

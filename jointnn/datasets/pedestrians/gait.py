@@ -1,8 +1,9 @@
 """How a person walks: the joints of a skeleton as a function of the phase of the stride.
 
-The angles of hip, knee and ankle follow the curves of natural cadence in D. A. Winter, The Biomechanics and
-Motor Control of Human Gait (2nd edition, 1991), every tenth of a stride and to some degrees; the lengths of
-legs and arms are those of Drillis and Contini (1966), as fractions of the height.
+The angles of hip, knee and ankle have the shape of the curves of natural cadence in D. A. Winter, The
+Biomechanics and Motor Control of Human Gait (2nd edition, 1991), every tenth of a stride; they were drawn
+after these curves, not read from its tables, and may be some degrees off. Legs and arms are about as long, as
+fractions of the height, as Drillis and Contini (1966) have them.
 """
 
 from dataclasses import dataclass
