@@ -2,8 +2,8 @@
 
 The angles of hip, knee and ankle have the shape of the curves of natural cadence in D. A. Winter, The
 Biomechanics and Motor Control of Human Gait (2nd edition, 1991), every tenth of a stride; they were drawn
-after these curves, not read from its tables, and may be some degrees off. Legs and arms are about as long, as
-fractions of the height, as Drillis and Contini (1966) have them.
+after these curves, not read from its tables, and may be some degrees off. Legs and arms are about as long
+as Drillis and Contini (1966) have them, as fractions of the height.
 """
 
 from dataclasses import dataclass
