@@ -37,6 +37,7 @@ MEASURES = {
     "hole_error": Measure("squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False),
     "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, higher_is_better=False),
     "frechet_distance": Measure("Fréchet distance", "squared features", 1.0, 1, higher_is_better=False),
+    "convergence": Measure("convergence measure M", "of -1..1", 1.0, 3, higher_is_better=False),
     "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True),
     "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True),
     "nearest_ratio": Measure(

@@ -51,6 +51,7 @@ def write_curves(folder: Path, seed: int, final: float, steps: range) -> None:
             accuracy += generator.normal(0, 0.004)
             rows.append((step, "test", dataset, "accuracy", accuracy))
             rows.append((step, "test", dataset, "error", error_of(accuracy)))
+            rows.append((step, "test", dataset, "convergence", 0.1 + error_of(accuracy)))
     columns = ["step", "split", "dataset", "metric", "value"]
     write_table(folder / "test_history.csv", pd.DataFrame(rows, columns=columns))
     rows = [(step, "train", "all", "squared_distance", 5.0 + step / 100) for step in steps]

@@ -1,4 +1,4 @@
-"""Figures 3 and 5: how every method learns."""
+"""Figures 3 and 5, and M of BEGAN: how every method learns."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -61,6 +61,24 @@ def figure_5_errors(context: Context) -> Figure:
         _draw_curves(axes, curves, context, metric)
         _logarithmic(axes, curves)
     _legend(drawing, every[0])
+    return drawing
+
+
+@figure
+def convergence(context: Context) -> Figure:
+    """The convergence measure M of BEGAN against steps, every method.
+
+    Average over datasets; lines are means over seeds, bands one standard deviation. Reads
+    test_history.csv of every method.
+    """
+    curves = learning_curves(context, "convergence")
+    if not curves:
+        return note("This figure needs the convergence measure, which `began` has.")
+    drawing = new_figure(0.7 * DOUBLE, 3.0)
+    axes = drawing.subplots()
+    _draw_curves(axes, curves, context, "convergence")
+    _logarithmic(axes, curves)
+    _legend(drawing, axes)
     return drawing
 
 
