@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from jointnn import __version__, paths
 from jointnn.errors import UserError
 from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
+from jointnn.phase_state import progress_from_json, progress_to_json
 from jointnn.phases import Progress
 from jointnn.precision import Form
-from jointnn.rounds import Round
 from jointnn.training import Row, Trainer
 
 STATE = "state.safetensors"
+GLIMPSE = "glimpse/"
 
 
 def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +78,12 @@ def _use_form(trainer: Trainer, form: dict[str, str] | None) -> None:
         trainer.gradients.use(Form(**form))
 
 
-def load_module(path: str, module: nn.Module, expected: Mapping[str, Any]) -> None:
-    """Read the parameters and buffers of a checkpoint into a module."""
+def load_module(path: str, module: nn.Module, expected: Mapping[str, Any]) -> dict[int, Tensor]:
+    """Read the parameters and buffers of a checkpoint into a module; returns its glimpses by step."""
     arrays, header = read_tensors(path)
     check_header(path, header, expected)
     _restore_module(path, module, arrays)
+    return _glimpses_of(arrays)
 
 
 def module_arrays(module: nn.Module) -> Tensors:
@@ -99,7 +101,13 @@ def _arrays(trainer: Trainer, index: int) -> Tensors:
         else:
             for parameter, value in trainer.networks.split(name, rows).items():
                 arrays[f"optimiser/{state}/{parameter}"] = _to_numpy(value)
-    return arrays
+    glimpses = trainer.glimpses[name].items()
+    return arrays | {f"{GLIMPSE}{step}": _to_numpy(images) for step, images in glimpses}
+
+
+def _glimpses_of(arrays: Tensors) -> dict[int, Tensor]:
+    found = {key.removeprefix(GLIMPSE): value for key, value in arrays.items() if key.startswith(GLIMPSE)}
+    return {int(step): torch.from_numpy(found[step]) for step in sorted(found, key=int)}
 
 
 def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
@@ -114,6 +122,7 @@ def _states(trainer: Trainer, index: int) -> Iterator[tuple[str, list[Tensor]]]:
 def _restore(path: str, trainer: Trainer, index: int, arrays: Tensors) -> None:
     name = trainer.names[index]
     _restore_module(path, trainer.networks.modules[name], arrays)
+    trainer.glimpses[name] = _glimpses_of(arrays)
     optimiser = trainer.optimisers.of_networks[index]
     rows = optimiser.param_groups[0]["params"]
     for row in rows:  # of this network alone: its optimiser shares the states of all
@@ -165,7 +174,7 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         "history": trainer.history,
         "form": _form_of(trainer),
         "schedule": trainer.schedule.state(),
-        "progress": _progress_to_json(progress),
+        "progress": progress_to_json(progress),
     }
     write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
 
@@ -189,54 +198,5 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     trainer.history[:] = rows
     _use_form(trainer, state["form"])
     trainer.schedule.go_on(state["schedule"])
-    _progress_from_json(progress, state["progress"])
+    progress_from_json(progress, state["progress"])
     return True
-
-
-def _progress_to_json(progress: Progress) -> dict[str, Any]:
-    found = progress.found
-    return {
-        "distances": _listed(progress.layer_distances_squared),
-        "sigma": _listed(progress.sigma),
-        "found": None if found is None else round_to_json(found),
-        "weights_of_rounds": [weights.tolist() for weights in progress.weights_of_rounds],
-    }
-
-
-def _progress_from_json(progress: Progress, value: Mapping[str, Any]) -> None:
-    progress.layer_distances_squared = _tensor(value["distances"])
-    progress.sigma = _tensor(value["sigma"])
-    progress.found = None if value["found"] is None else round_from_json(value["found"])
-    progress.weights_of_rounds = [
-        torch.tensor(weights, dtype=torch.float64) for weights in value["weights_of_rounds"]
-    ]
-
-
-def round_to_json(found: Round) -> dict[str, Any]:
-    """The weights of a round as JSON; numbers keep every digit."""
-    return {
-        "weights": found.weights.tolist(),
-        "sigma": found.sigma.tolist(),
-        "delta": found.delta,
-        "converged": found.converged,
-        "widest_ratio": found.widest_ratio,
-    }
-
-
-def round_from_json(value: Mapping[str, Any]) -> Round:
-    """The weights of a round from JSON."""
-    return Round(
-        weights=torch.tensor(value["weights"], dtype=torch.float64),
-        sigma=torch.tensor(value["sigma"], dtype=torch.float64),
-        delta=value["delta"],
-        converged=value["converged"],
-        widest_ratio=value["widest_ratio"],
-    )
-
-
-def _listed(value: Tensor | None) -> Any:
-    return None if value is None else value.tolist()
-
-
-def _tensor(value: Any) -> Tensor | None:
-    return None if value is None else torch.tensor(value, dtype=torch.float64)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from jointnn import consistency, paths
-from jointnn.checkpoints import load_networks, load_state, round_to_json, save_networks, save_state
+from jointnn.checkpoints import load_networks, load_state, save_networks, save_state
 from jointnn.files import write_json, write_table
 from jointnn.groups import diagnosis
 from jointnn.methods import Phase, Plan
+from jointnn.phase_state import round_to_json
 from jointnn.phases import Progress, run_phases
 from jointnn.progress import shown
 from jointnn.rounds import block_names, membership_of

@@ -69,6 +69,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.schedule = Schedule(self.settings)
+        self.glimpses: dict[str, dict[int, Tensor]] = {name: {} for name in self.data}
         self.rows = [self.networks.rows(index) for index in range(len(self.data))]
         self.gradients = Gradients(self)
         self.batches = self.gradients.batches
@@ -188,6 +189,7 @@ class Trainer:
             self.history.append((self.step, "train", self.names[index], "loss", loss))
             with self.at_work(index):
                 self._measure(self.names[index])
+                self._glimpse(self.names[index])
         rate = self.learning_rate(self.step - 1)
         self.history.append((self.step, "train", "all", "learning_rate", rate))
         self.schedule.record(self._validation_loss())
@@ -200,6 +202,11 @@ class Trainer:
             if images is not None:
                 for metric, value in self.task.measures(self.networks.modules[name], images).items():
                     self.history.append((self.step, split, name, metric, value))
+
+    def _glimpse(self, name: str) -> None:
+        images = self.task.glimpse(self.networks.modules[name])
+        if images is not None:
+            self.glimpses[name][self.step] = images.cpu()
 
     def _validation_loss(self) -> float:
         """The mean over datasets at the present record."""

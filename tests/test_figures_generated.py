@@ -51,5 +51,12 @@ def test_interpolations_show_a_line_of_every_dataset_in_order():
     assert tones == line[:, 0, 0, 0].tolist()
 
 
+def test_images_along_training_go_from_the_first_record_to_the_last():
+    names, rows = rows_of("along_training")
+    tones = [int(rows[names.index("joint")][0, 17 * k, 0]) for k in range(3)]
+    glimpses = generated(0, 0.785)["glimpses"]
+    assert tones == [int(glimpses[k, 0, 0, 0, 0]) for k in (0, 2, 3)]
+
+
 def test_the_datasets_stand_above():
     assert set(DATASETS) <= set(texts(figure["interpolations"](Context.of(settings()))))

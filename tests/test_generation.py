@@ -1,4 +1,4 @@
-"""Adversarial networks: their losses, their turns, and what is coupled of them."""
+"""Adversarial networks: their losses, and what is measured and shown of them."""
 
 import copy
 
@@ -7,13 +7,11 @@ import torch
 from generation_helpers import OPTIONS, images, network, trainer_of
 from torch.nn import functional
 from torch.testing import assert_close
-from training_helpers import mlps, parameters, run
+from training_helpers import parameters, run
 
 from jointnn.adversaries import Began
 from jointnn.data import Batches, as_float
 from jointnn.errors import UserError
-from jointnn.parts import by_parts
-from jointnn.precision import Form, in_form
 from jointnn.tasks.generation import generation
 
 LATENT = 5
@@ -76,89 +74,6 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
     assert not all(torch.equal(a, b) for a, b in zip(expected, before, strict=False))
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize(
-    ("turn", "other"), [("discriminator", "generator"), ("generator", "discriminator")]
-)
-def test_a_turn_gives_a_gradient_to_its_own_part_alone(name, turn, other):
-    trainer = trainer_of(name)
-    trainer.gradients.at(0, 0, turn)
-    chosen = trainer.networks.modules["set0"]
-    assert all(value.grad.any() for value in getattr(chosen, turn).parameters() if value.dim() > 1)
-    assert not any(value.grad.any() for value in getattr(chosen, other).parameters())
-    assert all(value.requires_grad for value in chosen.parameters())
-    others = trainer.networks.modules["set1"].parameters()
-    assert not any(value.grad.any() for value in others)
-
-
-def test_blocks_run_inside_parts_and_first_layers_are_those_of_each_part():
-    trainer = trainer_of("began")
-    run(trainer, "joint")
-    parts = [name.split(".")[0] for name in trainer.networks.layers]
-    sizes = trainer.networks.layers_of_parts
-    assert sizes == [parts.count("generator"), parts.count("discriminator")]
-    members = [{parts[k] for k in row.nonzero()[:, 0].tolist()} for row in trainer.membership]
-    assert members == [{"generator"}] * (sizes[0] - 1) + [{"discriminator"}] * (sizes[1] - 1)
-
-
-@pytest.mark.parametrize("method", ["l2reg_25", "l2reg_50"])
-def test_the_first_layers_are_those_of_each_part(method):
-    strength = {"half_life": 0.05}  # coupled layers are one after a step
-    trainer = trainer_of("dcgan", strength=strength, learning_rate=0.01)
-    run(trainer, method)
-    one, other = trainer.networks.modules.values()
-    shared = {
-        name
-        for name in trainer.networks.layers
-        if all(
-            torch.allclose(a, b, atol=1e-6)
-            for (key, a), b in zip(
-                one.get_submodule(name).named_parameters(),
-                other.get_submodule(name).parameters(),
-                strict=True,
-            )
-            if a.dim() > 1  # batch norm is not coupled
-        )
-    }
-    first = {"l2reg_25": {"dense"}, "l2reg_50": {"dense", "up1"}}[method]
-    start = {"l2reg_25": {"down1"}, "l2reg_50": {"down1", "down2"}}[method]
-    assert shared == {f"generator.{name}" for name in first} | {f"discriminator.{name}" for name in start}
-
-
-def test_only_the_parts_that_are_named_are_coupled():
-    trainer = trainer_of("began", couple=["discriminator"])
-    run(trainer, "shareall")
-    one, other = trainer.networks.modules.values()
-    for a, b in zip(one.discriminator.parameters(), other.discriminator.parameters(), strict=True):
-        assert_close(a, b, rtol=0, atol=1e-6)
-    assert any(
-        not torch.allclose(a, b, atol=1e-5)
-        for a, b in zip(one.generator.parameters(), other.generator.parameters(), strict=True)
-    )
-
-
-def test_a_part_that_is_not_there_is_refused():
-    with pytest.raises(
-        UserError, match="couple: 'encoder' is no part of Began; its parts: generator, disc"
-    ):
-        trainer_of("began", couple=["encoder"])
-
-
-def test_a_network_of_other_parts_than_the_task_trains_is_refused():
-    trainer = mlps()
-    with pytest.raises(
-        UserError, match="generation trains discriminator and generator, but Sequential has no"
-    ):
-        type(trainer)(
-            "toy", trainer.networks, trainer.data, generation("efficientnet_lite0"), trainer.settings, 0
-        )
-
-
-def test_pieces_of_a_batch_are_refused_where_parts_take_turns():
-    with pytest.raises(UserError, match="accumulate: parts that take turns need their whole batch at once"):
-        trainer_of("dcgan", accumulate=2)
-
-
 def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
     chosen: Began = network("began")
     real, z = as_float(images(0).images), torch.zeros(12, LATENT)
@@ -195,27 +110,6 @@ def test_a_generator_whose_images_are_all_alike_raises_an_alarm(name):
     assert alarm.startswith("makes images that hardly differ: ")
     found = task.results(chosen, {"test": images(1)}, images(0))
     assert found["test"]["collapsed"] == 1
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_a_form_changes_how_parts_compute_and_nothing_else(name):
-    chosen = network(name)
-    formed = by_parts(chosen, lambda part: in_form(part, Form("float32", "channels_last")))
-    z = torch.rand(3, LATENT)
-    assert_close(formed(z), chosen(z))
-    assert formed.state_dict().keys() != chosen.state_dict().keys()
-    if name == "began":
-        assert formed.balance is chosen.balance
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
-def test_every_network_learns_from_its_own_images_under_both_solvers(name, solver):
-    trainer = trainer_of(name, solver=solver, learning_rate=0.002, steps=12)
-    run(trainer, "joint")
-    metrics = {row[3] for row in trainer.history if row[1] == "validation"}
-    assert {"loss", "spread"} < metrics
-    assert all(torch.isfinite(value).all() for value in parameters(trainer))
 
 
 @pytest.mark.parametrize("name", OPTIONS)

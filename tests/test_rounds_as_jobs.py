@@ -22,9 +22,9 @@ from tiny_helpers import (
 )
 
 from jointnn import files, paths
-from jointnn.checkpoints import round_from_json, round_to_json
 from jointnn.experiment import trainer_of
 from jointnn.jobs import Jobs
+from jointnn.phase_state import round_from_json, round_to_json
 from jointnn.phases import Progress, run_phases
 from jointnn.rounds import couplings_of
 from jointnn.running import distances_of, load_start
@@ -73,6 +73,10 @@ def as_jobs_and_as_one_process(jobs: Jobs) -> None:
         arrays, _ = files.read_tensors(paths.network(last, name))
         for key, value in module.state_dict().items():
             np.testing.assert_array_equal(arrays[f"network/{key}"], value.numpy(), strict=True)
+        kept = {key: value for key, value in arrays.items() if key.startswith("glimpse/")}
+        assert len(kept) == len(trainer.glimpses[name])
+        for step, images in trainer.glimpses[name].items():
+            np.testing.assert_array_equal(kept[f"glimpse/{step}"], images.numpy())
     weights = files.read_json(f"{last}/weights.json")
     assert {key: weights[key] for key in round_to_json(progress.found)} == round_to_json(progress.found)
     assert files.read_json(f"{last}/distances.json") == distances_of(trainer, plan, progress)

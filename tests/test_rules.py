@@ -36,6 +36,7 @@ LAYERS = """
     jointnn.gradients jointnn.descent
     jointnn.training
     jointnn.phases
+    jointnn.phase_state
     jointnn.checkpoints jointnn.experiment jointnn.progress
     jointnn.running
     jointnn.tables jointnn.tracking
@@ -58,7 +59,7 @@ ONLY_IN = {
     "yaml": r"yaml_files|stages/choose",
     "pydantic": r"params|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|adversaries|networks|optimisers|parts|data|rounds|descent|training"
-    r"|phases|checkpoints|experiment|architectures/|augmentations|generation/|tasks/|precision|recompute"
+    r"|phases|phase_state|checkpoints|experiment|architectures/|augmentations|generation/|tasks/|precision|recompute"
     r"|waiting|gradients|stages/(activations|evaluate|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""

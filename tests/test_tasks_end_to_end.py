@@ -59,7 +59,7 @@ experiments:
     validation_images: 20
     seeds: [0]
     methods: [isolated, joint]
-    figures: [figure_6_generated, interpolations, weights]
+    figures: [figure_6_generated, interpolations, along_training, weights]
     settings: {steps: 6, batch_size: 4, record_every: 3, rounds: 2, optimiser: adam, couple: [generator]}
     search:
       isolated: {learning_rate: [0.0001, 0.01]}

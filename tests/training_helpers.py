@@ -41,6 +41,8 @@ class squares:  # noqa: N801  spelled as tasks are
     def terms(self):
         return {WHOLE: self.loss}
 
+    def glimpse(self, _network: nn.Module) -> None: ...
+
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
         return []
 
@@ -62,6 +64,8 @@ class scores:  # noqa: N801
 
     def terms(self):
         return {WHOLE: self.loss}
+
+    def glimpse(self, _network: nn.Module) -> None: ...
 
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
         return []

@@ -45,6 +45,27 @@ def interpolations(context: Context) -> Figure:
     return _sheet(context, line)
 
 
+@figure
+def along_training(context: Context) -> Figure:
+    """What a generator of each dataset and method makes of one latent value while it learns.
+
+    Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
+    """
+    count = max(2, PER_PAGE // len(context.datasets))
+
+    def row(evidence: Mapping[str, NDArray[Any]], method: str) -> Row:
+        images: Row = []
+        for dataset in context.datasets:
+            glimpses = evidence.get(f"{method}/{dataset}/glimpses")
+            if glimpses is None:
+                return []
+            chosen = np.linspace(0, len(glimpses) - 1, count).round().astype(int)
+            images += [glimpses[k, 0] for k in chosen]
+        return images
+
+    return _sheet(context, row)
+
+
 def _sheet(
     context: Context,
     row: Callable[[Mapping[str, NDArray[Any]], str], Row],

@@ -28,13 +28,19 @@ def run(job: dict[str, Any]) -> None:
         assert data.test is not None
         for name, folder in job["runs"].items():
             network = network_of(job, dataset).to(device)
-            load_module(paths.network(folder, dataset), network, _expected(job, name))
-            key = (job["experiment"], name, job["seed"], dataset)
+            glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
+            run = (job["experiment"], name, job["seed"], dataset)
             splits = {"validation": data.validation, "test": data.test}
             for split, measures in chosen.results(network, splits, data.train).items():
-                metrics += [(*key, metric, split, value) for metric, value in measures.items()]
-            for shown, values in chosen.evidence(network, data.test).items():
-                evidence[f"{name}/{dataset}/{shown}"] = values.cpu().numpy()
+                metrics += [(*run, metric, split, value) for metric, value in measures.items()]
+            shown = chosen.evidence(network, data.test)
+            if glimpses:
+                shown |= {
+                    "glimpses": torch.stack(list(glimpses.values())),
+                    "steps": torch.tensor([*glimpses]),
+                }
+            for key, values in shown.items():
+                evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()
     folder = f"results/{job['experiment']}/s{job['seed']}"
     write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
     header = {"kind": "evidence", "experiment": job["experiment"], "seed": job["seed"], "task": job["task"]}

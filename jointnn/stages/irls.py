@@ -79,7 +79,7 @@ def _read_progress(before: str, progress: Any, job: dict[str, Any]) -> None:
     """Distances, sigma and weights as the jobs before left them."""
     import torch
 
-    from jointnn.checkpoints import round_from_json
+    from jointnn.phase_state import round_from_json
 
     distances = read_json(f"{before}/distances.json")["layer_distances_squared"]
     progress.layer_distances_squared = torch.tensor(distances, dtype=torch.float64)

@@ -49,6 +49,9 @@ class Task(Protocol):
             train: the images that it learned from.
         """
 
+    def glimpse(self, network: "nn.Module") -> "Tensor | None":
+        """A few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or none."""
+
     def alarms(self, network: "nn.Module", train: "Split") -> list[str]:
         """What went wrong with a trained network though its loss stayed finite, as words on it."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FOLLOWED = 256
 """Images that are measured while training."""
+GLIMPSED = 4
+"""Images that are kept at every record."""
 SHOWN = 16
 """Images of each dataset that figures show."""
 AT_ONCE = 250
@@ -85,6 +87,14 @@ class generation:  # noqa: N801  the name in params.yaml
             | fidelity(features, self._features_of(split), learned, name, least_generated=self.generated)
             for name, split in splits.items()
         }
+
+    @torch.no_grad()
+    def glimpse(self, network: nn.Module) -> Tensor:
+        """Made images of the same few latent values at every record."""
+        device = next(network.parameters()).device
+        with evaluating(network):
+            made = network(latent_values("glimpse", GLIMPSED, adversaries(network).latent, device))
+        return as_pixels(made)
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
         """Those of the architecture, and a generator whose images are all alike."""
