@@ -113,7 +113,7 @@ class Project:
     def run(self, *command: str, fails: bool = False) -> str:
         """What a command prints, on both streams."""
         process = self.start(*command)
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=900)
         assert (process.returncode != 0) == fails, f"{' '.join(command)}\n{output}"
         return output
 
