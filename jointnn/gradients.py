@@ -115,6 +115,10 @@ class Gradients:
 
     def _backward(self, term: "Term", network: nn.Module, batch: Split) -> Tensor:
         """The gradient of a term, by pieces of the batch where it is accumulated; returns the loss."""
+        if self.trainer.settings.accumulate == 1:
+            loss = term(network, batch)
+            loss.backward()
+            return loss.detach()
         losses = []
         for piece in batch.pieces(self.trainer.settings.accumulate):
             loss = term(network, piece) * (len(piece) / len(batch))
@@ -139,6 +143,9 @@ class Gradients:
 @contextmanager
 def only(network: nn.Module, turn: str) -> Iterator[None]:
     """Within it, gradients of one part alone are computed; with an empty name, of all."""
+    if turn == WHOLE:
+        yield
+        return
     others = [
         value
         for name, value in network.named_parameters()
