@@ -26,10 +26,11 @@ class Measure:
 
 
 FEATURES = {
-    "inception_v3": "InceptionV3 (torchvision's, at 299 pixels)",
-    "efficientnet_lite0": "EfficientNet-lite0 (at 128 pixels)",
+    # It was trained on 224 pixels; images of 64 show no more there than at 128, for three times the work.
+    "efficientnet_lite0": ("EfficientNet-lite0", 128),
+    "inception_v3": ("torchvision's InceptionV3", 299),
 }
-"""ImageNet networks in whose features generated images are measured, in words."""
+"""ImageNet networks in whose features generated images are measured: in words, and at how many pixels."""
 
 MEASURES = {
     "accuracy": Measure("accuracy", "per cent", 100.0, 1, higher_is_better=True),

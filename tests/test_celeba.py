@@ -85,3 +85,14 @@ def test_a_photo_that_is_listed_but_not_there_is_named(tree):
 def test_an_attribute_is_for_celeba_alone():
     with pytest.raises(UserError, match="The source optical_digits takes no `attribute`"):
         source_of(DatasetParams(source="optical_digits", attribute="Male"))
+
+
+def test_an_attribute_does_not_go_with_a_mirror_that_has_labels_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOINTNN_MIRROR", str(tmp_path))
+    (tmp_path / "celeba").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "celeba" / f"{split}.parquet").touch()
+    with pytest.raises(
+        UserError, match="attribute: 'Male' is read from the official files, but the mirror"
+    ):
+        source_of(DatasetParams(source="celeba", attribute="Male"))

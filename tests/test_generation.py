@@ -122,6 +122,13 @@ def test_what_figures_show_is_the_same_for_equal_networks(name):
         assert torch.equal(found[0][key], found[1][key])
 
 
+@pytest.mark.parametrize(("name", "said"), [("vgg", "is named 'vgg'"), ("inception_v3", "weights at")])
+def test_features_that_cannot_be_had_are_refused_before_training(name, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(UserError, match=said):
+        generation(name)
+
+
 def test_what_tables_show_is_measured_of_generated_images():
     task, chosen = generation("efficientnet_lite0", generated=16), network("dcgan")
     splits = {"validation": images(1), "test": images(2, count=5)}

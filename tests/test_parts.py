@@ -29,7 +29,7 @@ def test_a_turn_gives_a_gradient_to_its_own_part_alone(name, turn, other):
     assert not any(value.grad.any() for value in others)
 
 
-def test_blocks_run_inside_parts_and_first_layers_are_those_of_each_part():
+def test_blocks_run_inside_parts():
     trainer = trainer_of("began")
     run(trainer, "joint")
     parts = [name.split(".")[0] for name in trainer.networks.layers]

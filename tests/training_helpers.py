@@ -11,7 +11,8 @@ from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
 from jointnn.params import MethodSettings
 from jointnn.phases import Progress, run_phases
-from jointnn.tasks import WHOLE
+from jointnn.tasks.modes import evaluating
+from jointnn.tasks.plain import Plain
 from jointnn.training import Data, Trainer
 
 
@@ -30,21 +31,10 @@ class Additive(nn.Module):
         return sum(layer(part) for layer, part in zip(self.children(), parts, strict=True))[:, 0]
 
 
-class squares:  # noqa: N801  spelled as tasks are
+class squares(Plain):  # noqa: N801  spelled as tasks are
     """Half the mean squared error: with `Additive` a convex quadratic of which we know the minimiser."""
 
     explodes_above = 1e30
-
-    def numbers(self, _network: nn.Module) -> int:
-        return 0
-
-    def terms(self):
-        return {WHOLE: self.loss}
-
-    def glimpse(self, _network: nn.Module) -> None: ...
-
-    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        return []
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return 0.5 * (network(batch.images) - batch.labels).square().mean()
@@ -54,31 +44,18 @@ class squares:  # noqa: N801  spelled as tasks are
         return {"loss": self.loss(network, split).item()}
 
 
-class scores:  # noqa: N801
+class scores(Plain):  # noqa: N801
     """Cross entropy in float64, where the package's own task works in float32."""
 
     explodes_above = 1e3
-
-    def numbers(self, _network: nn.Module) -> int:
-        return 0
-
-    def terms(self):
-        return {WHOLE: self.loss}
-
-    def glimpse(self, _network: nn.Module) -> None: ...
-
-    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        return []
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         return functional.cross_entropy(network(batch.images), batch.labels)
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
-        training = network.training
-        network.eval()
-        found = network(split.images)
-        network.train(training)
+        with evaluating(network):
+            found = network(split.images)
         accuracy = (found.argmax(1) == split.labels).double().mean().item()
         return {"loss": functional.cross_entropy(found, split.labels).item(), "accuracy": accuracy}
 

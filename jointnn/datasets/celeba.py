@@ -32,6 +32,11 @@ def celeba(params: DatasetParams) -> Source:
     """
     accept(params, "attribute")
     if mirror := held_by_mirror("celeba"):
+        if params.attribute is not None:
+            raise UserError(
+                f"attribute: {params.attribute!r} is read from the official files, but the mirror holds a "
+                "celeba with labels of its own. Leave the line out, or take that folder out of the mirror."
+            )
         return mirrored(mirror, "celeba", LICENCE)
     return Source(
         files=tuple(FOLDER / name for name in CELEBA_MD5),

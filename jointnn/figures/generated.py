@@ -25,7 +25,7 @@ def figure_6_generated(context: Context) -> Figure:
     The latent values are the same in every row. Of the first seed that has them. Reads
     results/<experiment>/s<seed>/evidence.safetensors.
     """
-    count = max(1, min(16, PER_PAGE // len(context.datasets)))
+    count = max(1, PER_PAGE // len(context.datasets))
     return _sheet(
         context, lambda evidence, method: context.images_of(evidence, method, "made", count), count
     )

@@ -15,6 +15,7 @@ from jointnn.architectures.efficientnet import efficientnet_lite0, efficientnet_
 from jointnn.architectures.inception import inception_v3, weights_file
 from jointnn.data import as_float
 from jointnn.errors import UserError
+from jointnn.measures import FEATURES
 
 SMALLEST = 8
 """Pixels of a side below which images are refused."""
@@ -27,14 +28,27 @@ class FeatureNetwork:
     """A network without its head.
 
     Attributes:
-        size: pixels of a side to which images are resized.
         width: features of an image.
         make: the network, from (N, 3, size, size) in -1..1 to (N, width).
     """
 
-    size: int
     width: int
     make: Callable[[], nn.Module]
+
+
+def check_features(name: str) -> None:
+    """Refuse a network that is not known, or whose weights are not on this computer: before any training.
+
+    Raises:
+        UserError: so.
+    """
+    if name not in NETWORKS:
+        raise UserError(f"No network for features is named {name!r}. Known: {', '.join(NETWORKS)}.")
+    if name == "inception_v3" and not (file := weights_file()).exists():
+        raise UserError(
+            f"The features of inception_v3 need its ImageNet weights at {file}, which is not there. Place "
+            "torchvision's file of that name there, or use the features of efficientnet_lite0."
+        )
 
 
 def features_of(images: Tensor, name: str) -> Tensor:
@@ -59,13 +73,13 @@ def features_of(images: Tensor, name: str) -> Tensor:
             "Features are of uint8 images of shape (N, 1 or 3, H, W) with sides of at least "
             f"{SMALLEST} pixels, not of {images.dtype} of shape {shape}."
         )
-    network, known = _network(name, images.device), NETWORKS[name]
+    network, (_, size) = _network(name, images.device), FEATURES[name]
     most = AT_ONCE_CPU if images.device.type == "cpu" else AT_ONCE_GPU
-    found = images.new_empty((len(images), known.width), dtype=torch.float32)
+    found = images.new_empty((len(images), NETWORKS[name].width), dtype=torch.float32)
     with torch.no_grad():
         for start in range(0, len(images), most):
             span = slice(start, start + most)
-            found[span] = network(_resized(images[span], known.size))
+            found[span] = network(_resized(images[span], size))
     return found
 
 
@@ -79,8 +93,7 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 @cache
 def _network(name: str, device: torch.device) -> nn.Module:
-    if name not in NETWORKS:
-        raise UserError(f"No network for features is named {name!r}. Known: {', '.join(NETWORKS)}.")
+    check_features(name)
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they get those of ImageNet
         network = NETWORKS[name].make()
     return network.eval().requires_grad_(requires_grad=False).to(device)
@@ -93,19 +106,13 @@ def _efficientnet_lite0() -> nn.Module:
 
 
 def _inception_v3() -> nn.Module:
-    if not (file := weights_file()).exists():
-        raise UserError(
-            f"The features of inception_v3 need its ImageNet weights at {file}, which is not there. Place "
-            "torchvision's file of that name there, or use the features of efficientnet_lite0."
-        )
     whole = inception_v3(classes=1, channels=3, size=299)
     assert isinstance(whole, nn.Sequential)
     return whole[:-1]
 
 
 NETWORKS = {
-    "inception_v3": FeatureNetwork(299, 2048, _inception_v3),
-    # It was trained on 224 pixels; images of 64 show no more there than at 128, for three times the work.
-    "efficientnet_lite0": FeatureNetwork(128, 1280, _efficientnet_lite0),
+    "efficientnet_lite0": FeatureNetwork(1280, _efficientnet_lite0),
+    "inception_v3": FeatureNetwork(2048, _inception_v3),
 }
-"""Networks that make features, by the name of their architecture; `measures.FEATURES` has them in words."""
+"""Networks that make features, by the name of their architecture; `measures.FEATURES` says more."""

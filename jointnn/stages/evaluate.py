@@ -29,16 +29,13 @@ def run(job: dict[str, Any]) -> None:
         for name, folder in job["runs"].items():
             network = network_of(job, dataset).to(device)
             glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
-            run = (job["experiment"], name, job["seed"], dataset)
+            row = (job["experiment"], name, job["seed"], dataset)
             splits = {"validation": data.validation, "test": data.test}
             for split, measures in chosen.results(network, splits, data.train).items():
-                metrics += [(*run, metric, split, value) for metric, value in measures.items()]
+                metrics += [(*row, metric, split, value) for metric, value in measures.items()]
             shown = chosen.evidence(network, data.test)
             if glimpses:
-                shown |= {
-                    "glimpses": torch.stack(list(glimpses.values())),
-                    "steps": torch.tensor([*glimpses]),
-                }
+                shown["glimpses"] = torch.stack(list(glimpses.values()))
             for key, values in shown.items():
                 evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()
     folder = f"results/{job['experiment']}/s{job['seed']}"

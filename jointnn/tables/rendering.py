@@ -84,8 +84,9 @@ def header(results: Results, *, first: bool = True) -> list[str]:
             "probably seen these images, test images too."
         )
     if results.features:
+        network, size = FEATURES[results.features]
         sentences.append(
-            f"Measured in the pooled features of {FEATURES[results.features]}, which knows ImageNet."
+            f"Measured in the pooled features of {network} at {size} pixels, which knows ImageNet."
         )
     if results.reference:
         names = ", ".join(map(printed, results.reference))

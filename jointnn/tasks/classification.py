@@ -1,34 +1,21 @@
 """Classification: f_i is the mean cross entropy of network i on dataset i."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split, as_float
-from jointnn.tasks import WHOLE, task
+from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
-
-if TYPE_CHECKING:
-    from jointnn.tasks import Term
+from jointnn.tasks.plain import Plain
 
 
 @task
-class classification:  # noqa: N801  the name in params.yaml
+class classification(Plain):  # noqa: N801  the name in params.yaml
     """Labelled images; the network gives one score per class. Measures: accuracy (0 to 1) and loss."""
 
     explodes_above = 1e3
     """A mean cross entropy that only a diverged network has; chance is the logarithm of the classes."""
-
-    def numbers(self, _network: nn.Module) -> int:
-        """None: nothing is random about a batch but its order."""
-        return 0
-
-    def terms(self) -> "dict[str, Term]":
-        """The cross entropy alone."""
-        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean cross entropy of a batch, a scalar."""
@@ -42,19 +29,6 @@ class classification:  # noqa: N801  the name in params.yaml
             "loss": functional.cross_entropy(scores, split.labels).item(),
             "accuracy": (scores.argmax(1) == split.labels).double().mean().item(),
         }
-
-    def results(
-        self, network: nn.Module, splits: Mapping[str, Split], _train: Split
-    ) -> dict[str, dict[str, float]]:
-        """The measures of each split."""
-        return {name: self.measures(network, split) for name, split in splits.items()}
-
-    def glimpse(self, _network: nn.Module) -> None:
-        """None: numbers say enough."""
-
-    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        """None: a loss that stays finite is all that is asked for."""
-        return []
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

@@ -1,19 +1,16 @@
 """Image completion: network i fills a square hole in the images of dataset i (Task II of the paper)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split, as_float, as_pixels, generator
-from jointnn.tasks import WHOLE, task
+from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
-
-if TYPE_CHECKING:
-    from jointnn.tasks import Term
+from jointnn.tasks.plain import Plain
 
 HOLE = 22 / 64
 """Side of the hole over the side of the image: 22 of 64 pixels in the paper."""
@@ -22,7 +19,7 @@ SHOWN = 12
 
 
 @task
-class completion:  # noqa: N801  the name in params.yaml
+class completion(Plain):  # noqa: N801  the name in params.yaml
     """Images without labels; the network takes an image with a grey hole and gives the whole image.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1. Measures: that error
@@ -37,10 +34,6 @@ class completion:  # noqa: N801  the name in params.yaml
     def numbers(self, _network: nn.Module) -> int:
         """Where the hole is: vertically and horizontally."""
         return 2
-
-    def terms(self) -> "dict[str, Term]":
-        """The squared error alone."""
-        return {WHOLE: self.loss}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean squared error of a batch, a scalar."""
@@ -60,19 +53,6 @@ class completion:  # noqa: N801  the name in params.yaml
             inside += ((squares * masks).sum(dim=(1, 2, 3)) / hole).sum().item()
             count += len(images)
         return {"loss": whole / count, "error": whole / count, "hole_error": inside / count}
-
-    def results(
-        self, network: nn.Module, splits: Mapping[str, Split], _train: Split
-    ) -> dict[str, dict[str, float]]:
-        """The measures of each split."""
-        return {name: self.measures(network, split) for name, split in splits.items()}
-
-    def glimpse(self, _network: nn.Module) -> None:
-        """None: numbers say enough."""
-
-    def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        """None: a loss that stays finite is all that is asked for."""
-        return []
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from jointnn.adversaries import Adversaries
 from jointnn.data import Split, as_float, as_pixels, generator
-from jointnn.generation.features import features_of
+from jointnn.generation.features import check_features, features_of
 from jointnn.generation.fidelity import fidelity
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
@@ -49,6 +49,7 @@ class generation:  # noqa: N801  the name in params.yaml
     """The cross entropy of scores, or an error of images in -1..1."""
 
     def __init__(self, features: str, generated: int = 2000) -> None:
+        check_features(features)
         self.features, self.generated = features, generated
         self._known: list[tuple[Split, Tensor]] = []
 
