@@ -26,7 +26,7 @@ class ImageJobs:
         return {
             "stage": "fetch",
             "dataset": dataset,
-            "source": source.model_dump(mode="json", exclude={"fit"}),
+            "source": source.of_fetch(),
             "source_digest": kept_digest(dataset, source),
             "code": code_digests("fetch", [("dataset", source.source)]),
         }

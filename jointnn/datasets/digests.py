@@ -43,7 +43,7 @@ def kept_digest(dataset: str, params: DatasetParams) -> str:
     if found != ABSENT or not record.exists():
         return found
     before = files.read_json(record)
-    same = before.get("source") == params.model_dump(mode="json")
+    same = before.get("source") == params.of_fetch()
     return str(before["source_digest"]) if same else found
 
 

@@ -79,6 +79,10 @@ class DatasetParams(BaseModel):
         description="For your own images or a mirror: the licence, kept in the manifest.",
     )
 
+    def of_fetch(self) -> dict[str, Any]:
+        """What the fetched images depend on: all but what `prepare` does with them."""
+        return self.model_dump(mode="json", exclude={"fit"})
+
     @field_validator("source")
     @classmethod
     def _is_known(cls, value: str) -> str:
