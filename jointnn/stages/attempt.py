@@ -22,7 +22,7 @@ def run(job: dict[str, Any]) -> None:
     try:
         progress = Progress()
         train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
-        result["validation"] = _means(trainer, [*job["measures"], "loss"])
+        result["validation"] = _means(trainer, job["measures"])
         result["weights_of_rounds"] = [weights.tolist() for weights in progress.weights_of_rounds]
         result["diverged"] = None
     except DivergedError as error:
@@ -31,18 +31,22 @@ def run(job: dict[str, Any]) -> None:
     drop_resume_point(job)
 
 
-def _means(trainer: Trainer, metrics: list[str]) -> dict[str, float]:
-    """Means over datasets of what the networks reach on the validation split."""
+def _means(trainer: Trainer, measures: list[str]) -> dict[str, float]:
+    """Means over datasets of what the networks reach on the validation split.
+
+    The first measure decides and must be there; another may need more images than this split has.
+    """
     found = []
     for index, (name, data) in enumerate(trainer.data.items()):
         with trainer.at_work(index):
             network = trainer.networks.modules[name]
             found.append(trainer.task.results(network, {"validation": data.validation}, data.train))
     of_datasets = [result["validation"] for result in found]
-    for metric in metrics:
-        if any(metric not in result for result in of_datasets):
-            known = ", ".join(sorted(set.intersection(*map(set, of_datasets))))
-            raise UserError(
-                f"measures: the task gives no {metric!r}, only {known}. Mend it in params.yaml."
-            )
-    return {metric: fmean(result[metric] for result in of_datasets) for metric in metrics}
+    given = set.intersection(*map(set, of_datasets))
+    if measures[0] not in given:
+        raise UserError(
+            f"measures: the task gives no {measures[0]!r} on the validation split, by which points are "
+            f"chosen, only {', '.join(sorted(given))}. Mend it in params.yaml."
+        )
+    wanted = [metric for metric in (*measures, "loss") if metric in given]
+    return {metric: fmean(result[metric] for result in of_datasets) for metric in wanted}
