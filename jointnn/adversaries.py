@@ -72,6 +72,11 @@ class Dcgan(Adversaries):
 class Began(Adversaries):
     """The discriminator is an auto-encoder; L(v) = mean |v - D(v)| (Berthelot, Schumm, Metz 2017).
 
+    Args:
+        gain: lambda_k, the step of k; a run of few steps needs more than the paper's, or k stays at 0 and
+            the generator learns to make what is easily encoded, not what is real.
+        diversity: gamma, the ratio of L(G(z)) to L(x) that k holds.
+
     Attributes:
         balance: k of the paper, a buffer: how much the discriminator attends to made images.
         pinned: images seen since k is 0 or 1, a buffer.
@@ -79,13 +84,17 @@ class Began(Adversaries):
 
     balance: Tensor
     pinned: Tensor
-    GAIN = 0.001
-    """lambda_k, the step of k."""
-    DIVERSITY = 0.5
-    """gamma, the ratio of L(G(z)) to L(x) that k holds."""
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        latent: int,
+        gain: float = 0.001,
+        diversity: float = 0.5,
+    ) -> None:
         super().__init__(generator, discriminator, latent)
+        self.gain, self.diversity = gain, diversity
         self.register_buffer("balance", torch.zeros(()))
         self.register_buffer("pinned", torch.zeros(()))
 
@@ -95,7 +104,7 @@ class Began(Adversaries):
         loss = real - self.balance.clone() * made
         if self.training:
             with torch.no_grad():
-                step = self.GAIN * (self.DIVERSITY * real - made)
+                step = self.gain * (self.diversity * real - made)
                 self.balance.copy_((self.balance + step).clamp(0, 1))
                 free = (self.balance > 0) & (self.balance < 1)
                 self.pinned.copy_(torch.where(free, 0, self.pinned + len(images)))
@@ -108,7 +117,7 @@ class Began(Adversaries):
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
         """The convergence measure M = L(x) + |gamma L(x) - L(G(z))|, and k."""
         real, made = self._error(images), self._error(self.generator(latent))
-        convergence = real + (self.DIVERSITY * real - made).abs()
+        convergence = real + (self.diversity * real - made).abs()
         return {"convergence": convergence, "balance": self.balance.clone()}
 
     def alarms(self, images: int) -> list[str]:

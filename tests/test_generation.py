@@ -77,7 +77,7 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
 def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
     chosen: Began = network("began")
     real, z = as_float(images(0).images), torch.zeros(12, LATENT)
-    chosen.GAIN = 1e6
+    chosen.gain = 1e6
     chosen.discriminator_loss(real, z)
     assert chosen.balance in (0, 1)
     chosen.balance.fill_(0.25)
@@ -89,13 +89,13 @@ def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
 def test_a_balance_that_stays_at_its_end_for_an_epoch_raises_an_alarm_until_it_leaves():
     chosen: Began = network("began")
     real, z = as_float(images(0).images), torch.zeros(12, LATENT)
-    chosen.GAIN = 1e6
+    chosen.gain = 1e6
     for _ in range(2):
         assert chosen.alarms(24) == []
         chosen.discriminator_loss(real, z)
     end = chosen.balance.item()
     assert chosen.alarms(24) == [f"has held k at {end:g} for 1.0 epochs"]
-    chosen.GAIN = 1e-3
+    chosen.gain = 1e-3
     chosen.balance.fill_(0.5)
     chosen.discriminator_loss(real, z)
     assert chosen.pinned == 0
@@ -174,3 +174,12 @@ def test_the_networks_of_the_papers_have_their_sizes():
     made = architecture["began"](classes=1, channels=3, size=64)
     assert made.discriminator.code[1].in_features == 8 * 8 * 4 * 64
     assert made(torch.zeros(2, 64)).shape == made.discriminator(torch.zeros(2, 3, 64, 64)).shape
+
+
+@pytest.mark.parametrize("options", [{"gain": 0.0}, {"diversity": 0.0}, {"diversity": 1.5}])
+def test_a_balance_that_cannot_hold_is_refused(options):
+    from jointnn.architectures import architecture
+
+    with pytest.raises(UserError, match=r"began needs a gain above 0 and a diversity in 0\.\.1, not"):
+        architecture["began"](classes=1, channels=3, size=16, width=4, latent=4, **options)
+    assert architecture["began"](classes=1, channels=3, size=16, width=4, latent=4, gain=0.1).gain == 0.1

@@ -47,7 +47,15 @@ def dcgan(classes: int, channels: int, size: int, width: int = 128, latent: int 
 
 
 @architecture
-def began(classes: int, channels: int, size: int, width: int = 64, latent: int = 64) -> nn.Module:  # noqa: ARG001
+def began(
+    classes: int,  # noqa: ARG001
+    channels: int,
+    size: int,
+    width: int = 64,
+    latent: int = 64,
+    gain: float = 0.001,
+    diversity: float = 0.5,
+) -> nn.Module:
     """Boundary equilibrium GAN (Berthelot, Schumm, Metz 2017, Figure 1).
 
     The discriminator encodes an image to `latent` values and decodes them; the generator is a decoder of
@@ -61,7 +69,14 @@ def began(classes: int, channels: int, size: int, width: int = 64, latent: int =
         size: pixels of a side: 16, 32, 64, ...
         width: n, the channels at full size; 64 or 128 in the paper.
         latent: length of z, and of the code; 64 in the paper.
+        gain: lambda_k, the step of k, above 0.
+        diversity: gamma, the ratio of the errors of made and real images that k holds, in 0..1.
     """
+    if gain <= 0 or not 0 < diversity <= 1:
+        raise UserError(
+            f"began needs a gain above 0 and a diversity in 0..1, not {gain} and {diversity}. Mend "
+            "architecture_options in params.yaml."
+        )
     halvings = _halvings("began", size, 8)
     encoder = OrderedDict[str, nn.Module](encode=_convolved(channels, width))
     for k in range(1, halvings + 1):
@@ -73,7 +88,8 @@ def began(classes: int, channels: int, size: int, width: int = 64, latent: int =
     )
     encoder["code"] = nn.Sequential(nn.Flatten(), nn.Linear(deepest * 64, latent))
     discriminator = nn.Sequential(encoder | _decoder(channels, halvings, width, latent))
-    return Began(nn.Sequential(_decoder(channels, halvings, width, latent)), discriminator, latent)
+    generator = nn.Sequential(_decoder(channels, halvings, width, latent))
+    return Began(generator, discriminator, latent, gain, diversity)
 
 
 def _decoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
