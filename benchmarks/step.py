@@ -116,11 +116,11 @@ def main() -> None:
     torch.set_num_threads(1)  # as a job does
     torch.use_deterministic_algorithms(True)
     rows = [small(2 if quick else 40), large(2, 2, 75, 1) if quick else large(5, 4, 299, 3)]
-    for name in ("dcgan", "began"):
-        rows.append(adversarial(name, *((2, 16, 1) if quick else (16, 64, 5))))
-    # As narrow as in walking_small and dress_small, where a step takes least time.
-    rows.append(adversarial("dcgan", *((2, 16, 1) if quick else (32, 32, 5)), width=16))
-    rows.append(adversarial("began", *((2, 16, 1) if quick else (8, 32, 5)), width=16))
+    wide = {"dcgan": (16, 64, 5), "began": (16, 64, 5)}
+    # As in walking_small and dress_small, where a step takes least time.
+    narrow = {"dcgan": (32, 32, 5), "began": (8, 32, 5)}
+    for sizes, options in ((wide, {}), (narrow, {"width": 16})):
+        rows += [adversarial(name, *((2, 16, 1) if quick else sizes[name]), **options) for name in sizes]
     columns = ["networks", "coupled parameters each (M)", "isolated (ms)", "joint (ms)"]
     columns += ["mixing and averaging (ms)", "joint / isolated", "target"]
     print_table("CPU time of a step of all networks, the fastest of several", columns, rows)

@@ -73,7 +73,7 @@ class Began(Adversaries):
     """The discriminator is an auto-encoder; L(v) = mean |v - D(v)| (Berthelot, Schumm, Metz 2017).
 
     Args:
-        gain: lambda_k, the step of k; a run of few steps needs more than the paper's, or k stays at 0 and
+        gain: lambda_k, the step of k; a run of few steps needs more than the paper's, or k stays near 0 and
             the generator learns to make what is easily encoded, not what is real.
         diversity: gamma, the ratio of L(G(z)) to L(x) that k holds.
 
@@ -90,8 +90,8 @@ class Began(Adversaries):
         generator: nn.Module,
         discriminator: nn.Module,
         latent: int,
-        gain: float = 0.001,
-        diversity: float = 0.5,
+        gain: float,
+        diversity: float,
     ) -> None:
         super().__init__(generator, discriminator, latent)
         self.gain, self.diversity = gain, diversity

@@ -144,7 +144,7 @@ class _Remembers(Began):
     """A generator that gives the images of a split."""
 
     def __init__(self, split) -> None:
-        super().__init__(torch.nn.Identity(), torch.nn.Identity(), LATENT)
+        super().__init__(torch.nn.Identity(), torch.nn.Identity(), LATENT, gain=0.001, diversity=0.5)
         self.kept = as_float(split.images)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
@@ -182,4 +182,16 @@ def test_a_balance_that_cannot_hold_is_refused(options):
 
     with pytest.raises(UserError, match=r"began needs a gain above 0 and a diversity in 0\.\.1, not"):
         architecture["began"](classes=1, channels=3, size=16, width=4, latent=4, **options)
-    assert architecture["began"](classes=1, channels=3, size=16, width=4, latent=4, gain=0.1).gain == 0.1
+
+
+def test_the_gain_is_the_step_of_the_balance():
+    real, z = as_float(images(0).images), torch.zeros(12, LATENT)
+    moved = []
+    for gain in (0.01, 0.02):
+        chosen: Began = network("began")
+        chosen.gain = gain
+        chosen.balance.fill_(0.5)
+        chosen.discriminator_loss(real, z)
+        moved.append(chosen.balance.item() - 0.5)
+    assert moved[0] != 0
+    assert moved[1] == pytest.approx(2 * moved[0], rel=1e-3)

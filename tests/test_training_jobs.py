@@ -40,15 +40,19 @@ def test_a_diverged_point_of_the_search_is_an_answer():
     assert not bad["validation"] and "tiny, seed 1000, isolated diverged" in bad["diverged"]
 
 
-def test_a_measure_that_a_small_validation_split_does_not_give_is_left_out_unless_it_decides():
+def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out_unless_it_decides():
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
     job = jobs.attempt("tiny", 1000, "isolated", 0)
     initialise.run(jobs.initialise("tiny", 1000, job["start"]))
     attempt.run({**job, "measures": ["accuracy", "frechet_distance"]})
     result = files.read_json("search/tiny/s1000/isolated/point_0.json")
     assert list(result["validation"]) == ["accuracy", "loss"]
-    with pytest.raises(UserError, match=r"the task gives no 'frechet_distance' on the validation split"):
-        attempt.run({**job, "measures": ["frechet_distance", "accuracy"]})
+    for missing, measures in (
+        ("frechet_distance", ["frechet_distance", "accuracy"]),
+        ("acuracy", ["accuracy", "acuracy"]),
+    ):
+        with pytest.raises(UserError, match=f"the task gives no '{missing}' on the validation split"):
+            attempt.run({**job, "measures": measures})
 
 
 def test_only_reported_seeds_measure_the_test_split(tmp_path, monkeypatch):

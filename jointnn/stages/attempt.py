@@ -7,6 +7,7 @@ from jointnn import paths
 from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import trainer_of
 from jointnn.files import write_json
+from jointnn.measures import MEASURES
 from jointnn.phases import Progress
 from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.training import Trainer
@@ -34,7 +35,8 @@ def run(job: dict[str, Any]) -> None:
 def _means(trainer: Trainer, measures: list[str]) -> dict[str, float]:
     """Means over datasets of what the networks reach on the validation split.
 
-    The first measure decides and must be there; another may need more images than this split has.
+    The first measure decides and must be there; another that is known may need more images than this split
+    has, and is left out.
     """
     found = []
     for index, (name, data) in enumerate(trainer.data.items()):
@@ -43,10 +45,11 @@ def _means(trainer: Trainer, measures: list[str]) -> dict[str, float]:
             found.append(trainer.task.results(network, {"validation": data.validation}, data.train))
     of_datasets = [result["validation"] for result in found]
     given = set.intersection(*map(set, of_datasets))
-    if measures[0] not in given:
-        raise UserError(
-            f"measures: the task gives no {measures[0]!r} on the validation split, by which points are "
-            f"chosen, only {', '.join(sorted(given))}. Mend it in params.yaml."
-        )
+    for metric in measures:
+        if metric not in given and (metric == measures[0] or metric not in MEASURES):
+            raise UserError(
+                f"measures: the task gives no {metric!r} on the validation split, only "
+                f"{', '.join(sorted(given))}. Mend it in params.yaml."
+            )
     wanted = [metric for metric in (*measures, "loss") if metric in given]
     return {metric: fmean(result[metric] for result in of_datasets) for metric in wanted}
