@@ -14,9 +14,9 @@ from jointnn.architectures.convolutional import small_conv
 from jointnn.consistency import layer_weights
 from jointnn.data import Split
 from jointnn.descent import Descent
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Plan
 from jointnn.networks import Networks
-from jointnn.params import MethodSettings
 from jointnn.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification

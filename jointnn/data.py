@@ -11,6 +11,8 @@ from torch import Tensor
 
 from jointnn.errors import UserError
 
+UNLABELLED = -1
+"""The label of an image whose class is not told."""
 LARGE = 1 << 27
 """Bytes of images from which they stay in their mapped file, and batches alone go to a GPU."""
 VALUES_MEASURED = 1 << 24
@@ -113,6 +115,25 @@ def draw(
     order = torch.from_numpy(shuffled[np.argsort(turn, kind="stable")])
     end = None if train is None else validation + train
     return order[validation:end], order[:validation]
+
+
+def with_labels(split: Split, count: int) -> Split:
+    """The images of a draw, the first `count` of them with labels, the others with `UNLABELLED`.
+
+    Labelled images are repeated until they are about as many as all, so that half of a batch has labels
+    however few there are; the first of a draw are balanced over classes.
+
+    Raises:
+        UserError: there are fewer images.
+    """
+    size = len(split)
+    if count > size:
+        raise UserError(f"labelled: {count} labelled images are asked for, but there are {size}; lower it.")
+    labels = split.labels.clone()
+    labels[count:] = UNLABELLED
+    again = 0 if count in (0, size) else round(size / count) - 1
+    chosen = torch.cat([torch.arange(size), torch.arange(count).repeat(again)])
+    return Split(split.images, labels, places=split.places).part(chosen)
 
 
 def as_float(images: Tensor) -> Tensor:

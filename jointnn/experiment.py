@@ -13,12 +13,12 @@ from torch import nn
 from jointnn import paths
 from jointnn.architectures import architecture
 from jointnn.augmentations import Augmentation, augmentation
-from jointnn.data import Split, check_labels, draw
+from jointnn.data import Split, check_labels, draw, with_labels
 from jointnn.errors import UserError
 from jointnn.files import check_header, read_header
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
-from jointnn.params import MethodSettings
 from jointnn.tasks import Task, task
 from jointnn.training import Data, Trainer
 
@@ -62,24 +62,32 @@ def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     train, validation = draw(
         pool.labels.numpy(), job["seed"], dataset, job["train_images"], job["validation_images"]
     )
+    learned = pool.part(train)
+    if (count := job["labelled"].get(dataset)) is not None:
+        learned = with_labels(learned, count)
     return Data(
-        train=pool.part(train).to(device),
+        train=learned.to(device),
         validation=pool.part(validation).to(device),
         test=prepared_split(job, dataset, test=True).to(device) if test else None,
     )
 
 
-def network_of(job: Job, dataset: str) -> nn.Module:
-    """A network of the job's architecture with as many outputs as the dataset has classes."""
+def network_of(job: Job, dataset: str, method: str = "") -> nn.Module:
+    """A network of the job's architecture with as many outputs as the dataset has classes.
+
+    Args:
+        method: whose network it is, where the job is of several methods.
+    """
     path = paths.prepared(dataset, job["size"], trunk=job["trunk"])
     classes = len(json.loads(read_header(path)["classes"]))
-    name, options = job["architecture"], job["architecture_options"]
+    own = job["architecture_of"].get(method, {}) if method else {}
+    name, options = job["architecture"], {**job["architecture_options"], **own}
     make = _own(name) if ":" in name else architecture[name]
     try:
         made: nn.Module = make(classes=classes, channels=job["channels"], size=job["size"], **options)
     except TypeError as error:
         raise UserError(
-            f"architecture {name} could not be made with the options {dict(options)}: {error}."
+            f"architecture {name} could not be made with the options {options}: {error}."
         ) from error
     return made
 
@@ -111,7 +119,14 @@ def trainer_of(job: Job) -> tuple[Trainer, Plan]:
     folder = f"{paths.resume_of(paths.record(dict(job)))}/waiting" if settings.others_on_disk else None
     home = torch.device("cpu") if folder else device
     modules = {name: network_of(job, name).to(home).train() for name in job["datasets"]}
-    networks = Networks(modules, settings.couple_head, settings.couple_batch_norm, settings.couple, folder)
+    networks = Networks(
+        modules,
+        settings.couple_head,
+        settings.couple_batch_norm,
+        settings.couple,
+        folder,
+        settings.tied,
+    )
     trainer = Trainer(
         method=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
         networks=networks,

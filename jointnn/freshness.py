@@ -82,7 +82,8 @@ def _in_order(jobs: Jobs, experiment: str) -> Iterator[tuple[Job, list[Job]]]:
         if chosen.trunk:
             yield prepared[-1], [prepare]
     for seed in chosen.seeds:
-        yield jobs.initialise(experiment, seed), prepared
+        for own in jobs.starts(experiment):
+            yield jobs.initialise(experiment, seed, own), prepared
         yield from _training(jobs, experiment, seed)
         finals = [jobs.final(experiment, seed, name) for name in chosen.methods]
         yield jobs.evaluate(experiment, seed), finals
@@ -93,8 +94,8 @@ def _in_order(jobs: Jobs, experiment: str) -> Iterator[tuple[Job, list[Job]]]:
 
 
 def _training(jobs: Jobs, experiment: str, seed: int) -> Iterator[tuple[Job, list[Job]]]:
-    start = jobs.initialise(experiment, seed)
     for name in jobs.params.experiments[experiment].methods:
+        start = jobs.initialise(experiment, seed, jobs.own_network(experiment, name))
         if name != "joint":
             yield jobs.train(experiment, seed, name), [start]
             continue
@@ -110,9 +111,10 @@ def _training(jobs: Jobs, experiment: str, seed: int) -> Iterator[tuple[Job, lis
 def _search(jobs: Jobs, experiment: str, prepared: list[Job]) -> Iterator[tuple[Job, list[Job]]]:
     attempts = []
     for seed, grid in search.attempts(jobs.params.experiments[experiment]).items():
-        start = jobs.search_start(experiment, seed)
-        yield start, prepared
+        for own in jobs.starts(experiment):
+            yield jobs.search_start(experiment, seed, own), prepared
         for name, points in grid.items():
+            start = jobs.search_start(experiment, seed, jobs.own_network(experiment, name))
             for point in points:
                 attempts.append(jobs.attempt(experiment, seed, name, point))
                 yield attempts[-1], [start]

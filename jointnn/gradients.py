@@ -71,6 +71,8 @@ class Gradients:
             raise UserError(
                 "accumulate: parts that take turns need their whole batch at once; set it to 1."
             )
+        if len(self.turns) > 1 and self.trainer.networks.tied:
+            raise UserError("tied: parts that take turns have no layers in common; leave it out.")
 
     def use(self, form: Form) -> None:
         """Compute in this form from now on."""

@@ -27,18 +27,31 @@ class Jobs(ImageJobs):
         for name in ("initialise", "train", "l2", "sigma", "irls", "evaluate"):
             setattr(self, name, lru_cache(getattr(self, name)))
 
-    def initialise(self, experiment: str, seed: int, folder: str = "") -> Job:
-        """The common start of a seed; the search has it in a folder of its own."""
+    def initialise(self, experiment: str, seed: int, own: str = "", searched: bool = False) -> Job:
+        """The common start of a seed, or that of a method with another network, `own`.
+
+        The search has its starts in a folder of its own.
+        """
         return {
             "stage": "initialise",
-            **self._problem(experiment, seed),
-            "start": folder or paths.start(experiment, seed),
+            **self._problem(experiment, seed, own),
+            "start": (paths.search_start if searched else paths.start)(experiment, seed, own),
             "code": code_digests("initialise", self._entries(experiment, "architecture")),
         }
 
-    def search_start(self, experiment: str, seed: int) -> Job:
-        """The common start of a tuning seed."""
-        return self.initialise(experiment, seed, paths.search_start(experiment, seed))
+    def search_start(self, experiment: str, seed: int, own: str = "") -> Job:
+        """The start of a tuning seed."""
+        return self.initialise(experiment, seed, own, searched=True)
+
+    def own_network(self, experiment: str, name: str) -> str:
+        """The method's name if its network is another than that of the experiment, else none."""
+        return name if name in self.params.experiments[experiment].architecture_of else ""
+
+    def starts(self, experiment: str) -> list[str]:
+        """The starts of an experiment, each by the method that it belongs to; the common one by none."""
+        chosen = self.params.experiments[experiment]
+        named = {self.own_network(experiment, name) for name in {*chosen.methods, *chosen.search}}
+        return sorted(named | {""})
 
     def train(self, experiment: str, seed: int, name: str) -> Job:
         """A method in one job: every one but `joint`."""
@@ -82,6 +95,7 @@ class Jobs(ImageJobs):
             **problem,
             "task": chosen.task,
             "task_options": chosen.task_options,
+            "architecture_of": chosen.architecture_of,
             "device": method_settings(self.params, experiment, "joint").device,
             "runs": {name: paths.run(experiment, seed, name, self.rounds(experiment)) for name in last},
             "code": code_digests("evaluate", self._entries(experiment)),
@@ -125,7 +139,7 @@ class Jobs(ImageJobs):
         overrides = search.points(chosen, name)[point]
         settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
         job = self._training("attempt", experiment, seed, name, settings)
-        start = self.search_start(experiment, seed)
+        start = self.search_start(experiment, seed, self.own_network(experiment, name))
         own = {
             "point": point,
             "overrides": overrides,
@@ -149,6 +163,7 @@ class Jobs(ImageJobs):
             "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
             "measures": chosen.measures,
             "groups_count": len(chosen.groups) if chosen.groups else None,
+            "ties": "jae_found" in chosen.methods,
             "tuning_seed": chosen.tuning_seed,
             "code": code_digests("choose"),
             "upstream": attempts,
@@ -174,14 +189,15 @@ class Jobs(ImageJobs):
         groups = (
             {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if name == "oracle" else {}
         )
-        problem = self._problem(experiment, seed)
-        upstream = {"start": digest(self.initialise(experiment, seed))}
+        own = self.own_network(experiment, name)
+        problem = self._problem(experiment, seed, own)
+        start = self.initialise(experiment, seed, own)
         return {
             "stage": stage,
             **problem,
             **groups,
-            "start": paths.start(experiment, seed),
-            "upstream": {**problem["upstream"], **upstream},
+            "start": start["start"],
+            "upstream": {**problem["upstream"], "start": digest(start)},
             "method": name,
             "task": chosen.task,
             "task_options": chosen.task_options,
@@ -191,8 +207,8 @@ class Jobs(ImageJobs):
             "code": code_digests(stage, self._entries(experiment, "architecture", "task", "augmentation")),
         }
 
-    def _problem(self, experiment: str, seed: int) -> Job:
-        """Data and network of an experiment, and the jobs that make them."""
+    def _problem(self, experiment: str, seed: int, own: str = "") -> Job:
+        """Data and network of an experiment, or of a method of its own, and the jobs that make them."""
         chosen = self.params.experiments[experiment]
         size, channels = chosen.image_size, chosen.channels
         prepared = {name: digest(self.images(experiment, name)) for name in chosen.datasets}
@@ -206,7 +222,8 @@ class Jobs(ImageJobs):
             "train_images": chosen.train_images,
             "validation_images": chosen.validation_images,
             "architecture": chosen.architecture,
-            "architecture_options": chosen.architecture_options,
+            "architecture_options": chosen.architecture_options | chosen.architecture_of.get(own, {}),
+            "labelled": chosen.labelled,
             "upstream": {"prepared": prepared},
         }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jointnn.params import MethodSettings
+    from jointnn.method_params import MethodSettings
 
 
 def misfit(settings: "MethodSettings") -> str | None:
@@ -25,6 +25,9 @@ MISFITS: "dict[str, Callable[[MethodSettings], bool]]" = {
     ),
     "accumulate must be at most batch_size: each piece of a batch needs an image": (
         lambda s: s.accumulate > s.batch_size
+    ),
+    "tied layers belong to all networks at once: others_on_disk and block_coordinate cannot have them": (
+        lambda s: bool(s.tied) and (s.others_on_disk or s.solver == "block_coordinate")
     ),
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale_factor .inf (the corner L2) does not go with weighting: median": (

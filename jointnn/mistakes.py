@@ -10,9 +10,11 @@ from jointnn import search
 from jointnn.code import file_of, options_of
 from jointnn.datasets.source import source_of
 from jointnn.errors import UserError
+from jointnn.jae.mistakes import jae_mistakes
 from jointnn.messages import lines_of
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Problem, method, plan, settings_read_by
-from jointnn.params import ExperimentParams, MethodSettings, Params
+from jointnn.params import ExperimentParams, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings, method_settings
 
@@ -57,6 +59,7 @@ def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, param
     yield from _wrong_names(at, experiment, params)
     yield from _wrong_groups(at, experiment)
     yield from _wrong_counts(at, experiment, params)
+    yield from jae_mistakes(at, name, experiment, params)
     parts = {"settings": experiment.settings}
     parts |= {f"tuned.{chosen}": settings for chosen, settings in experiment.tuned.items()}
     # Whether settings fit together is asked of the whole, below.

@@ -6,7 +6,7 @@ A network sees its parameters, and their gradients, as views of the stacked tens
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.errors import UserError
-from jointnn.parts import check_parts, layer_parameters, part_of, parts_of
+from jointnn.parts import layer_parameters, layers_within, part_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Networks:
             discriminator: each has its own layers, first to last.
         couple_head: whether the last layer is coupled.
         couple_batch_norm: whether scale and shift of batch norm are coupled.
-        couple: the parts whose layers are coupled; none named: all.
+        couple: layers, parts or branches that are coupled; none named: all.
+        tied: layers, parts or branches that are one tensor for all networks, and so not coupled.
         folder: where the stacked tensors lie as memory-mapped files, without gradients, while their
             networks wait (`jointnn.waiting`); None keeps them in memory.
 
@@ -50,7 +51,10 @@ class Networks:
         layers: names of the L coupled layers.
         layers_of_parts: how many of them lie in each part that has any; (L,) where there are no parts.
         coupled: one stacked parameter (n, D_l) per coupled layer.
-        tensors: those, followed by one parameter (1, P_i) per network for what is not coupled.
+        tied: names of the layers that all networks have in common.
+        tensors: the coupled ones, one (1, D_l) per tied layer, and one (1, P_i) per network for the rest.
+            Tied layers belong to the first network as far as optimisers and checkpoints are concerned;
+            gradients from every network add up in them.
 
     Raises:
         UserError: nothing can be coupled, a part is not known, or a coupled layer differs between the
@@ -64,28 +68,31 @@ class Networks:
         couple_batch_norm: bool,
         couple: Sequence[str] = (),
         folder: str | None = None,
+        tied: Sequence[str] = (),
     ) -> None:
         self.modules, self.folder = modules, folder
         first = next(iter(modules.values()))
         named = layer_parameters(first, couple_batch_norm)
-        if not couple_head:
+        self.tied = layers_within(list(named), tied, "tied")
+        tied_names = {layer: named.pop(layer) for layer in self.tied}
+        if not couple_head and named:
             named.popitem()
         if couple:
-            check_parts(first, couple)
-            named = {layer: names for layer, names in named.items() if part_of(first, layer) in couple}
+            named = {layer: named[layer] for layer in layers_within(list(named), couple, "couple")}
         self.layers = list(named)
         self.layers_of_parts = list(Counter(part_of(first, layer) for layer in named).values())
         if not named:
             raise UserError(
                 f"{type(first).__name__} has no layer to couple besides its head; couple the head too "
-                "(couple_head: true) or divide the network into named layers."
+                "(couple_head: true), tie fewer layers or divide the network into named ones."
             )
-        self._check_equal(named)
+        self._check_equal(tied_names | named)
         self.places: dict[str, dict[str, Place]] = {name: {} for name in modules}
         self.coupled = [self._stack(names) for names in named.values()]
-        taken = {name for names in named.values() for name in names}
+        common = [self._tie(names) for names in tied_names.values()]
+        taken = {name for names in (tied_names | named).values() for name in names}
         rest = [self._stack_rest(name, part, taken) for name in modules for part in parts_of(first)]
-        self.tensors = self.coupled + [tensor for tensor in rest if tensor is not None]
+        self.tensors = self.coupled + common + [tensor for tensor in rest if tensor is not None]
         self._attach()
 
     def _check_equal(self, named: dict[str, list[str]]) -> None:
@@ -116,6 +123,13 @@ class Networks:
         return nn.Parameter(self.kept(torch.stack(rows), f"layer-{self._slots}"))
 
     _slots = 0
+
+    def _tie(self, names: list[str]) -> nn.Parameter:
+        """One parameter (1, D_l) for the parameters `names`, which all networks have from the first."""
+        stacked = self._stack(names)
+        for places in self.places.values():
+            places |= {name: replace(places[name], row=0) for name in names}
+        return nn.Parameter(stacked.data[:1].clone())
 
     def _stack_rest(self, dataset: str, part: str, taken: set[str]) -> nn.Parameter | None:
         """What of a part of one network is not coupled, as one parameter (1, P_i)."""
@@ -155,9 +169,8 @@ class Networks:
 
     def rows(self, index: int) -> list[nn.Parameter]:
         """What network `index` owns of `tensors`, (D_l,) each, for its optimiser: views."""
-        dataset = list(self.modules)[index]
         rows = []
-        for slot, row in sorted({(p.slot, p.row) for p in self.places[dataset].values()}):
+        for slot, row in self._owned(list(self.modules)[index]):
             tensor = self.tensors[slot]
             parameter = nn.Parameter(tensor.data[row])
             if tensor.grad is not None:
@@ -169,15 +182,22 @@ class Networks:
         """The part that each of the rows of network `index` belongs to."""
         dataset, module = list(self.modules.items())[index]
         found = {(p.slot, p.row): part_of(module, name) for name, p in self.places[dataset].items()}
-        return [found[key] for key in sorted(found)]
+        return [found[key] for key in self._owned(dataset)]
+
+    def _owned(self, dataset: str) -> list[tuple[int, int]]:
+        """Slots and rows of `tensors` that belong to a network; what is tied belongs to the first."""
+        tied = range(len(self.coupled), len(self.coupled) + len(self.tied))
+        keys = sorted({(place.slot, place.row) for place in self.places[dataset].values()})
+        first = dataset == next(iter(self.modules))
+        return keys if first else [(slot, row) for slot, row in keys if slot not in tied]
 
     def split(self, dataset: str, rows: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Tensors shaped as `rows`, cut into one per parameter of the network, as views."""
-        slots = sorted({(p.slot, p.row) for p in self.places[dataset].values()})
-        at = {slot: position for position, (slot, _) in enumerate(slots)}
+        """Tensors shaped as `rows`, cut into one per parameter that belongs to the network, as views."""
+        at = {slot: position for position, (slot, _) in enumerate(self._owned(dataset))}
         return {
             name: rows[at[place.slot]][place.start : place.start + place.shape.numel()].view(place.shape)
             for name, place in self.places[dataset].items()
+            if place.slot in at
         }
 
 

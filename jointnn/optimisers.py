@@ -6,7 +6,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from jointnn.params import Training
+from jointnn.method_params import Training
 
 
 class Optimisers:

@@ -1,7 +1,7 @@
 """The parts and layers of a network: which parameters belong to which, by name."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -27,14 +27,25 @@ def part_of(module: nn.Module, name: str) -> str:
     return name.partition(".")[0] if hasattr(module, "parts") else ""
 
 
-def check_parts(module: nn.Module, couple: Sequence[str]) -> None:
-    """Refuse to couple parts that a network does not have."""
-    for part in couple:
-        if part not in parts_of(module):
-            known = ", ".join(filter(None, parts_of(module))) or "none"
+def layers_within(layers: Sequence[str], named: Iterable[str], setting: str) -> list[str]:
+    """Those of the layers that are named, or lie in a part or branch that is.
+
+    Args:
+        setting: what names them, for messages.
+
+    Raises:
+        UserError: a name holds none of the layers.
+    """
+    found = set()
+    for name in named:
+        within = {layer for layer in layers if layer == name or layer.startswith(f"{name}.")}
+        if not within:
             raise UserError(
-                f"couple: {part!r} is no part of {type(module).__name__}; its parts: {known}. Mend it."
+                f"{setting}: {name!r} holds no layer that can be coupled; there are {', '.join(layers)}. "
+                "Name some of them, or what stands before their dots."
             )
+        found |= within
+    return [layer for layer in layers if layer in found]
 
 
 def by_parts(module: nn.Module, made_of: Callable[[nn.Module], nn.Module]) -> nn.Module:

@@ -22,9 +22,18 @@ def seed_folder(experiment: str, seed: int | str) -> str:
     return f"runs/{experiment}/s{seed}"
 
 
-def start(experiment: str, seed: int | str) -> str:
-    """Folder of the common start."""
-    return f"{seed_folder(experiment, seed)}/start"
+def start(experiment: str, seed: int | str, own: str = "") -> str:
+    """Folder of the common start; `own` is a method that has another network, and so another start."""
+    return f"{seed_folder(experiment, seed)}/{_start(own)}"
+
+
+def is_start(folder: str) -> bool:
+    """Whether a folder of a seed is a start."""
+    return folder.split("_", maxsplit=1)[0] == _start("")
+
+
+def _start(own: str) -> str:
+    return f"start_{own}" if own else "start"
 
 
 def search_folder(experiment: str, seed: int) -> str:
@@ -32,9 +41,9 @@ def search_folder(experiment: str, seed: int) -> str:
     return f"search/{experiment}/s{seed}"
 
 
-def search_start(experiment: str, seed: int) -> str:
-    """Folder of the common start of a tuning seed."""
-    return f"{search_folder(experiment, seed)}/start"
+def search_start(experiment: str, seed: int, own: str = "") -> str:
+    """Folder of the common start of a tuning seed, or of that of a method with another network."""
+    return f"{search_folder(experiment, seed)}/{_start(own)}"
 
 
 def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:
@@ -137,6 +146,6 @@ def benchmark(job: dict) -> str:  # type: ignore[type-arg]
         case "attempt":
             return f"logs/{experiment}/search/s{job['seed']}/{job['method']}_{job['point']}.tsv"
     if stage == "initialise" and job["start"].startswith("search/"):
-        return f"logs/{experiment}/search/s{job['seed']}/start.tsv"
+        return f"logs/{experiment}/search/s{job['seed']}/{Path(job['start']).name}.tsv"
     made = record(job).removeprefix("runs/").removesuffix("settings.json").rstrip("./")
     return f"logs/{made}.tsv"

@@ -13,7 +13,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from jointnn.params import Training
+from jointnn.method_params import Training
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 REPEATS = 3
@@ -54,8 +54,8 @@ class InForm(nn.Module):
         super().__init__()
         self.network, self.form = network, form
 
-    def forward(self, images: Tensor) -> Tensor:
-        """The outputs of the network."""
+    def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
+        """The outputs of the network; some have several, by name."""
         given = images
         if images.dim() == 4:
             # Layers go on in the layout of their input; the parameters need not have it. Grey images have
@@ -63,8 +63,11 @@ class InForm(nn.Module):
             given = images.contiguous(memory_format=LAYOUTS[self.form.memory_format])
         low = self.form.precision == "bfloat16"
         with torch.autocast(images.device.type, torch.bfloat16, enabled=low):
-            found: Tensor = self.network(given)
-        return found.to(images.dtype)
+            found = self.network(given)
+        if isinstance(found, dict):
+            return {name: output.to(images.dtype) for name, output in found.items()}
+        plain: Tensor = found.to(images.dtype)
+        return plain
 
 
 def fastest(forms: Sequence[Form], seconds: Callable[[Form], float]) -> Form:

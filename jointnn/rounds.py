@@ -10,8 +10,8 @@ from torch import Tensor
 
 from jointnn import consistency
 from jointnn.errors import UserError
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Phase, Plan
-from jointnn.params import MethodSettings
 
 
 @dataclass(frozen=True)

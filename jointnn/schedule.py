@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jointnn.params import Training
+from jointnn.method_params import Training
 
 
 class Schedule:

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from jointnn.method_params import MethodSettings
 from jointnn.methods import settings_read_by
-from jointnn.params import MethodSettings, Overrides, Params
+from jointnn.params import Overrides, Params
 
 PRESETS = {"joint_paper": "paper"}
 """Methods that are another one under a preset of their own."""

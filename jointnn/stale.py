@@ -5,14 +5,15 @@ from pathlib import Path
 
 from jointnn import paths, search
 from jointnn.files import read_json, read_table, to_json
-from jointnn.params import ExperimentParams, MethodSettings, Params
+from jointnn.method_params import MethodSettings
+from jointnn.params import ExperimentParams, Params
 from jointnn.settings import method_settings, settings_for
 
 SHOWN = {"methods", "datasets", "seeds", "measures"}
 """What a table shows, by its name in params.yaml and in the record of the table."""
 PROBLEM = {
     "task", "task_options", "architecture", "architecture_options", "trunk", "augmentation", "channels",
-    "train_images", "validation_images",
+    "train_images", "validation_images", "labelled",
 }  # fmt: skip
 """What data and network are, by its name in params.yaml and in the record of a run."""
 
@@ -37,6 +38,8 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
     for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
         was = read_json(record)
+        own = experiment.architecture_of.get(was.get("method", ""), {})
+        now["architecture_options"] = {**experiment.architecture_options, **own}
         return sorted(key for key, value in now.items() if was.get(key, value) != value)
     return []
 

@@ -18,9 +18,9 @@ from jointnn.data import Split
 from jointnn.descent import Descent
 from jointnn.errors import DivergedError
 from jointnn.gradients import Gradients
+from jointnn.method_params import MethodSettings
 from jointnn.networks import Networks
 from jointnn.optimisers import Optimisers
-from jointnn.params import MethodSettings
 from jointnn.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.schedule import Schedule
 from jointnn.tasks import Task

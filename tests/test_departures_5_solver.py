@@ -12,7 +12,7 @@ from jointnn import descent
 from jointnn.consistency import block_membership, layer_weights
 from jointnn.data import Split
 from jointnn.errors import UserError
-from jointnn.params import MethodSettings
+from jointnn.method_params import MethodSettings
 from jointnn.rounds import Couplings
 
 

@@ -13,8 +13,8 @@ from training_helpers import additive, mlps, parameters, plan_of, regression, ru
 from jointnn.consistency import layer_distances_squared
 from jointnn.errors import UserError
 from jointnn.groups import adjusted_rand_index, find_groups, inside_and_across
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Phase, Problem, method, plan, settings_read_by
-from jointnn.params import MethodSettings
 from jointnn.phases import finds_weights
 from jointnn.rounds import couplings_of, next_round
 

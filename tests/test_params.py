@@ -8,8 +8,9 @@ import pytest
 from params_helpers import BASE, PROJECT, mistakes, read
 
 from jointnn.errors import UserError
+from jointnn.method_params import MethodSettings, Strength
 from jointnn.mistakes import TAKEN
-from jointnn.params import ExperimentParams, MethodSettings, Params, Strength
+from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings, method_settings, settings_for
 from jointnn.yaml_files import read_yaml
@@ -167,7 +168,8 @@ def test_settings_survive_a_settings_file(value, field):
 
 def test_a_method_is_given_the_settings_that_it_reads():
     settings = MethodSettings()
-    assert set(settings_for("joint", settings)) == set(MethodSettings.model_fields)
+    assert set(settings_for("joint", settings)) == set(MethodSettings.model_fields) - {"tied"}
+    assert "tied" in settings_for("jae", settings)
     assert "strength" not in settings_for("isolated", settings)
     assert "strength" not in settings_for("shareall", settings)
     assert "weighting" not in settings_for("fedamp", settings)

@@ -11,8 +11,8 @@ from training_helpers import assert_views, labelled, mlps, parameters, run
 from jointnn import files, gradients, paths
 from jointnn.architectures.convolutional import small_conv
 from jointnn.data import Split
+from jointnn.method_params import MethodSettings
 from jointnn.networks import Networks
-from jointnn.params import MethodSettings
 from jointnn.precision import Form, InForm, fastest, forms_of, in_form
 from jointnn.stages import train
 from jointnn.tasks.classification import classification

@@ -19,9 +19,11 @@ LAYERS = """
     jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
     jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries
     jointnn.datasets jointnn.misfits
+    jointnn.method_params
     jointnn.params
     jointnn.code jointnn.search jointnn.seen jointnn.methods jointnn.messages
     jointnn.schedule jointnn.settings
+    jointnn.jae
     jointnn.mistakes
     jointnn.reading
     jointnn.image_jobs jointnn.stale
@@ -57,10 +59,10 @@ ONLY_IN = {
     "torchmetrics": r"generation/fidelity",
     "matplotlib": r"figures/",
     "yaml": r"yaml_files|stages/choose",
-    "pydantic": r"params|datasets/params|messages|mistakes|reading|settings",
+    "pydantic": r"params|method_params|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|adversaries|networks|optimisers|parts|data|rounds|descent|training"
     r"|phases|phase_state|checkpoints|experiment|architectures/|augmentations|generation/|tasks/|precision|recompute"
-    r"|waiting|gradients|stages/(activations|evaluate|initialise|sigma|irls)",
+    r"|waiting|gradients|jae/(branches|layers)|stages/(activations|evaluate|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""
 
@@ -152,7 +154,7 @@ def test_what_a_user_adds_depends_on_little(package):
     for file in (PROJECT / "jointnn" / package).glob("*.py"):
         units = {unit_of(name) for name in imports_of(file) if name.split(".")[0] == "jointnn"}
         lower = ["__init__", "errors", "registry", "paths", "files", "images", "data", package]
-        lower += ["adversaries", "generation"]  # what the task of generation is made of
+        lower += ["adversaries", "generation", "jae"]  # what single tasks and architectures are made of
         assert units <= {f"jointnn.{name}" for name in lower}, shown(file)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jointnn.params import Training
+from jointnn.method_params import Training
 from jointnn.schedule import Schedule
 
 

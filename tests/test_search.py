@@ -13,6 +13,7 @@ from params_helpers import edited, read
 
 from jointnn import files, search
 from jointnn.errors import UserError
+from jointnn.jae.found import mean_weights
 from jointnn.reading import read_params
 from jointnn.settings import method_settings
 from jointnn.stages import choose
@@ -92,7 +93,13 @@ def attempted(name: str, accuracies: list[float | None], points: list[dict]) -> 
         files.write_json(f"search/toy/s1000/{name}/point_{k}.json", result)
 
 
-JOB = {"stage": "choose", "experiment": "toy", "tuning_seed": 1000, "measures": ["accuracy"]}
+JOB = {
+    "stage": "choose",
+    "experiment": "toy",
+    "tuning_seed": 1000,
+    "measures": ["accuracy"],
+    "ties": False,
+}
 
 
 def chosen(measure: str = "accuracy", **points: int) -> str:
@@ -167,8 +174,39 @@ def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
         "settings": {},
         "validation": {"accuracy": 0.5, "loss": 1.0},
         "weights_of_rounds": [w.tolist() for w in weights],
+        "layers": {},
     }
     files.write_json("search/toy/s9/joint/point_0.json", point)
     attempts = {"9": {"joint": [0]}}
     choose.run({**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2})
     assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2
+
+
+def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found():
+    layers = {"private.conv1": 0.2, "shared.conv1": 0.9, "shared.dense1": 0.5, "image.image1": 0.4}
+    for name, rate in (("jae", 0.01), ("joint", 0.02)):
+        result = {
+            "method": name,
+            "point": 0,
+            "settings": {"learning_rate": rate},
+            "validation": {"accuracy": 0.5, "loss": 1.0},
+            "weights_of_rounds": [[[[0.0, 0.5], [0.5, 0.0]]]] if name == "joint" else [],
+            "layers": layers if name == "joint" else {},
+            "diverged": None,
+        }
+        files.write_json(f"search/toy/s1000/{name}/point_0.json", result)
+    attempts = {"1000": {"jae": [0], "joint": [0]}}
+    choose.run({**JOB, "attempts": attempts, "groups_count": None, "ties": True})
+    choice = yaml.safe_load(Path("search/toy/choice.yaml").read_text())
+    assert choice["tuned"]["jae_found"] == {
+        "learning_rate": 0.01,
+        "tied": ["shared.conv1", "shared.dense1"],
+    }
+
+
+def test_the_weight_of_a_layer_is_the_mean_over_pairs_and_over_the_blocks_that_hold_it():
+    weights = np.zeros((2, 3, 3))
+    weights[0][np.triu_indices(3, 1)] = [0.1, 0.2, 0.3]
+    weights[1][np.triu_indices(3, 1)] = [0.7, 0.8, 0.9]
+    membership = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    assert mean_weights(weights, membership) == pytest.approx([0.2, 0.5, 0.8])

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split
+from jointnn.method_params import MethodSettings
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks
-from jointnn.params import MethodSettings
 from jointnn.phases import Progress, run_phases
 from jointnn.tasks.modes import evaluating
 from jointnn.tasks.plain import Plain
@@ -114,7 +114,10 @@ def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings)
     return Trainer(
         method="toy",
         networks=Networks(
-            dict(zip(called, networks, strict=True)), chosen.couple_head, chosen.couple_batch_norm
+            dict(zip(called, networks, strict=True)),
+            chosen.couple_head,
+            chosen.couple_batch_norm,
+            tied=chosen.tied,
         ),
         data={name: Data(split, split) for name, split in zip(called, splits, strict=True)},
         task=task,

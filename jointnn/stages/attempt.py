@@ -7,8 +7,11 @@ from jointnn import paths
 from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import trainer_of
 from jointnn.files import write_json
+from jointnn.jae.found import mean_weights
 from jointnn.measures import MEASURES
+from jointnn.methods import Plan
 from jointnn.phases import Progress
+from jointnn.rounds import membership_of
 from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.training import Trainer
 
@@ -25,11 +28,20 @@ def run(job: dict[str, Any]) -> None:
         train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
         result["validation"] = _means(trainer, job["measures"])
         result["weights_of_rounds"] = [weights.tolist() for weights in progress.weights_of_rounds]
+        result["layers"] = _layer_weights(trainer, plan, progress)
         result["diverged"] = None
     except DivergedError as error:
-        result |= {"validation": {}, "weights_of_rounds": [], "diverged": str(error)}
+        result |= {"validation": {}, "weights_of_rounds": [], "layers": {}, "diverged": str(error)}
     write_json(paths.attempt(job["experiment"], job["seed"], job["method"], job["point"]), result)
     drop_resume_point(job)
+
+
+def _layer_weights(trainer: Trainer, plan: Plan, progress: Progress) -> dict[str, float]:
+    """The weight of each layer in the last round, mean over pairs; none where no weights are found."""
+    if progress.found is None:
+        return {}
+    of_layers = mean_weights(progress.found.weights.numpy(), membership_of(plan).numpy())
+    return dict(zip(trainer.networks.layers, of_layers.tolist(), strict=True))
 
 
 def _means(trainer: Trainer, measures: list[str]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from jointnn import paths
 from jointnn.errors import UserError
 from jointnn.files import read_json, to_json, write_atomically, write_table
 from jointnn.groups import best_round
+from jointnn.jae.found import layers_to_tie
 from jointnn.measures import measure_of
 from jointnn.search import choose, finalists
 
@@ -22,12 +23,13 @@ def run(job: dict[str, Any]) -> None:
 
     The mean over the tuning seeds decides, among the points that were tried on all of them. The best
     points of the first seed are named as finalists. For `joint`, the round at which groups separate best
-    on the first tuning seed is a choice too.
+    on the first tuning seed is a choice too, and the layers that its weights would tie are one for
+    `jae_found`, which has the other settings of `jae`.
 
     Raises:
         UserError: every point of some method diverged.
     """
-    rows, tuned, ahead, groups_round = [], {}, {}, None
+    rows, tuned, ahead, groups_round, of_layers = [], {}, {}, None, {}
     first, shown = str(job["tuning_seed"]), [*job["measures"], "loss"]
     for name in job["attempts"][first]:
         found = _results(job, name)
@@ -40,11 +42,14 @@ def run(job: dict[str, Any]) -> None:
         ahead[name] = finalists(measured[first], FINALISTS)
         if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
             groups_round = best_round([np.asarray(w) for w in weights], job["groups_count"])
+            of_layers = found[first][best]["layers"]
         for seed, of in found.items():
             for k, result in of.items():
                 settings = to_json(result["settings"]).replace("\n", "")
                 values = [result["validation"].get(metric) for metric in shown]
                 rows.append((name, k, settings, int(seed), *values, k == best))
+    if job["ties"] and of_layers:
+        tuned["jae_found"] = {**tuned.get("jae", {}), "tied": layers_to_tie(of_layers)}
     choice = {"tuned": tuned} | ({} if groups_round is None else {"groups_round": groups_round})
     folder = f"search/{job['experiment']}"
     columns = ["method", "point", "settings", "seed", *(f"validation_{m}" for m in shown), "chosen"]

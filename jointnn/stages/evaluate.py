@@ -27,7 +27,7 @@ def run(job: dict[str, Any]) -> None:
         data = data_of(job, dataset, test=True, device=device)
         assert data.test is not None
         for name, folder in job["runs"].items():
-            network = network_of(job, dataset).to(device)
+            network = network_of(job, dataset, name).to(device)
             glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
             row = (job["experiment"], name, job["seed"], dataset)
             splits = {"validation": data.validation, "test": data.test}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from jointnn.errors import UserError
 from jointnn.files import to_json, write_atomically
-from jointnn.params import MethodSettings, Params
+from jointnn.method_params import MethodSettings
+from jointnn.params import Params
 
 PATH = "workflow/params.schema.json"
 

@@ -6,7 +6,7 @@ import torch
 
 from jointnn import paths
 from jointnn.files import read_json, write_json
-from jointnn.params import MethodSettings
+from jointnn.method_params import MethodSettings
 from jointnn.rounds import scales_of
 
 

@@ -82,7 +82,7 @@ def _seeds(root: Path, experiment: str) -> list[int]:
 def _methods(root: Path, experiment: str, seed: int) -> list[str]:
     names = _everywhere(root, Path(paths.seed_folder(experiment, seed)))
     joint = ["joint"] if "l2" in names else []
-    return sorted({*names, *joint} - {"start", "l2"})
+    return sorted({name for name in names if not paths.is_start(name)} - {"l2"} | {*joint})
 
 
 def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:

@@ -105,6 +105,11 @@ def run_files(experiment, folder, *more):
     return [*networks(experiment, folder), *(f"{folder}/{name}" for name in names)]
 
 
+def start_of(experiment, method, seed="{seed}", folder=paths.start):
+    """The files of the start of a method: the common one, unless its network is another."""
+    return networks(experiment, folder(experiment, seed, JOBS.own_network(experiment, method)))
+
+
 def sigma(experiment):
     """The scales of a seed, and their record."""
     folder = paths.seed_folder(experiment, "{seed}")
@@ -157,7 +162,8 @@ def trained(experiment):
         files += run_files(experiment, folder, *(["weights.json"] if k else []))
     if "joint" in EXPERIMENTS[experiment].methods:
         files += sigma(experiment)
-    return of_seeds(experiment, [*networks(experiment, paths.start(experiment, "{seed}")), *files])
+    starts = [paths.start(experiment, "{seed}", own) for own in JOBS.starts(experiment)]
+    return of_seeds(experiment, [file for start in starts for file in networks(experiment, start)] + files)
 
 
 def results_of(experiment):

@@ -6,29 +6,30 @@ for experiment, chosen in EXPERIMENTS.items():
     ATTEMPTS = search.attempts(chosen)
 
     for seed in ATTEMPTS:
-        START = paths.search_start(experiment, seed)
-        JOB = job("search_start", experiment=experiment, seed=seed)
+        for own in JOBS.starts(experiment):
+            START = paths.search_start(experiment, seed, own)
+            JOB = job("search_start", experiment=experiment, seed=seed, own=own)
 
-        rule:
-            """The common start of a tuning seed."""
-            name:
-                f"initialise_search_{experiment}_{seed}"
-            input:
-                settings=settings(JOB),
-                images=prepared(JOB, experiment, test=False),
-            output:
-                networks(experiment, START),
-            log:
-                f"{L}/s{seed}/start.log",
-            benchmark:
-                f"{L}/s{seed}/start.tsv"
-            conda:
-                "../envs/jointnn.yaml"
-            resources:
-                mem_mb=2000,
-                runtime=10,
-            shell:
-                "python -m jointnn initialise {input.settings} > {log} 2>&1"
+            rule:
+                """A start of a tuning seed."""
+                name:
+                    "_".join(filter(None, ["initialise_search", experiment, str(seed), own]))
+                input:
+                    settings=settings(JOB),
+                    images=prepared(JOB, experiment, test=False),
+                output:
+                    networks(experiment, START),
+                log:
+                    f"{L}/s{seed}/{Path(START).name}.log",
+                benchmark:
+                    f"{L}/s{seed}/{Path(START).name}.tsv"
+                conda:
+                    "../envs/jointnn.yaml"
+                resources:
+                    mem_mb=2000,
+                    runtime=10,
+                shell:
+                    "python -m jointnn initialise {input.settings} > {log} 2>&1"
 
         for method in ATTEMPTS[seed]:
             JOB = job("attempt", experiment=experiment, seed=seed, name=method, point=number("point"))
@@ -40,7 +41,7 @@ for experiment, chosen in EXPERIMENTS.items():
                     f"attempt_{experiment}_{seed}_{method}"
                 input:
                     settings=settings(JOB),
-                    start=networks(experiment, START),
+                    start=start_of(experiment, method, seed, paths.search_start),
                     images=prepared(JOB, experiment, test=False),
                 output:
                     point=POINT,

@@ -6,30 +6,32 @@ Experiments differ in their datasets, and so in the files of a run: each has its
 for experiment, chosen in EXPERIMENTS.items():
     S = f"runs/{experiment}/s{{seed}}"
     L = f"logs/{experiment}/s{{seed}}"
-    START = networks(experiment, f"{S}/start")
     THREADS = JOBS.threads(experiment)
-    JOB = job("initialise", experiment=experiment, seed=number("seed"))
 
-    rule:
-        """The common start of a seed, the same parameters for every network."""
-        name:
-            f"initialise_{experiment}"
-        input:
-            settings=settings(JOB),
-            images=prepared(JOB, experiment, test=False),
-        output:
-            networks(experiment, f"{S}/start"),
-        log:
-            f"{L}/start.log",
-        benchmark:
-            f"{L}/start.tsv"
-        conda:
-            "../envs/jointnn.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        shell:
-            "python -m jointnn initialise {input.settings} > {log} 2>&1"
+    for own in JOBS.starts(experiment):
+        JOB = job("initialise", experiment=experiment, seed=number("seed"), own=own)
+        START = paths.start(experiment, "{seed}", own)
+
+        rule:
+            """The start of a seed, the same parameters for every network: the common one, or a method's."""
+            name:
+                "_".join(filter(None, ["initialise", experiment, own]))
+            input:
+                settings=settings(JOB),
+                images=prepared(JOB, experiment, test=False),
+            output:
+                networks(experiment, START),
+            log:
+                START.replace("runs/", "logs/") + ".log",
+            benchmark:
+                START.replace("runs/", "logs/") + ".tsv"
+            conda:
+                "../envs/jointnn.yaml"
+            resources:
+                mem_mb=2000,
+                runtime=10,
+            shell:
+                "python -m jointnn initialise {input.settings} > {log} 2>&1"
 
     JOB = job("l2", experiment=experiment, seed=number("seed"))
 
@@ -39,7 +41,7 @@ for experiment, chosen in EXPERIMENTS.items():
             f"l2_{experiment}"
         input:
             settings=settings(JOB),
-            start=START,
+            start=start_of(experiment, "joint"),
             images=prepared(JOB, experiment, test=True),
         output:
             run_files(experiment, f"{S}/l2"),
@@ -90,7 +92,7 @@ for experiment, chosen in EXPERIMENTS.items():
                 before=run_files(experiment, paths.round_(experiment, "{seed}", k - 1)),
                 weights=[f"{S}/joint/round_{j}/weights.json" for j in range(1, k)],
                 sigma=sigma(experiment),
-                start=START,
+                start=start_of(experiment, "joint"),
                 images=prepared(JOB, experiment, test=True),
             output:
                 run_files(experiment, f"{S}/joint/round_{k}", "weights.json"),
@@ -117,7 +119,7 @@ for experiment, chosen in EXPERIMENTS.items():
                 f"{method}_{experiment}"
             input:
                 settings=settings(JOB),
-                start=START,
+                start=start_of(experiment, method),
                 images=prepared(JOB, experiment, test=True),
             output:
                 run_files(experiment, f"{S}/{method}"),

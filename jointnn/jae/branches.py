@@ -1,0 +1,151 @@
+"""A network of branches: each reads the image or what other branches give, concatenated."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jointnn.errors import UserError
+from jointnn.jae.layers import Given, drawn_as_glorot, made_layer
+from jointnn.registry import nearest
+
+OUTPUTS = ("image", "classes")
+"""Branches that a task reads: an image, and scores of classes."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What is said of a branch.
+
+    Attributes:
+        of: the branches whose values it takes, concatenated; none: the image.
+        layers: as texts, in order.
+    """
+
+    layers: Sequence[str]
+    of: Sequence[str] = ()
+
+    @classmethod
+    def told(cls, name: str, said: Any) -> "Branch":
+        """A branch as params.yaml has it: a list of layers, or `{of: [...], layers: [...]}`."""
+        entries = said if isinstance(said, Mapping) else {"layers": said}
+        layers, of = entries.get("layers", ""), entries.get("of", [])
+        if set(entries) - {"of", "layers"} or not all(isinstance(part, list) for part in (layers, of)):
+            raise UserError(
+                f"branches.{name} is {said!r}; give a list of layers, or {{of: [...], layers: [...]}}."
+            )
+        return cls(layers, of)
+
+
+class Branched(nn.Module):
+    """Branches by name; what no other branch takes is what comes out.
+
+    Args:
+        branches: in an order in which each takes from those before it.
+        image: shape of the images, (C, H, W).
+        classes: how many there are.
+
+    Attributes:
+        layers: names of the layers, `shared.dense1`, in order.
+        of: which branches each takes from.
+
+    Raises:
+        UserError: a branch takes from one that does not stand before it, shapes do not fit, or an output is
+            missing or is none.
+    """
+
+    def __init__(self, branches: Mapping[str, Branch], image: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        self.of = {name: list(branch.of) for name, branch in branches.items()}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, branch in branches.items():
+            shape = _merged([shapes[other] for other in self._known(name, shapes)], name) or image
+            made, shapes[name] = _sequence(branch.layers, Given(shape, image, classes))
+            self.add_module(name, made)
+        inside = {name: self._branch(name).named_children() for name in branches}
+        self.layers = [f"{name}.{own}" for name, children in inside.items() for own, _ in children]
+        self.outputs = [name for name in branches if not self._readers(name)]
+        self._check_outputs(shapes, image)
+        self.apply(drawn_as_glorot)
+
+    @property
+    def codes(self) -> list[str]:
+        """The branches whose codes are concatenated into an image."""
+        return self.of["image"]
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """What comes out of images (B, C, H, W): images of their shape, scores (B, classes), by branch."""
+        return self.decoded(self.encoded(images))
+
+    def encoded(self, images: Tensor) -> dict[str, Tensor]:
+        """What the inner branches give, by name."""
+        values: dict[str, Tensor] = {}
+        for name in self.of:
+            if name not in self.outputs:
+                values[name] = self._branch(name)(self._taken(name, values, images))
+        return values
+
+    def decoded(self, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What comes out of the values of the inner branches."""
+        return {name: self._branch(name)(self._taken(name, codes)) for name in self.outputs}
+
+    def _taken(self, name: str, values: Mapping[str, Tensor], images: Tensor | None = None) -> Tensor:
+        if self.of[name]:
+            return torch.cat([values[other] for other in self.of[name]], dim=1)
+        assert images is not None
+        return images
+
+    def _branch(self, name: str) -> nn.Module:
+        return self.get_submodule(name)
+
+    def _readers(self, name: str) -> list[str]:
+        return [reader for reader, others in self.of.items() if name in others]
+
+    def _known(self, name: str, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+        """What a branch takes from, refused where it does not stand before it."""
+        for other in self.of[name]:
+            if other not in shapes:
+                raise UserError(
+                    f"branches.{name} takes from {other!r}, which does not stand before it"
+                    f"{nearest(other, shapes)}"
+                )
+        return self.of[name]
+
+    def _check_outputs(self, shapes: Mapping[str, tuple[int, ...]], image: tuple[int, ...]) -> None:
+        if "image" not in self.outputs or set(self.outputs) - set(OUTPUTS) or not self.of["image"]:
+            raise UserError(
+                f"branches: what no branch takes is what comes out, here {', '.join(self.outputs)}; it "
+                "must be `image`, of other branches, and with classes `classes`."
+            )
+        if shapes["image"] != image:
+            raise UserError(
+                f"branches.image gives the shape {shapes['image']}, but images have {image}. Mend it."
+            )
+
+
+def _sequence(texts: Sequence[str], given: Given) -> tuple[nn.Sequential, tuple[int, ...]]:
+    """Layers one after the other, named by their words and counted: conv1, pool1, conv2."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    count: Counter[str] = Counter()
+    shape = given.shape
+    for text in texts:
+        made, shape = made_layer(text, Given(shape, given.image, given.classes))
+        word = str(text).split()[0]
+        count[word] += 1
+        layers[f"{word}{count[word]}"] = made
+    return nn.Sequential(layers), shape
+
+
+def _merged(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...] | None:
+    """The shape of values that are concatenated; None of none."""
+    if not shapes:
+        return None
+    if len({shape[1:] for shape in shapes}) > 1:
+        raise UserError(
+            f"branches.{name} takes values of the shapes {', '.join(map(str, shapes))}, which cannot be "
+            "concatenated; end its sources in codes or in grids of one size."
+        )
+    return sum(shape[0] for shape in shapes), *shapes[0][1:]

@@ -1,0 +1,52 @@
+"""What is wrong in an experiment with joint auto-encoders, each with its path in params.yaml."""
+
+from collections.abc import Iterator
+
+from jointnn.code import options_of
+from jointnn.errors import UserError
+from jointnn.methods import method
+from jointnn.params import ExperimentParams, Params
+from jointnn.registry import nearest
+from jointnn.settings import merged_settings
+
+TIES = ("jae", "jae_found")
+"""Methods that tie layers."""
+
+
+def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """One line for each mistake."""
+    yield from _wrong_networks(f"{at}.architecture_of", experiment)
+    yield from _wrong_labelled(f"{at}.labelled", experiment)
+    if "pair" in experiment.methods and "pair" not in experiment.architecture_of:
+        yield f"{at}.methods: pair has a network of its own; give it under architecture_of.pair."
+    for tying in TIES:
+        if tying in experiment.methods and not merged_settings(params, name, tying).get("tied"):
+            yield (
+                f"{at}.methods: {tying} has no layers in common; name them in `tied`, such as [shared], "
+                f"under settings or tuned.{tying}."
+            )
+
+
+def _wrong_networks(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    try:
+        known = options_of(experiment.architecture)
+    except UserError:
+        return  # that it is no architecture is said elsewhere
+    for name, options in experiment.architecture_of.items():
+        if name not in method:
+            yield f"{at}: {name!r} is not known{nearest(name, method)}"
+        elif name == "joint":
+            yield f"{at}.joint: joint has the architecture of the experiment; use architecture_options."
+        for option in options:
+            if known is not None and option not in known:
+                yield f"{at}.{name}: {option!r} is not known{nearest(option, known)}"
+
+
+def _wrong_labelled(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    if experiment.labelled and experiment.task != "transfer":
+        yield f"{at}: the task {experiment.task} learns from all labels or from none; use task: transfer."
+    for dataset, count in experiment.labelled.items():
+        if dataset not in experiment.datasets:
+            yield f"{at}: {dataset!r} is not among datasets{nearest(dataset, experiment.datasets)}"
+        elif experiment.train_images is not None and count > experiment.train_images:
+            yield f"{at}.{dataset}: {count} is more than train_images, {experiment.train_images}; lower it."

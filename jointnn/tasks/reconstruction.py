@@ -1,0 +1,161 @@
+"""Reconstruction by auto-encoders of branches, alone or with classes that few images tell (JAE)."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jointnn.data import UNLABELLED, Split, as_float, as_pixels
+from jointnn.errors import UserError
+from jointnn.jae.branches import Branched
+from jointnn.tasks import task
+from jointnn.tasks.modes import evaluating
+from jointnn.tasks.plain import Plain
+
+SHOWN = 12
+"""Images of each dataset that figures show."""
+ENCODED = 500
+"""Images of each dataset whose codes figures show."""
+AT_ONCE = 512
+"""Images that go through a network at once to be measured."""
+
+
+@task
+class reconstruction(Plain):  # noqa: N801  the name in params.yaml
+    """Images without labels; the network takes an image and gives it back.
+
+    f_i is the mean squared error over all pixels, of images scaled to 0..1, which is what networks take and
+    give (Epstein, Meir, Michaeli 2018, supplement). Measure: that error.
+    """
+
+    explodes_above = 100.0
+    """Images in 0..1 have errors below 1, but for the first steps of a network without limits."""
+
+    def loss(self, network: nn.Module, batch: Split) -> Tensor:
+        """Mean squared error of a batch, a scalar."""
+        images = scaled(batch.images)
+        return functional.mse_loss(network(images)["image"], images)
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        """The mean error over a split; `loss` is the same under the name that every task has."""
+        total = sum(
+            _squares(found["image"], images).sum().item() for images, found in _outputs(network, split)
+        )
+        return {"loss": total / len(split), "error": total / len(split)}
+
+    @torch.no_grad()
+    def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
+        """Images, what the network and each of its branches alone make of them, and codes.
+
+        uint8 (12, C, H, W): `truth`, `reconstructed`, and `alone.BRANCH`, for which the codes of the other
+        branches are 0. Of at most 500 images the codes, `code.BRANCH` (N, D), and labels (N,).
+        """
+        chosen = _branched(network)
+        images = scaled(as_float(split.take(torch.arange(min(ENCODED, len(split))))))
+        first = images[:SHOWN]
+        with evaluating(network):
+            codes = chosen.encoded(images)
+            own = {name: codes[name][: len(first)] for name in chosen.codes}
+            shown = {"truth": first, "reconstructed": chosen.decoded(_whole(codes, own))["image"]}
+            if len(own) > 1:
+                for name in own:
+                    alone = {other: code * (other == name) for other, code in own.items()}
+                    shown[f"alone.{name}"] = chosen.decoded(_whole(codes, alone))["image"]
+        return {
+            **{name: as_pixels(2 * values - 1) for name, values in shown.items()},
+            **{f"code.{name}": codes[name].flatten(1) for name in own},
+            "code_label": split.labels[: len(images)],
+        }
+
+
+@task
+class transfer(reconstruction):  # noqa: N801
+    """Reconstruction of all images, and classification of those that have labels.
+
+    f_i is `weight` times the error of reconstruction, plus the mean cross entropy of the labelled images of
+    the batch. Measures: accuracy (0 to 1), the error, and f_i as loss.
+
+    Args:
+        weight: of the reconstruction; 4 and 1/4 in the paper.
+    """
+
+    explodes_above = 1e3
+    """As for classification."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        if not weight >= 0:
+            raise UserError(f"task_options.weight: {weight} must be at least 0.")
+        self.weight = weight
+
+    def loss(self, network: nn.Module, batch: Split) -> Tensor:
+        """Both terms of a batch, a scalar; 0 for classes where no image has a label."""
+        images = scaled(batch.images)
+        found = network(images)
+        told = (batch.labels != UNLABELLED).sum().clamp(min=1)
+        wrong = functional.cross_entropy(
+            found["classes"], batch.labels, ignore_index=UNLABELLED, reduction="sum"
+        )
+        return self.weight * functional.mse_loss(found["image"], images) + wrong / told
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        """Accuracy, error and loss over a split whose images all have labels."""
+        error, scores = 0.0, []
+        for images, found in _outputs(network, split):
+            error += _squares(found["image"], images).sum().item()
+            scores.append(found["classes"])
+        of_classes = functional.cross_entropy(torch.cat(scores), split.labels).item()
+        error /= len(split)
+        right = torch.cat(scores).argmax(1) == split.labels
+        return {
+            "loss": self.weight * error + of_classes,
+            "accuracy": right.double().mean().item(),
+            "error": error,
+        }
+
+    @torch.no_grad()
+    def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
+        """That of reconstruction, and label and predicted label of every image, shape (N,)."""
+        predicted = [found["classes"].argmax(1) for _, found in _outputs(network, split)]
+        return {
+            **super().evidence(network, split),
+            "label": split.labels,
+            "predicted": torch.cat(predicted),
+        }
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Floats -1..1 to 0..1."""
+    return (images + 1) / 2
+
+
+def _branched(network: nn.Module) -> Branched:
+    if not isinstance(network, Branched):
+        raise UserError(
+            f"reconstruction and transfer need an architecture of branches, and {type(network).__name__} "
+            "is none. Choose architecture: branched, or one's own that makes a Branched."
+        )
+    return network
+
+
+def _outputs(network: nn.Module, split: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Batches of images in 0..1, and what comes out of them."""
+    _branched(network)
+    for batch in split.batches(AT_ONCE):
+        images = scaled(as_float(batch.images))
+        with evaluating(network):
+            found = network(images)
+        yield images, found
+
+
+def _squares(made: Tensor, images: Tensor) -> Tensor:
+    """Mean squared error of each image, (B,)."""
+    return (made - images).square().flatten(1).mean(dim=1)
+
+
+def _whole(codes: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Values of all inner branches for as many images as `own` has, which holds some of them."""
+    count = len(next(iter(own.values())))
+    return {name: values[:count] for name, values in codes.items()} | own
