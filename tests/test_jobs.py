@@ -9,7 +9,7 @@ import pytest
 from params_helpers import GONE, read
 
 from jointnn import paths
-from jointnn.files import to_json
+from jointnn.files import digest, to_json
 from jointnn.jobs import Jobs
 from jointnn.search import attempts
 
@@ -133,6 +133,14 @@ WHAT_RERUNS = {
         {f"{TOY}.architecture_options": {"width": 5}},
         of_seeds("start") | TRAINING | AFTER | SEARCHES,
     ),
+    "the network of one method": (
+        {f"{TOY}.architecture_of": {"shareall": {"width": 5}}},
+        of_seeds("shareall") | AFTER,
+    ),
+    "how many labels are told": (
+        {f"{TOY}.labelled": {"first": 3}, f"{TOY}.task": "transfer", "experiments.heir.task": "transfer"},
+        of_seeds("start") | TRAINING | AFTER | SEARCHES,
+    ),
     "the size of images": (
         {f"{TOY}.image_size": 24},
         {f"prepare {name}" for name in ("first", "second", "third")}
@@ -217,3 +225,18 @@ def test_an_infinite_setting_is_written_as_json_knows_it():
     }
     for name, job in settings_files(corners).items():
         assert "Infinity" not in job.replace('"Infinity"', ""), name
+
+
+def test_a_method_with_a_network_of_its_own_has_a_start_of_its_own():
+    params = read({f"{TOY}.architecture_of": {"shareall": {"width": 5}}})
+    jobs = Jobs(params)
+    assert jobs.starts("toy") == ["", "shareall"]
+    own, common = jobs.initialise("toy", 0, "shareall"), jobs.initialise("toy", 0)
+    assert own["start"] == "runs/toy/s0/start_shareall"
+    assert (own["architecture_options"], common["architecture_options"]) == ({"width": 5}, {"width": 4})
+    trained = jobs.train("toy", 0, "shareall")
+    assert (trained["start"], trained["architecture_options"]) == (own["start"], {"width": 5})
+    assert trained["upstream"]["start"] == digest(own)
+    assert jobs.train("toy", 0, "isolated")["start"] == common["start"]
+    records = {paths.record(job) for job in (own, common, jobs.search_start("toy", 7, "shareall"))}
+    assert len(records) == 3
