@@ -6,7 +6,8 @@ from jointnn.datasets.params import DatasetParams
 from jointnn.params import ExperimentParams
 
 OF_IMAGENET = ("dog", "wolf")
-"""What stands in the source, path or class of sets whose images are ImageNet's (docs/data.md)."""
+"""What stands in the source, path or class of sets whose images are ImageNet's (docs/data.md); the dogs of
+CIFAR-10 are not."""
 
 
 def knows_imagenet(experiment: ExperimentParams) -> bool:
@@ -22,7 +23,8 @@ def seen(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) ->
         return []
 
     def of_imagenet(params: DatasetParams) -> bool:
-        said = " ".join(filter(None, (params.source, params.path, params.only_class)))
-        return any(animal in said for animal in OF_IMAGENET)
+        classes = (params.only_class, *(params.only_classes or ()))
+        said = " ".join(filter(None, (params.source, params.path, *classes)))
+        return "cifar10" not in said and any(animal in said for animal in OF_IMAGENET)
 
     return [name for name in experiment.datasets if of_imagenet(datasets[name])]

@@ -1,7 +1,33 @@
 """For all tests."""
 
 import signal
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
 
 # A shell that starts the tests in the background ignores Ctrl-C, and with it would every process that a
 # test starts to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def file_server(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
+    """A folder, and the loopback address that serves its files."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args) -> None:
+            pass
+
+    folder = tmp_path / "server"
+    folder.mkdir()
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as http:
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield folder, f"http://127.0.0.1:{http.server_port}/"
+        http.shutdown()
+        thread.join()

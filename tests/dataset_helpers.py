@@ -1,5 +1,6 @@
 """Small datasets on disk for the tests of sources and stages."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jointnn.images import decode, encode_png
 
 ROOT = Path(__file__).parents[1]
 MIRROR = Path(os.environ.get("JOINTNN_MIRROR", ROOT.parent / "shared" / "data"))
+NO_NETWORK = "http://127.0.0.1:1/"
 
 
 def picture(value: int) -> bytes:
@@ -53,3 +55,16 @@ def parquet(labels: list[int], classes: list[str]) -> bytes:
     for i, label in enumerate(labels):
         images.add(picture(i), label, f"{i}.png", "")
     return to_parquet(images, classes)
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def colours(count: int, seed: int) -> np.ndarray:
+    """Pixels (N, 32, 32, 3) that no exchange of axes or channels leaves as they are."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+
+
+def decoded(images: Images) -> np.ndarray:
+    return np.stack([np.asarray(decode(content, "")) for content in images.content])

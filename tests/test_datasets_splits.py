@@ -84,11 +84,36 @@ def test_only_one_class_is_a_dataset_of_one_class_with_that_name(monkeypatch):
     refused("no image is left for the test", source="mirror", path="eight", only_class="bird")
 
 
+def test_only_some_classes_are_labelled_in_the_order_of_their_names_in_the_list(monkeypatch):
+    monkeypatch.setenv("JOINTNN_MIRROR", "mirror")
+    write("mirror/four/train.parquet", parquet([2, 0, 1, 3, 2], ["bird", "dog", "wolf", "car"]))
+    write("mirror/four/test.parquet", parquet([1, 2, 0], ["bird", "dog", "wolf", "car"]))
+    four = {"source": "mirror", "path": "four"}
+    train, test, classes = read(**four, only_classes=["wolf", "bird"])
+    assert (train.names, train.labels) == (["0.png", "1.png", "4.png"], [0, 1, 0])
+    assert (test.names, test.labels, classes) == (["1.png", "2.png"], [0, 1], ["wolf", "bird"])
+    for everything in (["bird", "dog", "wolf", "car"], ["car", "wolf", "dog", "bird"]):
+        train, _, classes = read(**four, only_classes=everything)
+        assert classes == everything and [classes[a] for a in train.labels][:2] == ["wolf", "bird"]
+    refused("own: only_classes asks for 'birt'", **four, only_classes=["wolf", "birt"])
+    refused("did you mean 'bird'?", **four, only_classes=["wolf", "birt"])
+
+
+def test_parts_the_pool_and_another_labelling_come_after_the_choice_of_some_classes():
+    whole = source_of(DatasetParams(source="optical_digits")).read().train
+    wanted = [name for name, label in zip(whole.names, whole.labels, strict=True) if label in (7, 2)]
+    fields = {"source": "optical_digits", "only_classes": ["7", "2"], "pool": 50, "permute_labels": [1, 0]}
+    parts = [read(**fields, part=f"{k}/2") for k in (1, 2)]
+    assert sorted(name for train, test, _ in parts for name in train.names + test.names) == wanted
+    for train, _, classes in parts:
+        assert (classes, np.bincount(train.labels).tolist()) == (["2", "7"], [25, 25])
+
+
 def test_a_label_out_of_range_is_refused_also_outside_of_the_chosen_classes(monkeypatch):
     monkeypatch.setenv("JOINTNN_MIRROR", "mirror")
     write("mirror/odd/train.parquet", parquet([0, 1, 7], ["a", "b", "c"]))
     write("mirror/odd/test.parquet", parquet([0, 1], ["a", "b", "c"]))
-    for choice in ({"first_classes": 2}, {"only_class": "a"}):
+    for choice in ({"first_classes": 2}, {"only_class": "a"}, {"only_classes": ["a", "b"]}):
         refused("train.parquet, row 2 has the label 7", source="mirror", path="odd", **choice)
 
 

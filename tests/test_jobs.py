@@ -198,10 +198,12 @@ def test_a_point_of_the_search_is_over_the_settings_and_not_over_what_was_tuned(
 
 def test_a_network_that_knows_imagenet_has_seen_the_dogs():
     experiments = {
-        "experiments.toy.datasets": ["first", "breeds"],
+        "experiments.toy.datasets": ["first", "breeds", "small_dogs", "beasts"],
         "experiments.toy.groups": GONE,
         "experiments.toy.methods": ["isolated", "joint"],
         "datasets.breeds": {"source": "mirror", "path": "dogs"},
+        "datasets.small_dogs": {"source": "cifar10", "only_classes": ["cat", "dog"]},  # not ImageNet's
+        "datasets.beasts": {"source": "mirror", "path": "completion8", "only_classes": ["bird", "wolf"]},
         "experiments.toy.trunk": "efficientnet_lite0",
         "experiments.toy.architecture": "efficientnet_lite0_end",
         "experiments.toy.architecture_options": {},
@@ -209,7 +211,7 @@ def test_a_network_that_knows_imagenet_has_seen_the_dogs():
         "experiments.toy.channels": 3,
         "experiments.heir": GONE,
     }
-    assert Jobs(read(experiments)).collect("toy")["seen"] == ["breeds"]
+    assert Jobs(read(experiments)).collect("toy")["seen"] == ["breeds", "beasts"]
     assert Jobs(read()).collect("toy")["seen"] == []
 
 

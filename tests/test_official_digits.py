@@ -1,24 +1,17 @@
-"""MNIST and USPS by torchvision, on small files in the official format, from a server on loopback."""
+"""MNIST, USPS and SVHN by torchvision, on small files in the official format, from a server on loopback."""
 
 import bz2
 import gzip
-import hashlib
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
-from dataset_helpers import read, refused, write
+from dataset_helpers import NO_NETWORK, colours, decoded, md5, read, refused, write
 
 from jointnn.datasets import official_digits
 from jointnn.datasets.digests import source_digest
 from jointnn.datasets.params import DatasetParams
 from jointnn.images import decode
-
-NO_NETWORK = "http://127.0.0.1:1/"
 
 
 @pytest.fixture(autouse=True)
@@ -27,41 +20,18 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
 
 
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
 def idx(array: np.ndarray) -> bytes:
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes(), mtime=0)
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
-    """A folder, and the loopback address that serves its files."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args) -> None:
-            pass
-
-    folder = tmp_path / "server"
-    folder.mkdir()
-    monkeypatch.setenv("no_proxy", "*")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as http:
-        thread = Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield folder, f"http://127.0.0.1:{http.server_port}/"
-        http.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def small_mnist(server, monkeypatch) -> Path:
+def small_mnist(file_server, monkeypatch) -> Path:
     """A server's folder with MNIST of 20 + 10 images; torchvision downloads from there."""
     from torchvision.datasets import MNIST
 
     assert dict(MNIST.resources) == official_digits.MNIST_MD5
-    folder, address = server
+    folder, address = file_server
     for split, count in (("train", 20), ("t10k", 10)):
         images = np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3)
         write(f"{folder}/{split}-images-idx3-ubyte.gz", idx(images))
@@ -104,11 +74,11 @@ def test_another_file_in_the_place_of_an_official_one_is_refused(small_mnist):
     refused("t10k-images-idx3-ubyte.gz is not the official file", source="mnist")
 
 
-def test_usps_is_downloaded_and_read_by_torchvision(server, monkeypatch):
+def test_usps_is_downloaded_and_read_by_torchvision(file_server, monkeypatch):
     from torchvision.datasets import USPS
 
     assert {name: checksum for _, name, checksum in USPS.split_list.values()} == official_digits.USPS_MD5
-    folder, address = server
+    folder, address = file_server
     split_list, sums = {}, {}
     for split, name, count in (("train", "usps.bz2", 20), ("test", "usps.t.bz2", 10)):
         pixel = " ".join(f"{i}:{1 if i % 2 else -1}" for i in range(1, 257))
@@ -127,3 +97,58 @@ def test_usps_is_downloaded_and_read_by_torchvision(server, monkeypatch):
         USPS, "split_list", {split: [NO_NETWORK + row[1], *row[1:]] for split, row in split_list.items()}
     )
     refused("place usps.bz2, usps.t.bz2 in data/downloads/usps by hand", source="usps")
+
+
+@pytest.fixture
+def small_svhn(file_server, monkeypatch) -> Path:
+    """A server's folder with SVHN of 20 + 10 images, 0 labelled 10; torchvision downloads there."""
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    official = {
+        name: checksum for split, (_, name, checksum) in SVHN.split_list.items() if split != "extra"
+    }
+    assert official == official_digits.SVHN_MD5
+    folder, address = file_server
+    split_list = {}
+    for split, count, seed in (("train", 20, 1), ("test", 10, 2)):
+        file = folder / f"{split}_32x32.mat"
+        labels = np.array([k % 10 or 10 for k in range(count)], np.uint8)[:, None]
+        savemat(file, {"X": colours(count, seed).transpose(1, 2, 3, 0), "y": labels})
+        split_list[split] = [address + file.name, file.name, md5(file.read_bytes())]
+    monkeypatch.setattr(SVHN, "split_list", split_list)
+    sums = {name: checksum for _, name, checksum in split_list.values()}
+    monkeypatch.setattr(official_digits, "SVHN_MD5", sums)
+    return folder
+
+
+def test_svhn_is_downloaded_and_its_label_10_is_the_digit_0(small_svhn):
+    train, test, classes = read(source="svhn")
+    assert train.labels == [*range(10)] * 2
+    assert (test.labels, classes) == ([*range(10)], [str(digit) for digit in range(10)])
+    assert np.array_equal(decoded(train), colours(20, seed=1))
+    assert np.array_equal(decoded(test), colours(10, seed=2))
+    assert sorted(file.name for file in Path("data/downloads/svhn").iterdir()) == [
+        "test_32x32.mat",
+        "train_32x32.mat",
+    ]
+
+
+def test_svhn_placed_by_hand_needs_no_network_and_without_it_says_what_to_place(small_svhn, monkeypatch):
+    from torchvision.datasets import SVHN
+
+    nowhere = {split: [NO_NETWORK + row[1], *row[1:]] for split, row in SVHN.split_list.items()}
+    monkeypatch.setattr(SVHN, "split_list", nowhere)
+    refused("SVHN could not be loaded", source="svhn")
+    refused("place train_32x32.mat, test_32x32.mat in data/downloads/svhn by hand", source="svhn")
+    refused("a folder that holds svhn/train.parquet and svhn/test.parquet", source="svhn")
+    for file in small_svhn.iterdir():
+        write(f"data/downloads/svhn/{file.name}", file.read_bytes())
+    assert len(read(source="svhn")[0]) == 20
+
+
+def test_a_damaged_file_of_svhn_is_refused(small_svhn):
+    for file in small_svhn.iterdir():
+        write(f"data/downloads/svhn/{file.name}", file.read_bytes())
+    write("data/downloads/svhn/train_32x32.mat", (small_svhn / "train_32x32.mat").read_bytes()[:-9])
+    refused("data/downloads/svhn/train_32x32.mat is not the official file: its MD5 is", source="svhn")

