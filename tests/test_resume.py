@@ -110,6 +110,17 @@ def test_a_killed_adversarial_job_continues_to_the_same_bytes(name, solver, monk
     assert name == "dcgan" or rates.iloc[-1] < 0.002
 
 
+def test_a_killed_job_with_tied_layers_continues_to_the_same_bytes(monkeypatch, capsys):
+    settings = {"optimiser": "adam", "tied": ["conv1", "conv2"], "couple_head": True}
+    job = started(settings, methods=["jae", "joint"]).train("tiny", 0, "jae")
+    interrupted(lambda: train.run(job), "runs/tiny/s0/jae", monkeypatch, capsys)
+    odd, even = (files.read_tensors(f"runs/tiny/s0/jae/{name}.safetensors")[0] for name in ("odd", "even"))
+    assert (odd["network/conv1.0.weight"] == even["network/conv1.0.weight"]).all()
+    # The first network's checkpoint holds the optimiser's state of what all have in common.
+    assert "optimiser/exp_avg/conv1.0.weight" in odd
+    assert "optimiser/exp_avg/conv1.0.weight" not in even
+
+
 def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     jobs = started()
     run_joint(jobs)
