@@ -14,6 +14,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
+LayerName = Annotated[str, Field(pattern=r"^\S+$")]
+
 
 class Strict(BaseModel):
     """Unknown keys are refused; infinity is written as a text, since JSON has none."""
@@ -96,7 +98,7 @@ class Coupled(Training):
 
     couple_head: bool = False
     """Couple the last layer too; only where all datasets have the same number of classes."""
-    couple: list[Name] = []
+    couple: list[LayerName] = []
     """What is coupled: layers, or parts or branches such as a generator; none named: all layers."""
     couple_batch_norm: bool = False
     """Couple the scale and shift of batch norm; its statistics never are (departure 6)."""
@@ -105,7 +107,7 @@ class Coupled(Training):
 class Tied(Coupled):
     """Joint auto-encoders: layers that all networks have in common, by hand or as IRLS found them."""
 
-    tied: list[Name] = []
+    tied: list[LayerName] = []
     """Layers, or branches such as `shared`, that are one tensor for all networks; others are private."""
 
 
