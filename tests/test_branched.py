@@ -32,8 +32,11 @@ def test_what_comes_out_is_an_image_and_scores_of_classes():
         "classes": (4, 3),
     }
     assert network.codes == ["private", "shared"]
-    assert network.layers[:3] == ["private.conv1", "private.pool1", "private.dense1"]
-    assert network.layers[-1] == "classes.scores1"
+    assert network.layers == [
+        *("private.conv1", "private.pool1", "private.dense1"),
+        *("shared.conv1", "shared.pool1", "shared.dense1"),
+        *("classes.scores1", "image.dense1", "image.image1"),
+    ]
 
 
 def test_codes_are_concatenated_in_the_order_that_is_told():
@@ -46,6 +49,15 @@ def test_codes_are_concatenated_in_the_order_that_is_told():
     }
     whole = torch.cat([codes["private"], codes["shared"]], dim=1)
     assert_close(network(images)["image"], network.get_submodule("image")(whole))
+
+
+def test_the_order_in_which_branches_are_told_makes_no_difference():
+    torch.manual_seed(0)
+    network = made()
+    torch.manual_seed(0)
+    other = made(dict(reversed(TWO.items())))
+    assert network.layers == other.layers
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
 
 
 def test_a_branch_that_is_not_read_makes_no_difference():
@@ -109,7 +121,11 @@ def test_weights_begin_as_glorot_has_them_and_biases_at_0():
         ({"a": ["dense 3", "pool"]}, "layer 'pool' could not be placed after values of shape \\(3,\\)"),
         (
             {"a": {"of": ["b"], "layers": ["dense 3"]}},
-            "branches.a takes from 'b', which does not stand",
+            "branches.a takes from 'b', which is none",
+        ),
+        (
+            {"a": {"of": ["b"], "layers": []}, "b": {"of": ["a"], "layers": []}},
+            "branches take from each other in a circle",
         ),
         ({"a": ["dense 3"]}, "what comes out, here a; it must be `image`"),
         (

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class Branched(nn.Module):
     """Branches by name; what no other branch takes is what comes out.
 
     Args:
-        branches: in an order in which each takes from those before it.
+        branches: by name; their order makes no difference.
         image: shape of the images, (C, H, W).
         classes: how many there are.
 
@@ -53,21 +54,21 @@ class Branched(nn.Module):
         of: which branches each takes from.
 
     Raises:
-        UserError: a branch takes from one that does not stand before it, shapes do not fit, or an output is
-            missing or is none.
+        UserError: a branch takes from one that is not there or from itself, shapes do not fit, or an output
+            is missing or is none.
     """
 
     def __init__(self, branches: Mapping[str, Branch], image: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.of = {name: list(branch.of) for name, branch in branches.items()}
+        self.of = {name: list(branches[name].of) for name in _in_order(branches)}
         shapes: dict[str, tuple[int, ...]] = {}
-        for name, branch in branches.items():
-            shape = _merged([shapes[other] for other in self._known(name, shapes)], name) or image
-            made, shapes[name] = _sequence(branch.layers, Given(shape, image, classes))
+        for name, others in self.of.items():
+            shape = _merged([shapes[other] for other in others], name) or image
+            made, shapes[name] = _sequence(branches[name].layers, Given(shape, image, classes))
             self.add_module(name, made)
-        inside = {name: self._branch(name).named_children() for name in branches}
+        inside = {name: self._branch(name).named_children() for name in self.of}
         self.layers = [f"{name}.{own}" for name, children in inside.items() for own, _ in children]
-        self.outputs = [name for name in branches if not self._readers(name)]
+        self.outputs = [name for name in self.of if not self._readers(name)]
         self._check_outputs(shapes, image)
         self.apply(drawn_as_glorot)
 
@@ -104,16 +105,6 @@ class Branched(nn.Module):
     def _readers(self, name: str) -> list[str]:
         return [reader for reader, others in self.of.items() if name in others]
 
-    def _known(self, name: str, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-        """What a branch takes from, refused where it does not stand before it."""
-        for other in self.of[name]:
-            if other not in shapes:
-                raise UserError(
-                    f"branches.{name} takes from {other!r}, which does not stand before it"
-                    f"{nearest(other, shapes)}"
-                )
-        return self.of[name]
-
     def _check_outputs(self, shapes: Mapping[str, tuple[int, ...]], image: tuple[int, ...]) -> None:
         if "image" not in self.outputs or set(self.outputs) - set(OUTPUTS) or not self.of["image"]:
             raise UserError(
@@ -124,6 +115,32 @@ class Branched(nn.Module):
             raise UserError(
                 f"branches.image gives the shape {shapes['image']}, but images have {image}. Mend it."
             )
+
+
+def _in_order(branches: Mapping[str, Branch]) -> list[str]:
+    """Names of the branches, each after those that it takes from, else by the alphabet.
+
+    Settings files sort what they hold, so the order of params.yaml cannot count.
+    """
+    for name, branch in branches.items():
+        for other in branch.of:
+            if other not in branches:
+                raise UserError(
+                    f"branches.{name} takes from {other!r}, which is none{nearest(other, branches)}"
+                )
+    sorter = TopologicalSorter({name: branch.of for name, branch in branches.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise UserError(
+            f"branches take from each other in a circle: {' < '.join(error.args[1])}."
+        ) from error
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += ready
+        sorter.done(*ready)
+    return order
 
 
 def _sequence(texts: Sequence[str], given: Given) -> tuple[nn.Sequential, tuple[int, ...]]:
