@@ -26,6 +26,7 @@ check: .venv/ready
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	python -m jointnn schema --check
+	python -m jointnn layers --check
 
 report: .venv/ready
 	snakemake --report report.html

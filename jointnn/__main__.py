@@ -36,6 +36,7 @@ TOOLS = {
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
+    "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
     "schema": "write workflow/params.schema.json, for editors; --check only compares",
 }
 DESCRIPTION = """\

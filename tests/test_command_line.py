@@ -145,6 +145,7 @@ def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
         "attempts": {"3": {}},
         "tuning_seed": 3,
         "measures": ["loss"],
+        "ties": False,
     }
     path = settings_file(job)
     assert main(["choose", path]) == 0

@@ -62,7 +62,7 @@ ONLY_IN = {
     "pydantic": r"params|method_params|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|adversaries|networks|optimisers|parts|data|rounds|descent|training"
     r"|phases|phase_state|checkpoints|experiment|architectures/|augmentations|generation/|tasks/|precision|recompute"
-    r"|waiting|gradients|jae/(branches|layers)|stages/(activations|evaluate|initialise|sigma|irls)",
+    r"|waiting|gradients|jae/(branches|layers|parameters)|stages/(activations|evaluate|initialise|sigma|irls)",
 }
 """Packages that only some files may import, as patterns of their paths in jointnn/."""
 

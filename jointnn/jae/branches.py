@@ -1,7 +1,7 @@
 """A network of branches: each reads the image or what other branches give, concatenated."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -52,6 +52,7 @@ class Branched(nn.Module):
     Attributes:
         layers: names of the layers, `shared.dense1`, in order.
         of: which branches each takes from.
+        shapes: of what each layer gives, by its name.
 
     Raises:
         UserError: a branch takes from one that is not there or from itself, shapes do not fit, or an output
@@ -61,15 +62,18 @@ class Branched(nn.Module):
     def __init__(self, branches: Mapping[str, Branch], image: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         self.of = {name: list(branches[name].of) for name in _in_order(branches)}
-        shapes: dict[str, tuple[int, ...]] = {}
+        ends: dict[str, tuple[int, ...]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         for name, others in self.of.items():
-            shape = _merged([shapes[other] for other in others], name) or image
-            made, shapes[name] = _sequence(branches[name].layers, Given(shape, image, classes))
-            self.add_module(name, made)
-        inside = {name: self._branch(name).named_children() for name in self.of}
-        self.layers = [f"{name}.{own}" for name, children in inside.items() for own, _ in children]
+            ends[name] = _merged([ends[other] for other in others], name) or image
+            layers: OrderedDict[str, nn.Module] = OrderedDict()
+            for word, text in _counted(branches[name].layers):
+                layers[word], ends[name] = made_layer(text, Given(ends[name], image, classes))
+                self.shapes[f"{name}.{word}"] = ends[name]
+            self.add_module(name, nn.Sequential(layers))
+        self.layers = list(self.shapes)
         self.outputs = [name for name in self.of if not self._readers(name)]
-        self._check_outputs(shapes, image)
+        self._check_outputs(ends, image)
         self.apply(drawn_as_glorot)
 
     @property
@@ -143,17 +147,13 @@ def _in_order(branches: Mapping[str, Branch]) -> list[str]:
     return order
 
 
-def _sequence(texts: Sequence[str], given: Given) -> tuple[nn.Sequential, tuple[int, ...]]:
-    """Layers one after the other, named by their words and counted: conv1, pool1, conv2."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
+def _counted(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The texts of layers, each with its word, counted: conv1, pool1, conv2."""
     count: Counter[str] = Counter()
-    shape = given.shape
-    for text in texts:
-        made, shape = made_layer(text, Given(shape, given.image, given.classes))
-        word = str(text).split()[0]
+    for text in map(str, texts):
+        word = text.split()[0] if text.split() else text
         count[word] += 1
-        layers[f"{word}{count[word]}"] = made
-    return nn.Sequential(layers), shape
+        yield f"{word}{count[word]}", text
 
 
 def _merged(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...] | None:

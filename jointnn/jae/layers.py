@@ -109,7 +109,7 @@ def made_layer(text: str, given: Given) -> tuple[nn.Module, tuple[int, ...]]:
     Raises:
         UserError: no layer has that name, its numbers are not what it takes, or it does not fit.
     """
-    name, *numbers = str(text).split()
+    name, *numbers = text.split() or [""]
     make: Layer = layer[name]
     try:
         made = make(given, *map(int, numbers))

@@ -25,6 +25,8 @@ def _word(key: str, value: Any) -> str:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, list):
+        return f"`{', '.join(map(str, value))}`"
     try:
         number = float(value)  # the grid writes infinity as a text
     except (TypeError, ValueError):

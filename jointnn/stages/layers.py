@@ -1,0 +1,119 @@
+"""layers: the networks of branches of params.yaml in tables: shapes, parameters, what is tied."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jointnn.errors import UserError
+from jointnn.files import write_atomically
+from jointnn.params import ExperimentParams, Params
+from jointnn.reading import read_params
+from jointnn.settings import merged_settings
+from jointnn.tables.markdown import grid
+
+if TYPE_CHECKING:  # help needs no torch
+    from jointnn.jae.branches import Branched
+
+PATH = "docs/jae_layers.md"
+CLASSES = 10
+"""Scores have as many as the datasets have classes; all digits have ten."""
+TITLE = """\
+# The layers of joint auto-encoders
+
+Written by `python -m jointnn layers` from params.yaml. The layers are ours: those of the paper stand in
+figures that we do not have. Shapes are channels × height × width or values; what a branch takes is
+concatenated; every layer but the last of an output ends in ReLU. Below the tables, the parameters of all
+networks of a method together, tied layers counted once."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line: python -m jointnn layers [--check]"""
+    parser.description = (
+        f"Write {PATH}: every network of branches in params.yaml, its layers with shapes and numbers of "
+        "parameters, and which of them are tied."
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if the file is out of date"
+    )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the page, or see whether it is up to date.
+
+    Raises:
+        UserError: with --check, the file is missing or is not that of params.yaml.
+    """
+    text, path = page(read_params()), Path(PATH)
+    if not arguments.check:
+        write_atomically(path, text.encode())
+    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+        raise UserError(f"{PATH} is not that of params.yaml. Write it: python -m jointnn layers")
+
+
+def page(params: Params) -> str:
+    """All experiments with networks of branches; those that have the same networks under one title."""
+    sections: dict[str, list[str]] = {}
+    for name, experiment in params.experiments.items():
+        if experiment.architecture == "branched":
+            sections.setdefault(section(params, name), []).append(name)
+    titled = [f"## {', '.join(names)}\n\n{text}" for text, names in sections.items()]
+    return "\n\n".join([TITLE, *titled]) + "\n"
+
+
+def section(params: Params, name: str) -> str:
+    """The networks of an experiment."""
+    experiment = params.experiments[name]
+    tied = {
+        method: list(merged_settings(params, name, method).get("tied", [])) for method in experiment.methods
+    }
+    own = [method for method in experiment.methods if method in experiment.architecture_of]
+    blocks = [_table(network(experiment), tied.get("jae", []))]
+    for method in own:
+        blocks += [f"`{method}`:", _table(network(experiment, method), [])]
+    blocks.append("\n".join(_sums(experiment, tied)))
+    return "\n\n".join(blocks)
+
+
+def network(experiment: ExperimentParams, method: str = "") -> "Branched":
+    """A network of an experiment, or of one of its methods."""
+    from jointnn.architectures import architecture
+
+    options: dict[str, Any] = experiment.architecture_options | experiment.architecture_of.get(method, {})
+    size, channels = experiment.image_size, experiment.channels
+    made: Branched = architecture["branched"](classes=CLASSES, channels=channels, size=size, **options)
+    return made
+
+
+def _table(network: "Branched", tied: Sequence[str]) -> str:
+    from jointnn.jae.parameters import parameters_of
+
+    lines = [["layer", "takes", "tied", "gives", "parameters"]]
+    for layer, shape in network.shapes.items():
+        branch = layer.split(".")[0]
+        first = layer == next(name for name in network.layers if name.startswith(f"{branch}."))
+        takes = " + ".join(network.of[branch]) or "the image"
+        is_tied = any(layer == name or layer.startswith(f"{name}.") for name in tied)
+        count = parameters_of(network.get_submodule(layer))
+        lines.append(
+            [
+                f"`{layer}`",
+                takes if first else "",
+                "yes" if is_tied else "",
+                " × ".join(map(str, shape)),
+                f"{count:,}" if count else "",
+            ]
+        )
+    return grid(lines, words=3)
+
+
+def _sums(experiment: ExperimentParams, tied: dict[str, list[str]]) -> Iterator[str]:
+    """A line per method whose networks differ in size from those of the one before."""
+    from jointnn.jae.parameters import together
+
+    count = len(experiment.datasets)
+    for method in ("isolated", "pair", "jae"):
+        if method in experiment.methods:
+            made = network(experiment, method)
+            common = tied["jae"] if method == "jae" else []
+            yield f"- `{method}`: {together([made] * count, common):,} parameters in {count} networks"

@@ -1,0 +1,45 @@
+"""The networks of the project's joint auto-encoders: equal parameters, a page that is up to date."""
+
+from pathlib import Path
+
+import pytest
+from params_helpers import PROJECT
+
+from jointnn.__main__ import main
+from jointnn.jae.parameters import together
+from jointnn.reading import read_params
+from jointnn.settings import merged_settings
+from jointnn.stages.layers import PATH, network
+
+PARAMS = read_params(PROJECT / "params.yaml")
+WITH_PAIRS = [name for name, chosen in PARAMS.experiments.items() if "pair" in chosen.methods]
+
+
+@pytest.mark.parametrize("name", WITH_PAIRS)
+def test_a_pair_has_as_many_parameters_as_the_joint_auto_encoder(name):
+    experiment, count = PARAMS.experiments[name], len(PARAMS.experiments[name].datasets)
+    tied = merged_settings(PARAMS, name, "jae")["tied"]
+    jae = together([network(experiment)] * count, tied)
+    pair = together([network(experiment, "pair")] * count, [])
+    assert pair == pytest.approx(jae, rel=0.01)
+
+
+def test_there_are_experiments_with_pairs():
+    assert len(WITH_PAIRS) >= 6
+
+
+def test_the_page_of_layers_is_up_to_date(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    assert main(["layers", "--check"]) == 0
+
+
+def test_a_page_of_other_layers_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = (PROJECT / "params.yaml").read_text()
+    Path("params.yaml").write_text(text)
+    assert main(["layers"]) == 0
+    Path("params.yaml").write_text(text.replace("dense 875", "dense 876"))
+    assert main(["layers", "--check"]) == 1
+    assert f"{PATH} is not that of params.yaml" in capsys.readouterr().err
+    assert main(["layers"]) == 0
+    assert main(["layers", "--check"]) == 0
