@@ -1,19 +1,38 @@
 """A sheet of images: rows with a name each, and columns in groups with a name above each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jointnn.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure
+from jointnn.figures.context import Context
+from jointnn.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure, note
 
 GAP, WIDE_GAP = 1 / 16, 1 / 4  # between images, and between groups, in widths of an image
 LABELS = 0.75  # inches, left of the images
 LARGEST = 0.6  # inches, of an image
+PER_PAGE = 18
+"""Images in a row that are still large enough to see, shared by the datasets."""
 
 Row = list[NDArray[np.uint8]]
 """The images of a row, group by group, each (C, H, W)."""
+Evidence = Mapping[str, NDArray[Any]]
+
+
+def sheet_of_first(context: Context, rows: Callable[[Evidence], Mapping[str, Row]], missing: str) -> Figure:
+    """The sheet of the first seed whose evidence gives rows, datasets as groups; else a note."""
+    for seed in context.seeds:
+        if found := rows(context.evidence(seed)):
+            named = {context.label(name): images for name, images in found.items()}
+            return sheet(named, [context.label(dataset) for dataset in context.datasets])
+    return note(missing)
+
+
+def rows_of_methods(context: Context, row: Callable[[str], Row]) -> dict[str, Row]:
+    """The row of every method that has one, in the order of the context."""
+    return {method: images for method in context.methods if (images := row(method))}
 
 
 def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
