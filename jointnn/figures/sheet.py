@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure, note
+from jointnn.figures.style import DOUBLE, LETTER, NORMAL, as_rgb, crisp, new_figure, note
 
 GAP, WIDE_GAP = 1 / 16, 1 / 4  # between images, and between groups, in widths of an image
-LABELS = 0.75  # inches, left of the images
+LABELS = 0.75  # inches, left of the images, more for longer names
 LARGEST = 0.6  # inches, of an image
 PER_PAGE = 18
 """Images in a row that are still large enough to see, shared by the datasets."""
@@ -50,7 +50,7 @@ def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
     for top, images in zip(tops, rows.values(), strict=True):
         for left, image in zip(starts, images, strict=True):
             canvas[top : top + side, left : left + side] = as_rgb(image)
-    drawing = _drawn(canvas, side)
+    drawing = _drawn(canvas, side, max(LABELS, LETTER * max(map(len, rows))))
     axes = drawing.axes[0]
     axes.set_yticks([top + side / 2 for top in tops], list(rows))
     ends = zip(starts[::per_group], starts[per_group - 1 :: per_group], strict=True)
@@ -67,10 +67,10 @@ def _starts(groups: int, per_group: int, side: int) -> list[int]:
     return [0, *np.cumsum([side + gap for gap in gaps]).tolist()]
 
 
-def _drawn(canvas: NDArray[np.uint8], side: int) -> Figure:
-    """The picture without names."""
-    inch = min(LARGEST / side, (DOUBLE - LABELS) / canvas.shape[1])
-    drawing = new_figure(LABELS + inch * canvas.shape[1], 0.3 + inch * canvas.shape[0])
+def _drawn(canvas: NDArray[np.uint8], side: int, left: float) -> Figure:
+    """The picture without names, for which there are `left` inches."""
+    inch = min(LARGEST / side, (DOUBLE - left) / canvas.shape[1])
+    drawing = new_figure(left + inch * canvas.shape[1], 0.3 + inch * canvas.shape[0])
     axes = drawing.subplots()
     extent = (0, canvas.shape[1], canvas.shape[0], 0)
     axes.imshow(crisp(canvas, side), interpolation="none", extent=extent)
