@@ -98,6 +98,7 @@ def write_results(seed: int) -> None:
     for method, final in FINAL.items():
         for index, dataset in enumerate(DATASETS):
             found = predictions(generator, final) | completions(index, final) | generated(index, final)
+            found |= branched(index, final)
             evidence |= {f"{method}/{dataset}/{key}": values for key, values in found.items()}
     write_tensors(folder / "evidence.safetensors", evidence, {"kind": "evidence"})
 
@@ -127,6 +128,22 @@ def generated(index: int, final: float) -> dict[str, np.ndarray]:
     made = np.broadcast_to(tones, (16, *real.shape[1:])).copy()
     glimpses = made.reshape(4, 4, *made.shape[1:])
     return {"real": real, "made": made, "between": np.stack([made[:8], made[8:]]), "glimpses": glimpses}
+
+
+def branched(index: int, final: float, images: int = 3, points: int = 8) -> dict[str, np.ndarray]:
+    """What an auto-encoder of two branches leaves: even tones of a whole network and of each branch.
+
+    Private codes tell the dataset, shared ones the class, of which there are four.
+    """
+    truth = waves(index, range(1, 1 + images))
+    tones = {"reconstructed": 100, "alone.private": 50, "alone.shared": 150}
+    made = {key: np.full_like(truth, tone + round(50 * final)) for key, tone in tones.items()}
+    label = np.arange(points) % 4
+    noise = np.random.default_rng(index).normal(size=(2, points, 8))
+    private = 6 * np.eye(8)[[index % 8] * points] + noise[0]
+    codes = {"code.private": private, "code.shared": 6 * np.eye(8)[label] + noise[1]}
+    codes = {key: values.astype(np.float32) for key, values in codes.items()}
+    return {"truth": truth, **made, **codes, "code_label": label}
 
 
 def confused(accuracy: float) -> np.ndarray:

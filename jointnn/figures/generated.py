@@ -1,19 +1,14 @@
 """What generators make: Figure 6, and the way from one image to another."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from jointnn.figures import figure
 from jointnn.figures.context import Context
-from jointnn.figures.sheet import Row, sheet
-from jointnn.figures.style import note
+from jointnn.figures.sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
 
-PER_PAGE = 18
-"""Images in a row of Figure 6, shared by the datasets."""
 LINES = 1
 """Straight lines between two latent values that are shown of each dataset."""
 
@@ -38,7 +33,7 @@ def interpolations(context: Context) -> Figure:
     Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
 
-    def line(evidence: Mapping[str, NDArray[Any]], method: str) -> Row:
+    def line(evidence: Evidence, method: str) -> Row:
         lines = context.images_of(evidence, method, "between", LINES)
         return [np.asarray(image) for images in lines for image in images]
 
@@ -53,7 +48,7 @@ def along_training(context: Context) -> Figure:
     """
     count = max(2, PER_PAGE // len(context.datasets))
 
-    def row(evidence: Mapping[str, NDArray[Any]], method: str) -> Row:
+    def row(evidence: Evidence, method: str) -> Row:
         images: Row = []
         for dataset in context.datasets:
             glimpses = evidence.get(f"{method}/{dataset}/glimpses")
@@ -66,17 +61,13 @@ def along_training(context: Context) -> Figure:
     return _sheet(context, row)
 
 
-def _sheet(
-    context: Context,
-    row: Callable[[Mapping[str, NDArray[Any]], str], Row],
-    real: int = 0,
-) -> Figure:
+def _sheet(context: Context, row: Callable[[Evidence, str], Row], real: int = 0) -> Figure:
     """A row of every method, below a row of as many real images of each dataset as are wanted."""
-    for seed in context.seeds:
-        evidence = context.evidence(seed)
-        found = {method: images for method in context.methods if (images := row(evidence, method))}
-        if found:
-            above = {"real": context.images_of(evidence, next(iter(found)), "real", real)} if real else {}
-            rows = {context.label(method): images for method, images in found.items()}
-            return sheet(above | rows, [context.label(dataset) for dataset in context.datasets])
-    return note("This figure needs images that generators made.")
+
+    def rows(evidence: Evidence) -> dict[str, Row]:
+        found = rows_of_methods(context, lambda method: row(evidence, method))
+        if not found or not real:
+            return found
+        return {"real": context.images_of(evidence, next(iter(found)), "real", real), **found}
+
+    return sheet_of_first(context, rows, "This figure needs images that generators made.")

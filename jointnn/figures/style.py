@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and two columns, in inches
 SMALL, NORMAL = 7.0, 8.0  # sizes of text, in points
+LETTER = 0.065  # width of a letter of normal size, in inches
 MOST_SQUARES = 12  # a larger matrix is embedded as pixels
 FINE = 128  # pixels of the side of an image that no viewer blurs visibly
 INK, RULE, PALE = "#222222", "#999999", "#DDDDDD"
@@ -75,6 +76,11 @@ METHODS = {
 # For methods of a user's own: Tol's muted colours that the others left.
 OTHERS = ["#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#6699CC"]
 GROUPS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
+# For classes: Tableau's ten, in the order of matplotlib.
+CLASSES = [
+    "#1F77B4", "#FF7F0E", "#2CA02C", "#D62728", "#9467BD",
+    "#8C564B", "#E377C2", "#7F7F7F", "#BCBD22", "#17BECF",
+]  # fmt: skip
 MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
 
 

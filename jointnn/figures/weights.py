@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from jointnn.figures import figure
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, RULE, grid_of, heat_map, new_figure, note
+from jointnn.figures.style import DOUBLE, GROUPS, LETTER, NORMAL, RULE, grid_of, heat_map, new_figure, note
 from jointnn.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
-LETTER = 0.065  # width in inches of a letter of a title
 NO_WEIGHTS = "This figure needs the weights of joint, which was not run."
 
 
