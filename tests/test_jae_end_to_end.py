@@ -38,7 +38,8 @@ experiments:
     methods: [pair, isolated, jae, jae_found, joint]
     figures: [figure_5_errors, reconstructions, branches, codes, weights]
     settings:
-      {steps: 6, batch_size: 8, record_every: 3, rounds: 2, optimiser: adam, couple_head: true, blocks: single}
+      {steps: 6, batch_size: 8, record_every: 3, rounds: 2, optimiser: adam, couple_head: true,
+       blocks: single}
     tuned:
       jae: {tied: [shared]}
       jae_found: {tied: [private.conv1, shared.dense1]}
