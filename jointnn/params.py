@@ -6,46 +6,11 @@ from them, for editors (`python -m jointnn schema`).
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from jointnn.datasets.params import DatasetParams
 from jointnn.misfits import misfit
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused; infinity is written as a text, since JSON has none."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        ser_json_inf_nan="strings",
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Python takes true for 1; here `steps: true` is a mistake."""
-        wants = cls.model_fields[info.field_name or ""].annotation
-        found = value if isinstance(value, list) else [value]
-        if wants is not bool and any(isinstance(entry, bool) for entry in found):
-            raise ValueError("must not be true or false")
-        return value
+from jointnn.strict import Count, Fraction, Name, Number, Positive, Strict
 
 
 class Strength(Strict):
@@ -243,6 +208,21 @@ class ExperimentParams(Strict):
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
 
 
+class SweepParams(Strict):
+    """Experiments that differ in one number, seen together: a measure against that number."""
+
+    dataset: Name
+    """The dataset whose measure is drawn, or average: the mean over all datasets."""
+    measure: Name = "accuracy"
+    """What is drawn, one of the measures of the experiments."""
+    along: Annotated[str, Field(min_length=1)]
+    """What the number is, in words: the label of the horizontal axis."""
+    experiments: Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(min_length=2)]
+    """Each experiment with its number; the methods are those of the first."""
+    yardsticks: dict[Annotated[str, Field(min_length=1)], Number] = {}
+    """Figures from publications by their names, as the measure itself is: 0.884 for 88.4 per cent."""
+
+
 class Params(Strict):
     """The whole file."""
 
@@ -256,3 +236,5 @@ class Params(Strict):
     """Sets of settings: default, paper, authors_code."""
     experiments: dict[Name, ExperimentParams]
     """What can be run."""
+    sweeps: dict[Name, SweepParams] = {}
+    """Experiments that differ in one number: `snakemake sweep_NAME` shows them together."""
