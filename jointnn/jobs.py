@@ -119,6 +119,24 @@ class Jobs(ImageJobs):
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
 
+    def sweep(self, name: str) -> Job:
+        """Several experiments that differ in one number, seen together."""
+        chosen = self.params.sweeps[name]
+        collected = {experiment: self.collect(experiment) for experiment in chosen.experiments}
+        first = next(iter(collected.values()))
+        seen_by_any = [dataset for job in collected.values() for dataset in job["seen"]]
+        return {
+            "stage": "sweep",
+            "sweep": name,
+            **chosen.model_dump(),
+            **{key: first[key] for key in ("methods", "datasets", "seeds", "reference", "features")},
+            "selections": {experiment: job["selection"] for experiment, job in collected.items()},
+            "seen": list(dict.fromkeys(seen_by_any)),
+            "code": code_digests("sweep"),
+            # Of the jobs that write what is read: they hold the digests of every evaluation.
+            "upstream": {experiment: digest(job) for experiment, job in collected.items()},
+        }
+
     def attempt(self, experiment: str, seed: int, name: str, point: int) -> Job:
         """A grid point of the search, on a tuning seed."""
         chosen = self.params.experiments[experiment]

@@ -15,6 +15,7 @@ from jointnn.methods import Problem, method, plan, settings_read_by
 from jointnn.params import ExperimentParams, MethodSettings, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings, method_settings
+from jointnn.sweep_mistakes import sweep_mistakes
 
 RESERVED = {
     "all": "histories call the figures of the whole problem so",
@@ -41,6 +42,7 @@ def mistakes(params: Params) -> Iterator[str]:
         if name in TAKEN:
             yield f"experiments.{name}: a rule of the workflow has this name; choose another one."
         yield from _experiment_mistakes(f"experiments.{name}", name, experiment, params)
+    yield from sweep_mistakes(params)
 
 
 def _dataset_mistakes(params: Params) -> Iterator[str]:
