@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jointnn.measures import MEASURES
+from jointnn.measures import MEASURES, measure_of
 from jointnn.params import Params, SweepParams
 from jointnn.registry import nearest
 
@@ -26,14 +26,17 @@ def sweep_mistakes(params: Params) -> Iterator[str]:
             yield from _differences(at, sweep, params)
             yield from _wrong_dataset(at, sweep, params)
             yield from _wrong_measure(at, sweep, params)
+        yield from _wrong_yardsticks(at, sweep)
 
 
 def _same_numbers(at: str, sweep: SweepParams) -> Iterator[str]:
-    first: dict[float, str] = {}
+    """Numbers that are printed alike."""
+    first: dict[str, str] = {}
     for name, number in sweep.experiments.items():
-        other = first.setdefault(number, name)
+        shown = f"{number:.10g}"
+        other = first.setdefault(shown, name)
         if other != name:
-            yield f"{at}.experiments: {other} and {name} both have {number:g}; give each one of its own."
+            yield f"{at}.experiments: {other} and {name} both have {shown}; give each one of its own."
 
 
 def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
@@ -50,7 +53,7 @@ def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
 
 
 def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """A dataset that an experiment lacks, or an average over others than that of the first."""
+    """The first experiment that lacks the dataset, or whose average is over others."""
     first = next(iter(sweep.experiments))
     for name in sweep.experiments:
         datasets = params.experiments[name].datasets
@@ -61,13 +64,15 @@ def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
                     f"{at}.dataset: 'average' is over {_listed(datasets)} in {name}, but over "
                     f"{_listed(ours)} in {first}; name one dataset that all have."
                 )
+                return
         elif sweep.dataset not in datasets:
             end = nearest(sweep.dataset, [*datasets, "average"])
             yield f"{at}.dataset: {sweep.dataset!r} is not among the datasets of {name}{end}"
+            return
 
 
 def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """A measure that is not known at all, or that an experiment does not show."""
+    """A measure that is not known at all, or the first experiment that does not show it."""
     if sweep.measure not in MEASURES:
         yield f"{at}.measure: {sweep.measure!r} is not known{nearest(sweep.measure, MEASURES)}"
         return
@@ -78,6 +83,15 @@ def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
                 f"{at}.measure: {sweep.measure!r} is not among the measures of {name}"
                 f"{nearest(sweep.measure, measures)}"
             )
+            return
+
+
+def _wrong_yardsticks(at: str, sweep: SweepParams) -> Iterator[str]:
+    """Per cent in the place of a fraction, the likely slip."""
+    measure = measure_of(sweep.measure)
+    for name, value in sweep.yardsticks.items():
+        if measure.unit == "per cent" and not 0 <= value <= 1:
+            yield f"{at}.yardsticks.{name}: {value:g} is no fraction; write 0.884 for 88.4 per cent."
 
 
 def _listed(entries: list[str] | list[int]) -> str:

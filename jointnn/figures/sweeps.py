@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -86,27 +87,33 @@ def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
         places: of the middles, as wished, in any order, as fractions of the height of the panel.
         heights: of the texts, in the same unit.
     """
-    blocks: list[list[int]] = []
+    piles: list[list[int]] = []
     for k in sorted(range(len(places)), key=lambda k: places[k]):
-        blocks.append([k])
-        # A block is a pile without gaps, as near as can be to where its texts wish to be.
-        while len(blocks) > 1 and _top(blocks[-2], places, heights) > _bottom(blocks[-1], places, heights):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
+        piles.append([k])
+        # Piles that overlap become one, without gaps, as near as can be to where its texts wish to be.
+        while len(piles) > 1 and _top(piles[-2], places, heights) > _bottom(piles[-1], places, heights):
+            piles[-2:] = [piles[-2] + piles[-1]]
     found = list(places)
-    for block in blocks:
-        low = _bottom(block, places, heights)
-        for k in block:
-            found[k] = low + heights[k] / 2
-            low += heights[k]
+    for pile in piles:
+        bottom = _bottom(pile, places, heights)
+        for k, middle in zip(pile, _middles(pile, heights), strict=True):
+            found[k] = bottom + middle
     return found
 
 
-def _bottom(block: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
-    """Where a pile of texts begins: around the mean of their places, within 0 and 1 if it fits."""
-    height = sum(heights[k] for k in block)
-    middle = sum(places[k] for k in block) / len(block)
-    return max(0.0, min(1.0 - height, middle - height / 2))
+def _middles(pile: Sequence[int], heights: Sequence[float]) -> list[float]:
+    """The middles of the texts of a pile, above its bottom."""
+    tops = list(accumulate(heights[k] for k in pile))
+    return [top - heights[k] / 2 for k, top in zip(pile, tops, strict=True)]
 
 
-def _top(block: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
-    return _bottom(block, places, heights) + sum(heights[k] for k in block)
+def _bottom(pile: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
+    """Where a pile begins: least squared distances to the places, within 0 and 1 if it fits."""
+    middles = _middles(pile, heights)
+    wished = [places[k] - middle for k, middle in zip(pile, middles, strict=True)]
+    height = sum(heights[k] for k in pile)
+    return max(0.0, min(1.0 - height, sum(wished) / len(wished)))
+
+
+def _top(pile: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
+    return _bottom(pile, places, heights) + sum(heights[k] for k in pile)
