@@ -7,7 +7,7 @@ gives files any times in any order.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jointnn import paths, search
@@ -42,9 +42,21 @@ def write_settings(job: Job) -> str:
 def mend_times(jobs: Jobs, experiment: str) -> None:
     """Make the outputs of fresh jobs at least as new as those of the fresh jobs before them, and none of
     the future, which Snakemake takes for a wrong clock."""
+    _mend(_in_order(jobs, experiment))
+
+
+def mend_times_of_sweep(jobs: Jobs, name: str) -> None:
+    """The same for a sweep and all its experiments."""
+    experiments = jobs.params.sweeps[name].experiments
+    before = [step for experiment in experiments for step in _in_order(jobs, experiment)]
+    _mend([*before, (jobs.sweep(name), [jobs.collect(experiment) for experiment in experiments])])
+
+
+def _mend(in_order: Iterable[tuple[Job, list[Job]]]) -> None:
+    """`mend_times` of jobs, each with those just before it."""
     newest: dict[str, int] = {}
     now = time.time_ns()
-    for job, before in _in_order(jobs, experiment):
+    for job, before in in_order:
         if not is_fresh(job):
             continue
         floor = max((newest.get(paths.record(other), 0) for other in before), default=0)

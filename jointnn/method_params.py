@@ -3,40 +3,14 @@
 The models below are the only place where such a setting is declared. Each method reads those of one class.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from jointnn.misfits import misfit
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+from jointnn.strict import Count, Fraction, Positive, Strict
 
 LayerName = Annotated[str, Field(pattern=r"^\S+$")]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused; infinity is written as a text, since JSON has none."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        ser_json_inf_nan="strings",
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Python takes true for 1; here `steps: true` is a mistake."""
-        wants = cls.model_fields[info.field_name or ""].annotation
-        found = value if isinstance(value, list) else [value]
-        if wants is not bool and any(isinstance(entry, bool) for entry in found):
-            raise ValueError("must not be true or false")
-        return value
 
 
 class Strength(Strict):

@@ -17,6 +17,7 @@ from jointnn.methods import Problem, method, plan, settings_read_by
 from jointnn.params import ExperimentParams, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings, method_settings
+from jointnn.sweep_mistakes import sweep_mistakes
 
 RESERVED = {
     "all": "histories call the figures of the whole problem so",
@@ -43,6 +44,7 @@ def mistakes(params: Params) -> Iterator[str]:
         if name in TAKEN:
             yield f"experiments.{name}: a rule of the workflow has this name; choose another one."
         yield from _experiment_mistakes(f"experiments.{name}", name, experiment, params)
+    yield from sweep_mistakes(params)
 
 
 def _dataset_mistakes(params: Params) -> Iterator[str]:
@@ -104,7 +106,6 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
             yield from _unknown(
                 f"{at}.architecture_options", list(experiment.architecture_options), options
             )
-
     if experiment.trunk and experiment.augmentation:
         yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from jointnn.datasets.params import DatasetParams
-from jointnn.method_params import Count, Name, Strict
+from jointnn.strict import Count, Name, Number, Strict
 
 Overrides = dict[str, Any]
 Grid = Annotated[
@@ -79,6 +79,21 @@ class ExperimentParams(Strict):
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
 
 
+class SweepParams(Strict):
+    """Experiments that differ in one number, seen together: a measure against that number."""
+
+    dataset: Name
+    """The dataset whose measure is drawn, or average: the mean over all datasets."""
+    measure: Name = "accuracy"
+    """What is drawn, one of the measures of the experiments."""
+    along: Annotated[str, Field(min_length=1)]
+    """What the number is, in words: the label of the horizontal axis."""
+    experiments: Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(min_length=2)]
+    """Each experiment with its number; the methods are those of the first."""
+    yardsticks: dict[Annotated[str, Field(min_length=1)], Number] = {}
+    """Figures from publications by their names, as the measure itself is: 0.884 for 88.4 per cent."""
+
+
 class Params(Strict):
     """The whole file."""
 
@@ -92,3 +107,5 @@ class Params(Strict):
     """Sets of settings: default, paper, authors_code."""
     experiments: dict[Name, ExperimentParams]
     """What can be run."""
+    sweeps: dict[Name, SweepParams] = {}
+    """Experiments that differ in one number: `snakemake sweep_NAME` shows them together."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 SETTINGS = "work/settings"
 RESUME = "work/resume"
+SWEEPS = "results/sweeps"
 
 
 def raw(dataset: str) -> str:
@@ -90,6 +91,11 @@ def curves(experiment: str) -> str:
     return f"results/{experiment}.curves.csv"
 
 
+def sweep(name: str) -> str:
+    """Folder of what several experiments show together."""
+    return f"{SWEEPS}/{name}"
+
+
 def resume_of(record: str) -> str:
     """Folder in which a job that trains keeps its last state until it ends; each job has its own."""
     return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
@@ -110,10 +116,8 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
             return f"{job['start']}/settings.json"
         case "sigma":
             return f"{folder}/sigma.settings.json"
-        case "irls":
-            return f"{round_(experiment, seed, job['round'])}/settings.json"
-        case "l2":
-            return f"{l2(experiment, seed)}/settings.json"
+        case "l2" | "irls":
+            return f"{round_(experiment, seed, job.get('round', 0))}/settings.json"
         case "train":
             return f"{folder}/{job['method']}/settings.json"
         case "evaluate":
@@ -124,6 +128,8 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
             return f"search/{experiment}/settings.json"
         case "figures":
             return f"results/{experiment}/figures/settings.json"
+        case "sweep":
+            return f"{sweep(job['sweep'])}/settings.json"
     return f"results/{experiment}/settings.json"
 
 
@@ -143,6 +149,8 @@ def benchmark(job: dict) -> str:  # type: ignore[type-arg]
             return f"logs/{experiment}/s{job['seed']}/evaluate.tsv"
         case "choose":
             return f"logs/{experiment}/search/choose.tsv"
+        case "sweep":
+            return f"logs/sweeps/{job['sweep']}.tsv"
         case "attempt":
             return f"logs/{experiment}/search/s{job['seed']}/{job['method']}_{job['point']}.tsv"
     if stage == "initialise" and job["start"].startswith("search/"):

@@ -15,7 +15,7 @@ from jointnn.datasets.params import DatasetParams
 from jointnn.files import to_json
 from jointnn.jobs import Jobs
 
-WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "choose", "track", "times", "schema"]
+WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "sweep", "choose", "track", "times", "schema"]
 HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")
 
 

@@ -18,15 +18,16 @@ LAYERS = """
     jointnn.paths
     jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
     jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries
-    jointnn.datasets jointnn.misfits
+    jointnn.datasets jointnn.misfits jointnn.strict
     jointnn.method_params
     jointnn.params
     jointnn.code jointnn.search jointnn.seen jointnn.methods jointnn.messages
-    jointnn.schedule jointnn.settings
+    jointnn.schedule jointnn.settings jointnn.sweep_mistakes
     jointnn.jae
     jointnn.mistakes
     jointnn.reading
     jointnn.image_jobs jointnn.stale
+    jointnn.training_jobs
     jointnn.jobs
     jointnn.freshness
     jointnn.data jointnn.optimisers jointnn.parts jointnn.rounds
@@ -59,7 +60,7 @@ ONLY_IN = {
     "torchmetrics": r"generation/fidelity",
     "matplotlib": r"figures/",
     "yaml": r"yaml_files|stages/choose",
-    "pydantic": r"params|method_params|datasets/params|messages|mistakes|reading|settings",
+    "pydantic": r"params|method_params|strict|datasets/params|messages|mistakes|reading|settings",
     "torch": r"consistency|solvers|adversaries|networks|optimisers|parts|data|rounds|descent|training"
     r"|phases|phase_state|checkpoints|experiment|architectures/|augmentations|generation/|tasks/|precision|recompute"
     r"|waiting|gradients|jae/(branches|layers|parameters)|stages/(activations|evaluate|initialise|sigma|irls)",

@@ -25,7 +25,7 @@ def test_the_schema_in_the_repository_is_up_to_date():
 
 
 def test_the_schema_explains_every_setting():
-    for model in ("MethodSettings", "ExperimentParams", "DatasetParams", "Strength"):
+    for model in ("MethodSettings", "ExperimentParams", "DatasetParams", "SweepParams", "Strength"):
         for name, entry in schema()["$defs"][model]["properties"].items():
             assert entry.get("description"), name
 

@@ -22,7 +22,8 @@ def schema() -> dict[str, object]:
     properties["settings"] = {**reference, "description": properties["settings"]["description"]}
     for entry in (properties["tuned"], whole["properties"]["presets"]):
         entry["patternProperties"] = dict.fromkeys(entry["patternProperties"], reference)
-    for entry in [*properties.values(), *whole["properties"].values()]:
+    of_sweeps = definitions["SweepParams"]["properties"]
+    for entry in [*properties.values(), *of_sweeps.values(), *whole["properties"].values()]:
         if "patternProperties" in entry:  # names of another form are refused
             entry["additionalProperties"] = False
     for entry in properties.values():  # null takes away what would be inherited

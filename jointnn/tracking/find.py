@@ -20,7 +20,7 @@ from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_js
 def experiments(root: Path) -> list[str]:
     """Names of the experiments that have runs or results, sorted."""
     places = ("runs", f"{paths.RESUME}/runs", "results")
-    folders = [path for place in places for path in _folders(root / place)]
+    folders = {path for place in places for path in _folders(root / place)} - {root / paths.SWEEPS}
     return sorted({path.name for path in folders if list(path.glob("s*")) or _is_summed_up(path)})
 
 

@@ -11,7 +11,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from jointnn import paths, search
 from jointnn.errors import UserError
-from jointnn.freshness import is_fresh, mend_times, write_settings
+from jointnn.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
 from jointnn.jobs import Jobs
 from jointnn.reading import read_params
 
@@ -77,6 +77,8 @@ def settings(job_of):
         known = job_of(wildcards)
         if "experiment" in known:
             mend_times_once(known["experiment"])
+        elif known["stage"] == "sweep":
+            mend_times_of_sweep_once(known["sweep"])
         return write_settings(known)
 
     return written
@@ -86,6 +88,12 @@ def settings(job_of):
 def mend_times_once(experiment):
     """Mend the times of an experiment's files, which a checkout may have mixed up, before any is looked at."""
     mend_times(JOBS, experiment)
+
+
+@cache
+def mend_times_of_sweep_once(sweep):
+    """The same for a sweep, whose files are those of several experiments and its own."""
+    mend_times_of_sweep(JOBS, sweep)
 
 
 def number(name):

@@ -1,0 +1,34 @@
+"""Stage `sweep`: experiments that differ in one number become one table and one figure.
+
+Reads results/<experiment>/metrics.csv of each. Writes results/sweeps/<sweep>/summary.csv, table.md and
+curve.svg.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jointnn import paths
+from jointnn.files import write_atomically, write_table
+from jointnn.tables.sweeps import read_sweep, summarise_sweep, sweep_markdown
+
+
+def run(settings: dict[str, Any]) -> None:
+    """Bring the results of a sweep together.
+
+    Args:
+        settings: `sweep`, `dataset` (or `average`), `measure`, `along`, `experiments` (each with its
+            number), `methods`, `seeds`, `datasets` (of the average), `selections` (of each experiment);
+            optional `yardsticks`, `reference` (methods that are no competitors), `seen`, `features`.
+
+    Raises:
+        UserError: the table of an experiment is missing, or has nothing of the measure and dataset.
+    """
+    from jointnn.figures.style import style, to_svg
+    from jointnn.figures.sweeps import sweep_curve
+
+    results = read_sweep(settings)
+    folder = Path(paths.sweep(settings["sweep"]))
+    write_table(folder / "summary.csv", summarise_sweep(results))
+    write_atomically(folder / "table.md", sweep_markdown(results).encode())
+    with style():
+        write_atomically(folder / "curve.svg", to_svg(sweep_curve(results)))

@@ -1,0 +1,98 @@
+"""What is wrong with the sweeps of params.yaml and cannot be seen in one value alone."""
+
+from collections.abc import Iterator
+
+from jointnn.measures import MEASURES, measure_of
+from jointnn.params import Params, SweepParams
+from jointnn.registry import nearest
+
+ALIKE = ("methods", "seeds")
+"""What must be the same, in any order, for numbers to be comparable."""
+
+
+def sweep_mistakes(params: Params) -> Iterator[str]:
+    """One line for each mistake."""
+    if "sweeps" in params.experiments:
+        yield "experiments.sweeps: results of sweeps lie in the folder of this name; choose another one."
+    for name, sweep in params.sweeps.items():
+        at = f"sweeps.{name}"
+        if f"sweep_{name}" in params.experiments:
+            yield f"{at}: an experiment is named sweep_{name}, as its target would be; choose another name."
+        unknown = [entry for entry in sweep.experiments if entry not in params.experiments]
+        for entry in unknown:
+            yield f"{at}.experiments: {entry!r} is not known{nearest(entry, params.experiments)}"
+        yield from _same_numbers(at, sweep)
+        if not unknown:
+            yield from _differences(at, sweep, params)
+            yield from _wrong_dataset(at, sweep, params)
+            yield from _wrong_measure(at, sweep, params)
+        yield from _wrong_yardsticks(at, sweep)
+
+
+def _same_numbers(at: str, sweep: SweepParams) -> Iterator[str]:
+    """Numbers that are printed alike."""
+    first: dict[str, str] = {}
+    for name, number in sweep.experiments.items():
+        shown = f"{number:.10g}"
+        other = first.setdefault(shown, name)
+        if other != name:
+            yield f"{at}.experiments: {other} and {name} both have {shown}; give each one of its own."
+
+
+def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
+    """Methods or seeds that are others than those of the first experiment."""
+    first, *others = sweep.experiments
+    for name in others:
+        for key in ALIKE:
+            ours, theirs = (getattr(params.experiments[entry], key) for entry in (first, name))
+            if set(ours) != set(theirs):
+                yield (
+                    f"{at}.experiments: {name} has the {key} {_listed(theirs)}, but {first} has "
+                    f"{_listed(ours)}; give all the same."
+                )
+
+
+def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
+    """The first experiment that lacks the dataset, or whose average is over others."""
+    first = next(iter(sweep.experiments))
+    for name in sweep.experiments:
+        datasets = params.experiments[name].datasets
+        if sweep.dataset == "average":
+            ours = params.experiments[first].datasets
+            if set(datasets) != set(ours):
+                yield (
+                    f"{at}.dataset: 'average' is over {_listed(datasets)} in {name}, but over "
+                    f"{_listed(ours)} in {first}; name one dataset that all have."
+                )
+                return
+        elif sweep.dataset not in datasets:
+            end = nearest(sweep.dataset, [*datasets, "average"])
+            yield f"{at}.dataset: {sweep.dataset!r} is not among the datasets of {name}{end}"
+            return
+
+
+def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
+    """A measure that is not known at all, or the first experiment that does not show it."""
+    if sweep.measure not in MEASURES:
+        yield f"{at}.measure: {sweep.measure!r} is not known{nearest(sweep.measure, MEASURES)}"
+        return
+    for name in sweep.experiments:
+        measures = params.experiments[name].measures
+        if sweep.measure not in measures:
+            yield (
+                f"{at}.measure: {sweep.measure!r} is not among the measures of {name}"
+                f"{nearest(sweep.measure, measures)}"
+            )
+            return
+
+
+def _wrong_yardsticks(at: str, sweep: SweepParams) -> Iterator[str]:
+    """Per cent in the place of a fraction, the likely slip."""
+    measure = measure_of(sweep.measure)
+    for name, value in sweep.yardsticks.items():
+        if measure.unit == "per cent" and not 0 <= value <= 1:
+            yield f"{at}.yardsticks.{name}: {value:g} is no fraction; write 0.884 for 88.4 per cent."
+
+
+def _listed(entries: list[str] | list[int]) -> str:
+    return ", ".join(map(str, entries))

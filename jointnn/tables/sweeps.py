@@ -1,0 +1,147 @@
+"""Experiments that differ in one number, in one table: a row per method, a column per number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jointnn.errors import UserError
+from jointnn.files import read_table
+from jointnn.measures import measure_of
+from jointnn.tables.markdown import MARKDOWN, grid
+from jointnn.tables.names import printed
+from jointnn.tables.rendering import Notes, header, rows
+from jointnn.tables.results import AVERAGE, Results, mean_and_deviation, results_from
+from jointnn.tables.words import listed
+
+
+@dataclass(frozen=True)
+class SweepResults(Results):
+    """Results whose columns are numbers, as texts in rising order, in the place of datasets.
+
+    Attributes:
+        experiment: the name of the sweep.
+        values: (method, number) -> {seed: value}.
+        dataset: whose measure it is, or `average`.
+        over: the datasets of the average.
+        along: what the number is, in words.
+        yardsticks: figures from publications by name, in the unit of the metric, the best first.
+    """
+
+    dataset: str = AVERAGE
+    over: list[str] = field(default_factory=list)
+    along: str = ""
+    yardsticks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """No average: across numbers it would mean nothing."""
+        return self.datasets
+
+    @property
+    def place(self) -> str:
+        """Whose measure it is, in words."""
+        if self.dataset != AVERAGE:
+            return printed(self.dataset)
+        return f"{AVERAGE} over {listed(list(map(printed, self.over)))}"
+
+
+def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
+    """The results of a sweep, from results/<experiment>/metrics.csv of each (settings: stage sweep).
+
+    Raises:
+        UserError: an experiment has no value of the measure on the test split of the dataset.
+    """
+    of = settings["experiments"]
+    numbers = {name: f"{of[name]:.10g}" for name in sorted(of, key=of.__getitem__)}
+    values, collapsed = _gathered(settings, numbers)
+    reference, yardsticks = settings.get("reference") or [], settings.get("yardsticks") or {}
+    score = measure_of(settings["measure"]).score
+    return SweepResults(
+        experiment=settings["sweep"],
+        metric=settings["measure"],
+        methods=[name for name in settings["methods"] if name not in reference],
+        datasets=list(numbers.values()),
+        seeds=list(settings["seeds"]),
+        values=values,
+        reference=list(reference),
+        selection=_selection({number: settings["selections"][name] for name, number in numbers.items()}),
+        seen=list(settings.get("seen") or []),
+        features=settings.get("features"),
+        collapsed=collapsed,
+        dataset=settings["dataset"],
+        over=list(settings["datasets"]),
+        along=settings["along"],
+        yardsticks=dict(sorted(yardsticks.items(), key=lambda entry: (-score(entry[1]), entry[0]))),
+    )
+
+
+Cells = dict[tuple[str, str], dict[int, float]]
+Alarms = dict[tuple[str, str], list[int]]
+
+
+def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[Cells, Alarms]:
+    """Values and collapsed seeds by method and number, from the tables of all experiments.
+
+    Args:
+        numbers: of each experiment, as it is printed.
+    """
+    values: Cells = {}
+    collapsed: Alarms = {}
+    for experiment, number in numbers.items():
+        path = Path("results", experiment, "metrics.csv")
+        found = results_from(read_table(path), {**settings, "experiment": experiment}, settings["measure"])
+        for method in settings["methods"]:
+            there = found.cell(method, settings["dataset"])
+            values[method, number] = {seed: there[seed] for seed in settings["seeds"] if seed in there}
+            alarms = found.collapsed.get((method, settings["dataset"]), ())
+            collapsed[method, number] = [seed for seed in settings["seeds"] if seed in alarms]
+        if not any(values[method, number] for method in settings["methods"]):
+            raise UserError(
+                f"{path} has no {settings['measure']!r} of {settings['dataset']!r} on the test split for "
+                f"the methods and seeds of the sweep. Run its job again: snakemake {path}"
+            )
+    return values, collapsed
+
+
+def _selection(rules: Mapping[str, str]) -> str:
+    """The selection rule, once if it is the same for all numbers."""
+    numbers: dict[str, list[str]] = {}
+    for number, rule in rules.items():
+        numbers.setdefault(rule, []).append(number)
+    if len(numbers) == 1:
+        return next(iter(numbers))
+    return "; ".join(f"at {listed(those)}: {rule}" for rule, those in numbers.items())
+
+
+def summarise_sweep(results: SweepResults) -> pd.DataFrame:
+    """summary.csv: number, method, mean, std (n - 1; empty for one seed), seeds (how many).
+
+    Rows go by rising numbers, then methods; values are in the unit of the metric, not in the printed one.
+    """
+    found = []
+    for number in results.columns:
+        for method in [*results.methods, *results.reference]:
+            if values := list(results.cell(method, number).values()):
+                found.append((number, method, *mean_and_deviation(values), len(values)))
+    return pd.DataFrame(found, columns=["number", "method", "mean", "std", "seeds"])
+
+
+def sweep_markdown(results: SweepResults) -> str:
+    """table.md: a title, what it shows, methods by numbers, footnotes, and apart from it the yardsticks."""
+    notes = Notes(results.seeds)
+    about = f"Dataset: {results.place}. Columns: {results.along}."
+    lines = [["method", *results.columns], *rows(results, results.methods, notes, MARKDOWN)]
+    if results.reference:
+        lines.append(["───"] * len(lines[0]))
+        lines += rows(results, results.reference, notes, MARKDOWN)
+    blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
+    blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
+    if results.yardsticks:
+        published = [["from publications, not measured here", results.measure.unit]]
+        for name, value in results.yardsticks.items():
+            published.append([name.replace("|", r"\|"), results.measure.number(value)])
+        blocks.append(grid(published))
+    return "\n\n".join(blocks) + "\n"
