@@ -14,6 +14,7 @@ from jointnn.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, 
 from jointnn.measures import measure_of
 
 MARKS = 8  # markers on a curve
+COLUMNS = 5  # of a legend, at most
 LETTERS = 32  # of a line of an axis' label
 LOSS = "#882255"  # of the consistency loss: the colour of no method
 
@@ -124,13 +125,17 @@ def _draw_curves(
         _draw_curve(axes, curve, context, method, banded is None or method in banded)
     measure = measure_of(metric)
     unit = {"per cent": "%"}.get(measure.unit, measure.unit)
-    label = textwrap.fill(f"test {measure.name} ({unit})", LETTERS)
+    label = f"test {measure.name} ({unit})"
+    if len(label) > LETTERS:  # the unit stays in one piece
+        label = f"{textwrap.fill(f'test {measure.name}', LETTERS)}\n({unit})"
     axes.set(xlabel="gradient steps per network", ylabel=label)
 
 
 def _legend(drawing: Figure, axes: Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
-    drawing.legend(handles, names, loc="outside lower center", ncols=5, handlelength=3)
+    rows = -(-len(names) // COLUMNS)
+    columns = -(-len(names) // rows)  # as many in every row
+    drawing.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=3)
 
 
 def _logarithmic(axes: Axes, curves: Mapping[str, pd.DataFrame]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from jointnn.figures import figure
 from jointnn.figures.circle import draw_edges, draw_names
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note
+from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note, part_and_layers
 
 NEIGHBOURS = 3
 
@@ -31,7 +31,8 @@ def figure_2_sharing(context: Context) -> Figure:
     panels = drawing.subplots(1, len(shown), squeeze=False)[0].tolist()
     words = ["encoder", "decoder"] if any("decode" in block for block in blocks) else ["lower", "upper"]
     for axes, index, word in zip(panels, shown, words, strict=False):
-        axes.set_title(f"{word} block {blocks[index]}")
+        part, layers = part_and_layers(blocks[index])
+        axes.set_title(f"{part}\n{word} block {layers}".strip())
         _draw_mutual(axes, context, mean[index])
     numbers = ", ".join(map(str, seeds))
     whose = f"mean over seeds {numbers}" if len(seeds) > 1 else f"seed {numbers}"

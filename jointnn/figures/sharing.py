@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jointnn.figures import figure
 from jointnn.figures.circle import draw_edges, draw_numbers, group_colour
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, grid_of, note
+from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 from jointnn.groups import (
     adjusted_rand_index,
     diagnosis,
@@ -45,7 +45,7 @@ def figure_2_groups(context: Context) -> Figure:
     drawing.set_size_inches(width, height + 0.16 * (legend_rows + len(caption)))
     for axes, block, weights in zip(panels, context.blocks(), circle.weights, strict=True):
         inside, across = inside_and_across(weights, circle.labels)
-        axes.set_title(block)
+        axes.set_title(block_title(block))
         axes.set_xlabel(f"inside {inside:.2f}, across {across:.2f}".replace("nan", "–"))
         _draw_graph(axes, circle, weights / circle.largest)
     legend = drawing.legend(

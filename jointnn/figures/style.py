@@ -93,6 +93,20 @@ def look(method: str, methods: Sequence[str]) -> Look:
     return Look(OTHERS[position % len(OTHERS)], line)
 
 
+def part_and_layers(block: str) -> tuple[str, str]:
+    """generator and up1-up2 of the block generator.up1-generator.up2; no part if its layers share none."""
+    first, _, last = block.partition("-")
+    part = first.rpartition(".")[0]
+    if not part or (last and last.rpartition(".")[0] != part):
+        return "", block
+    return part, block.replace(f"{part}.", "")
+
+
+def block_title(block: str) -> str:
+    """A block's name as the title of a panel: its part above its layers."""
+    return "\n".join(filter(None, part_and_layers(block)))
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of `width` by `height` inches that makes room for its labels."""
     return Figure(figsize=(width, height), layout="constrained")
@@ -155,6 +169,8 @@ def to_svg(drawing: Figure) -> bytes:
 
     To be called within `style()`, in which the figure was drawn too.
     """
+    # Square panels find their place in two rounds: after one, titles are cut off at the edge.
+    drawing.draw_without_rendering()
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()

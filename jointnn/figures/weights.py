@@ -1,6 +1,7 @@
 """The weights of every round: as heat maps, and how far they tell the groups apart."""
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,19 @@ from numpy.typing import NDArray
 
 from jointnn.figures import figure
 from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, GROUPS, LETTER, NORMAL, RULE, grid_of, heat_map, new_figure, note
+from jointnn.figures.style import (
+    DOUBLE,
+    GROUPS,
+    LETTER,
+    NORMAL,
+    RULE,
+    block_title,
+    grid_of,
+    heat_map,
+    new_figure,
+    note,
+    part_and_layers,
+)
 from jointnn.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
@@ -34,23 +47,33 @@ def weights(context: Context) -> Figure:
     panels = drawing.subplots(rounds, blocks, squeeze=False)
     names = [context.label(context.datasets[index]) for index in order]
     for row in range(rounds):
-        for column, block in enumerate(context.blocks()):
+        for column in range(blocks):
             matrix = values[row, column][np.ix_(order, order)].copy()
             np.fill_diagonal(matrix, np.nan)
             mesh = heat_map(panels[row, column], matrix)
             _rule_between(panels[row, column], [planted[index] for index in order])
-            if row == 0:
-                wide = len(block) * LETTER > side + 0.1
-                panels[row, column].set_title(block.replace("-", "-\n") if wide else block)
             if row == rounds - 1:
                 panels[row, column].set_xticks(np.arange(networks) + 0.5, names, rotation=90)
         panels[row, 0].set_yticks(np.arange(networks) + 0.5, names)
         panels[row, 0].set_ylabel(f"round {row + 1}")
-    drawing.colorbar(mesh, ax=panels, label="weight", shrink=0.4, aspect=25, pad=0.01)
+    _name_blocks(panels[0].tolist(), context.blocks(), side)
+    drawing.colorbar(mesh, ax=panels, label="weight", ticks=[0, 0.5, 1], shrink=0.4, aspect=25, pad=0.01)
     said = f"Seed {seed}. {diagnosis(list(values), context.datasets) or ''}".strip()
     letters = int(drawing.get_figwidth() / LETTER)
     drawing.supxlabel(textwrap.fill(said, letters), fontsize=NORMAL)
     return drawing
+
+
+def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> None:
+    """Layers of every block above its panel of `side` inches, and a part above the first of its blocks."""
+    named = [part_and_layers(block) for block in blocks]
+    wide = max(len(layers) for _, layers in named) * LETTER > side + 0.1
+    before = ""
+    for axes, (part, layers) in zip(panels, named, strict=True):
+        axes.set_title(layers.replace("-", "-\n") if wide else layers)
+        if part != before:
+            axes.set_title(part + ("\n\n" if wide else "\n"), loc="left")
+        before = part
 
 
 def _rule_between(axes: Axes, planted: list[int]) -> None:
@@ -79,7 +102,7 @@ def separation(context: Context) -> Figure:
     for column, (axes, name) in enumerate(zip(panels, names, strict=True)):
         _draw_separation(axes, np.array([values[:, column] for values in seeds]), labels)
         axes.axvline(context.groups_round, color=RULE, linewidth=0.6, linestyle=":", zorder=0)
-        axes.set_title(name)
+        axes.set_title(block_title(name))
         axes.set_ylim(0, 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         below, left = column + COLUMNS < len(names), column % COLUMNS == 0
