@@ -10,6 +10,7 @@ from jointnn import paths, search
 from jointnn.code import code_digests
 from jointnn.files import digest
 from jointnn.image_jobs import Job
+from jointnn.methods import REAL
 from jointnn.params import Params
 from jointnn.seen import seen
 from jointnn.settings import method_settings, settings_for
@@ -44,10 +45,11 @@ class Jobs(TrainingJobs):
     def collect(self, experiment: str) -> Job:
         """All seeds of an experiment in tables."""
         chosen = self.params.experiments[experiment]
+        real = [REAL] if chosen.task == "generation" else []
         return {
             "stage": "collect",
             **self._shown(experiment),
-            "reference": [name for name in chosen.methods if name == "oracle"],
+            "reference": [name for name in chosen.methods if name == "oracle"] + real,
             "selection": search.rule(chosen),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
             "seen": seen(chosen, self.params.datasets),

@@ -15,6 +15,9 @@ from jointnn.errors import UserError
 from jointnn.method_params import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Tied, Training
 from jointnn.registry import Registry
 
+REAL = "real"
+"""What tables show in the place of a method: images that are not made but real (`Task.reference`)."""
+
 
 @dataclass(frozen=True)
 class Problem:

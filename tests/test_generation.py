@@ -140,6 +140,17 @@ def test_what_tables_show_is_measured_of_generated_images():
     assert copies["test"]["nearest_ratio"] < 0.01 < found["test"]["nearest_ratio"]
 
 
+def test_real_images_are_a_ceiling_for_made_ones():
+    task = generation("efficientnet_lite0", generated=16)
+    splits = {"validation": images(0), "test": images(1)}
+    found = task.reference(splits, images(0))
+    # The images themselves, against themselves.
+    assert found["validation"]["kernel_distance"] <= 1e-4
+    made = task.results(network("dcgan"), splits, images(0))
+    assert found["test"]["kernel_distance"] < made["test"]["kernel_distance"]
+    assert "nearest_ratio" not in found["test"]
+
+
 class _Remembers(Began):
     """A generator that gives the images of a split."""
 

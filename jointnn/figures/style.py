@@ -71,10 +71,13 @@ METHODS = {
     "shareall": Look("#009E73", "-", "D"),
     "finetune": Look("#E69F00", "-", "P"),
     "fedamp": Look("#CC79A7", (0, (8, 2)), "X"),
+    "pair": Look("#882255", (0, (5, 1.5)), "h"),
+    "jae": Look("#44AA99", "-", "d"),
+    "jae_found": Look("#117733", (0, (6, 1.5, 1.5, 1.5)), "H"),
     "oracle": Look("#808080", (0, (4, 1.5, 1, 1.5)), "*"),
 }
-# For methods of a user's own: Tol's muted colours that the others left.
-OTHERS = ["#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#6699CC"]
+# Joint auto-encoders and methods of a user's own have Tol's muted colours.
+OTHERS = ["#999933", "#AA4499", "#DDCC77", "#6699CC", "#332288", "#661100"]
 GROUPS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
 # For classes: Tableau's ten, in the order of matplotlib.
 CLASSES = [

@@ -9,6 +9,7 @@ from jointnn import paths
 from jointnn.checkpoints import load_module
 from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.files import write_table, write_tensors
+from jointnn.methods import REAL
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -26,13 +27,14 @@ def run(job: dict[str, Any]) -> None:
     for dataset in job["datasets"]:
         data = data_of(job, dataset, test=True, device=device)
         assert data.test is not None
+        splits = {"validation": data.validation, "test": data.test}
+        row = (job["experiment"], REAL, job["seed"], dataset)
+        metrics += _rows(row, chosen.reference(splits, data.train))
         for name, folder in job["runs"].items():
             network = network_of(job, dataset, name).to(device)
             glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
             row = (job["experiment"], name, job["seed"], dataset)
-            splits = {"validation": data.validation, "test": data.test}
-            for split, measures in chosen.results(network, splits, data.train).items():
-                metrics += [(*row, metric, split, value) for metric, value in measures.items()]
+            metrics += _rows(row, chosen.results(network, splits, data.train))
             shown = chosen.evidence(network, data.test)
             if glimpses:
                 shown["glimpses"] = torch.stack(list(glimpses.values()))
@@ -42,6 +44,15 @@ def run(job: dict[str, Any]) -> None:
     write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
     header = {"kind": "evidence", "experiment": job["experiment"], "seed": job["seed"], "task": job["task"]}
     write_tensors(f"{folder}/evidence.safetensors", evidence, header)
+
+
+def _rows(row: tuple[Any, ...], found: dict[str, dict[str, float]]) -> list[tuple[Any, ...]]:
+    """Rows of metrics.csv, from measures by split."""
+    return [
+        (*row, metric, split, value)
+        for split, measures in found.items()
+        for metric, value in measures.items()
+    ]
 
 
 def _expected(job: dict[str, Any], name: str) -> dict[str, Any]:

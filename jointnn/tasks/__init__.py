@@ -49,6 +49,12 @@ class Task(Protocol):
             train: the images that it learned from.
         """
 
+    def reference(self, splits: "Mapping[str, Split]", train: "Split") -> dict[str, dict[str, float]]:
+        """What a network would reach that gave nothing but its training images, by split; often nothing.
+
+        Tables show it below a rule, as the method `real`: a ceiling for what is made.
+        """
+
     def glimpse(self, network: "nn.Module") -> "Tensor | None":
         """A few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or none."""
 

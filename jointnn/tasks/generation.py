@@ -90,6 +90,19 @@ class generation:  # noqa: N801  the name in params.yaml
         }
 
     @torch.no_grad()
+    def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
+        """`fidelity` of the training images themselves, without `nearest_ratio`: they are copies."""
+        learned = self._features_of(train)
+        found = {
+            name: fidelity(learned, self._features_of(split), learned, name, least_generated=len(train))
+            for name, split in splits.items()
+        }
+        return {
+            name: {metric: value for metric, value in measures.items() if metric != "nearest_ratio"}
+            for name, measures in found.items()
+        }
+
+    @torch.no_grad()
     def glimpse(self, network: nn.Module) -> Tensor:
         """Made images of the same few latent values at every record."""
         device = next(network.parameters()).device
