@@ -9,6 +9,7 @@ class Measure:
 
     Attributes:
         name: the metric in words, for tables and axes.
+        relative: whether differences are told in per cent, too: of an error, whose 0 is the best there is.
     """
 
     name: str
@@ -16,6 +17,7 @@ class Measure:
     factor: float
     decimals: int
     higher_is_better: bool
+    relative: bool = False
 
     def number(self, value: float, sign: str = "") -> str:
         return format(self.factor * value, f"{sign}.{self.decimals}f")
@@ -34,8 +36,12 @@ FEATURES = {
 
 MEASURES = {
     "accuracy": Measure("accuracy", "per cent", 100.0, 1, higher_is_better=True),
-    "error": Measure("squared error over the image", "thousandths", 1000.0, 2, higher_is_better=False),
-    "hole_error": Measure("squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False),
+    "error": Measure(
+        "squared error over the image", "thousandths", 1000.0, 2, higher_is_better=False, relative=True
+    ),
+    "hole_error": Measure(
+        "squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False, relative=True
+    ),
     "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, higher_is_better=False),
     "frechet_distance": Measure("Fréchet distance", "squared features", 1.0, 1, higher_is_better=False),
     "convergence": Measure("convergence measure M", "of -1..1", 1.0, 3, higher_is_better=False),

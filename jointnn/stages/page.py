@@ -91,7 +91,9 @@ def page_of(params: Params, name: str) -> str:
         "## Results": sections.results(_text(folder / "table.md")),
         "## Reading": reading,
         "## Beside the paper": sections.beside_the_paper(
-            numbers.iloc[:0] if paper is None else paper[paper.experiment == name], numbers
+            numbers.iloc[:0] if paper is None else paper[paper.experiment == name],
+            numbers,
+            experiment.task,
         ),
         "## What was selected": sections.selected(experiment, read_table(grid) if grid.exists() else None),
         "## Data": sections.data(experiment, params.datasets),

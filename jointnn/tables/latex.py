@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from jointnn.tables.names import printed
 from jointnn.tables.rendering import (
-    OURS,
     Markup,
     Notes,
     columns,
+    compared,
     header,
     paired_columns,
     paired_rows,
@@ -60,9 +60,9 @@ def _table(results: Results, *, first: bool) -> str:
     lines += [rf"\label{{tab:{label}}}", *_tabular(head, *escaped)]
     for letter, sentence in notes.sentences():
         lines += ["", rf"\textsuperscript{{{letter}}} {escape_latex(sentence)}"]
-    if OURS in results.methods:
-        paired = [[escape_latex(row[0]), *row[1:]] for row in paired_rows(results, LATEX)]
-        lines += ["", r"\medskip", *_tabular(paired_columns(results, LATEX), paired)]
+    for ours in compared(results):
+        paired = [[escape_latex(row[0]), *row[1:]] for row in paired_rows(results, ours, LATEX)]
+        lines += ["", r"\medskip", *_tabular(paired_columns(results, ours, LATEX), paired)]
     return "\n".join([*lines, rf"\end{{{kind}}}"]) + "\n"
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from jointnn.tables.names import printed
 from jointnn.tables.rendering import (
-    OURS,
     Markup,
     Notes,
     capitalised,
     columns,
+    compared,
     header,
     paired_columns,
     paired_rows,
@@ -53,11 +53,12 @@ def _table(results: Results, *, first: bool) -> list[str]:
         lines += rows(results, results.reference, notes, MARKDOWN)
     blocks = [" ".join(header(results, first=first)), grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
-    if OURS in results.methods:
-        why = " (the draw of the images, common to both, falls out)" if first else ""
+    why = " (the draw of the images, common to both, falls out)" if first else ""
+    for ours in compared(results):
         blocks.append(
-            f"Paired: the {AVERAGE} of `{OURS}` minus that of each method, in {results.measure.unit}, "
+            f"Paired: the {AVERAGE} of `{ours}` minus that of each method, in {results.measure.unit}, "
             f"seed by seed{why}."
         )
-        blocks.append(grid([paired_columns(results, MARKDOWN), *paired_rows(results, MARKDOWN)]))
+        lines = [paired_columns(results, ours, MARKDOWN), *paired_rows(results, ours, MARKDOWN)]
+        blocks.append(grid(lines))
     return blocks

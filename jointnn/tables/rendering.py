@@ -1,6 +1,6 @@
 """What a table of results says in any language: its sentences, its cells, its footnotes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jointnn.measures import FEATURES
@@ -8,7 +8,9 @@ from jointnn.tables.names import printed
 from jointnn.tables.results import Results, mean_and_deviation
 
 MISSING = "X"
-OURS, LETTER = "joint", "joint_paper"
+OURS = ("jae", "joint")
+"""Methods that are compared with every other, those of the two papers."""
+LETTER = "joint_paper"
 
 
 @dataclass(frozen=True)
@@ -121,27 +123,43 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
     return text + (markup.note.format(letter) if letter else "")
 
 
-def paired_rows(results: Results, markup: Markup) -> list[list[str]]:
-    """Per method: `joint` minus it in the average, mean and deviation over seeds, and seeds won."""
+def compared(results: Results) -> list[str]:
+    """The methods that a table compares with every other, seed by seed."""
+    return [name for name in OURS if name in results.methods]
+
+
+def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
+    """Per method: `ours` minus it in the average, mean and deviation over seeds, and seeds won."""
     found = []
     sign = 1 if results.measure.higher_is_better else -1
     for method in [*results.methods, *results.reference]:
-        differences = results.paired(OURS, method)
-        if method == OURS:
+        differences = results.paired(ours, method)
+        if method == ours:
             continue
-        if not differences:
-            found.append([printed(method), MISSING, MISSING])
-            continue
-        mean, deviation = mean_and_deviation(differences)
-        text = results.measure.number(mean, "+").replace("-", markup.minus)
-        if deviation is not None:
-            text += markup.plus_minus + results.measure.number(deviation)
+        cells = [_spread(differences, results.measure.number, markup)]
+        if results.measure.relative:
+            cells.append(_spread(results.relative(ours, method), _per_cent, markup))
         won = sum(sign * difference > 0 for difference in differences)
-        found.append([printed(method), text, f"{won} of {len(differences)}"])
+        cells.append(f"{won} of {len(differences)}" if differences else MISSING)
+        found.append([printed(method), *cells])
     return found
 
 
-def paired_columns(results: Results, markup: Markup) -> list[str]:
+def _spread(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
+    """Mean and deviation of differences, with a sign."""
+    if not values:
+        return MISSING
+    mean, deviation = mean_and_deviation(values)
+    text = number(mean, "+").replace("-", markup.minus)
+    return text if deviation is None else text + markup.plus_minus + number(deviation)
+
+
+def _per_cent(value: float, sign: str = "") -> str:
+    return format(value, f"{sign}.1f")
+
+
+def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
     """The heads of the columns of the paired table."""
     better = "above" if results.measure.higher_is_better else "below"
-    return ["method", f"{OURS} {markup.minus} method", f"seeds with {OURS} {better}"]
+    relative = ["in per cent of it"] if results.measure.relative else []
+    return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {better}"]

@@ -100,8 +100,16 @@ class Results:
 
     def paired(self, method: str, other: str) -> list[float]:
         """`method` minus `other` in the average over datasets, one number per seed of both."""
+        return [ours - theirs for ours, theirs in self._pairs(method, other)]
+
+    def relative(self, method: str, other: str) -> list[float]:
+        """That difference over what `other` has, in per cent."""
+        return [100 * (ours - theirs) / theirs for ours, theirs in self._pairs(method, other)]
+
+    def _pairs(self, method: str, other: str) -> list[tuple[float, float]]:
+        """The averages over datasets of two methods, of each seed of both."""
         ours, theirs = self.cell(method, AVERAGE), self.cell(other, AVERAGE)
-        return [ours[seed] - theirs[seed] for seed in self.seeds if seed in ours and seed in theirs]
+        return [(ours[seed], theirs[seed]) for seed in self.seeds if seed in ours and seed in theirs]
 
     def _complete(self, method: str, dataset: str) -> bool:
         return len(self.cell(method, dataset)) == len(self.seeds)

@@ -22,6 +22,11 @@ NO_NUMBERS = (
     "nothing. Rows for this experiment in [paper.csv](paper.csv) bring them in."
 )
 
+NO_NUMBERS_OF_JAE = (
+    "None of the paper's numbers (Epstein, Meir, Michaeli 2018) stand here: where this page was written "
+    "the paper could not be read, and numbers from memory are worth nothing. Rows for this experiment in "
+    "[paper.csv](paper.csv) bring them in."
+)
 UNTOLD = {"device", "threads"}
 """Settings that are of the machine."""
 
@@ -31,9 +36,10 @@ def problem(experiment: ExperimentParams) -> str:
     options = f" ({in_words(experiment.architecture_options)})" if experiment.architecture_options else ""
     trunk = f" behind the frozen trunk `{experiment.trunk}`" if experiment.trunk else ""
     augmented = f", images augmented by `{experiment.augmentation}`" if experiment.augmentation else ""
+    own = "".join(f"; {name}: {in_words(given)}" for name, given in experiment.architecture_of.items())
     return (
         f"Task `{experiment.task}`, {len(experiment.datasets)} datasets, for each a network "
-        f"`{experiment.architecture}`{options}{trunk}{augmented}."
+        f"`{experiment.architecture}`{options}{own}{trunk}{augmented}."
     )
 
 
@@ -43,15 +49,16 @@ def results(table: str) -> str:
     return re.sub(r"^## ", "### ", re.sub(r"\A# .*\n+", "", body), flags=re.MULTILINE).strip()
 
 
-def beside_the_paper(paper: pd.DataFrame, summary: pd.DataFrame) -> str:
+def beside_the_paper(paper: pd.DataFrame, summary: pd.DataFrame, task: str) -> str:
     """The paper's numbers of an experiment beside ours; a sentence if there are none.
 
     Args:
         paper: rows of the experiment: columns method, dataset, measure, value (as printed there), source.
         summary: summary.csv of the experiment.
+        task: of the experiment; it tells which paper.
     """
     if paper.empty:
-        return NO_NUMBERS
+        return NO_NUMBERS_OF_JAE if task in ("reconstruction", "transfer") else NO_NUMBERS
     lines = [["method", "dataset", "measure", "paper", "ours"]]
     for row in paper.to_dict("records"):
         measure = measure_of(row["measure"])
@@ -149,6 +156,8 @@ def data(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) ->
         f"drawn by seed, and the whole test split; {side} × {side} pixels, "
         f"{'colour' if experiment.channels == 3 else 'grey'}. More in [data.md](../data.md)."
     ]
+    for name, count in experiment.labelled.items():
+        blocks.append(f"Of {printed(name)}, {count} training images have labels.")
     lines = []
     for name in experiment.datasets:
         chosen: dict[str, Any] = datasets[name].model_dump(exclude_defaults=True, exclude={"source"})
