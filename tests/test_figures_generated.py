@@ -34,7 +34,7 @@ def rows_of(name: str) -> tuple[list[str], list[np.ndarray]]:
 
 def test_figure_6_has_real_images_on_top_and_a_row_of_every_method():
     names, rows = rows_of("figure_6_generated")
-    assert names[0] == "real"
+    assert names[0] == "real images"
     assert len(names) == 1 + len(METHODS)
     real, made = generated(1, 0.785)["real"], generated(1, 0.785)["made"]
     # Three images of a dataset, a pixel between them, four between datasets.

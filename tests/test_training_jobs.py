@@ -32,7 +32,7 @@ def test_a_diverged_point_of_the_search_is_an_answer():
     jobs = started(search=grid)
     for point in (0, 1):
         job = jobs.attempt("tiny", 1000, "isolated", point)
-        initialise.run(jobs.initialise("tiny", 1000, job["start"]))
+        initialise.run(jobs.search_start("tiny", 1000))
         attempt.run(job)
         assert not Path(paths.resume_of(paths.record(job))).exists()
     good, bad = (files.read_json(f"search/tiny/s1000/isolated/point_{k}.json") for k in (0, 1))
@@ -43,7 +43,7 @@ def test_a_diverged_point_of_the_search_is_an_answer():
 def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out_unless_it_decides():
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
     job = jobs.attempt("tiny", 1000, "isolated", 0)
-    initialise.run(jobs.initialise("tiny", 1000, job["start"]))
+    initialise.run(jobs.search_start("tiny", 1000))
     attempt.run({**job, "measures": ["accuracy", "frechet_distance"]})
     result = files.read_json("search/tiny/s1000/isolated/point_0.json")
     assert list(result["validation"]) == ["accuracy", "loss"]
@@ -59,7 +59,7 @@ def test_only_reported_seeds_measure_the_test_split(tmp_path, monkeypatch):
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
     assert jobs.train("tiny", 0, "isolated")["curves"] is True
     job = jobs.attempt("tiny", 1000, "isolated", 0)
-    initialise.run(jobs.initialise("tiny", 1000, job["start"]))
+    initialise.run(jobs.search_start("tiny", 1000))
     shutil.copytree(".", tmp_path, ignore=shutil.ignore_patterns("*-test.safetensors"), dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     attempt.run(job)
