@@ -28,7 +28,7 @@ def written(count: int, size: int) -> dict[str, Any]:
     labels = (torch.arange(count) % CLASSES).numpy()
     header = {"dataset": "photos", "size": size, "channels": 3, "classes": json.dumps([*range(CLASSES)])}
     write_tensors(paths.prepared("photos", size), {"images": images, "labels": labels}, header)
-    whole = {"train_images": None, "validation_images": CLASSES, "labelled": {}, "seed": 0}
+    whole: dict[str, Any] = {"train_images": None, "validation_images": CLASSES, "labelled": {}, "seed": 0}
     return {"size": size, "channels": 3, "trunk": None, **whole}
 
 

@@ -22,8 +22,7 @@ class Jobs(TrainingJobs):
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)
-        # The same job is asked for by everything after it; each is worked out once.
-        setattr(self, "evaluate", lru_cache(self.evaluate))  # noqa: B010  mypy knows methods as constant
+        self.evaluate = lru_cache(self.evaluate)  # type: ignore[method-assign]
 
     def evaluate(self, experiment: str, seed: int) -> Job:
         """Measure every method of a seed."""
@@ -45,11 +44,10 @@ class Jobs(TrainingJobs):
     def collect(self, experiment: str) -> Job:
         """All seeds of an experiment in tables."""
         chosen = self.params.experiments[experiment]
-        real = [REAL] if chosen.task == "generation" else []
         return {
             "stage": "collect",
             **self._shown(experiment),
-            "reference": [name for name in chosen.methods if name == "oracle"] + real,
+            "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
             "selection": search.rule(chosen),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
             "seen": seen(chosen, self.params.datasets),

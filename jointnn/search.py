@@ -30,7 +30,8 @@ def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
 def rule(experiment: ExperimentParams) -> str:
     """How hyper-parameters were chosen, for the header of a table."""
     counts = {len(points(experiment, name)) for name in experiment.search}
-    if not counts:
+    # What the search chose stands under `tuned`; a grid alone has chosen nothing.
+    if not counts or set(experiment.search) - set(experiment.tuned):
         return "hyper-parameters as given, not searched"
     if not experiment.further_tuning_seeds:
         return (

@@ -37,6 +37,7 @@ experiments:
     settings: {steps: 60, rounds: 3, strength: {half_life: 2}}
     tuned:
       isolated: {learning_rate: 0.05}
+      joint: {}
     search:
       isolated: {learning_rate: [0.01, 0.1]}
       joint: [{learning_rate: 0.01}, {learning_rate: 0.1, scale_factor: 2}]

@@ -22,6 +22,7 @@ EDITS = {
     "experiments.toy.figures": ["weights", "differences"],
     "experiments.toy.tuned": {
         "isolated": {"learning_rate": 0.1},
+        "joint_paper": {},
         "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
     },
     "experiments.toy.search": {

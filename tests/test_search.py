@@ -31,6 +31,13 @@ def points_of(grid) -> list[dict]:
     return search.points(params.experiments["toy"], "joint")
 
 
+def test_a_grid_that_was_not_searched_is_not_said_to_have_chosen():
+    chosen = search.rule(read().experiments["toy"])
+    assert chosen.startswith("hyper-parameters chosen on the validation split of seed 1000")
+    given = read({"experiments.toy.tuned": {"isolated": {"learning_rate": 0.1}}})
+    assert search.rule(given.experiments["toy"]) == "hyper-parameters as given, not searched"
+
+
 def test_a_grid_is_every_combination_of_its_values():
     found = points_of(GRID)
     assert len(found) == 6

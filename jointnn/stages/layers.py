@@ -2,11 +2,9 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UserError
-from jointnn.files import write_atomically
+from jointnn.generated import add_check, write_or_check
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings
@@ -33,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"Write {PATH}: every network of branches in params.yaml, its layers with shapes and numbers of "
         "parameters, and which of them are tied."
     )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the file is out of date"
-    )
+    add_check(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -44,11 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: with --check, the file is missing or is not that of params.yaml.
     """
-    text, path = page(read_params()), Path(PATH)
-    if not arguments.check:
-        write_atomically(path, text.encode())
-    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-        raise UserError(f"{PATH} is not that of params.yaml. Write it: python -m jointnn layers")
+    write_or_check(PATH, page(read_params()), "params.yaml", "layers", arguments.check)
 
 
 def page(params: Params) -> str:

@@ -1,10 +1,9 @@
 """schema: workflow/params.schema.json, generated from the models of params.yaml, for editors."""
 
 import argparse
-from pathlib import Path
 
-from jointnn.errors import UserError
-from jointnn.files import to_json, write_atomically
+from jointnn.files import to_json
+from jointnn.generated import add_check, write_or_check
 from jointnn.method_params import MethodSettings
 from jointnn.params import Params
 
@@ -40,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"Write {PATH}, with which an editor completes and explains the keys of params.yaml. It is "
         "generated from the models in jointnn/params.py: run this after a change there."
     )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the file is out of date"
-    )
+    add_check(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -51,8 +48,4 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: with --check, the file is missing or differs from the models.
     """
-    text, path = to_json(schema()), Path(PATH)
-    if not arguments.check:
-        write_atomically(path, text.encode())
-    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-        raise UserError(f"{PATH} is not that of jointnn/params.py. Write it: python -m jointnn schema")
+    write_or_check(PATH, to_json(schema()), "jointnn/params.py", "schema", arguments.check)

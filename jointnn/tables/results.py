@@ -122,8 +122,9 @@ class Results:
 
 def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
     """The test results of one metric, as tables need them (settings: stage collect)."""
-    reference = list(settings.get("reference") or [])
     rows = metrics[(metrics.metric == metric) & (metrics.split == "test")]
+    told = list(settings.get("reference") or [])
+    reference = [name for name in told if (rows.method == name).any()]
     values: dict[tuple[str, str], dict[int, float]] = {}
     for method, dataset, seed, value in zip(rows.method, rows.dataset, rows.seed, rows.value, strict=True):
         values.setdefault((method, dataset), {})[int(seed)] = float(value)
@@ -134,7 +135,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
     return Results(
         experiment=settings["experiment"],
         metric=metric,
-        methods=[method for method in settings["methods"] if method not in reference],
+        methods=[method for method in settings["methods"] if method not in told],
         datasets=list(settings["datasets"]),
         seeds=list(settings["seeds"]),
         values=values,

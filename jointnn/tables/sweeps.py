@@ -66,7 +66,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         datasets=list(numbers.values()),
         seeds=list(settings["seeds"]),
         values=values,
-        reference=list(reference),
+        reference=[name for name in settings["methods"] if name in reference],
         selection=_selection({number: settings["selections"][name] for name, number in numbers.items()}),
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
