@@ -1,5 +1,6 @@
 """A sheet of images: rows with a name each, and columns in groups with a name above each."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
     side = next(iter(rows.values()))[0].shape[-1]
     per_group = len(next(iter(rows.values()))) // len(groups)
     starts = _starts(len(groups), per_group, side)
-    tops = [row * (side + round(GAP * side)) for row in range(len(rows))]
+    tops = [row * (side + math.ceil(GAP * side)) for row in range(len(rows))]
     canvas = np.full((tops[-1] + side, starts[-1] + side, 3), 255, np.uint8)
     for top, images in zip(tops, rows.values(), strict=True):
         for left, image in zip(starts, images, strict=True):
@@ -61,7 +62,7 @@ def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
 def _starts(groups: int, per_group: int, side: int) -> list[int]:
     """The left edge of every image, in pixels."""
     gaps = [
-        round(WIDE_GAP * side) if k % per_group == 0 else round(GAP * side)
+        round(WIDE_GAP * side) if k % per_group == 0 else math.ceil(GAP * side)
         for k in range(1, per_group * groups)
     ]
     return [0, *np.cumsum([side + gap for gap in gaps]).tolist()]
