@@ -15,7 +15,7 @@ LAYERS = """
     jointnn.__init__
     jointnn.errors
     jointnn.registry
-    jointnn.paths
+    jointnn.allocator jointnn.paths
     jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
     jointnn.generated
     jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries

@@ -10,6 +10,7 @@ sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from jointnn import paths, search
+from jointnn.allocator import KEEP_FREED
 from jointnn.errors import UserError
 from jointnn.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
 from jointnn.jobs import Jobs
@@ -21,6 +22,10 @@ def refuse(sentence):
     print(sentence, file=sys.stderr, flush=True)
     os._exit(1)
 
+
+# Jobs inherit it; who sets one of them decides.
+for name, value in KEEP_FREED.items():
+    os.environ.setdefault(name, value)
 
 if config:
     refuse(
