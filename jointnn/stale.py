@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jointnn import paths, search
 from jointnn.files import read_json, read_table, to_json
+from jointnn.jobs import Jobs
 from jointnn.method_params import MethodSettings
 from jointnn.params import ExperimentParams, Params
 from jointnn.settings import method_settings, settings_for
@@ -16,6 +17,8 @@ PROBLEM = {
     "train_images", "validation_images", "labelled",
 }  # fmt: skip
 """What data and network are, by its name in params.yaml and in the record of a run."""
+OF_CODE = {"code", "upstream"}
+"""What a record knows of the code: a results page may be older than that."""
 
 
 def stale(params: Params, name: str) -> list[str]:
@@ -31,6 +34,18 @@ def stale(params: Params, name: str) -> list[str]:
     found += [method for method in experiment.methods if _trained_otherwise(params, name, method)]
     searched = [method for method in experiment.search if _searched_otherwise(name, method, experiment)]
     return found + [f"search.{method}" for method in searched]
+
+
+def stale_sweep(params: Params, name: str) -> list[str]:
+    """The same for a sweep, by the name of its target, with those of its experiments that are there."""
+    sweep = name.removeprefix("sweep_")
+    now = json.loads(to_json(Jobs(params).sweep(sweep)))
+    record = read_json(Path(paths.sweep(sweep), "settings.json"))
+    found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
+    for one in params.sweeps[sweep].experiments:
+        if Path("results", one, "settings.json").exists():
+            found += [f"{difference} of {one}" for difference in stale(params, one)]
+    return found
 
 
 def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:

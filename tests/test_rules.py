@@ -27,10 +27,10 @@ LAYERS = """
     jointnn.jae
     jointnn.mistakes
     jointnn.reading
-    jointnn.image_jobs jointnn.stale
+    jointnn.image_jobs
     jointnn.training_jobs
     jointnn.jobs
-    jointnn.freshness
+    jointnn.freshness jointnn.stale
     jointnn.data jointnn.optimisers jointnn.parts jointnn.rounds
     jointnn.networks
     jointnn.architectures jointnn.augmentations

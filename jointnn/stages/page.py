@@ -1,6 +1,6 @@
-"""page: the results page of an experiment, docs/results/<experiment>.md, from files that are there.
+"""page: the results page of an experiment or sweep, docs/results/<its name>.md, from files that are there.
 
-It trains and draws nothing. A person writes docs/results/readings/<experiment>.md: first what the
+It trains and draws nothing. A person writes docs/results/readings/<its name>.md: first what the
 experiment is, then, under `## Reading`, an honest reading; both are inserted whole.
 """
 
@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jointnn import paths
 from jointnn.errors import UserError
 from jointnn.files import read_bytes, read_table, write_atomically
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.registry import nearest
-from jointnn.stale import stale
+from jointnn.stale import stale, stale_sweep
 from jointnn.tables import sections, times
+from jointnn.tables.words import listed
 
 PAGES, IMAGES = Path("docs/results"), Path("docs/images")
 NUMBERS = PAGES / "paper.csv"
@@ -27,13 +29,13 @@ MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not her
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line: python -m jointnn page EXPERIMENT [EXPERIMENT ...]"""
+    """Declare the command line: python -m jointnn page EXPERIMENT [EXPERIMENT or sweep_NAME ...]"""
     parser.description = (
         "Write docs/results/EXPERIMENT.md and the figures it shows, docs/images/EXPERIMENT_*.svg, from the "
-        "results of an experiment that was run. What a person has to say of it is taken from "
-        "docs/results/readings/EXPERIMENT.md."
+        "results of an experiment that was run, or of a sweep: sweep_NAME. What a person has to say of it "
+        "is taken from docs/results/readings/EXPERIMENT.md."
     )
-    parser.add_argument("experiments", metavar="EXPERIMENT", nargs="+")
+    parser.add_argument("names", metavar="EXPERIMENT", nargs="+")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -43,11 +45,12 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: an experiment is not known, was not run, or was run with other settings.
     """
     params = read_params()
-    for name in arguments.experiments:
+    for name in arguments.names:
         check(params, name)
-    for name in arguments.experiments:
+    for name in arguments.names:
         page = PAGES / f"{name}.md"
-        write_atomically(page, page_of(params, name).encode())
+        text = page_of(params, name) if name in params.experiments else page_of_sweep(params, name)
+        write_atomically(page, text.encode())
         sys.stdout.write(f"{page}\n")
 
 
@@ -58,21 +61,21 @@ def check(params: Params, name: str) -> None:
         UserError: the experiment is not known, was not run, or was run with other settings; or its page was
             written by hand.
     """
-    if name not in params.experiments:
-        raise UserError(f"No experiment is named {name!r}{nearest(name, params.experiments)}")
-    record = Path("results", name, "settings.json")
+    folders = {name: Path("results", name) for name in params.experiments}
+    folders |= {f"sweep_{sweep}": Path(paths.sweep(sweep)) for sweep in params.sweeps}
+    if name not in folders:
+        raise UserError(f"No experiment is named {name!r}{nearest(name, folders)}")
+    record = folders[name] / "settings.json"
     if not record.exists():
-        raise UserError(
-            f"The experiment {name!r} was not run: {record} is missing. Run it: snakemake {name}"
-        )
+        raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
     page = PAGES / f"{name}.md"
     if page.exists() and not _text(page).startswith(MARK):
         raise UserError(
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
             f"{PAGES / 'readings' / page.name} and delete it."
         )
-    differences = stale(params, name)
-    if differences:
+    experiment = name in params.experiments
+    if differences := stale(params, name) if experiment else stale_sweep(params, name):
         raise UserError(
             f"The results of {name!r} were made with other settings than params.yaml has now: "
             f"{', '.join(differences)}. Run it again: snakemake {name}"
@@ -99,6 +102,24 @@ def page_of(params: Params, name: str) -> str:
         "## Data": sections.data(experiment, params.datasets),
         "## Cost": sections.cost(times(name, experiment.seeds), experiment.methods),
         "## Figures": figures(name, experiment.figures),
+    }
+    return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
+
+
+def page_of_sweep(params: Params, name: str) -> str:
+    """The text of the page of a sweep; its curve is copied to docs/images/."""
+    sweep = name.removeprefix("sweep_")
+    folder, chosen = Path(paths.sweep(sweep)), params.sweeps[sweep]
+    what, reading = read_reading(name)
+    made = (
+        f"Made by `snakemake {name}` and `python -m jointnn page {name}` from the experiments "
+        f"{listed([f'`{one}`' for one in chosen.experiments])} of [params.yaml](../../params.yaml)."
+    )
+    parts = {
+        f"# Results of `{name}`": f"{what}\n\n{made}",
+        "## Results": sections.results(_text(folder / "table.md")),
+        "## Reading": reading,
+        "## Figure": figure(folder / "curve.svg", f"{name}_curve", caption("sweep")),
     }
     return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
 
@@ -130,14 +151,18 @@ def figures(name: str, wanted: Sequence[str]) -> str:
         if not drawn.exists():
             missing.append(f"`{one}`")
             continue
-        copy = IMAGES / f"{name}_{one}.svg"
-        write_atomically(copy, read_bytes(drawn))
-        said = caption(one)
-        short = re.match(r"(Figure \d\. )?[^.:(]*", said.replace("`", ""))
-        blocks.append(f"![{short[0].strip() if short else one}](../images/{copy.name})\n\n{said}")
+        blocks.append(figure(drawn, f"{name}_{one}", caption(one)))
     if missing:
         blocks.append(f"Not drawn: {', '.join(missing)}.")
     return "\n\n".join(blocks) or "This experiment draws none."
+
+
+def figure(drawn: Path, name: str, said: str) -> str:
+    """A figure and what is said of it; the file is copied to docs/images/ under its name there."""
+    copy = IMAGES / f"{name}.svg"
+    write_atomically(copy, read_bytes(drawn))
+    short = re.match(r"(Figure \d\. )?[^.:(]*", said.replace("`", ""))
+    return f"![{short[0].strip() if short else name}](../images/{copy.name})\n\n{said}"
 
 
 def caption(figure: str) -> str:
