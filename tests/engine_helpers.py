@@ -38,6 +38,7 @@ experiments:
     settings: {steps: 8, batch_size: 8, record_every: 4, rounds: 2, strength: {half_life: 3}}
     tuned:
       isolated: {learning_rate: 0.02}
+sweeps: {}
 """
 DATA = {"fetch": 2, "prepare": 2}
 START = {"initialise": 1}

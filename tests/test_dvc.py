@@ -182,6 +182,25 @@ def test_an_experiment_of_dvc_in_a_folder_of_its_own_leaves_the_workspace_as_it_
     assert NOTHING in project.snakemake()
 
 
+def test_a_sweep_is_a_stage(first, tmp_path):
+    project = copy_of(first, tmp_path)
+    of = {
+        "dataset": "usual",
+        "measure": "accuracy",
+        "along": "images",
+        "experiments": {"tiny": 20, "fewer": 10},
+    }
+    fewer = {"extends": "tiny", "train_images": 10}
+    project.edit(
+        "params.yaml", "sweeps: {}", f"  fewer: {json.dumps(fewer)}\nsweeps: {json.dumps({'one': of})}"
+    )
+    jobs = project.repro()
+    assert jobs["sweep_one"] == jobs["figures_fewer"] == 1
+    assert {rule for rule in jobs if "fewer" not in rule} == {"sweep_one"}
+    assert project.content("results/sweeps/one/table.md")
+    assert project.repro() == {}
+
+
 def test_an_interrupted_repro_goes_on_where_it_was(first, tmp_path):
     project = copy_of(first, tmp_path)
     project.settle(methods=["isolated"], settings={"steps": 800, "record_every": 50})

@@ -73,7 +73,7 @@ def test_mlflow_takes_no_sweep_for_an_experiment():
     assert experiments(Path()) == ["toy"]
 
 
-SWEPT = """
+SWEPT = """\
   fewer:
     extends: tiny
     train_images: 10
@@ -84,7 +84,7 @@ sweeps:
 
 @pytest.mark.slow
 def test_snakemake_has_a_target_for_each_sweep(tmp_path):
-    project = Project.new(tmp_path / "project", PARAMS + SWEPT)
+    project = Project.new(tmp_path / "project", PARAMS.replace("sweeps: {}\n", SWEPT))
     planned = project.jobs("-n", "sweep_small")
     assert (planned["sweep_small"], planned["collect"], planned["collect_fewer"]) == (1, 1, 1)
     assert not {"figures", "figures_fewer"} & set(planned)
