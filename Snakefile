@@ -17,6 +17,13 @@ include: "workflow/rules/tracking.smk"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    # Snakemake's limit of jobs per second has its scheduler look at all jobs again every second, and once more in
+    # every second for each job that has ended: that can take a core. Jobs that run here need no such limit.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 rule all:
     """The default experiments."""
     default_target: True
