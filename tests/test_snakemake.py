@@ -1,5 +1,6 @@
 """Snakemake end to end, as a user meets it: what runs, what runs again, what is refused."""
 
+import inspect
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from engine_helpers import (
     jobs_of,
     wait_for,
 )
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 pytestmark = pytest.mark.slow
 ISOLATED = "runs/tiny/s0/isolated"
@@ -217,3 +219,8 @@ def test_mistakes_are_told_in_one_line(project):
     lines = project.snakemake("-n", fails=True).splitlines()
     assert "params.yaml: experiments.tiny.settings.learning_rate: " in lines[-1]
     assert [line for line in lines if line.startswith(("Traceback", "  File"))] == []
+
+
+def test_the_scheduler_has_the_limit_that_our_snakefile_lifts():
+    # Under another name it would come back unseen, and cost a core again.
+    assert "self.job_rate_limiter is not None" in inspect.getsource(JobScheduler.schedule)
