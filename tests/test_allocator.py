@@ -13,10 +13,12 @@ from jointnn.allocator import KEEP_FREED
 ALLOCATE = """
 import resource, torch
 for _ in range(20):
-    torch.zeros(64 << 20, dtype=torch.uint8)
+    [torch.zeros(16 << 20, dtype=torch.uint8) for _ in range(4)]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
-"""Activations of 64 MB that come and go twenty times."""
+"""Four activations of 16 MB that come and go twenty times."""
+AT_FIRST = dict.fromkeys(KEEP_FREED, str(1 << 17))
+"""What glibc begins with. Left alone it moves these limits, and not in every run alike."""
 
 
 def pages_handed_out(environment):
@@ -33,5 +35,5 @@ def pages_handed_out(environment):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not read the variables")
 def test_memory_is_handed_out_once():
-    pages = (64 << 20) // resource.getpagesize()
-    assert pages_handed_out({}) - pages_handed_out(KEEP_FREED) > 10 * pages
+    pages = (16 << 20) // resource.getpagesize()
+    assert pages_handed_out(AT_FIRST) - pages_handed_out(KEEP_FREED) > 40 * pages
