@@ -48,7 +48,7 @@ class Jobs(TrainingJobs):
             "stage": "collect",
             **self._shown(experiment),
             "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
-            "selection": search.rule(chosen),
+            "selection": search.rule(self.params.experiments, experiment),
             "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
             "seen": seen(chosen, self.params.datasets),
             "task": chosen.task,

@@ -27,22 +27,32 @@ def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
     return {experiment.tuning_seed: every, **further} if every else {}
 
 
-def rule(experiment: ExperimentParams) -> str:
-    """How hyper-parameters were chosen, for the header of a table."""
+def chosen_in(experiments: Mapping[str, ExperimentParams], name: str) -> str:
+    """The experiment whose settings one has: itself, or one that it extends without changing them."""
+    parent = experiments[name].extends
+    if parent is None or experiments[parent].tuned != experiments[name].tuned:
+        return name
+    return chosen_in(experiments, parent)
+
+
+def rule(experiments: Mapping[str, ExperimentParams], name: str) -> str:
+    """How the hyper-parameters of an experiment were chosen, for the header of a table."""
+    origin = chosen_in(experiments, name)
+    experiment, where = experiments[origin], "" if origin == name else f" in {origin}"
     counts = {len(points(experiment, name)) for name in experiment.search}
     # What the search chose stands under `tuned`; a grid alone has chosen nothing.
     if not counts or set(experiment.search) - set(experiment.tuned):
         return "hyper-parameters as given, not searched"
     if not experiment.further_tuning_seeds:
         return (
-            f"hyper-parameters chosen on the validation split of seed {experiment.tuning_seed}, which no "
-            f"reported number uses, among {counts.pop()} points for each method"
+            f"hyper-parameters chosen{where} on the validation split of seed {experiment.tuning_seed}, "
+            f"which no reported number uses, among {counts.pop()} points for each method"
         )
     seeds = ", ".join(map(str, [experiment.tuning_seed, *experiment.further_tuning_seeds]))
     count = len(next(iter(experiment.finalists.values()), []))
     return (
-        f"hyper-parameters chosen on the validation splits of seeds {seeds}, which no reported number "
-        f"uses: {counts.pop()} points for each method on the first, its best {count} on all"
+        f"hyper-parameters chosen{where} on the validation splits of seeds {seeds}, which no reported "
+        f"number uses: {counts.pop()} points for each method on the first, its best {count} on all"
     )
 
 

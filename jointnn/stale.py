@@ -28,7 +28,10 @@ def stale(params: Params, name: str) -> list[str]:
     """
     experiment = params.experiments[name]
     record = read_json(Path("results", name, "settings.json"))
-    now = {**experiment.model_dump(mode="json", include=SHOWN), "selection": search.rule(experiment)}
+    now = {
+        **experiment.model_dump(mode="json", include=SHOWN),
+        "selection": search.rule(params.experiments, name),
+    }
     found = sorted(key for key, value in now.items() if record.get(key) != value)
     found += _problem_otherwise(name, experiment)
     found += [method for method in experiment.methods if _trained_otherwise(params, name, method)]
@@ -37,12 +40,11 @@ def stale(params: Params, name: str) -> list[str]:
 
 
 def stale_sweep(params: Params, name: str) -> list[str]:
-    """The same for a sweep, by the name of its target, with those of its experiments that are there."""
-    sweep = name.removeprefix("sweep_")
-    now = json.loads(to_json(Jobs(params).sweep(sweep)))
-    record = read_json(Path(paths.sweep(sweep), "settings.json"))
+    """The same for a sweep, with those of its experiments that are there."""
+    now = json.loads(to_json(Jobs(params).sweep(name)))
+    record = read_json(Path(paths.sweep(name), "settings.json"))
     found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
-    for one in params.sweeps[sweep].experiments:
+    for one in params.sweeps[name].experiments:
         if Path("results", one, "settings.json").exists():
             found += [f"{difference} of {one}" for difference in stale(params, one)]
     return found

@@ -32,10 +32,20 @@ def points_of(grid) -> list[dict]:
 
 
 def test_a_grid_that_was_not_searched_is_not_said_to_have_chosen():
-    chosen = search.rule(read().experiments["toy"])
+    chosen = search.rule(read().experiments, "toy")
     assert chosen.startswith("hyper-parameters chosen on the validation split of seed 1000")
     given = read({"experiments.toy.tuned": {"isolated": {"learning_rate": 0.1}}})
-    assert search.rule(given.experiments["toy"]) == "hyper-parameters as given, not searched"
+    assert search.rule(given.experiments, "toy") == "hyper-parameters as given, not searched"
+
+
+def test_an_experiment_that_has_the_settings_of_another_says_where_they_were_chosen():
+    few = {"extends": "toy", "train_images": 5, "search": None}
+    experiments = read({"experiments.few": few, "experiments.fewer": {"extends": "few"}}).experiments
+    said = search.rule(experiments, "fewer")
+    assert said.startswith("hyper-parameters chosen in toy on the validation split of seed 1000")
+    own = {**few, "tuned": {"joint": {"learning_rate": 0.3}}}
+    changed = read({"experiments.few": own}).experiments
+    assert search.rule(changed, "few") == "hyper-parameters as given, not searched"
 
 
 def test_a_grid_is_every_combination_of_its_values():

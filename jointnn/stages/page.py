@@ -7,7 +7,7 @@ experiment is, then, under `## Reading`, an honest reading; both are inserted wh
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jointnn import paths
@@ -16,6 +16,7 @@ from jointnn.files import read_bytes, read_table, write_atomically
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.registry import nearest
+from jointnn.search import rule
 from jointnn.stale import stale, stale_sweep
 from jointnn.tables import sections, times
 from jointnn.tables.words import listed
@@ -24,6 +25,8 @@ PAGES, IMAGES = Path("docs/results"), Path("docs/images")
 NUMBERS = PAGES / "paper.csv"
 """The paper's numbers: columns experiment,method,dataset,measure,value,source."""
 CAPTIONS = Path("workflow/report")
+SWEEP = "sweep_"
+"""What the target of a sweep begins with."""
 MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not here. -->"
 """The first line of every page, by which one that a person wrote is told."""
 
@@ -49,7 +52,8 @@ def main(arguments: argparse.Namespace) -> None:
         check(params, name)
     for name in arguments.names:
         page = PAGES / f"{name}.md"
-        text = page_of(params, name) if name in params.experiments else page_of_sweep(params, name)
+        is_sweep = name not in params.experiments
+        text = page_of_sweep(params, name.removeprefix(SWEEP)) if is_sweep else page_of(params, name)
         write_atomically(page, text.encode())
         sys.stdout.write(f"{page}\n")
 
@@ -61,8 +65,8 @@ def check(params: Params, name: str) -> None:
         UserError: the experiment is not known, was not run, or was run with other settings; or its page was
             written by hand.
     """
-    folders = {name: Path("results", name) for name in params.experiments}
-    folders |= {f"sweep_{sweep}": Path(paths.sweep(sweep)) for sweep in params.sweeps}
+    folders = {SWEEP + sweep: Path(paths.sweep(sweep)) for sweep in params.sweeps}
+    folders |= {experiment: Path("results", experiment) for experiment in params.experiments}
     if name not in folders:
         raise UserError(f"No experiment is named {name!r}{nearest(name, folders)}")
     record = folders[name] / "settings.json"
@@ -74,8 +78,8 @@ def check(params: Params, name: str) -> None:
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
             f"{PAGES / 'readings' / page.name} and delete it."
         )
-    experiment = name in params.experiments
-    if differences := stale(params, name) if experiment else stale_sweep(params, name):
+    is_sweep = name not in params.experiments
+    if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):
         raise UserError(
             f"The results of {name!r} were made with other settings than params.yaml has now: "
             f"{', '.join(differences)}. Run it again: snakemake {name}"
@@ -98,18 +102,19 @@ def page_of(params: Params, name: str) -> str:
             numbers,
             experiment.task,
         ),
-        "## What was selected": sections.selected(experiment, read_table(grid) if grid.exists() else None),
+        "## What was selected": sections.selected(
+            experiment, rule(params.experiments, name), read_table(grid) if grid.exists() else None
+        ),
         "## Data": sections.data(experiment, params.datasets),
         "## Cost": sections.cost(times(name, experiment.seeds), experiment.methods),
         "## Figures": figures(name, experiment.figures),
     }
-    return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
+    return _text_of(parts)
 
 
-def page_of_sweep(params: Params, name: str) -> str:
+def page_of_sweep(params: Params, sweep: str) -> str:
     """The text of the page of a sweep; its curve is copied to docs/images/."""
-    sweep = name.removeprefix("sweep_")
-    folder, chosen = Path(paths.sweep(sweep)), params.sweeps[sweep]
+    name, folder, chosen = SWEEP + sweep, Path(paths.sweep(sweep)), params.sweeps[sweep]
     what, reading = read_reading(name)
     made = (
         f"Made by `snakemake {name}` and `python -m jointnn page {name}` from the experiments "
@@ -121,6 +126,11 @@ def page_of_sweep(params: Params, name: str) -> str:
         "## Reading": reading,
         "## Figure": figure(folder / "curve.svg", f"{name}_curve", caption("sweep")),
     }
+    return _text_of(parts)
+
+
+def _text_of(parts: Mapping[str, str]) -> str:
+    """The text of a page, from its parts by their titles."""
     return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from jointnn import search
 from jointnn.datasets.params import DatasetParams
 from jointnn.measures import Measure, measure_of
 from jointnn.params import ExperimentParams
@@ -77,13 +76,13 @@ def _spread(measure: Measure, mean: float, deviation: float) -> str:
     return measure.number(mean) + ("" if pd.isna(deviation) else f" ± {measure.number(deviation)}")
 
 
-def selected(experiment: ExperimentParams, grid_table: pd.DataFrame | None) -> str:
+def selected(experiment: ExperimentParams, rule: str, grid_table: pd.DataFrame | None) -> str:
     """The settings of every method, how they were chosen, and what the grid measured on validation.
 
     Args:
+        rule: how they were chosen, in words.
         grid_table: search/<experiment>/grid.csv; None if it is not there.
     """
-    rule = search.rule(experiment)
     blocks = [f"{rule[0].upper()}{rule[1:]}."]
     if common := {key: value for key, value in experiment.settings.items() if key not in UNTOLD}:
         blocks.append(f"All methods: {in_words(common)}.")
