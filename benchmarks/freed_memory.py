@@ -4,7 +4,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import process_time
@@ -14,53 +13,27 @@ from step import descent_of, trainer_of
 from support import ROOT, is_quick, print_table
 
 from jointnn.allocator import KEEP_FREED
-from jointnn.architectures.adversarial import began
-from jointnn.architectures.branched import branched
-from jointnn.architectures.convolutional import small_conv
+from jointnn.architectures import architecture
 from jointnn.data import Split
 from jointnn.reading import read_params
-from jointnn.tasks.generation import generation
-from jointnn.tasks.reconstruction import reconstruction
+from jointnn.tasks import task
 from jointnn.training import Trainer
 
-
-def images(pixels: int, channels: int, batch_size: int) -> Split:
-    """Made-up images of one dataset, two batches."""
-    shape = 2 * batch_size, channels, pixels, pixels
-    return Split(torch.randint(256, shape, dtype=torch.uint8), torch.zeros(shape[0], dtype=torch.int64))
-
-
-def digits() -> Trainer:
-    """Networks of the experiment `digits`."""
-    make = partial(small_conv, classes=10, channels=1, size=16, width=12)
-    return trainer_of(make, 6, images(16, 1, 32), batch_size=32)
+READ = ("batch_size", "optimiser", "memory_format")
+"""Settings on which the time of a step hangs."""
+STEPS = {"digits": 100, "dress_small": 10, "jae_mnist": 5, "jae_cifar10": 5}
+"""Experiments, and how many of their steps are timed at once."""
 
 
-def dress() -> Trainer:
-    """Networks of the experiment `dress_small`."""
-    make = partial(began, classes=1, channels=3, size=32, width=16, latent=32)
-    return trainer_of(make, 2, images(32, 3, 8), 8, generation("efficientnet_lite0"), optimiser="adam")
-
-
-def joint_autoencoders(name: str) -> Trainer:
-    """Networks of an experiment with joint auto-encoders."""
+def trainer_for(name: str) -> Trainer:
+    """Networks of an experiment of params.yaml, on two batches of made-up images."""
     chosen = read_params().experiments[name]
-    sizes = chosen.image_size, chosen.channels
-    make = partial(branched, 1, sizes[1], sizes[0], **chosen.architecture_options)
-    batch_size = chosen.settings["batch_size"]
-    form = {"memory_format": chosen.settings.get("memory_format", "contiguous")}
-    return trainer_of(
-        make, 2, images(*sizes, batch_size), batch_size, reconstruction(), optimiser="adam", **form
-    )
-
-
-CASES: dict[str, tuple[Callable[[], Trainer], int]] = {
-    "digits": (digits, 100),
-    "dress_small": (dress, 10),
-    "jae_mnist": (partial(joint_autoencoders, "jae_mnist"), 5),
-    "jae_cifar10_small": (partial(joint_autoencoders, "jae_cifar10_small"), 5),
-}
-"""Experiments, and how many steps are timed at once."""
+    settings = {key: value for key, value in chosen.settings.items() if key in READ}
+    shape = 2 * settings["batch_size"], chosen.channels, chosen.image_size, chosen.image_size
+    images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.randint(10, (shape[0],)))
+    make = partial(architecture[chosen.architecture], 10, *shape[1:3], **chosen.architecture_options)
+    learned = task[chosen.task](**chosen.task_options)
+    return trainer_of(make, len(chosen.datasets), images, task=learned, **settings)
 
 
 def measure(name: str, repeats: int) -> None:
@@ -68,8 +41,7 @@ def measure(name: str, repeats: int) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # as a job does
     torch.use_deterministic_algorithms(True)
-    make, steps = CASES[name]
-    trainer = make()
+    trainer, steps = trainer_for(name), STEPS[name]
     descent = descent_of(trainer, 0.0)
     times = []
     for _ in range(repeats + 1):
@@ -97,7 +69,7 @@ def main() -> None:
     """Print the table: in turns, the fastest of each."""
     quick = is_quick(__doc__)
     rows = []
-    for name in list(CASES)[: 1 if quick else None]:
+    for name in list(STEPS)[: 1 if quick else None]:
         found: list[list[tuple[float, float]]] = [[], []]
         for _ in range(1 if quick else 3):
             for taken, environment in zip(found, ({}, KEEP_FREED), strict=True):
