@@ -22,7 +22,8 @@ class ExperimentParams(Strict):
     """One experiment: its data, its network, its methods, its settings and what was chosen for each."""
 
     extends: Name | None = None
-    """Another experiment, whose entries hold where this one names none; null takes one away."""
+    """Another experiment, whose entries hold where this one names none; null takes one away,
+    also within a mapping."""
     preset: Name = "default"
     """A set of settings under `presets`."""
     task: str

@@ -47,7 +47,7 @@ class _ExtendsError(Exception):
 def _extended(raw: dict[str, Any]) -> dict[str, Any]:
     """Experiments with the entries of those that they extend; mappings are merged a level deep.
 
-    A null takes away what would be inherited.
+    A null takes away what would be inherited, also within such a mapping.
     """
     experiments = raw.get("experiments")
     if not isinstance(experiments, dict):
@@ -67,14 +67,15 @@ def _extended(raw: dict[str, Any]) -> dict[str, Any]:
         base = whole(parent, (name, *heirs))
         if not isinstance(base, dict):  # its own mistake, found later
             return own
-        merged = {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
-        return {key: value for key, value in merged.items() if key not in own or own[key] is not None}
+        return _merged(base, {key: _merged(base.get(key), value) for key, value in own.items()})
 
     return {**raw, "experiments": {name: whole(name, ()) for name in experiments}}
 
 
 def _merged(base: Any, own: Any) -> Any:
-    return {**base, **own} if isinstance(base, dict) and isinstance(own, dict) else own
+    if not isinstance(base, dict) or not isinstance(own, dict):
+        return own
+    return {key: value for key, value in {**base, **own}.items() if value is not None or key not in own}
 
 
 def _own(lines: Iterable[str], raw: dict[str, Any]) -> list[str]:

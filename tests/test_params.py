@@ -114,12 +114,12 @@ def test_an_heir_can_be_extended_and_can_drop_what_it_inherits():
         "groups": None,
         "search": None,
         "methods": ["joint"],
-        "settings": {"rounds": 2},
+        "settings": {"rounds": 2, "strength": None},
     }
     params = read({"experiments.grandchild": grandchild})
     found = params.experiments["grandchild"]
     assert (found.groups, found.search, found.image_size) == (None, {}, 16)
-    assert found.settings == {"steps": 30, "rounds": 2, "strength": {"half_life": 2}}
+    assert found.settings == {"steps": 30, "rounds": 2}
 
 
 def test_settings_are_the_preset_under_the_experiment_under_what_was_tuned():
