@@ -62,6 +62,8 @@ def test_the_projects_own_file_is_right_by_the_schema():
     assert complaints(read_yaml(PROJECT / "params.yaml")) == []
     assert complaints(BASE) == []
     assert complaints(edited({"experiments.heir.tuned": None, "experiments.heir.groups": None})) == []
+    within = {"experiments.heir.tuned": {"joint": None}, "experiments.heir.settings": {"strength": None}}
+    assert complaints(edited(within)) == []
 
 
 @needs_jsonschema

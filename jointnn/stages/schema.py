@@ -1,6 +1,7 @@
 """schema: workflow/params.schema.json, generated from the models of params.yaml, for editors."""
 
 import argparse
+from typing import Any
 
 from jointnn.files import to_json
 from jointnn.generated import add_check, write_or_check
@@ -25,12 +26,25 @@ def schema() -> dict[str, object]:
     for entry in [*properties.values(), *of_sweeps.values(), *whole["properties"].values()]:
         if "patternProperties" in entry:  # names of another form are refused
             entry["additionalProperties"] = False
-    for entry in properties.values():  # null takes away what would be inherited
+    for entry in properties.values():  # null takes away what would be inherited, also within a mapping
         if entry.get("type") in ("object", "array"):
             entry["type"] = [entry["type"], "null"]
+        within = entry.get("patternProperties", {})
+        within.update({names: _or_null(value) for names, value in within.items()})
+    within = definitions["MethodSettings"]["properties"]
+    within.update({name: _or_null(value) for name, value in within.items()})
     # One that extends another may leave out everything else.
     experiment["anyOf"] = [{"required": ["extends"]}, {"required": experiment.pop("required")}]
     return {**whole, "$defs": definitions}
+
+
+def _or_null(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same entry, which may be null."""
+    told = {key: entry[key] for key in ("description", "default") if key in entry}
+    return {
+        "anyOf": [{key: value for key, value in entry.items() if key not in told}, {"type": "null"}],
+        **told,
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
