@@ -80,10 +80,12 @@ class Began(Adversaries):
     Attributes:
         balance: k of the paper, a buffer: how much the discriminator attends to made images.
         pinned: images seen since k is 0 or 1, a buffer.
+        longest_pinned: the most that it was, a buffer.
     """
 
     balance: Tensor
     pinned: Tensor
+    longest_pinned: Tensor
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class Began(Adversaries):
         self.gain, self.diversity = gain, diversity
         self.register_buffer("balance", torch.zeros(()))
         self.register_buffer("pinned", torch.zeros(()))
+        self.register_buffer("longest_pinned", torch.zeros(()))
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
         """L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0, 1)."""
@@ -108,6 +111,7 @@ class Began(Adversaries):
                 self.balance.copy_((self.balance + step).clamp(0, 1))
                 free = (self.balance > 0) & (self.balance < 1)
                 self.pinned.copy_(torch.where(free, 0, self.pinned + len(images)))
+                torch.maximum(self.longest_pinned, self.pinned, out=self.longest_pinned)
         return loss
 
     def generator_loss(self, latent: Tensor) -> Tensor:
@@ -121,10 +125,10 @@ class Began(Adversaries):
         return {"convergence": convergence, "balance": self.balance.clone()}
 
     def alarms(self, images: int) -> list[str]:
-        """k that did not leave 0 or 1 for an epoch: the two parts play no game any more."""
-        if self.pinned < images:
+        """k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game."""
+        if self.longest_pinned < images:
             return []
-        return [f"has held k at {self.balance.item():g} for {self.pinned.item() / images:.1f} epochs"]
+        return [f"held k at 0 or 1 for {self.longest_pinned.item() / images:.1f} epochs"]
 
     def _error(self, images: Tensor) -> Tensor:
         """L of images, their mean."""

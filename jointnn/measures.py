@@ -10,6 +10,8 @@ class Measure:
     Attributes:
         name: the metric in words, for tables and axes.
         relative: whether differences are told in per cent, too: of an error, whose 0 is the best there is.
+        ideal: the best value, where neither higher nor lower ones are better.
+        least: test images of a dataset that it needs.
     """
 
     name: str
@@ -18,14 +20,28 @@ class Measure:
     decimals: int
     higher_is_better: bool
     relative: bool = False
+    ideal: float | None = None
+    least: int = 0
+
+    @property
+    def better(self) -> str:
+        """Which values are better, in words."""
+        if self.ideal is not None:
+            return f"nearer to {self.ideal:g}"
+        return "higher" if self.higher_is_better else "lower"
 
     def number(self, value: float, sign: str = "") -> str:
         return format(self.factor * value, f"{sign}.{self.decimals}f")
 
     def score(self, value: float) -> float:
-        """The value with the sign that makes higher better."""
+        """A number that is higher for better values."""
+        if self.ideal is not None:
+            return -abs(value - self.ideal)
         return value if self.higher_is_better else -value
 
+
+LEAST_REAL = 500
+"""Real images below which there is no Fréchet distance, precision or recall."""
 
 FEATURES = {
     # It was trained on 224 pixels; images of 64 show no more there than at 128, for three times the work.
@@ -43,12 +59,20 @@ MEASURES = {
         "squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False, relative=True
     ),
     "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, higher_is_better=False),
-    "frechet_distance": Measure("Fréchet distance", "squared features", 1.0, 1, higher_is_better=False),
+    "frechet_distance": Measure(
+        "Fréchet distance", "squared features", 1.0, 1, higher_is_better=False, least=LEAST_REAL
+    ),
     "convergence": Measure("convergence measure M", "of -1..1", 1.0, 3, higher_is_better=False),
-    "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True),
-    "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True),
+    "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
+    "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
     "nearest_ratio": Measure(
-        "distance to the nearest training image", "those of test images", 1.0, 3, higher_is_better=True
+        # Copies are nearer than images of the test split, and bad images farther.
+        "distance to the nearest training image",
+        "those of test images",
+        1.0,
+        3,
+        higher_is_better=True,
+        ideal=1.0,
     ),
 }
 

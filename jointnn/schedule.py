@@ -15,7 +15,7 @@ class Schedule:
 
     Attributes:
         best: the lowest mean validation loss of a record.
-        waited: records since then, or since the rate was halved.
+        waited: records since then, or since the rate was halved, not counting those at the ends of phases.
         halvings: how often it was.
     """
 
@@ -33,7 +33,7 @@ class Schedule:
         return base * 0.5**self.halvings if name == "stalled" else base
 
     def record(self, loss: float) -> None:
-        """Take note of the mean validation loss of a record: halve the rate when it no longer falls."""
+        """Take note of the mean validation loss, every `record_every` steps: halve a rate that stalls."""
         if loss < self.best:
             self.best, self.waited = loss, 0
             return

@@ -189,12 +189,19 @@ class Trainer:
             self.history.append((self.step, "train", self.names[index], "loss", loss))
             with self.at_work(index):
                 self._measure(self.names[index])
-                self._glimpse(self.names[index])
+                if self._at_interval:
+                    self._glimpse(self.names[index])
         rate = self.learning_rate(self.step - 1)
         self.history.append((self.step, "train", "all", "learning_rate", rate))
-        self.schedule.record(self._validation_loss())
+        if self._at_interval:
+            self.schedule.record(self._validation_loss())
         if sigma is not None:
             self._record_penalties(float(losses.sum()), sigma)
+
+    @property
+    def _at_interval(self) -> bool:
+        """Whether every method has a record here; those at the ends of phases only some have."""
+        return self.step % self.settings.record_every == 0
 
     def _measure(self, name: str) -> None:
         for split in ("validation", "test"):

@@ -6,55 +6,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tables_helpers import COLUMNS, cells, settings, write_metrics
 
 from jointnn.files import write_table
 from jointnn.stages import collect
 from jointnn.tables import read_metrics
 from jointnn.tables.latex import escape_latex
 
-# method: dataset: test accuracy of seeds 0, 1, 2
-VALUES = {
-    "isolated": {"letters_a": [0.70, 0.72, 0.74], "digits": [0.50, 0.60, 0.70]},
-    "l2reg": {"letters_a": [0.7199, 0.72, 0.7201], "digits": [0.80, 0.80, 0.80]},
-    "joint": {"letters_a": [0.80, 0.81, 0.82], "digits": [0.70, 0.75, 0.80]},
-    "fedamp": {"letters_a": [0.99, 0.99], "digits": [0.99, 0.99]},
-    "oracle": {"letters_a": [0.95, 0.95, 0.95], "digits": [0.95, 0.95, 0.95]},
-}
-COLUMNS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
-
-
-def settings(**changes) -> dict:
-    return {
-        "stage": "collect", "experiment": "toy", "datasets": ["letters_a", "digits"],
-        "methods": ["isolated", "l2reg", "finetune", "fedamp", "joint", "oracle"],
-        "seeds": [0, 1, 2], "reference": ["oracle"], "measures": ["accuracy"],
-        "selection": "12 points for every method, chosen on validation",
-        "sources": {"digits": "scikit-learn's file, 8 & 16 px"}, "task": "classification", **changes,
-    }  # fmt: skip
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for seed in range(3):
-        rows = [
-            ("toy", method, seed, dataset, metric, split, factor * values[seed])
-            for method, of_dataset in VALUES.items()
-            for dataset, values in of_dataset.items()
-            if seed < len(values)
-            for metric, split, factor in [
-                ("accuracy", "validation", 0.5), ("accuracy", "test", 1), ("loss", "test", 2),
-            ]
-        ]  # fmt: skip
-        table = pd.DataFrame(rows, columns=COLUMNS).sample(frac=1, random_state=seed)
-        write_table(Path("results", "toy", f"s{seed}", "metrics.csv"), table)
-    return Path("results", "toy")
-
-
-def cells(table: str, method: str) -> list[str]:
-    """The cells of the first row of a Markdown table that begins with `method`."""
-    row = next(line for line in table.splitlines() if line.startswith(f"| {method} "))
-    return [cell.strip() for cell in row.strip("|").split("|")][1:]
+    return write_metrics()
 
 
 def test_the_summary_holds_mean_deviation_and_count_in_the_order_asked_for(folder):
@@ -136,45 +99,6 @@ def test_equal_printed_means_are_both_bold(folder):
     assert cells(table, "isolated")[0] == "**72.0 ± 2.0**"
     assert cells(table, "l2reg")[0] == "**72.0 ± 0.0**"
     assert "Paired" not in table and "───" not in table
-
-
-def test_of_a_loss_the_lowest_is_bold_and_joint_counts_below(folder):
-    collect.run(settings(measures=["loss"], methods=["isolated", "joint"], reference=None))
-    table = (folder / "table.md").read_text()
-    assert cells(table, "isolated")[1] == "**1.2000 ± 0.2000**"
-    assert cells(table, "joint")[1] == "1.5000 ± 0.1000"
-    assert "seeds with joint below" in table
-    assert cells(table.split("Paired:")[1], "isolated")[1] == "0 of 3"
-
-
-def test_every_measure_has_its_table_below_one_title(folder):
-    collect.run(settings(measures=["accuracy", "loss"]))
-    table = (folder / "table.md").read_text()
-    assert [line for line in table.splitlines() if line.startswith("#")] == [
-        "# toy",
-        "## Accuracy",
-        "## Loss",
-    ]
-    first, second = table.split("## Loss")
-    assert "Accuracy on the test split in per cent (higher is better)" in first
-    assert second.lstrip().startswith("Loss on the test split in its own unit (lower is better), mean ±")
-    assert cells(second, "joint")[2] == "1.5600 ± 0.0600"
-    assert table.count("Selection:") == table.count("Data:") == 1 and "Selection:" in first
-    latex = (folder / "table.tex").read_text()
-    assert r"\label{tab:toy}" in latex and r"\label{tab:toy_loss}" in latex
-    assert latex.count(r"\begin{table}") == 2
-
-
-def test_an_error_is_named_in_words_and_the_lowest_is_bold(folder):
-    for path in folder.glob("s*/metrics.csv"):
-        rows = pd.read_csv(path)
-        write_table(path, rows.replace({"metric": {"accuracy": "error"}}))
-    collect.run(settings(measures=["error"], methods=["isolated", "joint"], reference=None))
-    table = (folder / "table.md").read_text()
-    assert "Squared error over the image on the test split in thousandths (lower is better)" in table
-    assert "##" not in table
-    assert cells(table, "isolated")[1] == "**600.00 ± 100.00**"
-    assert "of each method, in thousandths, seed by seed" in table
 
 
 def test_the_letter_of_the_paper_is_printed_as_such_in_every_table(folder):

@@ -142,9 +142,9 @@ class Context:
         return read_tensors(path)[0] if path.exists() else {}
 
     def images_of(
-        self, evidence: Mapping[str, NDArray[Any]], method: str, key: str, count: int
+        self, evidence: Mapping[str, NDArray[Any]], method: str, key: str, count: int | None = None
     ) -> list[NDArray[np.uint8]]:
-        """The first `count` images under a key of every dataset, in order; empty if a dataset has none."""
+        """The first `count` images, or all, under a key of every dataset; empty if one has none."""
         names = [f"{method}/{dataset}/{key}" for dataset in self.datasets]
         if not all(name in evidence for name in names):
             return []

@@ -9,9 +9,6 @@ from jointnn.figures import figure
 from jointnn.figures.context import Context
 from jointnn.figures.sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
 
-LINES = 1
-"""Straight lines between two latent values that are shown of each dataset."""
-
 
 @figure
 def figure_6_generated(context: Context) -> Figure:
@@ -32,19 +29,15 @@ def interpolations(context: Context) -> Figure:
 
     Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
-
-    def line(evidence: Evidence, method: str) -> Row:
-        lines = context.images_of(evidence, method, "between", LINES)
-        return [np.asarray(image) for images in lines for image in images]
-
-    return _sheet(context, line)
+    return _sheet(context, lambda evidence, method: context.images_of(evidence, method, "between"))
 
 
 @figure
 def along_training(context: Context) -> Figure:
     """What a generator of each dataset and method makes of one latent value while it learns.
 
-    Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
+    Columns are steps, the same for every method, evenly spaced. Of the first seed that has them. Reads
+    results/<experiment>/s<seed>/evidence.safetensors.
     """
     count = max(2, PER_PAGE // len(context.datasets))
 
@@ -54,7 +47,8 @@ def along_training(context: Context) -> Figure:
             glimpses = evidence.get(f"{method}/{dataset}/glimpses")
             if glimpses is None:
                 return []
-            chosen = np.linspace(0, len(glimpses) - 1, count).round().astype(int)
+            shown = min(count, len(glimpses))
+            chosen = np.linspace(0, len(glimpses) - 1, shown).round().astype(int)
             images += [glimpses[k, 0] for k in chosen]
         return images
 

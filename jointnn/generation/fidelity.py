@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.data import generator
+from jointnn.measures import LEAST_REAL
 
-LEAST_REAL = 500
-"""Real images below which there is no Frechet distance, precision or recall."""
 LEAST_GENERATED = 2000
 """Generated images that every measure takes at least."""
 SUBSETS, SUBSET_SIZE = 100, 500
@@ -37,7 +36,7 @@ def fidelity(
         test: of test images, shape (M, F). With fewer than 500, `frechet_distance`, `precision` and
             `recall` are left out: a covariance and spheres of so few images say little.
         train: of the images that the generator learned from, shape (K, F).
-        key: decides the subsets of the kernel distance: seed, dataset.
+        key: decides the subsets of the kernel distance, and nothing else does.
         least_generated: fewer generated images than that are refused.
 
     Returns:
@@ -98,7 +97,7 @@ def kernel_distance(
     Args:
         real: shape (M, F), two images or more.
         generated: shape (N, F), two images or more.
-        key: decides the subsets, and nothing else does: seed, dataset.
+        key: decides the subsets, and nothing else does.
         subsets: how many of them.
         subset_size: images drawn from each side for one, without repetition; all of the smaller side where
             it has fewer.

@@ -40,11 +40,9 @@ def schema() -> dict[str, object]:
 
 def _or_null(entry: dict[str, Any]) -> dict[str, Any]:
     """The same entry, which may be null."""
-    told = {key: entry[key] for key in ("description", "default") if key in entry}
-    return {
-        "anyOf": [{key: value for key, value in entry.items() if key not in told}, {"type": "null"}],
-        **told,
-    }
+    told: dict[str, Any] = {key: entry[key] for key in ("description", "default") if key in entry}
+    form = {key: value for key, value in entry.items() if key not in told}
+    return told | {"anyOf": [form, {"type": "null"}]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from jointnn.measures import FEATURES
 from jointnn.tables.names import printed
-from jointnn.tables.results import Results, mean_and_deviation
+from jointnn.tables.results import AVERAGE, Results, mean_and_deviation
 
 MISSING = "X"
 OURS = ("jae", "joint")
@@ -66,12 +66,15 @@ def header(results: Results, *, first: bool = True) -> list[str]:
     """
     seeds = ", ".join(map(str, results.seeds))
     count = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)} ({seeds})"
-    better = "higher" if results.measure.higher_is_better else "lower"
     spread = "mean ± standard deviation over " if len(results.seeds) > 1 else ""
     sentences = [
-        f"{capitalised(results.measure.name)} on the test split in {results.measure.unit} ({better} is "
-        f"better), {spread}{count}."
+        f"{capitalised(results.measure.name)} on the test split in {results.measure.unit} "
+        f"({results.measure.better} is better), {spread}{count}."
     ]
+    if results.measure.least:
+        sentences.append(
+            f"Of datasets with at least {results.measure.least} test images; {MISSING} elsewhere."
+        )
     if not first:
         return sentences
     if results.selection:
@@ -124,14 +127,13 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
 
 
 def compared(results: Results) -> list[str]:
-    """The methods that a table compares with every other, seed by seed."""
-    return [name for name in OURS if name in results.methods]
+    """The methods that a table compares with every other, seed by seed, where they have an average."""
+    return [name for name in OURS if name in results.methods and results.cell(name, AVERAGE)]
 
 
 def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
     """Per method: `ours` minus it in the average, mean and deviation over seeds, and seeds won."""
     found = []
-    sign = 1 if results.measure.higher_is_better else -1
     for method in [*results.methods, *results.reference]:
         differences = results.paired(ours, method)
         if method == ours:
@@ -139,8 +141,7 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
         cells = [_spread(differences, results.measure.number, markup)]
         if results.measure.relative:
             cells.append(_spread(results.relative(ours, method), _per_cent, markup))
-        won = sum(sign * difference > 0 for difference in differences)
-        cells.append(f"{won} of {len(differences)}" if differences else MISSING)
+        cells.append(f"{results.won(ours, method)} of {len(differences)}" if differences else MISSING)
         found.append([printed(method), *cells])
     return found
 
@@ -160,6 +161,6 @@ def _per_cent(value: float, sign: str = "") -> str:
 
 def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
     """The heads of the columns of the paired table."""
-    better = "above" if results.measure.higher_is_better else "below"
+    better = {"higher": "above", "lower": "below"}.get(results.measure.better, results.measure.better)
     relative = ["in per cent of it"] if results.measure.relative else []
     return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {better}"]

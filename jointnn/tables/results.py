@@ -93,14 +93,18 @@ class Results:
         """Whether no competitor prints a better mean; a cell that lacks seeds never is."""
         if method in self.reference or not self._complete(method, dataset):
             return False
-        sign = 1 if self.measure.higher_is_better else -1
         competitors = [name for name in self.methods if self._complete(name, dataset)]
-        best = max(sign * self._printed_mean(name, dataset) for name in competitors)
-        return sign * self._printed_mean(method, dataset) == best
+        scores = {name: self.measure.score(self._printed_mean(name, dataset)) for name in competitors}
+        return scores[method] == max(scores.values())
 
     def paired(self, method: str, other: str) -> list[float]:
         """`method` minus `other` in the average over datasets, one number per seed of both."""
         return [ours - theirs for ours, theirs in self._pairs(method, other)]
+
+    def won(self, method: str, other: str) -> int:
+        """Of how many of these seeds `method` is the better one."""
+        score = self.measure.score
+        return sum(score(ours) > score(theirs) for ours, theirs in self._pairs(method, other))
 
     def relative(self, method: str, other: str) -> list[float]:
         """That difference over what `other` has, in per cent."""
