@@ -48,7 +48,7 @@ class Training(Strict):
     decay_every: Count = 10000
     """schedule: staircase divides the learning rate by 10 whenever so many steps have passed."""
     patience: Count = 5
-    """schedule: stalled halves it after so many times `record_every` without a lower mean validation loss."""
+    """schedule: stalled halves it after so many times `record_every` without a lower validation loss."""
     record_every: Count = 100
     """Steps between two records of the history, which are also the points a killed job resumes from."""
     device: str = "auto"
