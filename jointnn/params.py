@@ -79,6 +79,10 @@ class ExperimentParams(Strict):
     search: dict[Name, Grid] = {}
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
 
+    def options_of(self, method: str = "") -> dict[str, Any]:
+        """The options of the architecture, for a method with those that are its own."""
+        return self.architecture_options | self.architecture_of.get(method, {})
+
 
 class SweepParams(Strict):
     """Experiments that differ in one number, seen together: a measure against that number."""
@@ -92,7 +96,7 @@ class SweepParams(Strict):
     experiments: Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(min_length=2)]
     """Each experiment with its number; the methods are those of the first."""
     yardsticks: dict[Annotated[str, Field(min_length=1)], Number] = {}
-    """Figures from publications by their names, as the measure itself is: 0.884 for 88.4 per cent."""
+    """Figures that others report, by their sources, as the measure itself is: 0.884 for 88.4 per cent."""
 
 
 class Params(Strict):

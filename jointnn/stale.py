@@ -55,8 +55,7 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
     for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
         was = read_json(record)
-        own = experiment.architecture_of.get(was.get("method", ""), {})
-        now["architecture_options"] = {**experiment.architecture_options, **own}
+        now["architecture_options"] = experiment.options_of(was.get("method", ""))
         return sorted(key for key, value in now.items() if was.get(key, value) != value)
     return []
 

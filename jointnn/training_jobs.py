@@ -133,7 +133,7 @@ class TrainingJobs(ImageJobs):
             "train_images": chosen.train_images,
             "validation_images": chosen.validation_images,
             "architecture": chosen.architecture,
-            "architecture_options": chosen.architecture_options | chosen.architecture_of.get(own, {}),
+            "architecture_options": chosen.options_of(own),
             "labelled": chosen.labelled,
             "upstream": {"prepared": prepared},
         }

@@ -15,8 +15,9 @@ presets:
   default: {}
   paper: {metric: sum_square, strength: {lambda: 10}, solver: block_coordinate, average: false, rounds: 2}
 datasets:
-  first: {source: optical_digits, part: 1/2, pool: 90}
-  second: {source: optical_digits, part: 2/2, pool: 90}
+  first: {source: optical_digits, part: 1/3, pool: 90}
+  second: {source: optical_digits, part: 2/3, pool: 90}
+  third: {source: optical_digits, part: 3/3, pool: 90}
 experiments:
   rebuilt:
     task: reconstruction
@@ -58,7 +59,8 @@ experiments:
         shared: [conv 2, pool, dense 6]
         image: {of: [private, shared], layers: [image]}
         classes: {of: [shared], layers: [scores]}
-    labelled: {second: 10}
+    datasets: [first, second, third]
+    labelled: {second: 10, third: 0}
     methods: [isolated, shareall, jae, joint]
     figures: [figure_3_curves, reconstructions, branches, codes]
     tuned:
@@ -78,7 +80,7 @@ def test_joint_auto_encoders_run_to_their_tables_and_figures(tmp_path):
             assert "<svg" in (results / f"figures/{figure}.svg").read_text()
     shown, _ = read_tensors(project.path("results/taught/s0/evidence.safetensors"))
     assert shown["jae/second/alone.shared"].shape == (12, 1, 8, 8)
-    assert {"jae/second/predicted", "jae/second/code.private"} <= set(shown)
+    assert {"jae/third/predicted", "jae/third/code.private"} <= set(shown)
     assert NOTHING in project.snakemake("-n")
     _check_networks(project)
     _check_search(project)

@@ -7,6 +7,7 @@ from params_helpers import PROJECT
 
 from jointnn.__main__ import main
 from jointnn.jae.parameters import together
+from jointnn.networks import Networks
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings
 from jointnn.stages.layers import PATH, network
@@ -22,6 +23,20 @@ def test_a_pair_has_as_many_parameters_as_the_joint_auto_encoder(name):
     jae = together([network(experiment)] * count, tied)
     pair = together([network(experiment, "pair")] * count, [])
     assert pair == pytest.approx(jae, rel=0.01)
+
+
+@pytest.mark.parametrize("method", ["jae", "jae_found"])
+def test_what_is_counted_is_what_is_trained(method):
+    experiment = PARAMS.experiments["jae_mnist"]
+    tied = merged_settings(PARAMS, "jae_mnist", method)["tied"]
+    modules = {name: network(experiment) for name in experiment.datasets}
+    trained = Networks(modules, couple_head=True, couple_batch_norm=False, tied=tied).tensors
+    assert sum(tensor.numel() for tensor in trained) == together(list(modules.values()), tied)
+
+
+def test_a_layer_that_is_named_twice_is_counted_once():
+    networks = [network(PARAMS.experiments["jae_mnist"])] * 2
+    assert together(networks, ["shared", "shared.conv1"]) == together(networks, ["shared"])
 
 
 def test_there_are_experiments_with_pairs():

@@ -94,9 +94,14 @@ def test_evidence_holds_codes_of_at_most_500_images():
     assert len(shown["code.private"]) == len(shown["code_label"]) == 500
 
 
-def test_networks_without_branches_are_refused():
+def test_networks_without_the_branches_that_are_read_are_refused():
     with pytest.raises(UserError, match="need an architecture of branches, and Sequential is none"):
-        reconstruction().measures(nn.Sequential(nn.Flatten()), split_of())
+        reconstruction().numbers(nn.Sequential(nn.Flatten()))
+    branches = {"code": ["dense 4"], "image": {"of": ["code"], "layers": ["image"]}}
+    chosen = made(branches)
+    assert reconstruction().numbers(chosen) == 0
+    with pytest.raises(UserError, match="transfer reads the branches image and classes, and classes is"):
+        transfer().numbers(chosen)
 
 
 def test_a_negative_weight_is_refused():

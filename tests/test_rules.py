@@ -24,6 +24,7 @@ LAYERS = """
     jointnn.params
     jointnn.code jointnn.search jointnn.seen jointnn.methods jointnn.messages
     jointnn.schedule jointnn.settings jointnn.sweep_mistakes
+    jointnn.parts
     jointnn.jae
     jointnn.mistakes
     jointnn.reading
@@ -31,7 +32,7 @@ LAYERS = """
     jointnn.training_jobs
     jointnn.jobs
     jointnn.freshness jointnn.stale
-    jointnn.data jointnn.optimisers jointnn.parts jointnn.rounds
+    jointnn.data jointnn.optimisers jointnn.rounds
     jointnn.networks
     jointnn.architectures jointnn.augmentations
     jointnn.generation

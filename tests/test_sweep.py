@@ -34,30 +34,31 @@ def test_methods_by_rising_numbers_with_the_best_of_each_in_bold_as_it_is_printe
     assert "<sup>a</sup> over 1 of 2 seeds; no result for seed 1." in table
 
 
-def test_a_reference_and_figures_from_publications_are_no_competitors():
+def test_a_reference_and_figures_reported_elsewhere_are_no_competitors():
     evaluate()
     table = run()
     assert cells(table, "oracle") == ["95.0 ± 0.0", "95.0 ± 0.0", "96.0 ± 1.4"]
     assert table.index("| joint ") < table.index("───") < table.index("| oracle ")
-    body, published = table.split("from publications, not measured here")
+    body, published = table.split("reported elsewhere, not measured here")
     assert "Bob" not in body
     assert cells(published, "Bob et al. (2016), no labels of the target") == ["88.4"]
     assert published.index("Bob") < published.index("Ann")  # the best first
     assert r"| Ann (2001), 1 \| 2 " in published
-    assert "publications" not in run(yardsticks={})
+    assert "elsewhere" not in run(yardsticks={})
 
 
 def test_the_header_says_seeds_and_how_was_selected():
     evaluate()
     assert (
         "Accuracy on the test split in per cent (higher is better), mean ± standard deviation over 2 seeds "
-        "(0, 1). Selection: hyper-parameters chosen on the validation split of seed 1000"
+        "(0, 1). Selection: at 0 and 9.5: hyper-parameters chosen in toy on the validation split of seed "
+        "1000"
     ) in run()
     job = job_of()
     job["selections"]["toy"] = "guessed"
     sweep.run(job)
     table = (FOLDER / "table.md").read_text()
-    assert "Selection: at 0 and 9.5: hyper-parameters chosen on the validation split" in table
+    assert "Selection: at 0 and 9.5: hyper-parameters chosen in toy on the validation split" in table
     assert "; at 40: guessed. The best of a column is bold" in table
 
 

@@ -32,8 +32,9 @@ class Branch:
     @classmethod
     def told(cls, name: str, said: Any) -> "Branch":
         """A branch as params.yaml has it: a list of layers, or `{of: [...], layers: [...]}`."""
-        entries = said if isinstance(said, Mapping) else {"layers": said}
-        layers, of = entries.get("layers", ""), entries.get("of", [])
+        entries: Mapping[str, Any] = said if isinstance(said, Mapping) else {"layers": said}
+        layers: Any = entries.get("layers")
+        of: Any = entries.get("of", [])
         if set(entries) - {"of", "layers"} or not all(isinstance(part, list) for part in (layers, of)):
             raise UserError(
                 f"branches.{name} is {said!r}; give a list of layers, or {{of: [...], layers: [...]}}."
@@ -53,10 +54,11 @@ class Branched(nn.Module):
         layers: names of the layers, `shared.dense1`, in order.
         of: which branches each takes from.
         shapes: of what each layer gives, by its name.
+        outputs: the branches that no other takes.
 
     Raises:
-        UserError: a branch takes from one that is not there or from itself, shapes do not fit, or an output
-            is missing or is none.
+        UserError: a branch takes from one that is not there or from itself, has a name that cannot be,
+            shapes do not fit, or an output is missing or is none.
     """
 
     def __init__(self, branches: Mapping[str, Branch], image: tuple[int, int, int], classes: int) -> None:
@@ -65,6 +67,8 @@ class Branched(nn.Module):
         ends: dict[str, tuple[int, ...]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         for name, others in self.of.items():
+            if hasattr(self, name) or "." in name:
+                raise UserError(f"branches.{name}: a branch cannot have this name; take another.")
             ends[name] = _merged([ends[other] for other in others], name) or image
             layers: OrderedDict[str, nn.Module] = OrderedDict()
             for word, text in _counted(branches[name].layers):

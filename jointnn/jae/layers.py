@@ -27,7 +27,7 @@ class Given:
 
     @property
     def channels(self) -> int:
-        """Channels of a grid of features, or of what is flat: as images of one pixel."""
+        """Channels of a grid of features; of what is flat, its values."""
         return self.shape[0]
 
     @property

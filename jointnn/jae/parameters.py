@@ -1,10 +1,11 @@
-"""How many parameters networks of branches have, together and by layer, tied ones counted once."""
+"""How many parameters networks of branches have, alone and together, tied ones counted once."""
 
 from collections.abc import Sequence
 
 from torch import nn
 
 from jointnn.jae.branches import Branched
+from jointnn.parts import layers_within
 
 
 def parameters_of(module: nn.Module) -> int:
@@ -14,5 +15,6 @@ def parameters_of(module: nn.Module) -> int:
 
 def together(networks: Sequence[Branched], tied: Sequence[str]) -> int:
     """Of networks that have the layers or branches `tied` in common."""
-    common = sum(parameters_of(networks[0].get_submodule(name)) for name in tied)
-    return sum(map(parameters_of, networks)) - (len(networks) - 1) * common
+    common = layers_within(networks[0].layers, tied, "tied")
+    repeated = sum(parameters_of(networks[0].get_submodule(name)) for name in common)
+    return sum(map(parameters_of, networks)) - (len(networks) - 1) * repeated

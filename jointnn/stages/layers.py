@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jointnn.generated import add_check, write_or_check
 from jointnn.params import ExperimentParams, Params
@@ -71,27 +71,27 @@ def network(experiment: ExperimentParams, method: str = "") -> "Branched":
     """A network of an experiment, or of one of its methods."""
     from jointnn.architectures import architecture
 
-    options: dict[str, Any] = experiment.architecture_options | experiment.architecture_of.get(method, {})
-    size, channels = experiment.image_size, experiment.channels
+    size, channels, options = experiment.image_size, experiment.channels, experiment.options_of(method)
     made: Branched = architecture["branched"](classes=CLASSES, channels=channels, size=size, **options)
     return made
 
 
 def _table(network: "Branched", tied: Sequence[str]) -> str:
     from jointnn.jae.parameters import parameters_of
+    from jointnn.parts import layers_within
 
+    common = layers_within(network.layers, tied, "tied")
     lines = [["layer", "takes", "tied", "gives", "parameters"]]
     for layer, shape in network.shapes.items():
         branch = layer.split(".")[0]
         first = layer == next(name for name in network.layers if name.startswith(f"{branch}."))
         takes = " + ".join(network.of[branch]) or "the image"
-        is_tied = any(layer == name or layer.startswith(f"{name}.") for name in tied)
         count = parameters_of(network.get_submodule(layer))
         lines.append(
             [
                 f"`{layer}`",
                 takes if first else "",
-                "yes" if is_tied else "",
+                "yes" if layer in common else "",
                 " × ".join(map(str, shape)),
                 f"{count:,}" if count else "",
             ]
@@ -100,12 +100,12 @@ def _table(network: "Branched", tied: Sequence[str]) -> str:
 
 
 def _sums(experiment: ExperimentParams, tied: dict[str, list[str]]) -> Iterator[str]:
-    """A line per method whose networks differ in size from those of the one before."""
+    """A line per method that has networks of its own, or ties some of their layers."""
     from jointnn.jae.parameters import together
 
     count = len(experiment.datasets)
-    for method in ("isolated", "pair", "jae"):
+    for method in ("isolated", "pair", "jae", "jae_found"):
         if method in experiment.methods:
-            made = network(experiment, method)
-            common = tied["jae"] if method == "jae" else []
-            yield f"- `{method}`: {together([made] * count, common):,} parameters in {count} networks"
+            networks = [network(experiment, method)] * count
+            told = f", {', '.join(f'`{name}`' for name in tied[method])} tied" if tied[method] else ""
+            yield f"- `{method}`: {together(networks, tied[method]):,} parameters in {count} networks{told}"

@@ -27,7 +27,7 @@ class SweepResults(Results):
         dataset: whose measure it is, or `average`.
         over: the datasets of the average.
         along: what the number is, in words.
-        yardsticks: figures from publications by name, in the unit of the metric, the best first.
+        yardsticks: figures that others report by source, in the unit of the metric, the best first.
     """
 
     dataset: str = AVERAGE
@@ -140,7 +140,7 @@ def sweep_markdown(results: SweepResults) -> str:
     blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
     if results.yardsticks:
-        published = [["from publications, not measured here", results.measure.unit]]
+        published = [["reported elsewhere, not measured here", results.measure.unit]]
         for name, value in results.yardsticks.items():
             published.append([name.replace("|", r"\|"), results.measure.number(value)])
         blocks.append(grid(published))

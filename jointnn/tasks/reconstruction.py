@@ -32,6 +32,18 @@ class reconstruction(Plain):  # noqa: N801  the name in params.yaml
     explodes_above = 100.0
     """Images in 0..1 have errors below 1, but for the first steps of a network without limits."""
 
+    outputs: tuple[str, ...] = ("image",)
+    """Branches of a network that are read."""
+
+    def numbers(self, network: nn.Module) -> int:
+        """None. Asked before anything is trained, so a network without these outputs is refused here."""
+        if missing := set(self.outputs) - set(_branched(network).outputs):
+            raise UserError(
+                f"The task {type(self).__name__} reads the branches {' and '.join(self.outputs)}, and "
+                f"{missing.pop()} is missing. Add it under architecture_options.branches."
+            )
+        return 0
+
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean squared error of a batch, a scalar."""
         images = scaled(batch.images)
@@ -83,6 +95,7 @@ class transfer(reconstruction):  # noqa: N801
 
     explodes_above = 1e3
     """As for classification."""
+    outputs = ("image", "classes")
 
     def __init__(self, weight: float = 1.0) -> None:
         if not weight >= 0:
@@ -142,7 +155,6 @@ def _branched(network: nn.Module) -> Branched:
 
 def _outputs(network: nn.Module, split: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Batches of images in 0..1, and what comes out of them."""
-    _branched(network)
     for batch in split.batches(AT_ONCE):
         images = scaled(as_float(batch.images))
         with evaluating(network):
