@@ -101,6 +101,11 @@ def resume_of(record: str) -> str:
     return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
 
 
+def diverged(resume: str) -> str:
+    """What a job that diverged leaves beside its last state."""
+    return f"{resume}/diverged.json"
+
+
 def record(job: dict) -> str:  # type: ignore[type-arg]
     """The record of a job, from its settings."""
     stage, experiment, seed = job["stage"], job.get("experiment", ""), job.get("seed", 0)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from jointnn import consistency, paths
 from jointnn.checkpoints import load_networks, load_state, save_networks, save_state
+from jointnn.errors import DivergedError
 from jointnn.files import write_json, write_table
 from jointnn.groups import diagnosis
 from jointnn.methods import Phase, Plan
@@ -44,12 +46,16 @@ def train_phases(
 
     Args:
         begin: puts the trainer to where the first phase starts.
+
+    Raises:
+        DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
     """
     resume = paths.resume_of(paths.record(dict(job)))
     if load_state(resume, trainer, progress, job):
         print(f"Goes on from step {trainer.step}.", flush=True)  # noqa: T201
     else:
         begin()
+    Path(paths.diverged(resume)).unlink(missing_ok=True)
     with shown(trainer) as show:
 
         def on_record() -> None:
@@ -57,7 +63,12 @@ def train_phases(
             write_history(resume, trainer.history)
             show()
 
-        run_phases(trainer, plan, phases, progress, on_record, lambda: load_start(trainer, job))
+        try:
+            run_phases(trainer, plan, phases, progress, on_record, lambda: load_start(trainer, job))
+        except DivergedError as error:  # said in the log, and by this file in MLflow
+            write_history(resume, trainer.history)
+            write_json(paths.diverged(resume), {"diverged": str(error)})
+            raise
 
 
 def write_outputs(

@@ -9,6 +9,7 @@ from training_helpers import mlps, parameters, run
 from jointnn.errors import UserError
 from jointnn.parts import by_parts
 from jointnn.precision import Form, in_form
+from jointnn.running import say_alarms
 from jointnn.tasks.generation import generation
 
 LATENT = 5
@@ -104,6 +105,16 @@ def test_a_form_changes_how_parts_compute_and_nothing_else(name):
     assert formed.state_dict().keys() != chosen.state_dict().keys()
     if name == "began":
         assert formed.balance is chosen.balance
+
+
+def test_a_collapsed_network_is_named_in_the_log(capsys):
+    trainer = trainer_of("dcgan")
+    trainer.networks.modules["set0"].forward = lambda latent: (
+        2 * latent[:, :1, None, None].expand(-1, 1, 16, 16)
+    )
+    say_alarms(trainer)  # the other one has learned nothing yet
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("toy: the network of set1 makes images that hardly differ: ")
 
 
 @pytest.mark.parametrize("name", OPTIONS)

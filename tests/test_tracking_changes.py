@@ -8,6 +8,7 @@ import pytest
 from tracking_helpers import STORE, begun, everything, history_of, runs_of, trained
 
 from jointnn.errors import UserError
+from jointnn.files import write_json
 from jointnn.tracking import import_runs
 
 
@@ -37,6 +38,23 @@ def test_changed_settings_make_a_new_run_and_mark_the_old_one(project):
     runs = runs_of(project)
     assert runs["isolated s0"].info.run_id == before.info.run_id
     assert runs["old isolated s0"].data.params["learning_rate"] == "0.05"
+
+
+def test_a_run_that_diverged_has_failed_and_says_why_until_it_is_trained_again(project):
+    record, resume = "runs/digits/s5/isolated/settings.json", "work/resume/runs/digits/s5/isolated"
+    project.plan(record)
+    project.history("runs/digits/s5/isolated", 0, 20, "work/resume")
+    said = {"diverged": "digits, seed 5, isolated diverged: the loss of mnist_a is nan."}
+    write_json(project.root / resume / "diverged.json", said)
+    assert str(import_runs(project.root, ["digits"], STORE)).endswith("0 of them still running, 1 diverged")
+    run = runs_of(project)["isolated s5"]
+    assert run.info.status == runs_of(project)["isolated"].info.status == "FAILED"
+    assert run.data.tags["jointnn.diverged"] == said["diverged"]
+    project.train(record, (0, 100))
+    import_runs(project.root, ["digits"], STORE)
+    run = runs_of(project)["isolated s5"]
+    assert run.info.status == runs_of(project)["isolated"].info.status == "FINISHED"
+    assert "jointnn.diverged" not in run.data.tags
 
 
 def test_settings_that_nothing_was_made_with_yet_change_nothing(project):

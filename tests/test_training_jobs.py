@@ -25,6 +25,8 @@ def test_a_diverged_job_names_experiment_seed_and_method_and_writes_no_networks(
     ):
         train.run(jobs.train("tiny", 0, "isolated"))
     assert not files_of("runs/tiny/s0/isolated")
+    resume = paths.resume_of("runs/tiny/s0/isolated/settings.json")
+    assert "tiny, seed 0, isolated diverged" in files.read_json(paths.diverged(resume))["diverged"]
 
 
 def test_a_diverged_point_of_the_search_is_an_answer():

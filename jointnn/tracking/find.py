@@ -123,6 +123,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         seed=seed,
         settings={path.as_posix(): value or {} for path, value in settings.items()},
         finished=bool(finished),
+        diverged="".join(_diverged(root, job) for job in chain),
         points=points,
         datasets=datasets,
         finals=cost | (finals(evaluation, method) if is_evaluated else {}),
@@ -144,6 +145,13 @@ def _training(root: Path, job: Job) -> Path | None:
     begun = modified([folder / HISTORIES[0]])
     is_new = begun >= modified([root / paths.SETTINGS / job.record_path])
     return folder if begun and is_new and not job.fresh else None
+
+
+def _diverged(root: Path, job: Job) -> str:
+    """What a job says that diverged, or nothing."""
+    folder = _training(root, job)
+    said = read_json(Path(paths.diverged(str(folder)))) if folder else None
+    return said["diverged"] if said else ""
 
 
 def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:

@@ -53,7 +53,7 @@ def _look(root: Path, names: list[str]) -> tuple[str, bool]:
     """A digest of all that would be imported, and whether there are runs and all have ended."""
     runs = [run for name in names for run in find.find_runs(root, name)]
     shown = [[tables.summary(root, name), artifacts_digest(find.report(root, name))] for name in names]
-    is_over = all(run.finished for run in runs) and bool(runs)
+    is_over = all(run.status != "RUNNING" for run in runs) and bool(runs)
     if not runs and not any(values for values, _ in shown):
         return NOTHING, False
     return files.digest([sorted((run.key, run.state) for run in runs), shown]), is_over

@@ -13,6 +13,8 @@ from jointnn.tracking.store import KEY, Store, opened
 
 STATE = "jointnn.state"
 SUPERSEDED = "jointnn.superseded"
+DIVERGED = "jointnn.diverged"
+"""The sentence of a run that diverged; its status is FAILED."""
 
 
 @dataclass
@@ -23,11 +25,13 @@ class Imported:
     changed: int = 0
     same: int = 0
     running: int = 0
+    diverged: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.new} new, {self.changed} changed, {self.same} as before; "
             f"{self.running} of them still running"
+            + (f", {self.diverged} diverged" if self.diverged else "")
         )
 
 
@@ -83,8 +87,9 @@ class _Import:
         for run in seeds:
             self.seed(run, parent.info.run_id)
         self.store.log_values(parent, values, max(summed_up, default=0.0))
-        finished = all(run.finished for run in seeds)
-        self.store.set_status(parent, "FINISHED" if finished else "RUNNING", max(times))
+        found = {run.status for run in seeds}
+        worst = next((status for status in ("RUNNING", "FAILED") if status in found), "FINISHED")
+        self.store.set_status(parent, worst, max(times))
 
     def report(self) -> None:
         """The tables and figures of the experiment."""
@@ -121,11 +126,16 @@ class _Import:
         if not is_same:
             self.update(run, files)
         self.store.unset(run, SUPERSEDED)
-        self.store.set_status(run, "FINISHED" if files.finished else "RUNNING", files.ended)
+        if files.diverged:
+            self.store.describe(run, {}, {DIVERGED: files.diverged})
+        else:
+            self.store.unset(run, DIVERGED)
+        self.store.set_status(run, files.status, files.ended)
         self.done.new += is_new
         self.done.same += is_same
         self.done.changed += not is_new and not is_same
-        self.done.running += not files.finished
+        self.done.running += files.status == "RUNNING"
+        self.done.diverged += files.status == "FAILED"
 
     def update(self, run: Any, files: RunFiles) -> None:
         """Everything that is not there yet; the state comes last, so a killed import is done again."""

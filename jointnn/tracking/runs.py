@@ -105,6 +105,7 @@ class RunFiles:
     Args:
         settings: of its jobs, in their order, by the path of the record.
         finished: whether every job has ended.
+        diverged: what a job says that diverged; empty if none has.
         points: values by name of the metric and step.
         datasets: names, sorted.
         finals: figures of the evaluation, and what the run cost, by name of the metric.
@@ -118,6 +119,7 @@ class RunFiles:
     seed: int
     settings: Mapping[str, Mapping[str, Any]]
     finished: bool
+    diverged: str
     points: Points
     datasets: list[str]
     finals: Mapping[str, float]
@@ -125,6 +127,11 @@ class RunFiles:
     artifacts: Mapping[str, Path]
     started: float
     ended: float
+
+    @property
+    def status(self) -> str:
+        """As MLflow has it."""
+        return "FINISHED" if self.finished else "FAILED" if self.diverged else "RUNNING"
 
     @cached_property
     def digest(self) -> str:
@@ -146,7 +153,7 @@ class RunFiles:
         """Of everything that is imported: where it is the same, nothing is new."""
         points = sorted((*place, repr(value)) for place, value in self.points.items())
         return files.digest(
-            [self.finished, points, sorted(self.finals.items()), artifacts_digest(self.artifacts)]
+            [self.status, points, sorted(self.finals.items()), artifacts_digest(self.artifacts)]
         )
 
     @property

@@ -188,7 +188,7 @@ class Store:
                 self.client.log_artifact(run.info.run_id, str(path), folder.removeprefix("."))
 
     def set_status(self, run: "Run", status: str, ended: float) -> None:
-        """RUNNING, FINISHED or KILLED; `ended` in seconds since 1970."""
+        """RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds since 1970."""
         if run.info.status == status:
             return
         if status == "RUNNING":
