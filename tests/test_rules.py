@@ -17,7 +17,7 @@ LAYERS = """
     jointnn.registry
     jointnn.allocator jointnn.paths
     jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
-    jointnn.generated
+    jointnn.written
     jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries
     jointnn.datasets jointnn.misfits jointnn.strict
     jointnn.method_params

@@ -60,7 +60,8 @@ experiments:
     seeds: [0]
     methods: [isolated, joint]
     figures: [figure_6_generated, interpolations, along_training, weights]
-    settings: {steps: 6, batch_size: 4, record_every: 3, rounds: 2, optimiser: adam, couple: [generator]}
+    settings:
+      {steps: 6, batch_size: 4, record_every: 3, rounds: 2, optimiser: adam, couple: [discriminator]}
     search:
       isolated: {learning_rate: [0.0001, 0.01]}
 """

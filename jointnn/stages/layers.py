@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from jointnn.generated import add_check, write_or_check
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings
 from jointnn.tables.markdown import grid
+from jointnn.written import add_check, write_or_check
 
 if TYPE_CHECKING:  # help needs no torch
     from jointnn.jae.branches import Branched

@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from jointnn.files import to_json
-from jointnn.generated import add_check, write_or_check
 from jointnn.method_params import MethodSettings
 from jointnn.params import Params
+from jointnn.written import add_check, write_or_check
 
 PATH = "workflow/params.schema.json"
 

@@ -63,9 +63,9 @@ class generation:  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
-        """What is followed, over the first images of a split; `loss` is the first of it."""
+        """What is followed, over some images of a split; `loss` is the first of it."""
         chosen = adversaries(network)
-        images = as_float(split.take(torch.arange(min(FOLLOWED, len(split)))))
+        images = as_float(split.take(drawn(len(split), FOLLOWED)))
         with evaluating(network):
             latent = latent_values("followed", len(images), chosen.latent, images.device)
             found = {name: value.item() for name, value in chosen.measures(images, latent).items()}
@@ -91,10 +91,11 @@ class generation:  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
-        """`fidelity` of the training images themselves, without `nearest_ratio`: they are copies."""
+        """`fidelity` of as many training images, without `nearest_ratio`: they are copies."""
         learned = self._features_of(train)
+        shown = learned[drawn(len(learned), self.generated)]
         found = {
-            name: fidelity(learned, self._features_of(split), learned, name, least_generated=len(train))
+            name: fidelity(shown, self._features_of(split), learned, name, least_generated=len(shown))
             for name, split in splits.items()
         }
         return {
@@ -139,7 +140,7 @@ class generation:  # noqa: N801  the name in params.yaml
         with evaluating(network):
             made = network(latent_values("shown", SHOWN, length, device))
             line = network(between)
-        real = split.take(torch.arange(min(SHOWN, len(split))))
+        real = split.take(drawn(len(split), SHOWN))
         return {
             "real": real,
             "made": as_pixels(made),
@@ -151,6 +152,11 @@ def adversaries(network: nn.Module) -> Adversaries:
     """The network as what this task trains; its parts were looked at when training was set up."""
     assert isinstance(network, Adversaries)
     return network
+
+
+def drawn(count: int, most: int) -> Tensor:
+    """At most so many of `count` images, the same every time: a dataset may be sorted by classes."""
+    return torch.randperm(count, generator=generator("images"))[:most]
 
 
 def latent_values(purpose: str, count: int, length: int, device: torch.device) -> Tensor:
