@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from jointnn.code import options_of
 from jointnn.errors import UserError
-from jointnn.methods import method
+from jointnn.method_params import Tied
+from jointnn.methods import method, settings_read_by
 from jointnn.params import ExperimentParams, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings
-
-TIES = ("jae", "jae_found")
-"""Methods that tie layers."""
 
 
 def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
@@ -19,8 +17,9 @@ def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Param
     yield from _wrong_labelled(f"{at}.labelled", experiment)
     if "pair" in experiment.methods and "pair" not in experiment.architecture_of:
         yield f"{at}.methods: pair has a network of its own; give it under architecture_of.pair."
-    for tying in TIES:
-        if tying in experiment.methods and not merged_settings(params, name, tying).get("tied"):
+    for tying in experiment.methods:
+        ties = tying in method and settings_read_by(tying) is Tied
+        if ties and not merged_settings(params, name, tying).get("tied"):
             yield (
                 f"{at}.methods: {tying} has no layers in common; name them in `tied`, such as [shared], "
                 f"under settings or tuned.{tying}."
