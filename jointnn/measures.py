@@ -62,7 +62,7 @@ MEASURES = {
     "frechet_distance": Measure(
         "Fréchet distance", "squared features", 1.0, 1, higher_is_better=False, least=LEAST_REAL
     ),
-    "convergence": Measure("convergence measure M", "of -1..1", 1.0, 3, higher_is_better=False),
+    "convergence": Measure("convergence measure M", "for pixels in -1..1", 1.0, 3, higher_is_better=False),
     "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
     "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
     "nearest_ratio": Measure(

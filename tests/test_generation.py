@@ -87,6 +87,14 @@ def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
     assert chosen.measures(real, z)["balance"] == 0.25
 
 
+def test_the_convergence_measure_is_the_error_of_images_and_the_distance_from_the_balance():
+    chosen: Began = network("began")
+    real, z = as_float(images(0).images), torch.rand(12, LATENT)
+    errors = [(v - chosen.discriminator(v)).abs().mean() for v in (real, chosen.generator(z))]
+    expected = errors[0] + (chosen.diversity * errors[0] - errors[1]).abs()
+    assert chosen.measures(real, z)["convergence"] == expected
+
+
 def test_a_balance_that_stayed_at_its_end_for_an_epoch_raises_an_alarm():
     chosen: Began = network("began")
     real, z = as_float(images(0).images), torch.zeros(12, LATENT)
