@@ -1,11 +1,15 @@
 """Joint auto-encoders, small, from images to tables and figures, through the workflow."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
 from engine_helpers import NOTHING, Project
+from tracking_helpers import STORE, runs_of
 
 from jointnn.files import read_table, read_tensors
+from jointnn.tracking import import_runs
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +87,7 @@ def test_joint_auto_encoders_run_to_their_tables_and_figures(tmp_path):
     assert {"jae/third/predicted", "jae/third/code.private"} <= set(shown)
     assert NOTHING in project.snakemake("-n")
     _check_networks(project)
+    _check_tracking(project)
     _check_search(project)
 
 
@@ -100,6 +105,15 @@ def _check_networks(project: Project) -> None:
     shared = {name for name in both[0] if name.startswith("network/shared.")}
     assert shared
     assert same == shared
+
+
+def _check_tracking(project: Project) -> None:
+    """MLflow shows what is tied, how many labels were told and what came out."""
+    import_runs(project.root, ["taught"], STORE)
+    run = runs_of(project, "taught")["jae s0"]
+    assert json.loads(run.data.params["tied"]) == ["shared", "classes"]
+    assert json.loads(run.data.params["labelled.third"]) == 0
+    assert 0 <= run.data.metrics["final/accuracy/test/third"] <= 1
 
 
 def _check_search(project: Project) -> None:

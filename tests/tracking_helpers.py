@@ -167,10 +167,10 @@ def client_of(project):
     return MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
 
 
-def runs_of(project):
-    """MLflow's runs of `digits` by name; runs of older settings under "old <name>"."""
+def runs_of(project, name="digits"):
+    """MLflow's runs of an experiment by name; runs of older settings under "old <name>"."""
     client = client_of(project)
-    experiment = client.get_experiment_by_name("digits")
+    experiment = client.get_experiment_by_name(name)
     found = {}
     for run in client.search_runs([experiment.experiment_id]):
         old = "old " if "jointnn.superseded" in run.data.tags else ""

@@ -20,6 +20,7 @@ PROBLEM = (
     "size",
     "channels",
     "train_images",
+    "labelled",
 )
 
 
