@@ -74,7 +74,14 @@ def compared(name: str, trainer: Trainer, steps: int, repeats: int) -> list[str]
     isolated, joint, coupling = map(min, interleaved(cases, repeats))
     coupled = sum(layer.shape[1] for layer in trainer.networks.coupled) / 1e6
     times = [f"{1000 * seconds / steps:.1f}" for seconds in (isolated, joint, coupling)]
-    return [name, f"{coupled:.2f}", *times, f"{joint / isolated:.3f}", "1.05"]
+    return [
+        name,
+        f"{coupled:.2f}",
+        *times,
+        f"{joint / isolated:.3f}",
+        f"{100 * coupling / isolated:.1f}",
+        "5",
+    ]
 
 
 def small(repeats: int) -> list[str]:
@@ -122,7 +129,7 @@ def main() -> None:
     for sizes, options in ((wide, {}), (narrow, {"width": 16})):
         rows += [adversarial(name, *((2, 16, 1) if quick else sizes[name]), **options) for name in sizes]
     columns = ["networks", "coupled parameters each (M)", "isolated (ms)", "joint (ms)"]
-    columns += ["mixing and averaging (ms)", "joint / isolated", "target"]
+    columns += ["mixing and averaging (ms)", "joint / isolated", "added (%)", "at most (%)"]
     print_table("CPU time of a step of all networks, the fastest of several", columns, rows)
 
 
