@@ -83,7 +83,10 @@ class Jobs(TrainingJobs):
             "sweep": name,
             **chosen.model_dump(),
             **{key: first[key] for key in ("methods", "datasets", "seeds", "reference", "features")},
-            "selections": {experiment: job["selection"] for experiment, job in collected.items()},
+            "selections": {
+                experiment: search.rule(self.params.experiments, experiment, beside_others=True)
+                for experiment in collected
+            },
             "seen": list(dict.fromkeys(seen_by_any)),
             "code": code_digests("sweep"),
             # Of the jobs that write what is read: they hold the digests of every evaluation.

@@ -35,10 +35,14 @@ def chosen_in(experiments: Mapping[str, ExperimentParams], name: str) -> str:
     return chosen_in(experiments, parent)
 
 
-def rule(experiments: Mapping[str, ExperimentParams], name: str) -> str:
-    """How the hyper-parameters of an experiment were chosen, for the header of a table."""
+def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_others: bool = False) -> str:
+    """How the hyper-parameters of an experiment were chosen, for the header of a table.
+
+    Args:
+        beside_others: whether the table is of several experiments, so that one's own name is said too.
+    """
     origin = chosen_in(experiments, name)
-    experiment, where = experiments[origin], "" if origin == name else f" in {origin}"
+    experiment, where = experiments[origin], f" in {origin}" if beside_others or origin != name else ""
     counts = {len(points(experiment, name)) for name in experiment.search}
     # What the search chose stands under `tuned`; a grid alone has chosen nothing.
     if not counts or set(experiment.search) - set(experiment.tuned):
