@@ -13,7 +13,7 @@ from jointnn.figures import figure
 from jointnn.figures.codes import MOST_POINTS, by_class, embedded
 from jointnn.figures.context import Context
 from jointnn.figures.style import CLASSES, GROUPS, PALE, style, to_svg
-from jointnn.files import write_tensors
+from jointnn.files import read_tensors, write_tensors
 
 DATASETS = ["mnist", "usps"]
 TONES = {"pair": 0.0, "isolated": 0.2, "joint": 0.4, "jae": 0.6}
@@ -109,6 +109,16 @@ def test_codes_have_a_column_per_branch_coloured_by_dataset_above_and_by_class_b
     named = [[text.get_text() for text in legend.get_texts()] for legend in legends]
     assert named == [DATASETS, ["0", "1", "2", "3"]]
     assert "t-SNE of the codes of jae, seed 0." in texts(drawing)
+
+
+def test_where_all_images_are_of_one_class_datasets_alone_are_coloured():
+    context = write(["jae"])
+    path = Path("results", "toy", "s0", "evidence.safetensors")
+    found, _ = read_tensors(path)
+    one = {key: np.zeros_like(values) if "label" in key else values for key, values in found.items()}
+    write_tensors(path, one, {})
+    drawing = figure["codes"](context)
+    assert [axes.get_title() for axes in drawing.axes] == ["private", "shared"]
 
 
 def test_classes_planted_in_the_shared_codes_lie_apart_and_datasets_in_the_private_ones():

@@ -35,7 +35,8 @@ AREA = 6.0  # square points, of a dot
 
 @figure
 def codes(context: Context) -> Figure:
-    """t-SNE of the codes of each branch, all datasets together: coloured by dataset, below by class.
+    """t-SNE of the codes of each branch, all datasets together: coloured by dataset, below by
+    class where there are several, counted from 0 in each dataset.
 
     Of the first seed, and of `jae` if its networks have branches, else of `joint`, else of another
     method. Reads results/<experiment>/s<seed>/evidence.safetensors.
@@ -77,7 +78,9 @@ def _drawn(context: Context, evidence: Evidence, method: str, names: Sequence[st
 
     datasets = np.repeat(np.arange(len(parts)), counts)[turns]
     labels = [context.label(dataset) for dataset in context.datasets]
-    rows = [Colouring("dataset", datasets, labels, [*GROUPS, *OTHERS]), by_class(joined("code_label"))]
+    rows = [Colouring("dataset", datasets, labels, [*GROUPS, *OTHERS])]
+    if np.ptp(classes := joined("code_label")):
+        rows.append(by_class(classes))
     room = max(LEGEND, 0.3 + LETTER * max(map(len, labels)))
     side = min(PANEL, (DOUBLE - room) / len(names))
     drawing = new_figure(room + side * len(names), 0.5 + side * len(rows))
