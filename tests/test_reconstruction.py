@@ -8,6 +8,7 @@ from test_branched import TWO, made
 from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
+from training_helpers import trainer_of
 
 from jointnn.data import UNLABELLED, Split, as_float, with_labels
 from jointnn.errors import UserError
@@ -159,3 +160,18 @@ def test_an_auto_encoder_learns_to_give_images_back():
         optimiser.step()
     assert reconstruction().measures(network, split)["error"] < first / 2
     assert math.isfinite(first)
+
+
+@pytest.mark.parametrize("task", [reconstruction(), transfer(4.0)])
+def test_the_gradient_of_every_task_reaches_the_shared_branch_and_its_own_private_one(task):
+    networks, splits = [made() for _ in range(2)], [split_of(seed=seed) for seed in range(2)]
+    trainer = trainer_of(networks, splits, task, tied=["shared"], couple_head=True, batch_size=10, steps=1)
+    first, second = trainer.networks.modules.values()
+    assert first.shared.dense1[1].weight.data_ptr() == second.shared.dense1[1].weight.data_ptr()
+    trainer.gradients.at(0, 0)
+    of_first = first.shared.dense1[1].weight.grad.clone()
+    assert of_first.abs().max() > 0 and first.private.dense1[1].weight.grad.abs().max() > 0
+    assert not second.private.dense1[1].weight.grad.any()
+    trainer.gradients.at(1, 0)
+    assert not torch.equal(second.shared.dense1[1].weight.grad, of_first)
+    assert second.private.dense1[1].weight.grad.abs().max() > 0
