@@ -70,7 +70,8 @@ def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> 
     wide = max(len(layers) for _, layers in named) * LETTER > side + 0.1
     before = ""
     for axes, (part, layers) in zip(panels, named, strict=True):
-        axes.set_title(layers.replace("-", "-\n") if wide else layers)
+        split = "-" if "-" in layers else "_"
+        axes.set_title(layers.replace(split, f"{split}\n") if wide else layers)
         if part != before:
             axes.set_title(part + ("\n\n" if wide else "\n"), loc="left")
         before = part
