@@ -12,7 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from jointnn.data import Batches, Split, as_float, generator
 from jointnn.errors import UserError
-from jointnn.parts import by_parts, part_of, parts_of
+from jointnn.parts import by_parts, outputs_of, part_of, parts_of
 from jointnn.precision import Form, fastest, forms_of, in_form
 from jointnn.recompute import Recomputed, kept_buffers
 from jointnn.tasks import WHOLE
@@ -38,7 +38,7 @@ class Gradients:
         ]
         self.drawn = trainer.augmentation.numbers if trainer.augmentation else 0
         self.turns = list(trainer.task.terms())
-        self._check_turns()
+        self._check_network()
         self.batches = [
             Batches(
                 len(data.train),
@@ -56,8 +56,8 @@ class Gradients:
         if len(forms) == 1:
             self.use(forms[0])
 
-    def _check_turns(self) -> None:
-        """Refuse a network of other parts than the task trains, and turns on pieces of a batch."""
+    def _check_network(self) -> None:
+        """Refuse other parts or outputs than the task needs, and turns on pieces of a batch."""
         network = next(iter(self.trainer.networks.modules.values()))
         if set(self.turns) != set(parts_of(network)):
             wanted, found = (
@@ -66,6 +66,13 @@ class Gradients:
             raise UserError(
                 f"{type(self.trainer.task).__name__} trains {wanted}, but {type(network).__name__} has "
                 f"{found}. Choose another architecture."
+            )
+        if missing := [name for name in self.trainer.task.outputs if name not in outputs_of(network)]:
+            given = " and ".join(outputs_of(network)) or "no such outputs"
+            raise UserError(
+                f"{type(self.trainer.task).__name__} needs a network that gives {' and '.join(missing)}, "
+                f"but {type(network).__name__} has {given}. "
+                "Choose architecture: branched, and add it under architecture_options.branches."
             )
         if len(self.turns) > 1 and self.trainer.settings.accumulate > 1:
             raise UserError(

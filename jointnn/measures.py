@@ -1,6 +1,9 @@
 """How what is measured is printed, and which way is better."""
 
+import math
 from dataclasses import dataclass
+
+HIGHEST, LOWEST = math.inf, -math.inf
 
 
 @dataclass(frozen=True)
@@ -9,8 +12,8 @@ class Measure:
 
     Attributes:
         name: the metric in words, for tables and axes.
+        best: the value that others should come near: HIGHEST, LOWEST, or one between.
         relative: whether differences are told in per cent, too: of an error, whose 0 is the best there is.
-        ideal: the best value, where neither higher nor lower ones are better.
         least: test images of a dataset that it needs.
     """
 
@@ -18,26 +21,25 @@ class Measure:
     unit: str
     factor: float
     decimals: int
-    higher_is_better: bool
+    best: float
     relative: bool = False
-    ideal: float | None = None
     least: int = 0
 
     @property
     def better(self) -> str:
         """Which values are better, in words."""
-        if self.ideal is not None:
-            return f"nearer to {self.ideal:g}"
-        return "higher" if self.higher_is_better else "lower"
+        return {HIGHEST: "higher", LOWEST: "lower"}.get(self.best, f"nearer to {self.best:g}")
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.best == HIGHEST
 
     def number(self, value: float, sign: str = "") -> str:
         return format(self.factor * value, f"{sign}.{self.decimals}f")
 
     def score(self, value: float) -> float:
         """A number that is higher for better values."""
-        if self.ideal is not None:
-            return -abs(value - self.ideal)
-        return value if self.higher_is_better else -value
+        return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
 
 LEAST_REAL = 500
@@ -51,32 +53,29 @@ FEATURES = {
 """ImageNet networks in whose features generated images are measured: in words, and at how many pixels."""
 
 MEASURES = {
-    "accuracy": Measure("accuracy", "per cent", 100.0, 1, higher_is_better=True),
-    "error": Measure(
-        "squared error over the image", "thousandths", 1000.0, 2, higher_is_better=False, relative=True
-    ),
+    "accuracy": Measure("accuracy", "per cent", 100.0, 1, best=HIGHEST),
+    "error": Measure("squared error over the image", "thousandths", 1000.0, 2, best=LOWEST, relative=True),
     "hole_error": Measure(
-        "squared error in the hole", "thousandths", 1000.0, 2, higher_is_better=False, relative=True
+        "squared error in the hole", "thousandths", 1000.0, 2, best=LOWEST, relative=True
     ),
-    "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, higher_is_better=False),
+    "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, best=LOWEST),
     "frechet_distance": Measure(
-        "Fréchet distance", "squared features", 1.0, 1, higher_is_better=False, least=LEAST_REAL
+        "Fréchet distance", "squared features", 1.0, 1, best=LOWEST, least=LEAST_REAL
     ),
-    "convergence": Measure("convergence measure M", "for pixels in -1..1", 1.0, 3, higher_is_better=False),
-    "precision": Measure("precision", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
-    "recall": Measure("recall", "per cent", 100.0, 1, higher_is_better=True, least=LEAST_REAL),
+    "convergence": Measure("convergence measure M", "for pixels in -1..1", 1.0, 3, best=LOWEST),
+    "precision": Measure("precision", "per cent", 100.0, 1, best=HIGHEST, least=LEAST_REAL),
+    "recall": Measure("recall", "per cent", 100.0, 1, best=HIGHEST, least=LEAST_REAL),
     "nearest_ratio": Measure(
         # Copies are nearer than images of the test split, and bad images farther.
         "distance to the nearest training image",
         "those of test images",
         1.0,
         3,
-        higher_is_better=True,
-        ideal=1.0,
+        best=1.0,
     ),
 }
 
 
 def measure_of(metric: str) -> Measure:
     """How `metric` is printed; one that is not known counts as a loss."""
-    return MEASURES.get(metric, Measure(metric, "its own unit", 1.0, 4, higher_is_better=False))
+    return MEASURES.get(metric, Measure(metric, "its own unit", 1.0, 4, best=LOWEST))

@@ -22,6 +22,11 @@ def parts_of(module: nn.Module) -> Sequence[str]:
     return getattr(module, "parts", ("",))
 
 
+def outputs_of(module: nn.Module) -> Sequence[str]:
+    """The names of what a network gives; none where it gives one tensor."""
+    return getattr(module, "outputs", ())
+
+
 def part_of(module: nn.Module, name: str) -> str:
     """The part that a layer or parameter lies in."""
     return name.partition(".")[0] if hasattr(module, "parts") else ""

@@ -1,6 +1,7 @@
 """Reconstruction and transfer: what is learned, measured and shown of networks of branches."""
 
 import math
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -95,14 +96,17 @@ def test_evidence_holds_codes_of_at_most_500_images():
     assert len(shown["code.private"]) == len(shown["code_label"]) == 500
 
 
-def test_networks_without_the_branches_that_are_read_are_refused():
-    with pytest.raises(UserError, match="need an architecture of branches, and Sequential is none"):
-        reconstruction().numbers(nn.Sequential(nn.Flatten()))
-    branches = {"code": ["dense 4"], "image": {"of": ["code"], "layers": ["image"]}}
-    chosen = made(branches)
-    assert reconstruction().numbers(chosen) == 0
-    with pytest.raises(UserError, match="transfer reads the branches image and classes, and classes is"):
-        transfer().numbers(chosen)
+def test_networks_without_the_outputs_that_are_read_are_refused_before_they_are_trained():
+    def trainer_for(network, task):
+        return trainer_of([network], [split_of()], task, batch_size=10)
+
+    plain = nn.Sequential(OrderedDict(layer=nn.Linear(64, 2), head=nn.Linear(2, 2)))
+    with pytest.raises(UserError, match="gives image, but Sequential has no such outputs"):
+        trainer_for(plain, reconstruction())
+    chosen = made({"code": ["dense 4"], "image": {"of": ["code"], "layers": ["image"]}})
+    trainer_for(chosen, reconstruction())
+    with pytest.raises(UserError, match="transfer needs .* gives classes, but Branched has image"):
+        trainer_for(chosen, transfer())
 
 
 def test_a_negative_weight_is_refused():

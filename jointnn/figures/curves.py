@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from jointnn.figures import figure
 from jointnn.figures.context import Context
 from jointnn.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
-from jointnn.measures import measure_of
+from jointnn.measures import LOWEST, measure_of
 
 MARKS = 8  # markers on a curve
 COLUMNS = 5  # of a legend, at most
@@ -51,7 +51,7 @@ def figure_5_errors(context: Context) -> Figure:
     panels = {
         metric: learning_curves(context, metric)
         for metric in context.measures
-        if not measure_of(metric).higher_is_better
+        if measure_of(metric).best == LOWEST
     }
     panels = {metric: curves for metric, curves in panels.items() if curves}
     if not panels:

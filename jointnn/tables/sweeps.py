@@ -140,8 +140,8 @@ def sweep_markdown(results: SweepResults) -> str:
     blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
     if results.yardsticks:
-        published = [["reported elsewhere, not measured here", results.measure.unit]]
+        elsewhere = [["reported elsewhere, not measured here", results.measure.unit]]
         for name, value in results.yardsticks.items():
-            published.append([name.replace("|", r"\|"), results.measure.number(value)])
-        blocks.append(grid(published))
+            elsewhere.append([name.replace("|", r"\|"), results.measure.number(value)])
+        blocks.append(grid(elsewhere))
     return "\n\n".join(blocks) + "\n"

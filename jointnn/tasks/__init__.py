@@ -1,6 +1,6 @@
 """The tasks, one file per family; a new one is one decorated function or class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from jointnn.registry import Registry
@@ -23,9 +23,11 @@ class Task(Protocol):
 
     Attributes:
         explodes_above: a loss that only a diverged network has.
+        outputs: what a network must give, by name; none where it gives one tensor.
     """
 
     explodes_above: float
+    outputs: "Sequence[str]"
 
     def numbers(self, network: "nn.Module") -> int:
         """How many random numbers a batch brings per image, uniform in [0, 1)."""

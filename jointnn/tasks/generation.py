@@ -1,6 +1,6 @@
 """Image generation: network i is a generator and a discriminator of the images of dataset i (Task III)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -47,6 +47,7 @@ class generation:  # noqa: N801  the name in params.yaml
 
     explodes_above = 1e3
     """The cross entropy of scores, or an error of images in -1..1."""
+    outputs: Sequence[str] = ()
 
     def __init__(self, features: str, generated: int = 2000) -> None:
         check_features(features)

@@ -1,7 +1,7 @@
 """What tasks have in common whose networks have one loss and no parts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 class Plain(ABC):
     """One loss, nothing random about a batch but its order, tables of what is followed in training."""
+
+    outputs: Sequence[str] = ()
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: Split) -> Tensor:

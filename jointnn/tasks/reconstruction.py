@@ -1,6 +1,6 @@
 """Reconstruction by auto-encoders of branches, alone or with classes that few images tell (JAE)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,17 +32,7 @@ class reconstruction(Plain):  # noqa: N801  the name in params.yaml
     explodes_above = 100.0
     """Images in 0..1 have errors below 1, but for the first steps of a network without limits."""
 
-    outputs: tuple[str, ...] = ("image",)
-    """Branches of a network that are read."""
-
-    def numbers(self, network: nn.Module) -> int:
-        """None. Asked before anything is trained, so a network without these outputs is refused here."""
-        if missing := set(self.outputs) - set(_branched(network).outputs):
-            raise UserError(
-                f"The task {type(self).__name__} reads the branches {' and '.join(self.outputs)}, and "
-                f"{missing.pop()} is missing. Add it under architecture_options.branches."
-            )
-        return 0
+    outputs: Sequence[str] = ("image",)
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Mean squared error of a batch, a scalar."""
