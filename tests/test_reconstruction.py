@@ -105,7 +105,7 @@ def test_networks_without_the_outputs_that_are_read_are_refused_before_they_are_
         trainer_for(plain, reconstruction())
     chosen = made({"code": ["dense 4"], "image": {"of": ["code"], "layers": ["image"]}})
     trainer_for(chosen, reconstruction())
-    with pytest.raises(UserError, match="transfer needs .* gives classes, but Branched has image"):
+    with pytest.raises(UserError, match=r"transfer needs .* gives classes, but Branched has image"):
         trainer_for(chosen, transfer())
 
 
