@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from jointnn import __version__, paths
 from jointnn.errors import UserError
-from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
+from jointnn.files import Tensors, check_header, digest, read_header, read_tensors, write_tensors
 from jointnn.phase_state import progress_from_json, progress_to_json
 from jointnn.phases import Progress
 from jointnn.precision import Form
@@ -44,6 +44,8 @@ def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None
         "form": json.dumps(_form_of(trainer)),
         "schedule": json.dumps(trainer.schedule.state()),
     }
+    if trainer.diverged:
+        header["diverged"] = trainer.diverged
     for index, name in enumerate(trainer.names):
         write_tensors(paths.network(folder, name), _arrays(trainer, index), header)
 
@@ -52,7 +54,8 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
     """Read the checkpoints of a folder into the trainer's networks and optimisers.
 
     The common start has no state of an optimiser: from there, one begins anew. Where the form is `auto`, a
-    round goes on in the one that the job before it has chosen, and a rate that was halved stays so.
+    round goes on in the one that the job before it has chosen, and a rate that was halved stays so. A run
+    that diverged before stays one that did.
 
     Raises:
         UserError: a file is missing, damaged, of other settings or of another architecture.
@@ -66,6 +69,12 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
         _use_form(trainer, json.loads(header["form"]))
     if "schedule" in header:
         trainer.schedule.go_on(json.loads(header["schedule"]))
+    trainer.diverged = header.get("diverged", "")
+
+
+def diverged(path: str | Path) -> str:
+    """What happened to the run that left a checkpoint, if it diverged; empty otherwise."""
+    return read_header(path).get("diverged", "")
 
 
 def _form_of(trainer: Trainer) -> dict[str, str] | None:

@@ -42,6 +42,9 @@ class Measure:
         return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
 
+COLLAPSED, DIVERGED = "collapsed", "diverged"
+"""Metrics that are 1 for a network that ended in an alarm of its task, or whose run diverged."""
+
 LEAST_REAL = 500
 """Real images below which there is no Fréchet distance, precision or recall."""
 

@@ -52,7 +52,8 @@ def run_phases(
                 _begin(trainer, plan, phase, progress)
                 if phase.restart:
                     restart()
-            _train(trainer, plan, phase, progress, on_record)
+            if not trainer.diverged:  # in a job before this one
+                _train(trainer, plan, phase, progress, on_record)
 
 
 def _train(

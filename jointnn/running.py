@@ -71,11 +71,39 @@ def train_phases(
             raise
 
 
+def train_to_result(
+    trainer: Trainer,
+    plan: Plan,
+    phases: Sequence[Phase],
+    progress: Progress,
+    job: Mapping[str, Any],
+    begin: Callable[[], None],
+) -> None:
+    """`train_phases`; where the task keeps a run that diverged, networks go back to the last record.
+
+    They are finite, so that every job after this one can do its work, and say of themselves what happened:
+    nothing is trained on from them, and no measure of theirs is taken.
+    """
+    try:
+        train_phases(trainer, plan, phases, progress, job, begin)
+    except DivergedError as error:
+        if not trainer.task.keeps_diverged:
+            raise
+        print(error, flush=True)  # noqa: T201
+        found = progress.found
+        if not load_state(paths.resume_of(paths.record(dict(job))), trainer, progress, job):
+            begin()
+        progress.found = found
+        progress.layer_distances_squared = trainer.layer_distances_squared()
+        trainer.diverged = str(error)
+
+
 def write_outputs(
     folder: str, trainer: Trainer, plan: Plan, progress: Progress, job: dict[str, Any]
 ) -> None:
     """Write networks, history and, where a phase after this one needs them, distances."""
-    say_alarms(trainer)
+    if not trainer.diverged:
+        say_alarms(trainer)
     save_networks(folder, trainer, job)
     write_history(folder, trainer.history)
     if progress.layer_distances_squared is not None:

@@ -53,6 +53,9 @@ class Trainer:
         membership: which layers form which block, (B, L), for the consistency loss.
         averages: whether distances are taken between parameters averaged over the last half of a phase.
         augmentation: what is done to the pixels of a batch, if anything.
+
+    Attributes:
+        diverged: what happened to a run that diverged and is kept (`Task.keeps_diverged`); usually empty.
     """
 
     method: str
@@ -80,6 +83,7 @@ class Trainer:
             for k, layer in enumerate(self.networks.coupled)
         ]
         self.averaged = 0
+        self.diverged = ""
         self.waiting = None
         if self.networks.folder is not None:
             device = next(iter(self.data.values())).train.labels.device

@@ -156,7 +156,7 @@ def test_what_a_user_adds_depends_on_little(package):
     """An architecture, dataset or task is one file; it knows nothing of training, stages or figures."""
     for file in (PROJECT / "jointnn" / package).glob("*.py"):
         units = {unit_of(name) for name in imports_of(file) if name.split(".")[0] == "jointnn"}
-        lower = ["__init__", "errors", "registry", "paths", "files", "images", "data", package]
+        lower = ["__init__", "errors", "registry", "paths", "files", "images", "data", "measures", package]
         lower += ["adversaries", "generation", "jae"]  # what single tasks and architectures are made of
         assert units <= {f"jointnn.{name}" for name in lower}, shown(file)
 

@@ -91,7 +91,7 @@ def started(settings: dict | None = None, **experiment) -> Jobs:
     return jobs
 
 
-def adversarial(name: str, settings: dict | None = None) -> Jobs:
+def adversarial(name: str, settings: dict | None = None, **experiment) -> Jobs:
     """The same with a small adversarial network whose rate is halved soon, on 16 pixels, with adam."""
     chosen = {"optimiser": "adam", "momentum": 0.5, "learning_rate": 0.002, "couple_head": True}
     tiny = {
@@ -102,7 +102,9 @@ def adversarial(name: str, settings: dict | None = None) -> Jobs:
         "image_size": 16,
         "measures": ["loss"],
     }
-    jobs = jobs_of({**chosen, "schedule": "stalled", "patience": 1, **(settings or {})}, **tiny)
+    jobs = jobs_of(
+        {**chosen, "schedule": "stalled", "patience": 1, **(settings or {})}, **tiny, **experiment
+    )
     for dataset in TINY["datasets"]:
         prepare.run(jobs.prepare(dataset, 16, TINY["channels"]))
     initialise.run(jobs.initialise("tiny", 0))

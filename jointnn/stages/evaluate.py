@@ -6,9 +6,10 @@ import pandas as pd
 import torch
 
 from jointnn import paths
-from jointnn.checkpoints import load_module
+from jointnn.checkpoints import diverged, load_module
 from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.files import write_table, write_tensors
+from jointnn.measures import DIVERGED
 from jointnn.methods import REAL
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
@@ -17,7 +18,8 @@ METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"
 def run(job: dict[str, Any]) -> None:
     """Write results/<experiment>/s<seed>/metrics.csv and evidence.safetensors. The test split is read here.
 
-    The evidence of the task, on the test split, has names like joint/mnist_a/predicted.
+    The evidence of the task, on the test split, has names like joint/mnist_a/predicted. Of a run that
+    diverged there is nothing but that it did.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -34,6 +36,9 @@ def run(job: dict[str, Any]) -> None:
             network = network_of(job, dataset, name).to(device)
             glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
             row = (job["experiment"], name, job["seed"], dataset)
+            if diverged(paths.network(folder, dataset)):
+                metrics += _rows(row, {split: {DIVERGED: 1.0} for split in splits})
+                continue
             metrics += _rows(row, chosen.results(network, splits, data.train))
             shown = chosen.evidence(network, data.test)
             if glimpses:

@@ -1,10 +1,12 @@
 """sigma: the scale of each block, 4.2.1, from the distances at the L2 start."""
 
+import math
 from typing import Any
 
 import torch
 
 from jointnn import paths
+from jointnn.checkpoints import diverged
 from jointnn.files import read_json, write_json
 from jointnn.method_params import MethodSettings
 from jointnn.rounds import scales_of
@@ -20,6 +22,9 @@ def run(job: dict[str, Any]) -> None:
     settings = MethodSettings.model_validate(job["settings"])
     distances = read_json(f"{paths.l2(experiment, seed)}/distances.json")
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
+    if diverged(paths.network(paths.l2(experiment, seed), distances["datasets"][0])):
+        # No distance is a scale of such a run: all weights become 1, and nothing is trained with them.
+        settings = settings.model_copy(update={"scale_factor": math.inf})
     sigma = scales_of(squared, settings).tolist()
     content = {"blocks": distances["blocks"], "sigma": sigma, "scale_factor": settings.scale_factor}
     write_json(paths.sigma(experiment, seed), content)

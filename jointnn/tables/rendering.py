@@ -25,32 +25,41 @@ class Markup:
 
 @dataclass
 class Notes:
-    """Footnotes a, b, ...: one for every set of seeds that a cell lacks, or whose networks collapsed."""
+    """Footnotes a, b, ...: one for every set of seeds that a cell lacks, or that diverged or collapsed."""
 
     seeds: Sequence[int]
-    letters: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = field(default_factory=dict)
+    letters: dict[tuple[tuple[int, ...], ...], str] = field(default_factory=dict)
 
-    def letter(self, there: Mapping[int, float], collapsed: Sequence[int] = ()) -> str:
+    def letter(
+        self, there: Mapping[int, float], collapsed: Sequence[int] = (), diverged: Sequence[int] = ()
+    ) -> str:
         """The letter of a cell's footnote; empty if there is nothing to say."""
         missing = tuple(seed for seed in self.seeds if seed not in there)
-        if not missing and not collapsed:
+        was_not_run = not there and not diverged
+        if was_not_run or not (missing or collapsed):
             return ""
-        return self.letters.setdefault((missing, tuple(collapsed)), chr(ord("a") + len(self.letters)))
+        key = (missing, tuple(collapsed), tuple(diverged))
+        return self.letters.setdefault(key, chr(ord("a") + len(self.letters)))
 
     def sentences(self) -> list[tuple[str, str]]:
         """(letter, what it says) of each footnote, in the order in which cells asked for them."""
         return [(letter, self._sentence(*key)) for key, letter in self.letters.items()]
 
-    def _sentence(self, missing: Sequence[int], collapsed: Sequence[int]) -> str:
+    def _sentence(self, missing: Sequence[int], collapsed: Sequence[int], diverged: Sequence[int]) -> str:
         said = []
         if missing:
-            there = f"over {len(self.seeds) - len(missing)} of {len(self.seeds)} seeds"
-            said.append(f"{there}; no result for seed {', '.join(map(str, missing))}.")
+            why = [f"the run of seed {_listed(diverged)} diverged: its log says where"] if diverged else []
+            if absent := [seed for seed in missing if seed not in diverged]:
+                why.append(f"no result for seed {_listed(absent)}")
+            there = len(self.seeds) - len(missing)
+            said.append(f"over {there} of {len(self.seeds)} seeds; {', and '.join(why)}.")
         if collapsed:
-            said.append(
-                f"the network of seed {', '.join(map(str, collapsed))} collapsed: its log says how."
-            )
+            said.append(f"the network of seed {_listed(collapsed)} collapsed: its log says how.")
         return " ".join(said)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def capitalised(text: str) -> str:
@@ -113,17 +122,18 @@ def rows(results: Results, methods: Sequence[str], notes: Notes, markup: Markup)
 
 
 def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Markup) -> str:
-    values = results.cell(method, dataset)
+    values, key = results.cell(method, dataset), (method, dataset)
+    letter = notes.letter(values, results.collapsed.get(key, ()), results.diverged.get(key, ()))
+    note = markup.note.format(letter) if letter else ""
     if not values:
-        return MISSING
+        return MISSING + note
     mean, deviation = mean_and_deviation(list(values.values()))
     text = results.measure.number(mean)
     if deviation is not None:
         text += markup.plus_minus + results.measure.number(deviation)
     if results.is_best(method, dataset):
         text = markup.bold.format(text)
-    letter = notes.letter(values, results.collapsed.get((method, dataset), ()))
-    return text + (markup.note.format(letter) if letter else "")
+    return text + note
 
 
 def compared(results: Results) -> list[str]:

@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 
 from jointnn.files import read_table
-from jointnn.measures import Measure, measure_of
+from jointnn.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
 AVERAGE = "average"
-COLLAPSED = "collapsed"
-"""The metric of a task that raises alarms: 1 for a network that ended in one."""
 
 
 def read_metrics(
@@ -60,6 +58,7 @@ class Results:
         reference: methods that are told what the others are not: never bold, below a rule.
         sources: where each dataset came from.
         collapsed: (method, dataset) -> seeds whose network ended in an alarm of its task.
+        diverged: (method, dataset) -> seeds whose run diverged; they have no values.
         features: the network in whose features generated images are measured, if any.
         seen: datasets whose images the networks have probably seen before.
     """
@@ -76,6 +75,7 @@ class Results:
     seen: list[str] = field(default_factory=list)
     features: str | None = None
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
     @property
     def measure(self) -> Measure:
@@ -132,10 +132,6 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
     values: dict[tuple[str, str], dict[int, float]] = {}
     for method, dataset, seed, value in zip(rows.method, rows.dataset, rows.seed, rows.value, strict=True):
         values.setdefault((method, dataset), {})[int(seed)] = float(value)
-    alarms = metrics[(metrics.metric == COLLAPSED) & (metrics.split == "test") & (metrics.value > 0)]
-    collapsed: dict[tuple[str, str], list[int]] = {}
-    for method, dataset, seed in zip(alarms.method, alarms.dataset, alarms.seed, strict=True):
-        collapsed.setdefault((method, dataset), []).append(int(seed))
     return Results(
         experiment=settings["experiment"],
         metric=metric,
@@ -148,8 +144,18 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         sources=settings.get("sources") or {},
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
-        collapsed=collapsed,
+        collapsed=_seeds_with(metrics, COLLAPSED),
+        diverged=_seeds_with(metrics, DIVERGED),
     )
+
+
+def _seeds_with(metrics: pd.DataFrame, flag: str) -> dict[tuple[str, str], list[int]]:
+    """(method, dataset) -> seeds for which a metric that is 0 or 1 is 1."""
+    rows = metrics[(metrics.metric == flag) & (metrics.split == "test") & (metrics.value > 0)]
+    found: dict[tuple[str, str], list[int]] = {}
+    for method, dataset, seed in zip(rows.method, rows.dataset, rows.seed, strict=True):
+        found.setdefault((method, dataset), []).append(int(seed))
+    return found
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

@@ -56,7 +56,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
     """
     of = settings["experiments"]
     numbers = {name: f"{of[name]:.10g}" for name in sorted(of, key=of.__getitem__)}
-    values, collapsed = _gathered(settings, numbers)
+    values, collapsed, diverged = _gathered(settings, numbers)
     reference, yardsticks = settings.get("reference") or [], settings.get("yardsticks") or {}
     score = measure_of(settings["measure"]).score
     return SweepResults(
@@ -71,6 +71,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
         collapsed=collapsed,
+        diverged=diverged,
         dataset=settings["dataset"],
         over=list(settings["datasets"]),
         along=settings["along"],
@@ -79,31 +80,33 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
 
 
 Cells = dict[tuple[str, str], dict[int, float]]
-Alarms = dict[tuple[str, str], list[int]]
+Seeds = dict[tuple[str, str], list[int]]
 
 
-def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[Cells, Alarms]:
-    """Values and collapsed seeds by method and number, from the tables of all experiments.
+def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[Cells, Seeds, Seeds]:
+    """Values, collapsed and diverged seeds by method and number, from the tables of all experiments.
 
     Args:
         numbers: of each experiment, as it is printed.
     """
     values: Cells = {}
-    collapsed: Alarms = {}
+    collapsed: Seeds = {}
+    diverged: Seeds = {}
     for experiment, number in numbers.items():
         path = Path("results", experiment, "metrics.csv")
         found = results_from(read_table(path), {**settings, "experiment": experiment}, settings["measure"])
         for method in settings["methods"]:
             there = found.cell(method, settings["dataset"])
             values[method, number] = {seed: there[seed] for seed in settings["seeds"] if seed in there}
-            alarms = found.collapsed.get((method, settings["dataset"]), ())
-            collapsed[method, number] = [seed for seed in settings["seeds"] if seed in alarms]
+            for seeds, known in ((collapsed, found.collapsed), (diverged, found.diverged)):
+                marked = known.get((method, settings["dataset"]), ())
+                seeds[method, number] = [seed for seed in settings["seeds"] if seed in marked]
         if not any(values[method, number] for method in settings["methods"]):
             raise UserError(
                 f"{path} has no {settings['measure']!r} of {settings['dataset']!r} on the test split for "
                 f"the methods and seeds of the sweep. Run its job again: snakemake {path}"
             )
-    return values, collapsed
+    return values, collapsed, diverged
 
 
 def _selection(rules: Mapping[str, str]) -> str:

@@ -23,10 +23,12 @@ class Task(Protocol):
 
     Attributes:
         explodes_above: a loss that only a diverged network has.
+        keeps_diverged: whether a run that diverged is a result, which tables name, and no error.
         outputs: what a network must give, by name; none where it gives one tensor.
     """
 
     explodes_above: float
+    keeps_diverged: bool
     outputs: "Sequence[str]"
 
     def numbers(self, network: "nn.Module") -> int:

@@ -10,6 +10,7 @@ from jointnn.adversaries import Adversaries
 from jointnn.data import Split, as_float, as_pixels, generator
 from jointnn.generation.features import check_features, features_of
 from jointnn.generation.fidelity import fidelity
+from jointnn.measures import COLLAPSED
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 
@@ -47,6 +48,8 @@ class generation:  # noqa: N801  the name in params.yaml
 
     explodes_above = 1e3
     """The cross entropy of scores, or an error of images in -1..1."""
+    keeps_diverged = True
+    """A rate that suits one method may be too much for the game of another."""
     outputs: Sequence[str] = ()
 
     def __init__(self, features: str, generated: int = 2000) -> None:
@@ -85,7 +88,7 @@ class generation:  # noqa: N801  the name in params.yaml
         features, learned = features_of(made, self.features), self._features_of(train)
         collapsed = float(bool(self.alarms(network, train)))
         return {
-            name: {**self.measures(network, split), "collapsed": collapsed}
+            name: {**self.measures(network, split), COLLAPSED: collapsed}
             | fidelity(features, self._features_of(split), learned, name, least_generated=self.generated)
             for name, split in splits.items()
         }

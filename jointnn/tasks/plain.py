@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Plain(ABC):
     """One loss, nothing random about a batch but its order, tables of what is followed in training."""
 
+    keeps_diverged = False
     outputs: Sequence[str] = ()
 
     @abstractmethod

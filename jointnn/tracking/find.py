@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jointnn import paths
+from jointnn.files import read_header
 from jointnn.tracking.runs import Job, RunFiles, ended, wanted
 from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_json
 
@@ -123,7 +124,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         seed=seed,
         settings={path.as_posix(): value or {} for path, value in settings.items()},
         finished=bool(finished),
-        diverged="".join(_diverged(root, job) for job in chain),
+        diverged=next(filter(None, (_diverged(root, job) for job in chain)), ""),
         points=points,
         datasets=datasets,
         finals=cost | (finals(evaluation, method) if is_evaluated else {}),
@@ -148,7 +149,10 @@ def _training(root: Path, job: Job) -> Path | None:
 
 
 def _diverged(root: Path, job: Job) -> str:
-    """What a job says that diverged, or nothing."""
+    """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
+    networks = sorted((root / job.folder).glob("*.safetensors")) if job.fresh else []
+    if networks:
+        return read_header(networks[0]).get("diverged", "")
     folder = _training(root, job)
     said = read_json(Path(paths.diverged(str(folder)))) if folder else None
     return said["diverged"] if said else ""

@@ -132,7 +132,7 @@ class RunFiles:
     @property
     def status(self) -> str:
         """As MLflow has it."""
-        return "FINISHED" if self.finished else "FAILED" if self.diverged else "RUNNING"
+        return "FAILED" if self.diverged else "FINISHED" if self.finished else "RUNNING"
 
     @cached_property
     def digest(self) -> str:
