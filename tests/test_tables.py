@@ -71,7 +71,7 @@ def test_a_collapsed_network_is_named_below_the_table_and_not_hidden_in_a_mean(f
     collect.run(settings())
     table = (folder / "table.md").read_text()
     assert cells(table, "l2reg")[1] == "**80.0 ± 0.0**<sup>a</sup>"
-    assert "<sup>a</sup> the network of seed 1 collapsed: its log says how." in table
+    assert "<sup>a</sup> the network of seed 1 raised an alarm: its log says which." in table
 
 
 def test_the_header_names_selection_seeds_and_sources(folder):

@@ -54,7 +54,7 @@ class Notes:
             there = len(self.seeds) - len(missing)
             said.append(f"over {there} of {len(self.seeds)} seeds; {', and '.join(why)}.")
         if collapsed:
-            said.append(f"the network of seed {_listed(collapsed)} collapsed: its log says how.")
+            said.append(f"the network of seed {_listed(collapsed)} raised an alarm: its log says which.")
         return " ".join(said)
 
 
