@@ -79,11 +79,13 @@ class Began(Adversaries):
 
     Attributes:
         balance: k of the paper, a buffer: how much the discriminator attends to made images.
+        played: whether k has ever left the 0 where it begins, a buffer.
         pinned: images seen since k is 0 or 1, a buffer.
-        longest_pinned: the most that it was, a buffer.
+        longest_pinned: the most that it was since k has played, a buffer.
     """
 
     balance: Tensor
+    played: Tensor
     pinned: Tensor
     longest_pinned: Tensor
 
@@ -98,6 +100,7 @@ class Began(Adversaries):
         super().__init__(generator, discriminator, latent)
         self.gain, self.diversity = gain, diversity
         self.register_buffer("balance", torch.zeros(()))
+        self.register_buffer("played", torch.zeros((), dtype=torch.bool))
         self.register_buffer("pinned", torch.zeros(()))
         self.register_buffer("longest_pinned", torch.zeros(()))
 
@@ -111,7 +114,9 @@ class Began(Adversaries):
                 self.balance.copy_((self.balance + step).clamp(0, 1))
                 free = (self.balance > 0) & (self.balance < 1)
                 self.pinned.copy_(torch.where(free, 0, self.pinned + len(images)))
-                torch.maximum(self.longest_pinned, self.pinned, out=self.longest_pinned)
+                self.played.logical_or_(self.balance > 0)
+                since = torch.where(self.played, self.pinned, 0)
+                torch.maximum(self.longest_pinned, since, out=self.longest_pinned)
         return loss
 
     def generator_loss(self, latent: Tensor) -> Tensor:
@@ -125,10 +130,13 @@ class Began(Adversaries):
         return {"convergence": convergence, "balance": self.balance.clone()}
 
     def alarms(self, images: int) -> list[str]:
-        """k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game."""
-        if self.longest_pinned < images:
-            return []
-        return [f"held k at 0 or 1 for {self.longest_pinned.item() / images:.1f} epochs"]
+        """k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game.
+
+        k begins at 0 until the generator makes what is easily encoded, which takes some epochs of a small
+        set: that counts only where it never ended.
+        """
+        longest = torch.maximum(self.longest_pinned, self.pinned).item()
+        return [f"held k at 0 or 1 for {longest / images:.1f} epochs"] if longest >= images else []
 
     def _error(self, images: Tensor) -> Tensor:
         """L of images, their mean."""
