@@ -74,6 +74,31 @@ def test_a_collapsed_network_is_named_below_the_table_and_not_hidden_in_a_mean(f
     assert "<sup>a</sup> the network of seed 1 raised an alarm: its log says which." in table
 
 
+def test_a_run_that_diverged_is_named_where_its_dataset_has_values(folder):
+    path = folder / "s1" / "metrics.csv"
+    rows = pd.read_csv(path)
+    is_l2reg = rows.method == "l2reg"
+    flags = rows[is_l2reg & (rows.metric == "accuracy")].assign(metric="diverged", value=1.0)
+    write_table(path, pd.concat([rows[~is_l2reg], flags]))
+    for path in folder.glob("s*/metrics.csv"):  # a measure that digits has too few images for
+        rows = pd.read_csv(path)
+        write_table(path, rows[(rows.metric != "loss") | (rows.dataset != "digits")])
+    collect.run(settings(measures=["accuracy", "loss"]))
+    first, second = (folder / "table.md").read_text().split("## Loss")
+    assert cells(first, "l2reg")[1] == "80.0 ± 0.0<sup>a</sup>"
+    assert "<sup>a</sup> over 2 of 3 seeds; the run of seed 1 diverged: its log says where.\n" in first
+    assert cells(second, "l2reg") == ["1.4400 ± 0.0003<sup>a</sup>", "X", "X"]
+
+
+def test_a_negative_mean_has_a_minus_and_no_hyphen(folder):
+    for path in folder.glob("s*/metrics.csv"):
+        rows = pd.read_csv(path).replace({"metric": {"accuracy": "kernel_distance"}})
+        write_table(path, rows.assign(value=-rows.value))
+    collect.run(settings(measures=["kernel_distance"]))
+    assert cells((folder / "table.md").read_text(), "joint")[0] == "**−810.0 ± 10.0**"
+    assert r"$-$810.0 $\pm$ 10.0" in (folder / "table.tex").read_text()
+
+
 def test_the_header_names_selection_seeds_and_sources(folder):
     collect.run(settings())
     table = (folder / "table.md").read_text()

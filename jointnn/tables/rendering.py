@@ -35,8 +35,8 @@ class Notes:
     ) -> str:
         """The letter of a cell's footnote; empty if there is nothing to say."""
         missing = tuple(seed for seed in self.seeds if seed not in there)
-        was_not_run = not there and not diverged
-        if was_not_run or not (missing or collapsed):
+        has_no_value = not there and len(diverged) < len(self.seeds)
+        if has_no_value or not (missing or collapsed):
             return ""
         key = (missing, tuple(collapsed), tuple(diverged))
         return self.letters.setdefault(key, chr(ord("a") + len(self.letters)))
@@ -52,10 +52,10 @@ class Notes:
             if absent := [seed for seed in missing if seed not in diverged]:
                 why.append(f"no result for seed {_listed(absent)}")
             there = len(self.seeds) - len(missing)
-            said.append(f"over {there} of {len(self.seeds)} seeds; {', and '.join(why)}.")
+            said.append(f"over {there} of {len(self.seeds)} seeds; {', and '.join(why)}")
         if collapsed:
-            said.append(f"the network of seed {_listed(collapsed)} raised an alarm: its log says which.")
-        return " ".join(said)
+            said.append(f"the network of seed {_listed(collapsed)} raised an alarm: its log says which")
+        return "; ".join(said) + "."
 
 
 def _listed(seeds: Sequence[int]) -> str:
@@ -128,7 +128,7 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
     if not values:
         return MISSING + note
     mean, deviation = mean_and_deviation(list(values.values()))
-    text = results.measure.number(mean)
+    text = results.measure.number(mean).replace("-", markup.minus)
     if deviation is not None:
         text += markup.plus_minus + results.measure.number(deviation)
     if results.is_best(method, dataset):
