@@ -79,13 +79,13 @@ class Began(Adversaries):
 
     Attributes:
         balance: k of the paper, a buffer: how much the discriminator attends to made images.
-        played: whether k has ever left the 0 where it begins, a buffer.
+        moved: whether k has ever left the 0 where it begins, a buffer.
         pinned: images seen since k is 0 or 1, a buffer.
-        longest_pinned: the most that it was since k has played, a buffer.
+        longest_pinned: the most that it was since k has moved, a buffer.
     """
 
     balance: Tensor
-    played: Tensor
+    moved: Tensor
     pinned: Tensor
     longest_pinned: Tensor
 
@@ -100,7 +100,7 @@ class Began(Adversaries):
         super().__init__(generator, discriminator, latent)
         self.gain, self.diversity = gain, diversity
         self.register_buffer("balance", torch.zeros(()))
-        self.register_buffer("played", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("moved", torch.zeros((), dtype=torch.bool))
         self.register_buffer("pinned", torch.zeros(()))
         self.register_buffer("longest_pinned", torch.zeros(()))
 
@@ -114,8 +114,8 @@ class Began(Adversaries):
                 self.balance.copy_((self.balance + step).clamp(0, 1))
                 free = (self.balance > 0) & (self.balance < 1)
                 self.pinned.copy_(torch.where(free, 0, self.pinned + len(images)))
-                self.played.logical_or_(self.balance > 0)
-                since = torch.where(self.played, self.pinned, 0)
+                self.moved.logical_or_(self.balance > 0)
+                since = torch.where(self.moved, self.pinned, 0)
                 torch.maximum(self.longest_pinned, since, out=self.longest_pinned)
         return loss
 

@@ -41,11 +41,14 @@ def train_phases(
     progress: Progress,
     job: Mapping[str, Any],
     begin: Callable[[], None],
+    *,
+    keep: bool = True,
 ) -> None:
     """Run phases from their beginning, or from the last record of a job that was killed.
 
     Args:
         begin: puts the trainer to where the first phase starts.
+        keep: let a run that diverged end at its last record, where the task keeps it as a result.
 
     Raises:
         DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
@@ -68,34 +71,26 @@ def train_phases(
         except DivergedError as error:  # said in the log, and by this file in MLflow
             write_history(resume, trainer.history)
             write_json(paths.diverged(resume), {"diverged": str(error)})
-            raise
+            if not (keep and trainer.task.keeps_diverged):
+                raise
+            _go_back(trainer, progress, job, begin, str(error))
 
 
-def train_to_result(
-    trainer: Trainer,
-    plan: Plan,
-    phases: Sequence[Phase],
-    progress: Progress,
-    job: Mapping[str, Any],
-    begin: Callable[[], None],
+def _go_back(
+    trainer: Trainer, progress: Progress, job: Mapping[str, Any], begin: Callable[[], None], sentence: str
 ) -> None:
-    """`train_phases`; where the task keeps a run that diverged, networks go back to the last record.
+    """Put a run that diverged to its last record, with the sentence that says so.
 
-    They are finite, so that every job after this one can do its work, and say of themselves what happened:
-    nothing is trained on from them, and no measure of theirs is taken.
+    There its networks are finite, so that every job after this one can do its work; nothing is trained on
+    from them, and no measure of theirs is taken.
     """
-    try:
-        train_phases(trainer, plan, phases, progress, job, begin)
-    except DivergedError as error:
-        if not trainer.task.keeps_diverged:
-            raise
-        print(error, flush=True)  # noqa: T201
-        found = progress.found
-        if not load_state(paths.resume_of(paths.record(dict(job))), trainer, progress, job):
-            begin()
-        progress.found = found
-        progress.layer_distances_squared = trainer.layer_distances_squared()
-        trainer.diverged = str(error)
+    print(sentence, flush=True)  # noqa: T201
+    found = progress.found
+    if not load_state(paths.resume_of(paths.record(dict(job))), trainer, progress, job):
+        begin()
+    progress.found = found
+    progress.layer_distances_squared = trainer.layer_distances_squared()
+    trainer.diverged = sentence
 
 
 def write_outputs(

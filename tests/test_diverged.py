@@ -10,7 +10,8 @@ from tiny_helpers import adversarial, folder_with_data
 
 from jointnn import files, paths
 from jointnn.checkpoints import diverged
-from jointnn.stages import collect, evaluate, figures, irls, l2, sigma, train
+from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
+from jointnn.tasks.generation import generation
 from jointnn.tracking.find import find_runs
 
 WILD = {"learning_rate": 1e5}
@@ -72,12 +73,24 @@ def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys)
     assert runs["joint"].diverged.startswith("tiny, seed 0, joint diverged: the loss of ")
 
 
-def test_its_networks_are_those_of_the_last_record():
-    jobs = adversarial("dcgan", tuned={"isolated": WILD})
-    train.run(jobs.train("tiny", 0, "isolated"))
-    assert equal(network("runs/tiny/s0/isolated"), network("runs/tiny/s0/start"))
-    assert diverged(paths.network("runs/tiny/s0/isolated", "even"))
-    assert not diverged(paths.network("runs/tiny/s0/start", "even"))
+def test_it_ends_as_if_its_budget_had_ended_at_the_last_record(monkeypatch):
+    monkeypatch.setattr(generation, "explodes_above", 25.0)  # the losses of its first steps: 13 and 42
+    wild = {"learning_rate": 1.0, "record_every": 1}
+    train.run(adversarial("dcgan", {**wild, "steps": 1}).train("tiny", 0, "isolated"))
+    one_step = network("runs/tiny/s0/isolated")
+    assert not diverged(paths.network("runs/tiny/s0/isolated", "even"))
+    train.run(adversarial("dcgan", wild).train("tiny", 0, "isolated"))
+    assert "at step 1 is " in diverged(paths.network("runs/tiny/s0/isolated", "even"))
+    assert equal(network("runs/tiny/s0/isolated"), one_step)
+    assert not equal(one_step, network("runs/tiny/s0/start"))
+
+
+def test_a_point_of_the_search_is_no_result_and_nothing_of_it_is_measured():
+    jobs = adversarial("dcgan", search={"isolated": {"learning_rate": [1e5]}})
+    initialise.run(jobs.search_start("tiny", 1000))
+    attempt.run(jobs.attempt("tiny", 1000, "isolated", 0))
+    found = files.read_json("search/tiny/s1000/isolated/point_0.json")
+    assert not found["validation"] and "isolated diverged: the loss of " in found["diverged"]
 
 
 def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it():

@@ -67,9 +67,9 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
                 optimiser.step()
             if name == "began":
                 chosen.balance.copy_(balance.clamp(0, 1))
-                chosen.played |= chosen.balance > 0
+                chosen.moved |= chosen.balance > 0
                 chosen.pinned.add_(4).mul_(chosen.balance in (0, 1))
-                chosen.longest_pinned.copy_(max(chosen.longest_pinned, chosen.pinned * chosen.played))
+                chosen.longest_pinned.copy_(max(chosen.longest_pinned, chosen.pinned * chosen.moved))
     expected = [value for chosen in plain for value in chosen.state_dict().values()]
     assert_close(parameters(trainer), expected, rtol=1e-4, atol=1e-6)
     before = network(name).state_dict().values()

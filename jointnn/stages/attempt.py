@@ -1,5 +1,6 @@
 """attempt: one point of the search, on a tuning seed. It reads training and validation alone."""
 
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -25,7 +26,8 @@ def run(job: dict[str, Any]) -> None:
     result: dict[str, Any] = {"method": job["method"], "point": job["point"], "settings": job["overrides"]}
     try:
         progress = Progress()
-        train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
+        start = partial(load_start, trainer, job)
+        train_phases(trainer, plan, plan.phases, progress, job, start, keep=False)
         result["validation"] = _means(trainer, job["measures"])
         result["weights_of_rounds"] = [weights.tolist() for weights in progress.weights_of_rounds]
         result["layers"] = _layer_weights(trainer, plan, progress)

@@ -43,7 +43,7 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
     from jointnn.checkpoints import load_networks
     from jointnn.experiment import trainer_of
     from jointnn.phases import Progress
-    from jointnn.running import say_if_degenerated, train_to_result, weights_of, write_outputs
+    from jointnn.running import say_if_degenerated, train_phases, weights_of, write_outputs
 
     trainer, plan = trainer_of(job)
     phase = next(phase for phase in plan.phases if phase.name == f"round_{job['round']}")
@@ -54,7 +54,7 @@ def _train(before: str, after: str, job: dict[str, Any]) -> None:
         load_networks(before, trainer, _expected(job))
         _read_progress(before, progress, job)
 
-    train_to_result(trainer, plan, [phase], progress, job, begin)
+    train_phases(trainer, plan, [phase], progress, job, begin)
     assert progress.found is not None
     if progress.found.delta is not None:
         trainer.history.insert(0, (phase.start, "train", "all", "delta", progress.found.delta))

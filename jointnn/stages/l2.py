@@ -5,7 +5,7 @@ from typing import Any
 from jointnn import paths
 from jointnn.experiment import trainer_of
 from jointnn.phases import Progress, finds_weights
-from jointnn.running import load_start, train_to_result, write_outputs
+from jointnn.running import load_start, train_phases, write_outputs
 
 
 def run(job: dict[str, Any]) -> None:
@@ -13,5 +13,5 @@ def run(job: dict[str, Any]) -> None:
     trainer, plan = trainer_of(job)
     progress = Progress()
     phases = [phase for phase in plan.phases if not finds_weights(phase)]
-    train_to_result(trainer, plan, phases, progress, job, lambda: load_start(trainer, job))
+    train_phases(trainer, plan, phases, progress, job, lambda: load_start(trainer, job))
     write_outputs(paths.l2(job["experiment"], job["seed"]), trainer, plan, progress, job)

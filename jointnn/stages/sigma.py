@@ -23,8 +23,9 @@ def run(job: dict[str, Any]) -> None:
     distances = read_json(f"{paths.l2(experiment, seed)}/distances.json")
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
     if diverged(paths.network(paths.l2(experiment, seed), distances["datasets"][0])):
-        # No distance is a scale of such a run: all weights become 1, and nothing is trained with them.
-        settings = settings.model_copy(update={"scale_factor": math.inf})
-    sigma = scales_of(squared, settings).tolist()
+        # Its networks may be equal still, which gives no scale. Nothing is trained with the weights of 1.
+        sigma = [math.inf] * len(distances["blocks"])
+    else:
+        sigma = scales_of(squared, settings).tolist()
     content = {"blocks": distances["blocks"], "sigma": sigma, "scale_factor": settings.scale_factor}
     write_json(paths.sigma(experiment, seed), content)

@@ -5,14 +5,14 @@ from typing import Any
 from jointnn import paths
 from jointnn.experiment import trainer_of
 from jointnn.phases import Progress
-from jointnn.running import load_start, say_if_degenerated, train_to_result, write_outputs
+from jointnn.running import load_start, say_if_degenerated, train_phases, write_outputs
 
 
 def run(job: dict[str, Any]) -> None:
     """Write runs/<experiment>/s<seed>/<method>/: networks, history, distances."""
     trainer, plan = trainer_of(job)
     progress = Progress()
-    train_to_result(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
+    train_phases(trainer, plan, plan.phases, progress, job, lambda: load_start(trainer, job))
     folder = f"{paths.seed_folder(job['experiment'], job['seed'])}/{job['method']}"
     write_outputs(folder, trainer, plan, progress, job)
     if not trainer.diverged:
