@@ -65,16 +65,27 @@ def weights(context: Context) -> Figure:
 
 
 def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> None:
-    """Layers of every block above its panel of `side` inches, and a part above the first of its blocks."""
+    """Layers of every block above its panel of `side` inches, and a part above the first of its blocks.
+
+    Long names stand in two lines, and where a line is longer than the panel in smaller letters.
+    """
     named = [part_and_layers(block) for block in blocks]
     wide = max(len(layers) for _, layers in named) * LETTER > side + 0.1
+    titles = [_in_lines(layers) if wide else layers for _, layers in named]
+    longest = max(len(line) for title in titles for line in title.split("\n"))
+    size = NORMAL * min(1.0, side / (longest * LETTER))
     before = ""
-    for axes, (part, layers) in zip(panels, named, strict=True):
-        split = "-" if "-" in layers else "_"
-        axes.set_title(layers.replace(split, f"{split}\n") if wide else layers)
+    for axes, (part, _), title in zip(panels, named, titles, strict=True):
+        axes.set_title(title, fontsize=size)
         if part != before:
             axes.set_title(part + ("\n\n" if wide else "\n"), loc="left")
         before = part
+
+
+def _in_lines(layers: str) -> str:
+    """A line for each layer of a block; for each word where it is one layer."""
+    mark = "-" if "-" in layers else "_"
+    return layers.replace(mark, f"{mark}\n")
 
 
 def _rule_between(axes: Axes, planted: list[int]) -> None:
