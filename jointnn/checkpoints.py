@@ -39,7 +39,7 @@ def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None:
-    """Write a checkpoint per network: parameters, buffers, optimiser; in its header form and schedule."""
+    """A checkpoint per network: parameters, buffers, optimiser; form, schedule and alarm in its header."""
     header = header_of(job) | {
         "form": json.dumps(_form_of(trainer)),
         "schedule": json.dumps(trainer.schedule.state()),
@@ -47,7 +47,8 @@ def save_networks(folder: str, trainer: Trainer, job: Mapping[str, Any]) -> None
     if trainer.diverged:
         header["diverged"] = trainer.diverged
     for index, name in enumerate(trainer.names):
-        write_tensors(paths.network(folder, name), _arrays(trainer, index), header)
+        alarm = {"alarm": trainer.alarms[name]} if name in trainer.alarms else {}
+        write_tensors(paths.network(folder, name), _arrays(trainer, index), header | alarm)
 
 
 def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) -> None:

@@ -81,7 +81,12 @@ def generator(*key: object) -> torch.Generator:
 
 
 def draw(
-    labels: np.ndarray, seed: int, dataset: str, train: int | None, validation: int
+    labels: np.ndarray,
+    seed: int,
+    dataset: str,
+    train: int | None,
+    validation: int,
+    pictures: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Which images are for training and which for validation: disjoint, balanced over classes.
 
@@ -93,6 +98,8 @@ def draw(
         labels: of the images to draw from, shape (N,).
         train: number of training images; None takes all that validation leaves.
         validation: number of validation images.
+        pictures: equal numbers for images of one picture, shape (N,). They follow one another, and what
+            shares a picture with validation is not for training. None: every image is one.
 
     Returns:
         Two index tensors, of training and validation images.
@@ -100,21 +107,36 @@ def draw(
     Raises:
         UserError: there are fewer images than asked for.
     """
-    needed = (train or 1) + validation
-    if len(labels) < needed:
+    if pictures is None:
+        pictures = torch.arange(len(labels))
+    shuffled = torch.randperm(len(labels), generator=generator(seed, dataset, "draw"))
+    order = _in_turn(labels, _together(shuffled, pictures))
+    validated, learned = order[:validation], order[validation:]
+    learned = learned[~torch.isin(pictures[learned], pictures[validated])]
+    if len(learned) < (train or 1) or len(validated) < validation:
         raise UserError(
             f"{dataset} has {len(labels)} images to draw from, but the experiment asks for "
             f"{train or 'at least 1'} for training and {validation} for validation; lower "
             "train_images or validation_images, or raise the dataset's pool."
         )
-    shuffled = torch.randperm(len(labels), generator=generator(seed, dataset, "draw")).numpy()
+    return learned[:train], validated
+
+
+def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
+    """The same images, one of each class after another, as far as they last."""
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = labels[shuffled] == label
         turn[members] = np.arange(members.sum())
-    order = torch.from_numpy(shuffled[np.argsort(turn, kind="stable")])
-    end = None if train is None else validation + train
-    return order[validation:end], order[:validation]
+    return shuffled[np.argsort(turn, kind="stable")]
+
+
+def _together(shuffled: Tensor, pictures: Tensor) -> Tensor:
+    """The same images, each picture where its first image stands."""
+    _, picture = pictures[shuffled].unique(return_inverse=True)
+    place = torch.arange(len(shuffled))
+    first = torch.full_like(place, len(place)).scatter_reduce(0, picture, place, "amin")
+    return shuffled[first[picture].argsort(stable=True)]
 
 
 def with_labels(split: Split, count: int) -> Split:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from jointnn import paths
 from jointnn.architectures import architecture
@@ -42,9 +42,9 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepared_split(job: Job, dataset: str, test: bool) -> Split:
+def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
     """All prepared images of a dataset, or their activations in the job's trunk, that training and
-    validation, or the test, are taken from."""
+    validation, or the test, are taken from; and which of them are one picture, where that is told."""
     path = paths.prepared(dataset, job["size"], test, job["trunk"])
     header = read_header(path)
     check_header(path, header, {"dataset": dataset, "size": job["size"], "channels": job["channels"]})
@@ -53,14 +53,14 @@ def prepared_split(job: Job, dataset: str, test: bool) -> Split:
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
     check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
-    return Split(tensors["images"], tensors["labels"])
+    return Split(tensors["images"], tensors["labels"]), tensors.get("pictures")
 
 
 def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     """Training and validation images of the job's seed, and the test split where it is wanted."""
-    pool = prepared_split(job, dataset, test=False)
+    pool, pictures = prepared_split(job, dataset, test=False)
     train, validation = draw(
-        pool.labels.numpy(), job["seed"], dataset, job["train_images"], job["validation_images"]
+        pool.labels.numpy(), job["seed"], dataset, job["train_images"], job["validation_images"], pictures
     )
     learned = pool.part(train)
     if (count := job["labelled"].get(dataset)) is not None:
@@ -68,7 +68,7 @@ def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     return Data(
         train=learned.to(device),
         validation=pool.part(validation).to(device),
-        test=prepared_split(job, dataset, test=True).to(device) if test else None,
+        test=prepared_split(job, dataset, test=True)[0].to(device) if test else None,
     )
 
 

@@ -39,6 +39,7 @@ class ImageJobs:
             "size": size,
             "channels": channels,
             "fit": self.params.datasets[dataset].fit,
+            "mirrored": self.params.datasets[dataset].mirrored,
             "code": code_digests("prepare"),
             "upstream": {"fetch": digest(self.fetch(dataset))},
         }

@@ -50,7 +50,7 @@ def run_phases(
                 if _stops(phase, trainer, progress):
                     return
                 _begin(trainer, plan, phase, progress)
-                if phase.restart:
+                if phase.restart and not trainer.diverged:
                     restart()
             if not trainer.diverged:  # in a job before this one
                 _train(trainer, plan, phase, progress, on_record)

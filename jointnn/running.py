@@ -89,7 +89,9 @@ def _go_back(
     if not load_state(paths.resume_of(paths.record(dict(job))), trainer, progress, job):
         begin()
     progress.found = found
-    progress.layer_distances_squared = trainer.layer_distances_squared()
+    # Of the networks themselves: what was averaged since that record went astray.
+    layers, metric = trainer.networks.coupled, trainer.settings.metric
+    progress.layer_distances_squared = consistency.layer_distances_squared(layers, metric)
     trainer.diverged = sentence
 
 
@@ -112,11 +114,13 @@ def drop_resume_point(job: Mapping[str, Any]) -> None:
 
 
 def say_alarms(trainer: Trainer) -> None:
-    """A line in the log for everything that the task finds wrong with a trained network."""
+    """A line in the log, and for the checkpoint, of what the task finds wrong with each trained network."""
     for index, (name, data) in enumerate(trainer.data.items()):
         with trainer.at_work(index):
-            for alarm in trainer.task.alarms(trainer.networks.modules[name], data.train):
-                print(f"{trainer.method}: the network of {name} {alarm}.", flush=True)  # noqa: T201
+            alarms = trainer.task.alarms(trainer.networks.modules[name], data.train)
+        if alarms:
+            trainer.alarms[name] = f"the network of {name} {' and '.join(alarms)}"
+            print(f"{trainer.method}: {trainer.alarms[name]}.", flush=True)  # noqa: T201
 
 
 def say_if_degenerated(method: str, weights_of_rounds: Sequence[Any], datasets: Sequence[str]) -> None:

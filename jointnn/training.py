@@ -84,6 +84,7 @@ class Trainer:
         ]
         self.averaged = 0
         self.diverged = ""
+        self.alarms: dict[str, str] = {}
         self.waiting = None
         if self.networks.folder is not None:
             device = next(iter(self.data.values())).train.labels.device

@@ -50,6 +50,21 @@ def test_draws_differ_by_seed_and_dataset_and_validation_does_not_depend_on_the_
     assert len(many[0]) == 60 - 12 and torch.equal(many[0][:6], few[0])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_images_of_one_picture_are_drawn_together(seed):
+    pictures = torch.arange(60) // 2  # the last of each class, and its neighbour, are of one class
+    train_, validation = draw(LABELS, seed, "one", None, 12, pictures)
+    assert len(validation) == 12 and len(train_) == 48
+    assert not set(pictures[train_].tolist()) & set(pictures[validation].tolist())
+    order = torch.cat([validation, train_])
+    assert sorted(order.tolist()) == list(range(60))
+    train_, validation = draw(np.zeros(60), seed, "one", None, 13, pictures)
+    assert len(set(pictures[validation].tolist())) == 7, "six pairs, and one image without its other"
+    assert len(train_) == 46 and not set(pictures[train_].tolist()) & set(pictures[validation].tolist())
+    with pytest.raises(UserError, match=r"47 for training and 13 for validation"):
+        draw(np.zeros(60), seed, "one", 47, 13, pictures)
+
+
 def test_more_images_than_there_are_cannot_be_drawn():
     with pytest.raises(
         UserError, match=r"one has 60 images to draw from, but .* 50 for training and 12 for"

@@ -115,6 +115,7 @@ def test_a_collapsed_network_is_named_in_the_log(capsys):
     say_alarms(trainer)  # the other one has learned nothing yet
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("toy: the network of set1 makes images that hardly differ: ")
+    assert trainer.alarms == {"set1": line.removeprefix("toy: ").removesuffix(".")}
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -31,7 +31,7 @@ def fetch_own(**fields) -> dict:
 
 
 def prepare_own(size: int = 4, channels: int = 1) -> tuple[dict, dict]:
-    prepare.run({"stage": "prepare", "dataset": "own", "size": size, "channels": channels, "fit": "crop"})
+    prepare.run({"dataset": "own", "size": size, "channels": channels, "fit": "crop", "mirrored": False})
     return files.read_tensors(f"data/prepared/own-{size}.safetensors")
 
 
@@ -160,7 +160,9 @@ def test_two_parts_have_disjoint_images_from_the_source_to_the_arrays():
     for k in (1, 2):
         source = DatasetParams(source="optical_digits", part=f"{k}/2", pool=200).model_dump()
         fetch.run({"dataset": f"optical_{k}", "source": source})
-        prepare.run({"dataset": f"optical_{k}", "size": 16, "channels": 1, "fit": "crop"})
+        prepare.run(
+            {"dataset": f"optical_{k}", "size": 16, "channels": 1, "fit": "crop", "mirrored": False}
+        )
     names = []
     for k in (1, 2):
         for split, count in (("train", 200), ("test", None)):

@@ -16,7 +16,7 @@ LAYERS = """
     jointnn.errors
     jointnn.registry
     jointnn.allocator jointnn.paths
-    jointnn.files jointnn.images jointnn.measures jointnn.yaml_files
+    jointnn.files jointnn.images jointnn.measures jointnn.mirrored jointnn.yaml_files
     jointnn.written
     jointnn.consistency jointnn.solvers jointnn.groups jointnn.adversaries
     jointnn.datasets jointnn.misfits jointnn.strict

@@ -78,18 +78,22 @@ def began(
             "architecture_options in params.yaml."
         )
     halvings = _halvings("began", size, 8)
-    encoder = OrderedDict[str, nn.Module](encode=_convolved(channels, width))
+    encoder, decoder = (part(channels, halvings, width, latent) for part in (_encoder, _decoder))
+    generator = nn.Sequential(_decoder(channels, halvings, width, latent))
+    return Began(generator, nn.Sequential(encoder | decoder), latent, gain, diversity)
+
+
+def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
+    """From an image to its code: pairs of convolutions, halving in between; dense from 8 x 8."""
+    layers = OrderedDict[str, nn.Module](encode=_convolved(channels, width))
     for k in range(1, halvings + 1):
         pair = [*_convolved(width * k, width * k), *_convolved(width * k, width * (k + 1), stride=2)]
-        encoder[f"encode{k}"] = nn.Sequential(*pair)
+        layers[f"encode{k}"] = nn.Sequential(*pair)
     deepest = width * (halvings + 1)
-    encoder[f"encode{halvings + 1}"] = nn.Sequential(
-        *_convolved(deepest, deepest), *_convolved(deepest, deepest)
-    )
-    encoder["code"] = nn.Sequential(nn.Flatten(), nn.Linear(deepest * 64, latent))
-    discriminator = nn.Sequential(encoder | _decoder(channels, halvings, width, latent))
-    generator = nn.Sequential(_decoder(channels, halvings, width, latent))
-    return Began(generator, discriminator, latent, gain, diversity)
+    pair = [*_convolved(deepest, deepest), *_convolved(deepest, deepest)]
+    layers[f"encode{halvings + 1}"] = nn.Sequential(*pair)
+    layers["code"] = nn.Sequential(nn.Flatten(), nn.Linear(deepest * 64, latent))
+    return layers
 
 
 def _decoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":

@@ -76,6 +76,11 @@ class DatasetParams(BaseModel):
         description="How images that are not square become so: crop keeps the central square, squash the "
         "whole image, narrower or flatter than it was.",
     )
+    mirrored: bool = Field(
+        default=False,
+        description="A picture and its mirror image are both there: the two go to training together, or to "
+        "validation.",
+    )
     classes: list[str] | None = Field(
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
@@ -87,7 +92,7 @@ class DatasetParams(BaseModel):
 
     def of_fetch(self) -> dict[str, Any]:
         """What the fetched images depend on: all but what `prepare` does with them."""
-        return self.model_dump(mode="json", exclude={"fit"})
+        return self.model_dump(mode="json", exclude={"fit", "mirrored"})
 
     @field_validator("source")
     @classmethod

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import read_json, read_table, read_tensors
+from jointnn.files import read_header, read_json, read_table, read_tensors
 from jointnn.groups import find_groups, planted_labels
 from jointnn.measures import Measure, measure_of
 from jointnn.tables.names import printed
@@ -98,7 +98,10 @@ class Context:
 
     @cached_property
     def weights(self) -> dict[int, NDArray[np.float64]]:
-        """The weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets."""
+        """The weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets.
+
+        Those of a run that diverged say nothing and are left out.
+        """
         found = {}
         for seed in self.seeds:
             records = self._weight_records(seed)
@@ -153,5 +156,8 @@ class Context:
     def _weight_records(self, seed: int) -> list[dict[str, Any]]:
         files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]
         if "joint" not in self.methods or not all(path.exists() for path in files):
+            return []
+        networks = sorted(files[-1].parent.glob("*.safetensors"))
+        if networks and read_header(networks[0]).get("diverged"):
             return []
         return [read_json(path) for path in files]

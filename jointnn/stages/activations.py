@@ -15,7 +15,7 @@ BATCH = 64
 def run(job: dict[str, Any]) -> None:
     """Write data/prepared/<dataset>-<size>-<trunk>.safetensors, and ...-test: activations, as images are.
 
-    `images` are floats, what the trunk gives for each; labels and header are those of the images.
+    `images` are floats, what the trunk gives for each; all else is that of the images.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -29,6 +29,6 @@ def run(job: dict[str, Any]) -> None:
             found = torch.cat([network(as_float(images)) for images in batches])
         write_tensors(
             paths.prepared(job["dataset"], job["size"], test, job["trunk"]),
-            {"images": found.numpy(), "labels": arrays["labels"]},
+            {**arrays, "images": found.numpy()},
             {**header, "trunk": job["trunk"]},
         )

@@ -10,6 +10,7 @@ from jointnn.datasets.layout import from_parquet
 from jointnn.datasets.source import Images
 from jointnn.errors import UserError
 from jointnn.images import decode, resize
+from jointnn.mirrored import THUMBNAIL, pictures_of
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -18,13 +19,15 @@ def run(settings: dict[str, Any]) -> None:
     Each holds `images`, uint8 of shape (N, channels, size, size), and `labels`, int64 of shape
     (N,), in the order of the Parquet file, and a header: kind, dataset, split, size, channels,
     classes (a JSON list) and source. Training and validation are drawn from the first later, per
-    seed.
+    seed; of a mirrored dataset it holds `pictures` too, int64 of shape (N,): which are one picture.
 
     Args:
-        settings: dataset (its name), size (pixels), channels (1 or 3) and fit (crop or squash).
+        settings: dataset (its name), size (pixels), channels (1 or 3), fit (crop or squash) and
+            mirrored.
 
     Raises:
-        UserError: a file is missing, damaged, or not the one that the manifest describes.
+        UserError: a file is missing, damaged, or not the one that the manifest describes; or the
+            dataset is mirrored, but no image in it is another's mirror image.
     """
     name, size, channels = settings["dataset"], settings["size"], settings["channels"]
     manifest = files.read_json(f"{paths.raw(name)}/manifest.json")
@@ -43,6 +46,8 @@ def run(settings: dict[str, Any]) -> None:
             "images": to_pixels(images, size, channels, settings["fit"]),
             "labels": np.array(images.labels, np.int64),
         }
+        if settings["mirrored"] and split == "train":
+            tensors["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, settings["fit"]), name)
         files.write_tensors(paths.prepared(name, size, split == "test"), tensors, header)
 
 

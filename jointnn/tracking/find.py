@@ -125,6 +125,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         settings={path.as_posix(): value or {} for path, value in settings.items()},
         finished=bool(finished),
         diverged=next(filter(None, (_diverged(root, job) for job in chain)), ""),
+        alarms="; ".join(filter(None, _said(root, chain[-1], "alarm"))) if finished else "",
         points=points,
         datasets=datasets,
         finals=cost | (finals(evaluation, method) if is_evaluated else {}),
@@ -150,12 +151,16 @@ def _training(root: Path, job: Job) -> Path | None:
 
 def _diverged(root: Path, job: Job) -> str:
     """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
-    networks = sorted((root / job.folder).glob("*.safetensors")) if job.fresh else []
-    if networks:
-        return read_header(networks[0]).get("diverged", "")
+    if job.fresh and (said_by_networks := _said(root, job, "diverged")):
+        return said_by_networks[0]
     folder = _training(root, job)
     said = read_json(Path(paths.diverged(str(folder)))) if folder else None
     return said["diverged"] if said else ""
+
+
+def _said(root: Path, job: Job, key: str) -> list[str]:
+    """What the header of each network of a job says under a key, empty where it says nothing."""
+    return [read_header(path).get(key, "") for path in sorted((root / job.folder).glob("*.safetensors"))]
 
 
 def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:

@@ -13,8 +13,8 @@ from jointnn.tracking.store import KEY, Store, opened
 
 STATE = "jointnn.state"
 SUPERSEDED = "jointnn.superseded"
-DIVERGED = "jointnn.diverged"
-"""The sentence of a run that diverged; its status is FAILED."""
+DIVERGED, ALARMS = "jointnn.diverged", "jointnn.alarms"
+"""The sentence of a run that diverged, whose status is FAILED; what is wrong with networks that did not."""
 
 
 @dataclass
@@ -126,10 +126,11 @@ class _Import:
         if not is_same:
             self.update(run, files)
         self.store.unset(run, SUPERSEDED)
-        if files.diverged:
-            self.store.describe(run, {}, {DIVERGED: files.diverged})
-        else:
-            self.store.unset(run, DIVERGED)
+        for tag, said in {DIVERGED: files.diverged, ALARMS: files.alarms}.items():
+            if said:
+                self.store.describe(run, {}, {tag: said})
+            else:
+                self.store.unset(run, tag)
         self.store.set_status(run, files.status, files.ended)
         self.done.new += is_new
         self.done.same += is_same

@@ -107,6 +107,7 @@ class RunFiles:
         settings: of its jobs, in their order, by the path of the record.
         finished: whether every job has ended.
         diverged: what a job says that diverged; empty if none has.
+        alarms: what the task finds wrong with the networks at their end; empty if nothing.
         points: values by name of the metric and step.
         datasets: names, sorted.
         finals: figures of the evaluation, and what the run cost, by name of the metric.
@@ -121,6 +122,7 @@ class RunFiles:
     settings: Mapping[str, Mapping[str, Any]]
     finished: bool
     diverged: str
+    alarms: str
     points: Points
     datasets: list[str]
     finals: Mapping[str, float]

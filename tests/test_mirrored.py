@@ -1,0 +1,55 @@
+"""A picture and its mirror image are one picture: found, and never on both sides of a draw."""
+
+import numpy as np
+import pytest
+import torch
+from dataset_helpers import MIRROR
+
+from jointnn.data import draw
+from jointnn.datasets.layout import from_parquet
+from jointnn.errors import UserError
+from jointnn.mirrored import THUMBNAIL, pictures_of
+from jointnn.stages.prepare import to_pixels
+
+RANDOM = np.random.default_rng(0)
+
+
+def thumbnails(count: int) -> np.ndarray:
+    return RANDOM.integers(0, 256, (count, 1, THUMBNAIL, THUMBNAIL)).astype(np.uint8)
+
+
+def test_mirror_images_are_found_wherever_they_stand_though_compression_changed_them():
+    once, mirrored = thumbnails(20), thumbnails(20)
+    mirrored[5:] = np.clip(
+        once[5:, ..., ::-1].astype(int) + RANDOM.integers(-1, 2, mirrored[5:].shape), 0, 255
+    )
+    order = RANDOM.permutation(40)
+    pictures = pictures_of(np.concatenate([once, mirrored])[order], "people")
+    of = pictures[np.argsort(order)]
+    assert (of[5:20] == of[25:]).all()
+    assert len(set(of.tolist())) == 25, "the first five have no other, nor do their places"
+
+
+def test_a_symmetric_image_is_one_picture_with_itself_alone():
+    images = thumbnails(3)
+    images[0] = np.maximum(images[0], images[0, ..., ::-1])
+    images[2] = images[1, ..., ::-1]
+    assert pictures_of(images, "people").tolist() == [0, 1, 1]
+
+
+def test_a_dataset_without_mirror_images_is_refused():
+    with pytest.raises(UserError, match=r"people is said to be mirrored, but none of its 9 images is"):
+        pictures_of(thumbnails(9), "people")
+
+
+@pytest.mark.skipif(not (MIRROR / "pedestrians").is_dir(), reason="no mirror")
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_every_photo_of_inria_has_its_mirror_image_and_no_draw_takes_them_apart(split):
+    images = from_parquet((MIRROR / f"pedestrians/{split}.parquet").read_bytes(), split)[0]
+    pictures = pictures_of(to_pixels(images, THUMBNAIL, 1, "squash"), "pedestrians")
+    assert np.bincount(pictures).tolist() == [2] * (len(images) // 2)
+    labels, half = np.zeros(len(images), np.int64), len(images) // 4
+    train, validation = draw(labels, 0, "pedestrians", None, half, torch.from_numpy(pictures))
+    assert not set(pictures[train].tolist()) & set(pictures[validation].tolist())
+    apart, held = draw(labels, 0, "pedestrians", None, half)
+    assert set(pictures[apart].tolist()) & set(pictures[held].tolist()), "without being told"
