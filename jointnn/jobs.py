@@ -53,6 +53,7 @@ class Jobs(TrainingJobs):
             "seen": seen(chosen, self.params.datasets),
             "task": chosen.task,
             "features": chosen.task_options.get("features"),
+            "generated": chosen.task_options.get("generated"),
             "code": code_digests("collect"),
             "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
@@ -82,7 +83,10 @@ class Jobs(TrainingJobs):
             "stage": "sweep",
             "sweep": name,
             **chosen.model_dump(),
-            **{key: first[key] for key in ("methods", "datasets", "seeds", "reference", "features")},
+            **{
+                key: first[key]
+                for key in ("methods", "datasets", "seeds", "reference", "features", "generated")
+            },
             "selections": {
                 experiment: search.rule(self.params.experiments, experiment, beside_others=True)
                 for experiment in collected

@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tables_helpers import cells
 from tiny_helpers import adversarial, folder_with_data
 
-from jointnn import files, paths
+from jointnn import consistency, files, paths
 from jointnn.checkpoints import diverged
+from jointnn.method_params import MethodSettings
 from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
 from jointnn.tasks.generation import generation
 from jointnn.tracking.find import find_runs
 
 WILD = {"learning_rate": 1e5}
+METRIC = MethodSettings.model_fields["metric"].default
 FIGURES = [
     "figure_6_generated",
     "along_training",
@@ -40,6 +43,18 @@ def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
 
 
+def layer_distances(folder: str, layers: list[str]) -> list[list[list[float]]]:
+    """Squared distances of the two networks of a folder, layer by layer, shape (L, 2, 2)."""
+    odd, even = (files.read_tensors(paths.network(folder, name))[0] for name in ("odd", "even"))
+    names = [[name for name in odd if name.startswith(f"network/{layer}.")] for layer in layers]
+    values = [
+        [torch.from_numpy(np.concatenate([each[name].ravel() for name in of])) for of in names]
+        for each in (odd, even)
+    ]
+    stacked = [torch.stack(pair) for pair in zip(*values, strict=True)]
+    return consistency.layer_distances_squared(stacked, METRIC).tolist()
+
+
 def run_and_record(stage: ModuleType, job: dict[str, Any]) -> None:
     stage.run(job)
     files.write_json(paths.record(job), job)
@@ -62,6 +77,7 @@ def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys)
     assert "**" in cells(table, "fedamp")[0] and "X" not in "".join(cells(table, "fedamp"))
     figures.run(jobs.figures("tiny"))
     assert len(list((folder / "results/tiny/figures").glob("*.svg"))) == len(FIGURES)
+    assert files.read_table("results/tiny/figures/groups.csv").empty, "its weights say nothing"
     evidence, _ = files.read_tensors("results/tiny/s0/evidence.safetensors")
     assert {name.split("/")[0] for name in evidence} == {"fedamp"}
     runs = {run.method: run for run in find_runs(folder, "tiny")}
@@ -107,7 +123,32 @@ def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it
         folder = paths.round_("tiny", 0, number)
         assert "joint diverged" in diverged(paths.network(folder, "odd"))
         assert equal(network(folder), network(paths.l2("tiny", 0)))
+        found = files.read_json(f"{folder}/distances.json")
+        assert found["layer_distances_squared"] == layer_distances(folder, found["layers"])
     irls.run(calm.irls("tiny", 0, 1))
     sound = files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")
     irls.run(first)
     assert files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")["weights"] == sound["weights"]
+
+
+def test_a_restart_brings_no_run_back_that_diverged_before_it():
+    once = {"rounds": 1, "restart": True, "weighting": "median"}
+    calm, wild = adversarial("began", once), adversarial("began", once, tuned={"joint": WILD})
+    l2.run(wild.l2("tiny", 0))
+    sigma.run(wild.sigma("tiny", 0))
+    irls.run({**calm.irls("tiny", 0, 1), "upstream": wild.irls("tiny", 0, 1)["upstream"]})
+    before, after = paths.l2("tiny", 0), paths.round_("tiny", 0, 1)
+    sentence = diverged(paths.network(before, "odd"))
+    assert "diverged: the loss of " in sentence == diverged(paths.network(after, "odd"))
+    assert equal(network(after), network(before))
+
+
+def test_what_a_network_that_ended_does_wrong_is_named_in_mlflow(folder, monkeypatch):
+    monkeypatch.setattr("jointnn.tasks.generation.ALIKE", 1e9)
+    jobs = adversarial("dcgan")
+    run_and_record(train, jobs.train("tiny", 0, "isolated"))
+    (files_of_run,) = find_runs(folder, "tiny")
+    even, odd = files_of_run.alarms.split("; ")
+    assert even.startswith("the network of even makes images that hardly differ: ")
+    assert odd.startswith("the network of odd makes images that hardly differ: ")
+    assert files_of_run.status == "FINISHED"

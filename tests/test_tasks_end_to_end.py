@@ -80,7 +80,10 @@ def project_of(root, source: str, *names: str) -> Project:
 def check(project: Project) -> None:
     """Every table and figure is there, and says what it should."""
     made = project.path("results/made")
-    assert "Measured in the pooled features of EfficientNet-lite0" in (made / "table.md").read_text()
+    assert (
+        "Measured on 20 made images in the pooled features of EfficientNet-lite0"
+        in (made / "table.md").read_text()
+    )
     assert "\n| real images |" in (made / "table.md").read_text()
     assert {"kernel_distance", "nearest_ratio", "balance"} <= set(read_table(made / "metrics.csv").metric)
     assert "<svg" in (made / "figures/figure_6_generated.svg").read_text()

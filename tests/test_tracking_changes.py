@@ -50,6 +50,7 @@ def test_a_run_that_diverged_has_failed_and_says_why_until_it_is_trained_again(p
     run = runs_of(project)["isolated s5"]
     assert run.info.status == runs_of(project)["isolated"].info.status == "FAILED"
     assert run.data.tags["jointnn.diverged"] == said["diverged"]
+    assert "jointnn.alarms" not in run.data.tags
     project.train(record, (0, 100))
     import_runs(project.root, ["digits"], STORE)
     run = runs_of(project)["isolated s5"]

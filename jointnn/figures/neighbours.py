@@ -22,7 +22,7 @@ def figure_2_sharing(context: Context) -> Figure:
     round `groups_round`.
     """
     if not context.weights:
-        return note("Figure 2 needs the weights of joint, which was not run.")
+        return note("Figure 2 needs the weights of joint, which was not run or diverged.")
     seeds = list(context.weights)
     mean = np.mean([context.weights[seed][context.groups_round - 1] for seed in seeds], axis=0)
     blocks = context.blocks()

@@ -33,7 +33,7 @@ def figure_2_groups(context: Context) -> Figure:
     A network's marker shows its planted group. Reads weights.json of round `groups_round`.
     """
     if not context.weights:
-        return note("Figure 2 needs the weights of joint, which was not run.")
+        return note("Figure 2 needs the weights of joint, which was not run or diverged.")
     rounds = list(context.weights.values())
     chosen = np.mean(rounds, axis=0) if context.mean_over_seeds else rounds[0]
     circle = _circle(context, chosen)

@@ -27,7 +27,7 @@ from jointnn.figures.style import (
 from jointnn.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
-NO_WEIGHTS = "This figure needs the weights of joint, which was not run."
+NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
 
 
 @figure

@@ -20,7 +20,7 @@ def run(settings: dict[str, Any]) -> None:
     Args:
         settings: `experiment`, `methods`, `datasets`, `seeds`, `measures` (a table for each); optional
             `reference` (methods that are no competitors), and for the header of the first table
-            `selection`, `sources`, `features` and `seen`.
+            `selection`, `sources`, `features`, `generated` and `seen`.
     """
     reference = settings.get("reference") or []
     methods = list(dict.fromkeys([*settings["methods"], *reference]))

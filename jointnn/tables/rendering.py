@@ -99,8 +99,9 @@ def header(results: Results, *, first: bool = True) -> list[str]:
         )
     if results.features:
         network, size = FEATURES[results.features]
+        made = f" on {results.generated} made images" if results.generated else ""
         sentences.append(
-            f"Measured in the pooled features of {network} at {size} pixels, which knows ImageNet."
+            f"Measured{made} in the pooled features of {network} at {size} pixels, which knows ImageNet."
         )
     if results.reference:
         names = ", ".join(map(printed, results.reference))

@@ -60,6 +60,7 @@ class Results:
         collapsed: (method, dataset) -> seeds whose network ended in an alarm of its task.
         diverged: (method, dataset) -> seeds whose run diverged; they have no values.
         features: the network in whose features generated images are measured, if any.
+        generated: how many of them, where an experiment says so.
         seen: datasets whose images the networks have probably seen before.
     """
 
@@ -74,6 +75,7 @@ class Results:
     sources: Mapping[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     features: str | None = None
+    generated: int | None = None
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
@@ -144,6 +146,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         sources=settings.get("sources") or {},
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
+        generated=settings.get("generated"),
         collapsed=_seeds_with(metrics, COLLAPSED),
         diverged=_seeds_with(metrics, DIVERGED),
     )

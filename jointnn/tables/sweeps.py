@@ -70,6 +70,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         selection=_selection({number: settings["selections"][name] for name, number in numbers.items()}),
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
+        generated=settings.get("generated"),
         collapsed=collapsed,
         diverged=diverged,
         dataset=settings["dataset"],

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from jointnn.adversaries import Adversaries
 from jointnn.data import Split, as_float, as_pixels, generator
 from jointnn.generation.features import check_features, features_of
-from jointnn.generation.fidelity import fidelity
+from jointnn.generation.fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.measures import COLLAPSED
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
@@ -36,14 +36,15 @@ class generation:  # noqa: N801  the name in params.yaml
     """Images without labels; a network makes others from latent values, uniform in -1..1.
 
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
-    images and as many made ones, then the generator from others. While training are measured those
-    numbers that the architecture follows, and the spread of made images over that of real ones, 0 where all
-    are alike. What tables show takes longer: distances between made and real images, and how far made ones
-    are from those of training (`jointnn.generation.fidelity`).
+    images and as many made ones, then the generator from others. The training `loss` is the sum of the two.
+    While training are measured those numbers that the architecture follows, the first of which is the
+    validation `loss`, and the spread of made images over that of real ones, 0 where all are alike. What
+    tables show takes longer: distances between made and real images, and how far made ones are from those
+    of training (`jointnn.generation.fidelity`).
 
     Args:
         features: the ImageNet network in whose features they are measured.
-        generated: how many images are made to be measured.
+        generated: how many images are made to be measured; a table says so where it is not 2000.
     """
 
     explodes_above = 1e3
@@ -56,6 +57,7 @@ class generation:  # noqa: N801  the name in params.yaml
         check_features(features)
         self.features, self.generated = features, generated
         self._known: list[tuple[Split, Tensor]] = []
+        self._unseen: list[tuple[Split, Split, float]] = []
 
     def numbers(self, network: nn.Module) -> int:
         """The latent values of an image for the discriminator's turn, and for the generator's."""
@@ -80,7 +82,7 @@ class generation:  # noqa: N801  the name in params.yaml
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
     ) -> dict[str, dict[str, float]]:
-        """The measures of each split, and those of `fidelity` between made images and its own."""
+        """The measures of each split, `fidelity` between made images and its own, and `nearest_ratio`."""
         length, device = adversaries(network).latent, train.labels.device
         latent = latent_values("measured", self.generated, length, device)
         with evaluating(network):
@@ -89,23 +91,17 @@ class generation:  # noqa: N801  the name in params.yaml
         collapsed = float(bool(self.alarms(network, train)))
         return {
             name: {**self.measures(network, split), COLLAPSED: collapsed}
-            | fidelity(features, self._features_of(split), learned, name, least_generated=self.generated)
+            | fidelity(features, self._features_of(split), name)
+            | {"nearest_ratio": nearest_ratio(features, learned, self._distance_of_unseen(split, train))}
             for name, split in splits.items()
         }
 
     @torch.no_grad()
     def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
-        """`fidelity` of as many training images, without `nearest_ratio`: they are copies."""
+        """`fidelity` of as many training images; there is no `nearest_ratio` of them: they are copies."""
         learned = self._features_of(train)
         shown = learned[drawn(len(learned), self.generated)]
-        found = {
-            name: fidelity(shown, self._features_of(split), learned, name, least_generated=len(shown))
-            for name, split in splits.items()
-        }
-        return {
-            name: {metric: value for metric, value in measures.items() if metric != "nearest_ratio"}
-            for name, measures in found.items()
-        }
+        return {name: fidelity(shown, self._features_of(split), name) for name, split in splits.items()}
 
     @torch.no_grad()
     def glimpse(self, network: nn.Module) -> Tensor:
@@ -130,6 +126,15 @@ class generation:  # noqa: N801  the name in params.yaml
         pieces = [features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)]
         self._known = [*self._known[-2:], (split, torch.cat(pieces))]
         return self._known[-1][1]
+
+    def _distance_of_unseen(self, split: Split, train: Split) -> float:
+        """How far images of a split are from the nearest of training; kept, since many networks ask."""
+        for known, learned, distance in self._unseen:
+            if known is split and learned is train:
+                return distance
+        distance = nearest_distance(self._features_of(split), self._features_of(train))
+        self._unseen = [*self._unseen[-1:], (split, train, distance)]
+        return distance
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
