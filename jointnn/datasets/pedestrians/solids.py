@@ -26,10 +26,15 @@ class Surface:
 
 @dataclass
 class Canvas:
-    """What has been drawn: reflectance (H, W, 3), light on it (H, W), depth (H, W, -inf is nothing).
+    """What has been drawn.
 
     Attributes:
+        size: width and height, in pixels.
         light: towards the light, in camera coordinates, of length 1.
+        colour: reflectance, shape (H, W, 3).
+        lit: the share of the sun's light that falls on it, shape (H, W).
+        open: the share of the sky's light, shape (H, W).
+        depth: towards the camera, shape (H, W); -inf where nothing is.
     """
 
     size: tuple[int, int]
