@@ -1,4 +1,4 @@
-"""Which images are one picture: the same, seen as it is or in a mirror."""
+"""Which images are one picture, seen as it is and in a mirror."""
 
 import numpy as np
 

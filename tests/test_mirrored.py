@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from dataset_helpers import MIRROR
+from dataset_helpers import MIRROR, write
 
 from jointnn.data import draw
 from jointnn.datasets.layout import from_parquet
+from jointnn.datasets.params import DatasetParams
 from jointnn.errors import UserError
+from jointnn.experiment import data_of
+from jointnn.images import encode_png
 from jointnn.mirrored import THUMBNAIL, pictures_of
+from jointnn.stages import fetch, prepare
 from jointnn.stages.prepare import to_pixels
 
 RANDOM = np.random.default_rng(0)
@@ -40,6 +44,24 @@ def test_a_symmetric_image_is_one_picture_with_itself_alone():
 def test_a_dataset_without_mirror_images_is_refused():
     with pytest.raises(UserError, match=r"people is said to be mirrored, but none of its 9 images is"):
         pictures_of(thumbnails(9), "people")
+
+
+def test_from_folders_to_networks_no_picture_is_on_both_sides(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for k, pixels in enumerate(thumbnails(12)[:, 0]):
+        for split, number in (("train", k), ("test", 99)):
+            write(f"own/{split}/people/{number}.png", encode_png(pixels))
+            write(f"own/{split}/people/{number}_mirrored.png", encode_png(pixels[:, ::-1].copy()))
+    source = DatasetParams(source="class_folders", path="own", mirrored=True)
+    fetch.run({"dataset": "own", "source": source.of_fetch()})
+    prepare.run({"dataset": "own", "size": 8, "channels": 1, "fit": "crop", "mirrored": source.mirrored})
+    job = {"seed": 0, "size": 8, "channels": 1, "trunk": None, "labelled": {}}
+    job |= {"train_images": 16, "validation_images": 8}
+    data = data_of(job, "own", test=True, device=torch.device("cpu"))
+    learned = {image.numpy().tobytes() for image in data.train.images}
+    assert (len(learned), len(data.validation)) == (16, 8)
+    for image in data.validation.images:
+        assert image.flip(-1).numpy().tobytes() not in learned
 
 
 @pytest.mark.skipif(not (MIRROR / "pedestrians").is_dir(), reason="no mirror")
