@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from jointnn import __version__, paths
 from jointnn.errors import UserError
-from jointnn.files import Tensors, check_header, digest, read_header, read_tensors, write_tensors
+from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
 from jointnn.phase_state import progress_from_json, progress_to_json
 from jointnn.phases import Progress
 from jointnn.precision import Form
@@ -71,11 +71,6 @@ def load_networks(folder: str, trainer: Trainer, expected: Mapping[str, Any]) ->
     if "schedule" in header:
         trainer.schedule.go_on(json.loads(header["schedule"]))
     trainer.diverged = header.get("diverged", "")
-
-
-def diverged(path: str | Path) -> str:
-    """What happened to the run that left a checkpoint, if it diverged; empty otherwise."""
-    return read_header(path).get("diverged", "")
 
 
 def _form_of(trainer: Trainer) -> dict[str, str] | None:

@@ -19,9 +19,9 @@ VALUES_MEASURED = 1 << 24
 """Values of images that go through a network at once when it is measured: 62 photos of 299 pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """Images of one split or batch.
+    """Images of one split or batch; equal to itself alone.
 
     Attributes:
         images: uint8 pixels, or floats that a network takes as they are, shape (N, C, H, W). Large ones
@@ -133,10 +133,8 @@ def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
 
 def _together(shuffled: Tensor, pictures: Tensor) -> Tensor:
     """The same images, each picture where its first image stands."""
-    _, picture = pictures[shuffled].unique(return_inverse=True)
-    place = torch.arange(len(shuffled))
-    first = torch.full_like(place, len(place)).scatter_reduce(0, picture, place, "amin")
-    return shuffled[first[picture].argsort(stable=True)]
+    _, first, picture = np.unique(pictures[shuffled], return_index=True, return_inverse=True)
+    return shuffled[np.argsort(first[picture], kind="stable")]
 
 
 def with_labels(split: Split, count: int) -> Split:

@@ -137,6 +137,11 @@ def read_header(path: str | Path) -> dict[str, str]:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 
+def diverged(path: str | Path) -> str:
+    """What happened to the run that left a checkpoint, if it diverged; empty otherwise."""
+    return read_header(path).get("diverged", "")
+
+
 def _header(content: bytes) -> dict[str, str]:
     size = int.from_bytes(content[:8], "little")
     header: dict[str, str] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"])

@@ -1,6 +1,6 @@
 """A run of an adversarial game that diverged: kept, named in its log, in MLflow and in the table."""
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,14 @@ import pytest
 import torch
 from tables_helpers import cells
 from tiny_helpers import adversarial, folder_with_data
+from tracking_helpers import STORE, runs_of
 
 from jointnn import consistency, files, paths
-from jointnn.checkpoints import diverged
+from jointnn.files import diverged
 from jointnn.method_params import MethodSettings
 from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
 from jointnn.tasks.generation import generation
+from jointnn.tracking import import_runs
 from jointnn.tracking.find import find_runs
 
 WILD = {"learning_rate": 1e5}
@@ -147,8 +149,9 @@ def test_what_a_network_that_ended_does_wrong_is_named_in_mlflow(folder, monkeyp
     monkeypatch.setattr("jointnn.tasks.generation.ALIKE", 1e9)
     jobs = adversarial("dcgan")
     run_and_record(train, jobs.train("tiny", 0, "isolated"))
-    (files_of_run,) = find_runs(folder, "tiny")
-    even, odd = files_of_run.alarms.split("; ")
+    import_runs(folder, ["tiny"], STORE)
+    run = runs_of(SimpleNamespace(root=folder), "tiny")["isolated s0"]
+    even, odd = run.data.tags["jointnn.alarms"].split("; ")
     assert even.startswith("the network of even makes images that hardly differ: ")
     assert odd.startswith("the network of odd makes images that hardly differ: ")
-    assert files_of_run.status == "FINISHED"
+    assert run.info.status == "FINISHED"

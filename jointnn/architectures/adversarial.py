@@ -77,10 +77,9 @@ def began(
             f"began needs a gain above 0 and a diversity in 0..1, not {gain} and {diversity}. Mend "
             "architecture_options in params.yaml."
         )
-    halvings = _halvings("began", size, 8)
-    encoder, decoder = (part(channels, halvings, width, latent) for part in (_encoder, _decoder))
-    generator = nn.Sequential(_decoder(channels, halvings, width, latent))
-    return Began(generator, nn.Sequential(encoder | decoder), latent, gain, diversity)
+    shape = channels, _halvings("began", size, 8), width, latent
+    discriminator = nn.Sequential(_encoder(*shape) | _decoder(*shape))
+    return Began(nn.Sequential(_decoder(*shape)), discriminator, latent, gain, diversity)
 
 
 def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":

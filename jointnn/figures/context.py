@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import read_header, read_json, read_table, read_tensors
+from jointnn.files import diverged, read_json, read_table, read_tensors
 from jointnn.groups import find_groups, planted_labels
 from jointnn.measures import Measure, measure_of
 from jointnn.tables.names import printed
+
+NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,6 @@ class Context:
         files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]
         if "joint" not in self.methods or not all(path.exists() for path in files):
             return []
-        networks = sorted(files[-1].parent.glob("*.safetensors"))
-        if networks and read_header(networks[0]).get("diverged"):
+        if any(map(diverged, files[-1].parent.glob("*.safetensors"))):
             return []
         return [read_json(path) for path in files]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from jointnn.figures import figure
 from jointnn.figures.circle import draw_edges, draw_names
-from jointnn.figures.context import Context
+from jointnn.figures.context import NO_WEIGHTS, Context
 from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note, part_and_layers
 
 NEIGHBOURS = 3
@@ -22,7 +22,7 @@ def figure_2_sharing(context: Context) -> Figure:
     round `groups_round`.
     """
     if not context.weights:
-        return note("Figure 2 needs the weights of joint, which was not run or diverged.")
+        return note(NO_WEIGHTS)
     seeds = list(context.weights)
     mean = np.mean([context.weights[seed][context.groups_round - 1] for seed in seeds], axis=0)
     blocks = context.blocks()

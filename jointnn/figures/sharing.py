@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jointnn.figures import figure
 from jointnn.figures.circle import draw_edges, draw_numbers, group_colour
-from jointnn.figures.context import Context
+from jointnn.figures.context import NO_WEIGHTS, Context
 from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 from jointnn.groups import (
     adjusted_rand_index,
@@ -33,7 +33,7 @@ def figure_2_groups(context: Context) -> Figure:
     A network's marker shows its planted group. Reads weights.json of round `groups_round`.
     """
     if not context.weights:
-        return note("Figure 2 needs the weights of joint, which was not run or diverged.")
+        return note(NO_WEIGHTS)
     rounds = list(context.weights.values())
     chosen = np.mean(rounds, axis=0) if context.mean_over_seeds else rounds[0]
     circle = _circle(context, chosen)

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from jointnn.figures import figure
-from jointnn.figures.context import Context
+from jointnn.figures.context import NO_WEIGHTS, Context
 from jointnn.figures.style import (
     DOUBLE,
     GROUPS,
@@ -27,7 +27,6 @@ from jointnn.figures.style import (
 from jointnn.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
-NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
 
 
 @figure

@@ -155,7 +155,7 @@ def nearest_distance(images: Tensor, train: Tensor) -> float:
     return float(_nearest_distances(images, train).mean())
 
 
-def nearest_ratio(generated: Tensor, train: Tensor, unseen: float) -> float:
+def nearest_ratio(generated: Tensor, train: Tensor, distance_of_unseen: float) -> float:
     """Mean distance of generated images to their nearest training image over that of test images to theirs.
 
     0: all are copies; below 1: nearer than new images of the same kind are, so some are remembered; 1: as
@@ -166,7 +166,7 @@ def nearest_ratio(generated: Tensor, train: Tensor, unseen: float) -> float:
     Args:
         generated: shape (N, F).
         train: images that the generator learned from, shape (K, F).
-        unseen: `nearest_distance` of test images, which it has not seen: the same for every generator.
+        distance_of_unseen: `nearest_distance` of test images, the same for every generator.
 
     Returns:
         No unit, 0 or above; infinite if every test image is a training image.
@@ -174,7 +174,9 @@ def nearest_ratio(generated: Tensor, train: Tensor, unseen: float) -> float:
     Raises:
         ValueError: the sets differ in the number of features, or one of them is empty.
     """
-    return nearest_distance(generated, train) / unseen if unseen > 0 else float("inf")
+    return (
+        nearest_distance(generated, train) / distance_of_unseen if distance_of_unseen > 0 else float("inf")
+    )
 
 
 class _Given(nn.Module):

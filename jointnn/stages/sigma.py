@@ -6,8 +6,7 @@ from typing import Any
 import torch
 
 from jointnn import paths
-from jointnn.checkpoints import diverged
-from jointnn.files import read_json, write_json
+from jointnn.files import diverged, read_json, write_json
 from jointnn.method_params import MethodSettings
 from jointnn.rounds import scales_of
 

@@ -1,6 +1,7 @@
 """Image generation: network i is a generator and a discriminator of the images of dataset i (Task III)."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,7 +45,7 @@ class generation:  # noqa: N801  the name in params.yaml
 
     Args:
         features: the ImageNet network in whose features they are measured.
-        generated: how many images are made to be measured; a table says so where it is not 2000.
+        generated: how many images are made to be measured; a table says how many where it is given.
     """
 
     explodes_above = 1e3
@@ -56,8 +57,9 @@ class generation:  # noqa: N801  the name in params.yaml
     def __init__(self, features: str, generated: int = 2000) -> None:
         check_features(features)
         self.features, self.generated = features, generated
-        self._known: list[tuple[Split, Tensor]] = []
-        self._unseen: list[tuple[Split, Split, float]] = []
+        # Many networks ask, each about the training, validation and test images of one dataset.
+        self._features_of = lru_cache(3)(self._features_of)  # type: ignore[method-assign]
+        self._distance_of_unseen = lru_cache(2)(self._distance_of_unseen)  # type: ignore[method-assign]
 
     def numbers(self, network: nn.Module) -> int:
         """The latent values of an image for the discriminator's turn, and for the generator's."""
@@ -119,22 +121,12 @@ class generation:  # noqa: N801  the name in params.yaml
         return adversaries(network).alarms(len(train)) + ([] if spread >= ALIKE else alike)
 
     def _features_of(self, split: Split) -> Tensor:
-        """The features of all images of a split; the last few are kept, since many networks ask."""
-        for known, features in self._known:
-            if known is split:
-                return features
-        pieces = [features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)]
-        self._known = [*self._known[-2:], (split, torch.cat(pieces))]
-        return self._known[-1][1]
+        """The features of all images of a split."""
+        return torch.cat([features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)])
 
     def _distance_of_unseen(self, split: Split, train: Split) -> float:
-        """How far images of a split are from the nearest of training; kept, since many networks ask."""
-        for known, learned, distance in self._unseen:
-            if known is split and learned is train:
-                return distance
-        distance = nearest_distance(self._features_of(split), self._features_of(train))
-        self._unseen = [*self._unseen[-1:], (split, train, distance)]
-        return distance
+        """How far images of a split are from the nearest of training."""
+        return nearest_distance(self._features_of(split), self._features_of(train))
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

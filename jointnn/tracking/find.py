@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jointnn import paths
-from jointnn.files import read_header
+from jointnn import files, paths
 from jointnn.tracking.runs import Job, RunFiles, ended, wanted
 from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_json
 
@@ -125,7 +124,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         settings={path.as_posix(): value or {} for path, value in settings.items()},
         finished=bool(finished),
         diverged=next(filter(None, (_diverged(root, job) for job in chain)), ""),
-        alarms="; ".join(filter(None, _said(root, chain[-1], "alarm"))) if finished else "",
+        alarms=_alarms(root, chain[-1]) if finished else "",
         points=points,
         datasets=datasets,
         finals=cost | (finals(evaluation, method) if is_evaluated else {}),
@@ -151,16 +150,20 @@ def _training(root: Path, job: Job) -> Path | None:
 
 def _diverged(root: Path, job: Job) -> str:
     """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
-    if job.fresh and (said_by_networks := _said(root, job, "diverged")):
-        return said_by_networks[0]
+    if job.fresh and (networks := _networks(root, job)):
+        return files.diverged(networks[0])
     folder = _training(root, job)
     said = read_json(Path(paths.diverged(str(folder)))) if folder else None
     return said["diverged"] if said else ""
 
 
-def _said(root: Path, job: Job, key: str) -> list[str]:
-    """What the header of each network of a job says under a key, empty where it says nothing."""
-    return [read_header(path).get(key, "") for path in sorted((root / job.folder).glob("*.safetensors"))]
+def _alarms(root: Path, job: Job) -> str:
+    """What the networks of a job say that the task finds wrong with them."""
+    return "; ".join(filter(None, (files.read_header(path).get("alarm") for path in _networks(root, job))))
+
+
+def _networks(root: Path, job: Job) -> list[Path]:
+    return sorted((root / job.folder).glob("*.safetensors"))
 
 
 def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:

@@ -25,7 +25,7 @@ for experiment, chosen in EXPERIMENTS.items():
             "../envs/jointnn.yaml"
         resources:
             gpu=1,
-            mem_mb=16000,  # distances to 180 thousand training images (Task III) take hours and 3 GB a copy
+            mem_mb=16000,  # for 180 thousand training images (Task III): 3 GB a copy of their features
             runtime=240,
         shell:
             "python -m jointnn evaluate {input.settings} > {log} 2>&1"
