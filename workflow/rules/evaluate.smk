@@ -26,7 +26,7 @@ for experiment, chosen in EXPERIMENTS.items():
         resources:
             gpu=1,
             mem_mb=16000,  # for 180 thousand training images (Task III): 3 GB a copy of their features
-            runtime=240,
+            runtime=120,
         shell:
             "python -m jointnn evaluate {input.settings} > {log} 2>&1"
 
