@@ -158,10 +158,11 @@ def nearest_distance(images: Tensor, train: Tensor) -> float:
 def nearest_ratio(generated: Tensor, train: Tensor, distance_of_unseen: float) -> float:
     """Mean distance of generated images to their nearest training image over that of test images to theirs.
 
-    0: all are copies; below 1: nearer than new images of the same kind are, so some are remembered; 1: as
-    far as those; above 1: unlike the training images. A mean and no median: if a share p of the images are
-    copies and others are as new ones, the mean is 1 - p, while the median shows nothing until p is near
-    1/2. It has a price: bad images, which are far from all others, hide copies. Read it with `precision`.
+    0: all are copies; below 1: nearer than new images of the same kind are; 1: as far as those; above 1:
+    unlike the training images. A mean and no median: if a share p of the images are copies and others are
+    as new ones, the mean is 1 - p, while the median shows nothing until p is near 1/2. It has a price: bad
+    images, which are far from all others, hide copies. Nor is a ratio below 1 a proof of copies: where real
+    images are all unlike, a blur is nearer to one of them than they are. Read it with precision and recall.
 
     Args:
         generated: shape (N, F).
