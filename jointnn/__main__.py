@@ -38,6 +38,7 @@ TOOLS = {
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
     "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "golden": "compare all arrays of tiny jobs with the golden ones, to the bit",
     "schema": "write workflow/params.schema.json, for editors; --check only compares",
 }
 DESCRIPTION = """\

@@ -42,14 +42,12 @@ def write_settings(job: Job) -> str:
 def mend_times(jobs: Jobs, experiment: str) -> None:
     """Make the outputs of fresh jobs at least as new as those of the fresh jobs before them, and none of
     the future, which Snakemake takes for a wrong clock."""
-    _mend(_in_order(jobs, experiment))
+    _mend(jobs_in_order(jobs, experiment))
 
 
 def mend_times_of_sweep(jobs: Jobs, name: str) -> None:
     """The same for a sweep and all its experiments."""
-    experiments = jobs.params.sweeps[name].experiments
-    before = [step for experiment in experiments for step in _in_order(jobs, experiment)]
-    _mend([*before, (jobs.sweep(name), [jobs.collect(experiment) for experiment in experiments])])
+    _mend(jobs_of_sweep_in_order(jobs, name))
 
 
 def _mend(in_order: Iterable[tuple[Job, list[Job]]]) -> None:
@@ -82,7 +80,15 @@ def _outputs(job: Job) -> Iterator[Path]:
     return (file for file in found if file.is_file())
 
 
-def _in_order(jobs: Jobs, experiment: str) -> Iterator[tuple[Job, list[Job]]]:
+def jobs_of_sweep_in_order(jobs: Jobs, name: str) -> Iterator[tuple[Job, list[Job]]]:
+    """Every job of a sweep and of its experiments with those just before it, which come first."""
+    experiments = jobs.params.sweeps[name].experiments
+    for experiment in experiments:
+        yield from jobs_in_order(jobs, experiment)
+    yield jobs.sweep(name), [jobs.collect(experiment) for experiment in experiments]
+
+
+def jobs_in_order(jobs: Jobs, experiment: str) -> Iterator[tuple[Job, list[Job]]]:
     """Every job of an experiment with those just before it, which come first."""
     chosen = jobs.params.experiments[experiment]
     prepared = []
