@@ -33,7 +33,7 @@ def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
         "seed": job["seed"],
         "round": job.get("round", 0),
         "architecture": job["architecture"],
-        "settings": digest(job),
+        "settings": job["identity"],
         "version": __version__,
     }
 
@@ -181,7 +181,8 @@ def save_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
         "schedule": trainer.schedule.state(),
         "progress": progress_to_json(progress),
     }
-    write_tensors(Path(folder, STATE), arrays, {**header_of(job), "state": json.dumps(state)})
+    header = {**header_of(job), "job": digest(job), "state": json.dumps(state)}
+    write_tensors(Path(folder, STATE), arrays, header)
 
 
 def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[str, Any]) -> bool:
@@ -190,7 +191,7 @@ def load_state(folder: str, trainer: Trainer, progress: Progress, job: Mapping[s
     if not path.exists():
         return False
     arrays, header = read_tensors(path)
-    if header.get("settings") != digest(job):
+    if header.get("job") != digest(job):  # of other settings, or of other code
         return False
     for index, name in enumerate(trainer.names):
         own = {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}

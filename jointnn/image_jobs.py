@@ -1,14 +1,33 @@
 """The settings files of the jobs that make images: from a source to what networks take."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from jointnn.code import code_digests
 from jointnn.datasets.digests import kept_digest
 from jointnn.files import digest
+from jointnn.identity import identity
 from jointnn.params import Params
 
 Job = dict[str, Any]
+
+
+def job_of(settings: Job, code: Mapping[str, str], before: Mapping[str, Job] | None = None) -> Job:
+    """Return a job: its settings, the code that it runs, and the jobs before it by what they are to it.
+
+    `identity` is the digest of what decides its numbers. Of each job before it, the job knows that digest,
+    which names networks, and that of its whole record, code included, which says what is out of date.
+    """
+    known = before or {}
+    return {
+        **settings,
+        "code": code,
+        "before": {
+            name: {"identity": job["identity"], "record": digest(job)} for name, job in known.items()
+        },
+        "identity": identity(settings, {name: job["identity"] for name, job in known.items()}),
+    }
 
 
 class ImageJobs:
@@ -23,38 +42,37 @@ class ImageJobs:
     def fetch(self, dataset: str) -> Job:
         """Bring a dataset into the Parquet layout."""
         source = self.params.datasets[dataset]
-        return {
+        settings = {
             "stage": "fetch",
             "dataset": dataset,
             "source": source.of_fetch(),
             "source_digest": kept_digest(dataset, source),
-            "code": code_digests("fetch", [("dataset", source.source)]),
         }
+        return job_of(settings, code_digests("fetch", [("dataset", source.source)]))
 
     def prepare(self, dataset: str, size: int, channels: int) -> Job:
         """Decode and resize it."""
-        return {
+        settings = {
             "stage": "prepare",
             "dataset": dataset,
             "size": size,
             "channels": channels,
             "fit": self.params.datasets[dataset].fit,
             "mirrored": self.params.datasets[dataset].mirrored,
-            "code": code_digests("prepare"),
-            "upstream": {"fetch": digest(self.fetch(dataset))},
         }
+        return job_of(settings, code_digests("prepare"), {"fetch": self.fetch(dataset)})
 
     def activations(self, dataset: str, size: int, channels: int, trunk: str) -> Job:
         """Its images through a frozen trunk."""
-        return {
+        settings = {
             "stage": "activations",
             "dataset": dataset,
             "size": size,
             "channels": channels,
             "trunk": trunk,
-            "code": code_digests("activations", [("trunk", trunk)]),
-            "upstream": {"prepare": digest(self.prepare(dataset, size, channels))},
         }
+        before = {"prepare": self.prepare(dataset, size, channels)}
+        return job_of(settings, code_digests("activations", [("trunk", trunk)]), before)
 
     def images(self, experiment: str, dataset: str) -> Job:
         """The job that makes what an experiment's networks take of a dataset."""

@@ -1,15 +1,14 @@
 """The settings file of every job: all that it may know, and nothing that it does not read.
 
-A settings file holds settings, the digest of the code and of the job's sources, and the digests of the
-settings of the jobs before it. A job is fresh exactly if the record beside its outputs is equal to it.
+A settings file holds settings, the digest of the code and of the job's sources, and the digests of the jobs
+before it. A job is fresh exactly if the record beside its outputs is equal to it.
 """
 
 from functools import lru_cache
 
 from jointnn import paths, search
 from jointnn.code import code_digests
-from jointnn.files import digest
-from jointnn.image_jobs import Job
+from jointnn.image_jobs import Job, job_of
 from jointnn.methods import REAL
 from jointnn.params import Params
 from jointnn.seen import seen
@@ -27,24 +26,23 @@ class Jobs(TrainingJobs):
     def evaluate(self, experiment: str, seed: int) -> Job:
         """Measure every method of a seed."""
         chosen = self.params.experiments[experiment]
-        problem = self._problem(experiment, seed)
         last = {name: self.final(experiment, seed, name) for name in chosen.methods}
-        return {
+        settings = {
             "stage": "evaluate",
-            **problem,
+            **self._problem(experiment, seed),
             "task": chosen.task,
             "task_options": chosen.task_options,
             "architecture_of": chosen.architecture_of,
             "device": method_settings(self.params, experiment, "joint").device,
             "runs": {name: paths.run(experiment, seed, name, self.rounds(experiment)) for name in last},
-            "code": code_digests("evaluate", self._entries(experiment)),
-            "upstream": {**problem["upstream"], **{name: digest(job) for name, job in last.items()}},
         }
+        code = code_digests("evaluate", self._entries(experiment))
+        return job_of(settings, code, {**self._images(experiment), **last})
 
     def collect(self, experiment: str) -> Job:
         """All seeds of an experiment in tables."""
         chosen = self.params.experiments[experiment]
-        return {
+        settings = {
             "stage": "collect",
             **self._shown(experiment),
             "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
@@ -54,14 +52,13 @@ class Jobs(TrainingJobs):
             "task": chosen.task,
             "features": chosen.task_options.get("features"),
             "generated": chosen.task_options.get("generated"),
-            "code": code_digests("collect"),
-            "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
+        return job_of(settings, code_digests("collect"), self._evaluations(experiment))
 
     def figures(self, experiment: str) -> Job:
         """The figures of an experiment."""
         chosen = self.params.experiments[experiment]
-        return {
+        settings = {
             "stage": "figures",
             **self._shown(experiment),
             "rounds": self.rounds(experiment),
@@ -69,9 +66,9 @@ class Jobs(TrainingJobs):
             "groups_round": chosen.groups_round or self.rounds(experiment),
             "size": chosen.image_size,
             "figures": chosen.figures,
-            "code": code_digests("figures", [("figure", name) for name in chosen.figures]),
-            "upstream": {f"s{s}": digest(self.evaluate(experiment, s)) for s in chosen.seeds},
         }
+        code = code_digests("figures", [("figure", name) for name in chosen.figures])
+        return job_of(settings, code, self._evaluations(experiment))
 
     def sweep(self, name: str) -> Job:
         """Several experiments that differ in one number, seen together."""
@@ -79,7 +76,7 @@ class Jobs(TrainingJobs):
         collected = {experiment: self.collect(experiment) for experiment in chosen.experiments}
         first = next(iter(collected.values()))
         seen_by_any = [dataset for job in collected.values() for dataset in job["seen"]]
-        return {
+        settings = {
             "stage": "sweep",
             "sweep": name,
             **chosen.model_dump(),
@@ -92,36 +89,28 @@ class Jobs(TrainingJobs):
                 for experiment in collected
             },
             "seen": list(dict.fromkeys(seen_by_any)),
-            "code": code_digests("sweep"),
-            # Of the jobs that write what is read: they hold the digests of every evaluation.
-            "upstream": {experiment: digest(job) for experiment, job in collected.items()},
         }
+        # The jobs that write what is read: they hold the digests of every evaluation.
+        return job_of(settings, code_digests("sweep"), collected)
 
     def attempt(self, experiment: str, seed: int, name: str, point: int) -> Job:
         """A grid point of the search, on a tuning seed."""
         chosen = self.params.experiments[experiment]
         overrides = search.points(chosen, name)[point]
         settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
-        job = self._training("attempt", experiment, seed, name, settings)
-        start = self.search_start(experiment, seed, self.own_network(experiment, name))
-        own = {
-            "point": point,
-            "overrides": overrides,
-            "measures": chosen.measures,
-            "curves": False,
-            "start": start["start"],
-        }
-        return {**job, **own, "upstream": {**job["upstream"], "start": digest(start)}}
+        own = {"point": point, "overrides": overrides, "measures": chosen.measures, "curves": False}
+        return self._training("attempt", experiment, seed, name, settings, own)
 
     def choose(self, experiment: str) -> Job:
         """The choice of the search."""
         chosen = self.params.experiments[experiment]
         attempts = {
-            f"s{seed}/{name}": [digest(self.attempt(experiment, seed, name, k)) for k in points]
+            f"s{seed}/{name}/{k}": self.attempt(experiment, seed, name, k)
             for seed, grid in search.attempts(chosen).items()
             for name, points in grid.items()
+            for k in points
         }
-        return {
+        settings = {
             "stage": "choose",
             "experiment": experiment,
             "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
@@ -129,9 +118,13 @@ class Jobs(TrainingJobs):
             "groups_count": len(chosen.groups) if chosen.groups else None,
             "ties": "jae_found" in chosen.methods,
             "tuning_seed": chosen.tuning_seed,
-            "code": code_digests("choose"),
-            "upstream": attempts,
         }
+        return job_of(settings, code_digests("choose"), attempts)
+
+    def _evaluations(self, experiment: str) -> dict[str, Job]:
+        """The evaluations of all seeds."""
+        seeds = self.params.experiments[experiment].seeds
+        return {f"s{seed}": self.evaluate(experiment, seed) for seed in seeds}
 
     def _shown(self, experiment: str) -> Job:
         chosen = self.params.experiments[experiment]

@@ -29,7 +29,7 @@ def load_start(trainer: Trainer, job: Mapping[str, Any]) -> None:
         "experiment": job["experiment"],
         "seed": job["seed"],
         "architecture": job["architecture"],
-        "settings": job["upstream"]["start"],
+        "settings": job["before"]["start"]["identity"],
     }
     load_networks(job["start"], trainer, expected)
 

@@ -17,8 +17,8 @@ PROBLEM = {
     "train_images", "validation_images", "labelled",
 }  # fmt: skip
 """What data and network are, by its name in params.yaml and in the record of a run."""
-OF_CODE = {"code", "upstream"}
-"""What a record knows of the code: a results page may be older than that."""
+OF_CODE = {"code", "before", "identity"}
+"""What a record knows of the code and of other jobs: a results page may be older than that."""
 
 
 def stale(params: Params, name: str) -> list[str]:

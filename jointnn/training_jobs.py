@@ -1,11 +1,11 @@
 """The settings files of the jobs that train: starts, every method, the phases of `joint`."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from jointnn import paths
 from jointnn.code import code_digests
-from jointnn.files import digest
-from jointnn.image_jobs import ImageJobs, Job
+from jointnn.image_jobs import ImageJobs, Job, job_of
 from jointnn.params import Params
 from jointnn.settings import method_settings, settings_for
 
@@ -27,12 +27,13 @@ class TrainingJobs(ImageJobs):
 
         The search has its starts in a folder of its own.
         """
-        return {
+        settings = {
             "stage": "initialise",
             **self._problem(experiment, seed, own),
             "start": (paths.search_start if searched else paths.start)(experiment, seed, own),
-            "code": code_digests("initialise", self._entries(experiment, "architecture")),
         }
+        code = code_digests("initialise", self._entries(experiment, "architecture"))
+        return job_of(settings, code, self._images(experiment))
 
     def search_start(self, experiment: str, seed: int, own: str = "") -> Job:
         """The start of a tuning seed."""
@@ -63,22 +64,20 @@ class TrainingJobs(ImageJobs):
     def sigma(self, experiment: str, seed: int) -> Job:
         """The scales of 4.2.1."""
         read = settings_for("joint", method_settings(self.params, experiment, "joint"))
-        return {
+        settings = {
             "stage": "sigma",
             "experiment": experiment,
             "seed": seed,
             "settings": {key: read[key] for key in ("scale_factor", "strength", "blocks")},
-            "code": code_digests("sigma"),
-            "upstream": {"l2": digest(self.l2(experiment, seed))},
         }
+        return job_of(settings, code_digests("sigma"), {"l2": self.l2(experiment, seed)})
 
     def irls(self, experiment: str, seed: int, number: int) -> Job:
         """One IRLS round."""
         read = settings_for("joint", method_settings(self.params, experiment, "joint"))
-        job = self._training("irls", experiment, seed, "joint", read)
         before = self.l2(experiment, seed) if number == 1 else self.irls(experiment, seed, number - 1)
-        upstream = {"sigma": digest(self.sigma(experiment, seed)), "before": digest(before)}
-        return {**job, "round": number, "upstream": {**job["upstream"], **upstream}}
+        chain = {"sigma": self.sigma(experiment, seed), "before": before}
+        return self._training("irls", experiment, seed, "joint", read, {"round": number}, chain)
 
     def rounds(self, experiment: str) -> int:
         """K, the number of IRLS rounds of `joint`."""
@@ -94,49 +93,60 @@ class TrainingJobs(ImageJobs):
             return self.irls(experiment, seed, self.rounds(experiment))
         return self.train(experiment, seed, name)
 
-    def _training(self, stage: str, experiment: str, seed: int, name: str, settings: Job) -> Job:
-        """What every job that trains has in common."""
+    def _training(
+        self,
+        stage: str,
+        experiment: str,
+        seed: int,
+        name: str,
+        settings: Job,
+        more: Job | None = None,
+        before: Mapping[str, Job] | None = None,
+    ) -> Job:
+        """Return a job that trains: what all have in common, `more` settings and jobs before it."""
         chosen = self.params.experiments[experiment]
         groups = (
             {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if name == "oracle" else {}
         )
         own = self.own_network(experiment, name)
-        problem = self._problem(experiment, seed, own)
-        start = self.initialise(experiment, seed, own)
-        return {
+        start = self.initialise(experiment, seed, own, searched=stage == "attempt")
+        job = {
             "stage": stage,
-            **problem,
+            **self._problem(experiment, seed, own),
             **groups,
             "start": start["start"],
-            "upstream": {**problem["upstream"], "start": digest(start)},
             "method": name,
             "task": chosen.task,
             "task_options": chosen.task_options,
             "settings": settings,
             "augmentation": chosen.augmentation,
             "curves": True,
-            "code": code_digests(stage, self._entries(experiment, "architecture", "task", "augmentation")),
+            **(more or {}),
         }
+        code = code_digests(stage, self._entries(experiment, "architecture", "task", "augmentation"))
+        return job_of(job, code, {**self._images(experiment), "start": start, **(before or {})})
 
     def _problem(self, experiment: str, seed: int, own: str = "") -> Job:
-        """Data and network of an experiment, or of a method of its own, and the jobs that make them."""
+        """Data and network of an experiment, or of a method of its own."""
         chosen = self.params.experiments[experiment]
-        size, channels = chosen.image_size, chosen.channels
-        prepared = {name: digest(self.images(experiment, name)) for name in chosen.datasets}
         return {
             "experiment": experiment,
             "seed": seed,
             "datasets": chosen.datasets,
-            "size": size,
-            "channels": channels,
+            "size": chosen.image_size,
+            "channels": chosen.channels,
             "trunk": chosen.trunk,
             "train_images": chosen.train_images,
             "validation_images": chosen.validation_images,
             "architecture": chosen.architecture,
             "architecture_options": chosen.options_of(own),
             "labelled": chosen.labelled,
-            "upstream": {"prepared": prepared},
         }
+
+    def _images(self, experiment: str) -> dict[str, Job]:
+        """The jobs that make the images of an experiment."""
+        datasets = self.params.experiments[experiment].datasets
+        return {f"images/{name}": self.images(experiment, name) for name in datasets}
 
     def _entries(self, experiment: str, *kinds: str) -> list[tuple[str, str]]:
         chosen = self.params.experiments[experiment]

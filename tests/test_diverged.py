@@ -115,10 +115,10 @@ def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it
     calm, wild = adversarial("began"), adversarial("began", tuned={"joint": WILD})
     l2.run(calm.l2("tiny", 0))
     sigma.run(calm.sigma("tiny", 0))
-    first = {**wild.irls("tiny", 0, 1), "upstream": calm.irls("tiny", 0, 1)["upstream"]}
+    first = {**wild.irls("tiny", 0, 1), "before": calm.irls("tiny", 0, 1)["before"]}
     irls.run(first)
     second = wild.irls("tiny", 0, 2)
-    second["upstream"] = {**second["upstream"], "before": files.digest(first)}
+    second["before"] = {**second["before"], "before": {"identity": first["identity"]}}
     irls.run(second)
     assert not diverged(paths.network(paths.l2("tiny", 0), "odd"))
     for number in (1, 2):
@@ -138,7 +138,7 @@ def test_a_restart_brings_no_run_back_that_diverged_before_it():
     calm, wild = adversarial("began", once), adversarial("began", once, tuned={"joint": WILD})
     l2.run(wild.l2("tiny", 0))
     sigma.run(wild.sigma("tiny", 0))
-    irls.run({**calm.irls("tiny", 0, 1), "upstream": wild.irls("tiny", 0, 1)["upstream"]})
+    irls.run({**calm.irls("tiny", 0, 1), "before": wild.irls("tiny", 0, 1)["before"]})
     before, after = paths.l2("tiny", 0), paths.round_("tiny", 0, 1)
     sentence = diverged(paths.network(before, "odd"))
     assert "diverged: the loss of " in sentence == diverged(paths.network(after, "odd"))

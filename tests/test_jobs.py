@@ -10,6 +10,7 @@ from params_helpers import GONE, read
 
 from jointnn import paths
 from jointnn.files import digest, to_json
+from jointnn.identity import OLD_NAMES, identity
 from jointnn.jobs import Jobs
 from jointnn.search import attempts
 
@@ -238,7 +239,30 @@ def test_a_method_with_a_network_of_its_own_has_a_start_of_its_own():
     assert (own["architecture_options"], common["architecture_options"]) == ({"width": 5}, {"width": 4})
     trained = jobs.train("toy", 0, "shareall")
     assert (trained["start"], trained["architecture_options"]) == (own["start"], {"width": 5})
-    assert trained["upstream"]["start"] == digest(own)
+    assert trained["before"]["start"] == {"identity": own["identity"], "record": digest(own)}
     assert jobs.train("toy", 0, "isolated")["start"] == common["start"]
     records = {paths.record(job) for job in (own, common, jobs.search_start("toy", 7, "shareall"))}
     assert len(records) == 3
+
+
+def test_code_is_in_records_and_in_no_identity(monkeypatch):
+    """A moved file makes a job run again, and no network foreign."""
+    before = {name: json.loads(text) for name, text in settings_files().items()}
+    for module in ("image_jobs", "training_jobs", "jobs"):
+        monkeypatch.setattr(f"jointnn.{module}.code_digests", lambda *_: {"elsewhere.py": "another"})
+    after = {name: json.loads(text) for name, text in settings_files().items()}
+    assert all(digest(before[name]) != digest(after[name]) for name in before)
+    assert {name: job["identity"] for name, job in before.items()} == {
+        name: job["identity"] for name, job in after.items()
+    }
+
+
+def test_an_identity_knows_no_default_and_no_new_name(monkeypatch):
+    """A new setting at its default, and a renamed one, leave every network what it was."""
+    settings = {"stage": "train", "trunk": None, "settings": {"steps": 7, "batch_size": 32}}
+    known = identity(settings, {"start": "abc"})
+    assert known == identity({"stage": "train", "settings": {"steps": 7}}, {"start": "abc"})
+    assert known != identity({"stage": "train", "settings": {"steps": 8}}, {"start": "abc"})
+    assert known != identity(settings, {"start": "abd"})
+    monkeypatch.setitem(OLD_NAMES, "updates", "steps")
+    assert known == identity({"stage": "train", "settings": {"updates": 7}}, {"start": "abc"})

@@ -28,6 +28,7 @@ LAYERS = """
     jointnn.jae
     jointnn.mistakes
     jointnn.reading
+    jointnn.identity
     jointnn.image_jobs
     jointnn.training_jobs
     jointnn.jobs

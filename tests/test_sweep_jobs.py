@@ -43,11 +43,11 @@ def test_a_sweep_runs_again_with_its_experiments_and_they_not_with_it():
     assert before.collect("heir") == after.collect("heir")
     whole = params()
     whole.experiments["heir"].settings["learning_rate"] = 0.5
-    assert Jobs(whole).sweep(NAME)["upstream"].keys() == CHOSEN["experiments"].keys()
+    assert Jobs(whole).sweep(NAME)["before"].keys() == CHOSEN["experiments"].keys()
     changed = {
         name
-        for name, digest in Jobs(whole).sweep(NAME)["upstream"].items()
-        if digest != before.sweep(NAME)["upstream"][name]
+        for name, digest in Jobs(whole).sweep(NAME)["before"].items()
+        if digest != before.sweep(NAME)["before"][name]
     }
     assert changed == {"heir"}
 

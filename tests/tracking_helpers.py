@@ -30,10 +30,10 @@ class Project:
         flat = {"learning_rate": 0.02, "strength": {"half_life": 3.0}} | changes
         if "round_" in record:
             flat = {"rounds": 2} | flat
-        before = {f"job {path}": files.digest(self.planned(path)) for path in upstream}
-        made_from = {"prepared": dict.fromkeys(DATASETS, "0123456789abcdef"), **before}
+        before = {f"job {path}": {"record": files.digest(self.planned(path))} for path in upstream}
+        before |= {f"images/{name}": {"record": "0123456789abcdef"} for name in DATASETS}
         problem = {"task": "classification", "record": record}
-        return {"stage": "any", **problem, "settings": flat, "upstream": made_from}
+        return {"stage": "any", **problem, "settings": flat, "before": before}
 
     def planned(self, record):
         return files.read_json(self.root / "work/settings" / record)

@@ -66,5 +66,5 @@ def _expected(job: dict[str, Any], name: str) -> dict[str, Any]:
         "seed": job["seed"],
         "method": name,
         "architecture": job["architecture"],
-        "settings": job["upstream"][name],
+        "settings": job["before"][name]["identity"],
     }

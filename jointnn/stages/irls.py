@@ -23,7 +23,7 @@ def run(job: dict[str, Any]) -> None:
 
 def _repeat(before: str, after: str, weights: dict[str, Any], job: dict[str, Any]) -> None:
     """After convergence nothing is trained: the files of the round before, under this round's header."""
-    header = {"round": job["round"], "settings": _digest(job)}
+    header = {"round": job["round"], "settings": job["identity"]}
     for dataset in job["datasets"]:
         arrays, old = read_tensors(paths.network(before, dataset))
         write_tensors(paths.network(after, dataset), arrays, {**old, **header})
@@ -31,12 +31,6 @@ def _repeat(before: str, after: str, weights: dict[str, Any], job: dict[str, Any
     for name in TABLES:
         write_atomically(f"{after}/{name}", b"step,split,dataset,metric,value\n")
     write_json(f"{after}/weights.json", {**weights, "round": job["round"], "delta": 0.0})
-
-
-def _digest(job: dict[str, Any]) -> str:
-    from jointnn.files import digest
-
-    return digest(job)
 
 
 def _train(before: str, after: str, job: dict[str, Any]) -> None:
@@ -71,7 +65,7 @@ def _expected(job: dict[str, Any]) -> dict[str, Any]:
         "seed": job["seed"],
         "round": job["round"] - 1,
         "architecture": job["architecture"],
-        "settings": job["upstream"]["before"],
+        "settings": job["before"]["before"]["identity"],
     }
 
 

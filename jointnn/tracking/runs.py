@@ -61,8 +61,8 @@ class Job:
         of that one's record."""
         if self.record is None or before.record is None:
             return False
-        made_from = flattened(self.record.get("upstream") or {})
-        return files.digest(before.record) in made_from.values()
+        made_from = [job["record"] for job in self.record.get("before", {}).values()]
+        return files.digest(before.record) in made_from
 
 
 def ended(jobs: list[Job]) -> list[Job]:
