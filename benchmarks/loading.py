@@ -11,11 +11,11 @@ import torch
 from support import interleaved, is_quick, print_table
 from torch import Tensor
 
-from jointnn import paths
 from jointnn.augmentations import augmentation
 from jointnn.data import Batches, Split, as_float
 from jointnn.experiment import data_of
-from jointnn.files import write_tensors
+from jointnn.io import paths
+from jointnn.io.files import write_tensors
 
 TARGET = 5000
 """Images of 96 px per second and core that prepared data must load at."""

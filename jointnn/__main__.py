@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jointnn import __version__, paths
+from jointnn import __version__
 from jointnn.errors import UserError
-from jointnn.files import read_json, to_json, write_atomically
+from jointnn.io import paths
+from jointnn.io.files import read_json, to_json, write_atomically
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jointnn import __version__, paths
+from jointnn import __version__
 from jointnn.errors import UserError
-from jointnn.files import Tensors, check_header, digest, read_tensors, write_tensors
+from jointnn.io import paths
+from jointnn.io.files import Tensors, check_header, digest, read_tensors, write_tensors
 from jointnn.phase_state import progress_from_json, progress_to_json
 from jointnn.phases import Progress
 from jointnn.precision import Form

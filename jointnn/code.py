@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from jointnn.errors import UserError
-from jointnn.files import sha256
+from jointnn.io.files import sha256
 from jointnn.registry import nearest
 
 PACKAGE = Path(__file__).parent

@@ -10,12 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from jointnn import paths
 from jointnn.architectures import architecture
 from jointnn.augmentations import Augmentation, augmentation
 from jointnn.data import Split, check_labels, draw, with_labels
 from jointnn.errors import UserError
-from jointnn.files import check_header, read_header
+from jointnn.io import paths
+from jointnn.io.files import check_header, read_header
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Plan, Problem, plan
 from jointnn.networks import Networks

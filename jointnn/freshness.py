@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from jointnn import paths, search
-from jointnn.files import to_json, write_atomically
+from jointnn import search
 from jointnn.image_jobs import Job
+from jointnn.io import paths
+from jointnn.io.files import to_json, write_atomically
 from jointnn.jobs import Jobs
 
 # The settings file of a fresh job must be older than all that the job has made.

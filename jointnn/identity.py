@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jointnn.files import digest
+from jointnn.io.files import digest
 from jointnn.method_params import MethodSettings
 
 OLD_NAMES: dict[str, str] = {}

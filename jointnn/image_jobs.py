@@ -6,8 +6,8 @@ from typing import Any
 
 from jointnn.code import code_digests
 from jointnn.datasets.digests import kept_digest
-from jointnn.files import digest
 from jointnn.identity import identity
+from jointnn.io.files import digest
 from jointnn.params import Params
 
 Job = dict[str, Any]

@@ -6,9 +6,10 @@ before it. A job is fresh exactly if the record beside its outputs is equal to i
 
 from functools import lru_cache
 
-from jointnn import paths, search
+from jointnn import search
 from jointnn.code import code_digests
 from jointnn.image_jobs import Job, job_of
+from jointnn.io import paths
 from jointnn.methods import REAL
 from jointnn.params import Params
 from jointnn.seen import seen

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from jointnn.misfits import misfit
-from jointnn.strict import Count, Fraction, Positive, Strict
+from jointnn.schema import Count, Fraction, Positive, Strict
 
 LayerName = Annotated[str, Field(pattern=r"^\S+$")]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from jointnn.datasets.params import DatasetParams
-from jointnn.strict import Count, Name, Number, Strict
+from jointnn.schema import Count, Name, Number, Strict
 
 Overrides = dict[str, Any]
 Grid = Annotated[

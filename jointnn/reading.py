@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from jointnn.errors import UserError
+from jointnn.io.yaml import read_yaml
 from jointnn.messages import lines_of
 from jointnn.mistakes import mistakes
 from jointnn.params import Params
 from jointnn.registry import nearest
-from jointnn.yaml_files import read_yaml
 
 FILE = "params.yaml"
 

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from jointnn import paths, search
-from jointnn.files import read_json, read_table, to_json
+from jointnn import search
+from jointnn.io import paths
+from jointnn.io.files import read_json, read_table, to_json
 from jointnn.jobs import Jobs
 from jointnn.method_params import MethodSettings
 from jointnn.params import ExperimentParams, Params

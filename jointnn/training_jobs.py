@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from jointnn import paths
 from jointnn.code import code_digests
 from jointnn.image_jobs import ImageJobs, Job, job_of
+from jointnn.io import paths
 from jointnn.params import Params
 from jointnn.settings import method_settings, settings_for
 

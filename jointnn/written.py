@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from jointnn.errors import UserError
-from jointnn.files import write_atomically
+from jointnn.io.files import write_atomically
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:

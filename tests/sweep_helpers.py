@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from params_helpers import read
 
-from jointnn.files import to_json, write_table
+from jointnn.io.files import to_json, write_table
 from jointnn.jobs import Jobs
 from jointnn.stages import collect, sweep
 from jointnn.stages.evaluate import METRICS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jointnn.files import write_table
+from jointnn.io.files import write_table
 
 # method: dataset: test accuracy of seeds 0, 1, 2
 VALUES = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tiny_helpers import files_of, folder_with_data, jobs_of, joint_until, started
 
-from jointnn import files, paths
 from jointnn.errors import UserError
+from jointnn.io import files, paths
 from jointnn.stages import evaluate, irls, train
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from params_helpers import PROJECT, read
 
-from jointnn import __version__, paths
+from jointnn import __version__
 from jointnn.__main__ import JOBS, TOOLS, main
 from jointnn.datasets.params import DatasetParams
-from jointnn.files import to_json
+from jointnn.io import paths
+from jointnn.io.files import to_json
 from jointnn.jobs import Jobs
 
 WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "sweep", "choose", "track", "times", "schema"]

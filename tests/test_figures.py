@@ -32,7 +32,7 @@ from jointnn.figures.context import Context
 from jointnn.figures.curves import learning_curve
 from jointnn.figures.examples import one_per_class
 from jointnn.figures.style import look, style, to_svg
-from jointnn.files import read_json, write_json, write_table
+from jointnn.io.files import read_json, write_json, write_table
 from jointnn.stages import figures
 
 

@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from jointnn.figures import figure
 from jointnn.figures.context import Context
 from jointnn.figures.style import part_and_layers, style, to_svg
-from jointnn.files import write_json
+from jointnn.io.files import write_json
 
 DATASETS = ["flowers_102", "cub_200_2011", "celeba"]
 PARTS = {

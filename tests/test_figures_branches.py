@@ -13,7 +13,7 @@ from jointnn.figures import figure
 from jointnn.figures.codes import MOST_POINTS, by_class, embedded
 from jointnn.figures.context import Context
 from jointnn.figures.style import CLASSES, GROUPS, PALE, style, to_svg
-from jointnn.files import read_tensors, write_tensors
+from jointnn.io.files import read_tensors, write_tensors
 
 DATASETS = ["mnist", "usps"]
 TONES = {"pair": 0.0, "isolated": 0.2, "joint": 0.4, "jae": 0.6}

@@ -24,7 +24,7 @@ from jointnn.figures.context import Context
 from jointnn.figures.curves import learning_curve
 from jointnn.figures.neighbours import middle_blocks, mutual_neighbours
 from jointnn.figures.style import look
-from jointnn.files import write_tensors
+from jointnn.io.files import write_tensors
 from jointnn.stages import figures
 
 NAMES = ["joint (paper)" if method == "joint_paper" else method for method in METHODS]

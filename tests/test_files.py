@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jointnn import files
 from jointnn.errors import UserError
+from jointnn.io import files
 
 PROJECT = Path(__file__).parents[1]
 ARRAYS = {

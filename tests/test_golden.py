@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from params_helpers import PROJECT
 
-from jointnn import files, golden
+from jointnn import golden
 from jointnn.errors import UserError
+from jointnn.io import files
 
 KEPT = PROJECT / golden.FOLDER
 

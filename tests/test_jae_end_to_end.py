@@ -8,7 +8,7 @@ import yaml
 from engine_helpers import NOTHING, Project
 from tracking_helpers import STORE, runs_of
 
-from jointnn.files import read_table, read_tensors
+from jointnn.io.files import read_table, read_tensors
 from jointnn.tracking import import_runs
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from params_helpers import GONE, read
 
-from jointnn import paths
-from jointnn.files import digest, to_json
 from jointnn.identity import OLD_NAMES, identity
+from jointnn.io import paths
+from jointnn.io.files import digest, to_json
 from jointnn.jobs import Jobs
 from jointnn.search import attempts
 

@@ -6,9 +6,9 @@ import torch
 from tiny_helpers import NORMED, folder_with_data, started
 from training_helpers import assert_views, mlp, mlps, run
 
-from jointnn import files, paths
 from jointnn.errors import UserError
 from jointnn.experiment import network_of, trainer_of
+from jointnn.io import files, paths
 from jointnn.networks import Networks
 from jointnn.running import load_start
 from jointnn.stages import initialise

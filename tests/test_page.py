@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from params_helpers import PROJECT, edited, read, write
 
-from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import write_json, write_table
+from jointnn.io import paths
+from jointnn.io.files import write_json, write_table
 from jointnn.jobs import Jobs
 from jointnn.stages import collect, page
 from jointnn.tables.words import in_words

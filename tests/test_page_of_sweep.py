@@ -7,7 +7,7 @@ import pytest
 from sweep_helpers import FOLDER, NAME, evaluate, job_of, params, run
 
 from jointnn.errors import UserError
-from jointnn.files import write_json
+from jointnn.io.files import write_json
 from jointnn.jobs import Jobs
 from jointnn.stages import page
 

@@ -8,12 +8,12 @@ import pytest
 from params_helpers import BASE, PROJECT, mistakes, read
 
 from jointnn.errors import UserError
+from jointnn.io.yaml import read_yaml
 from jointnn.method_params import MethodSettings, Strength
 from jointnn.mistakes import TAKEN
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings, method_settings, settings_for
-from jointnn.yaml_files import read_yaml
 
 TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"
 

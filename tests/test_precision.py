@@ -8,9 +8,10 @@ from test_resume import killed_after
 from tiny_helpers import files_of, folder_with_data, run_joint, started
 from training_helpers import assert_views, labelled, mlps, parameters, run
 
-from jointnn import files, gradients, paths
+from jointnn import gradients
 from jointnn.architectures.convolutional import small_conv
 from jointnn.data import Split
+from jointnn.io import files, paths
 from jointnn.method_params import MethodSettings
 from jointnn.networks import Networks
 from jointnn.precision import Form, InForm, fastest, forms_of, in_form

@@ -14,8 +14,9 @@ import pytest
 from params_helpers import PROJECT
 from tiny_helpers import NORMED, adversarial, files_of, folder_with_data, run_joint, started
 
-from jointnn import files, paths, running
+from jointnn import running
 from jointnn.errors import UserError
+from jointnn.io import files, paths
 from jointnn.stages import irls, l2, train
 
 VARIANTS = {

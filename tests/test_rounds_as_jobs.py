@@ -21,8 +21,8 @@ from tiny_helpers import (
     started,
 )
 
-from jointnn import files, paths
 from jointnn.experiment import trainer_of
+from jointnn.io import files, paths
 from jointnn.jobs import Jobs
 from jointnn.phase_state import round_from_json, round_to_json
 from jointnn.phases import Progress, run_phases

@@ -10,8 +10,8 @@ import pytest
 from params_helpers import BASE, PROJECT, edited, mistakes
 
 from jointnn.__main__ import main
+from jointnn.io.yaml import read_yaml
 from jointnn.stages.schema import PATH, schema
-from jointnn.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from params_helpers import edited, read
 
-from jointnn import files, search
+from jointnn import search
 from jointnn.errors import UserError
+from jointnn.io import files
 from jointnn.jae.found import mean_weights
 from jointnn.reading import read_params
 from jointnn.settings import method_settings

@@ -10,9 +10,9 @@ from engine_helpers import PARAMS, Project
 from params_helpers import PROJECT
 from sweep_helpers import CHOSEN, FOLDER, NAME, VALUES, evaluate, job_of, params, run
 
-from jointnn import paths
-from jointnn.files import to_json, write_atomically
 from jointnn.freshness import is_fresh, mend_times_of_sweep
+from jointnn.io import paths
+from jointnn.io.files import to_json, write_atomically
 from jointnn.jobs import Jobs
 from jointnn.tracking.find import experiments
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tables_helpers import COLUMNS, cells, settings, write_metrics
 
-from jointnn.files import write_table
+from jointnn.io.files import write_table
 from jointnn.stages import collect
 from jointnn.tables import read_metrics
 from jointnn.tables.latex import escape_latex

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from tables_helpers import cells, settings, write_metrics
 
-from jointnn.files import write_table
+from jointnn.io.files import write_table
 from jointnn.stages import collect
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from test_tables import COLUMNS, cells, settings
 
-from jointnn.files import write_table
+from jointnn.io.files import write_table
 from jointnn.stages import collect
 
 

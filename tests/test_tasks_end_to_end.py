@@ -6,7 +6,7 @@ import pytest
 from dataset_helpers import MIRROR
 from engine_helpers import NOTHING, Project
 
-from jointnn.files import read_table
+from jointnn.io.files import read_table
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from tracking_helpers import STORE, begun, everything, history_of, runs_of, trained
 
 from jointnn.errors import UserError
-from jointnn.files import write_json
+from jointnn.io.files import write_json
 from jointnn.tracking import import_runs
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_helpers import files_of, folder_with_data, started
 
-from jointnn import files, paths
 from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import device_of
+from jointnn.io import files, paths
 from jointnn.stages import attempt, initialise, train
 
 

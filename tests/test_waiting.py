@@ -9,7 +9,7 @@ from test_resume import interrupted
 from tiny_helpers import NORMED, folder_with_data, started
 from training_helpers import assert_views, labelled, mlp, names, parameters, run, scores
 
-from jointnn import paths
+from jointnn.io import paths
 from jointnn.method_params import MethodSettings
 from jointnn.networks import Networks, mapped
 from jointnn.stages import train

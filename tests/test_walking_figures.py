@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from dataset_helpers import read, refused
 
-from jointnn import paths
 from jointnn.code import code_digests
 from jointnn.datasets.digests import ABSENT, source_digest
 from jointnn.datasets.params import DatasetParams
@@ -15,8 +14,9 @@ from jointnn.datasets.pedestrians.figure import View
 from jointnn.datasets.pedestrians.gait import ANKLE, HIP, KNEE, Pose, angle, leg, skeleton
 from jointnn.datasets.pedestrians.people import random_person
 from jointnn.datasets.pedestrians.solids import Canvas, capsule, ellipsoid
-from jointnn.files import read_json, read_tensors
 from jointnn.images import decode
+from jointnn.io import paths
+from jointnn.io.files import read_json, read_tensors
 from jointnn.stages import fetch, prepare
 
 SOURCE = "synthetic_pedestrians"

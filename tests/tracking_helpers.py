@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from jointnn import files
+from jointnn.io import files
 from jointnn.tracking import import_runs
 from jointnn.tracking.store import opened
 

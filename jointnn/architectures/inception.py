@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from jointnn.architectures import architecture
 from jointnn.errors import UserError
-from jointnn.files import sha256_of_file
+from jointnn.io.files import sha256_of_file
 
 SMALLEST = 75
 """Pixels of a side below which nothing is left for the last layers."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from jointnn import files, paths
 from jointnn.datasets.params import DatasetParams
 from jointnn.datasets.source import Source, source_of
 from jointnn.errors import UserError
+from jointnn.io import files, paths
 
 CACHE = Path("work/digests.json")
 ABSENT = "absent"

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jointnn import golden, paths
+from jointnn import golden
 from jointnn.errors import UserError
-from jointnn.files import read_json, to_json, write_atomically
 from jointnn.freshness import jobs_in_order
+from jointnn.io import paths
+from jointnn.io.files import read_json, to_json, write_atomically
 from jointnn.jobs import Jobs
 from jointnn.reading import read_params
 from jointnn.registry import nearest

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from jointnn import paths
 from jointnn.architectures import trunk
 from jointnn.data import as_float
-from jointnn.files import check_header, read_tensors, write_tensors
+from jointnn.io import paths
+from jointnn.io.files import check_header, read_tensors, write_tensors
 
 BATCH = 64
 

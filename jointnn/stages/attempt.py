@@ -4,10 +4,10 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from jointnn import paths
 from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import trainer_of
-from jointnn.files import write_json
+from jointnn.io import paths
+from jointnn.io.files import write_json
 from jointnn.jae.found import mean_weights
 from jointnn.measures import MEASURES
 from jointnn.methods import Plan

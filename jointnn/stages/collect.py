@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from jointnn import paths
-from jointnn.files import write_atomically, write_json, write_table
+from jointnn.io import paths
+from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.tables import read_metrics, results_from, summarise, table_latex, table_markdown
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from jointnn import paths
 from jointnn.checkpoints import load_module
 from jointnn.experiment import data_of, device_of, network_of, task_of
-from jointnn.files import diverged, write_table, write_tensors
+from jointnn.io import paths
+from jointnn.io.files import diverged, write_table, write_tensors
 from jointnn.measures import DIVERGED
 from jointnn.methods import REAL
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any
 
-from jointnn import files, paths
 from jointnn.datasets.digests import ABSENT, digests_of_files, source_digest
 from jointnn.datasets.layout import to_parquet
 from jointnn.datasets.params import DatasetParams
@@ -11,6 +10,7 @@ from jointnn.datasets.source import Images, source_of
 from jointnn.datasets.splits import arrange
 from jointnn.errors import UserError
 from jointnn.images import decode
+from jointnn.io import files, paths
 
 
 def run(settings: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ they agree with the planted ones), and for `dvc plots` the learning curves, resu
 from pathlib import Path
 from typing import Any
 
-from jointnn import paths
 from jointnn.figures import figure
-from jointnn.files import write_atomically, write_table
+from jointnn.io import paths
+from jointnn.io.files import write_atomically, write_table
 
 
 def run(settings: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jointnn import paths
-from jointnn.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from jointnn.io import paths
+from jointnn.io.files import read_json, read_tensors, write_atomically, write_json, write_tensors
 
 TABLES = ("history.csv", "test_history.csv")
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import read_bytes, read_table, write_atomically
+from jointnn.io import paths
+from jointnn.io.files import read_bytes, read_table, write_atomically
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params
 from jointnn.registry import nearest

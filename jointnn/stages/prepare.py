@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from jointnn import files, paths
 from jointnn.datasets.layout import from_parquet
 from jointnn.datasets.source import Images
 from jointnn.errors import UserError
 from jointnn.images import decode, resize
+from jointnn.io import files, paths
 from jointnn.mirrored import THUMBNAIL, pictures_of
 
 

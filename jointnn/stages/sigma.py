@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from jointnn import paths
-from jointnn.files import diverged, read_json, write_json
+from jointnn.io import paths
+from jointnn.io.files import diverged, read_json, write_json
 from jointnn.method_params import MethodSettings
 from jointnn.rounds import scales_of
 

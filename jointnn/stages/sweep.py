@@ -7,8 +7,8 @@ curve.svg.
 from pathlib import Path
 from typing import Any
 
-from jointnn import paths
-from jointnn.files import write_atomically, write_table
+from jointnn.io import paths
+from jointnn.io.files import write_atomically, write_table
 from jointnn.tables.sweeps import read_sweep, summarise_sweep, sweep_markdown
 
 

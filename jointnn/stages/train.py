@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jointnn import paths
 from jointnn.experiment import trainer_of
+from jointnn.io import paths
 from jointnn.phases import Progress
 from jointnn.running import load_start, say_if_degenerated, train_phases, write_outputs
 

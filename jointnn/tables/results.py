@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jointnn.files import read_table
+from jointnn.io.files import read_table
 from jointnn.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from jointnn.errors import UserError
-from jointnn.files import read_table
+from jointnn.io.files import read_table
 from jointnn.measures import measure_of
 from jointnn.tables.markdown import MARKDOWN, grid
 from jointnn.tables.names import printed

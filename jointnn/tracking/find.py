@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jointnn import files, paths
+from jointnn.io import files, paths
 from jointnn.tracking.runs import Job, RunFiles, ended, wanted
 from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_json
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jointnn import files
+from jointnn.io import files
 from jointnn.tracking import find, tables
 from jointnn.tracking.imports import import_runs
 from jointnn.tracking.runs import artifacts_digest

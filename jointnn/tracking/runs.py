@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jointnn import files
+from jointnn.io import files
 
 Points = dict[tuple[str, int], float]
 PROBLEM = (

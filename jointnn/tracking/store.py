@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn import paths
 from jointnn.errors import UserError
-from jointnn.files import digest
+from jointnn.io import paths
+from jointnn.io.files import digest
 from jointnn.tracking.runs import Points
 from jointnn.tracking.tables import Origin
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jointnn import paths
 from jointnn.errors import UserError
+from jointnn.io import paths
 from jointnn.tracking.runs import Job, Points
 
 HISTORIES = ("history.csv", "test_history.csv")

@@ -9,7 +9,8 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
-from jointnn import paths, search
+from jointnn.io import paths
+from jointnn import search
 from jointnn.allocator import KEEP_FREED
 from jointnn.errors import UserError
 from jointnn.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings

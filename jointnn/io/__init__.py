@@ -1,0 +1,1 @@
+"""Files: whole or none, tensors with headers, YAML, and where files lie."""
