@@ -18,8 +18,8 @@ from support import free_memory, is_quick, print_table
 from torch import Tensor, nn
 
 from jointnn.architectures.convolutional import small_conv
-from jointnn.consistency import block_membership, layer_weights
-from jointnn.solvers import Mixer
+from jointnn.irls.consistency import block_membership, layer_weights
+from jointnn.irls.solvers import Mixer
 
 WIDTHS = {"small": 12, "large": 68}
 """Width of `small_conv`: that of the experiment `digits`, and one of about a million parameters."""

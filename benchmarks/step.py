@@ -11,13 +11,13 @@ from torchvision.models import Inception3
 
 from jointnn.architectures.adversarial import began, dcgan
 from jointnn.architectures.convolutional import small_conv
-from jointnn.consistency import layer_weights
 from jointnn.data import Split
 from jointnn.descent import Descent
+from jointnn.irls.consistency import layer_weights
+from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Plan
 from jointnn.networks import Networks
-from jointnn.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.generation import generation

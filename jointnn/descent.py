@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from jointnn import solvers
 from jointnn.errors import UserError
-from jointnn.rounds import Couplings, effective_step
+from jointnn.irls import solvers
+from jointnn.irls.rounds import Couplings, effective_step
 
 if TYPE_CHECKING:
     from jointnn.training import Trainer

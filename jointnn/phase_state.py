@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jointnn.irls.rounds import Round
 from jointnn.phases import Progress
-from jointnn.rounds import Round
 
 
 def progress_to_json(progress: Progress) -> dict[str, Any]:

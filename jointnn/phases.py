@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from jointnn import consistency
+from jointnn.irls import consistency
+from jointnn.irls.rounds import Round, couplings_of, membership_of, next_round, scales_of
 from jointnn.methods import Phase, Plan
-from jointnn.rounds import Round, couplings_of, membership_of, next_round, scales_of
 from jointnn.training import Trainer
 
 

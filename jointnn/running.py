@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jointnn import consistency
 from jointnn.checkpoints import load_networks, load_state, save_networks, save_state
 from jointnn.errors import DivergedError
-from jointnn.groups import diagnosis
 from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
+from jointnn.irls import consistency
+from jointnn.irls.groups import diagnosis
+from jointnn.irls.rounds import block_names, membership_of
 from jointnn.methods import Phase, Plan
 from jointnn.phase_state import round_to_json
 from jointnn.phases import Progress, run_phases
 from jointnn.progress import shown
-from jointnn.rounds import block_names, membership_of
 from jointnn.training import Row, Trainer
 
 COLUMNS = ["step", "split", "dataset", "metric", "value"]

@@ -12,16 +12,16 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from jointnn import consistency
 from jointnn.augmentations import Augmentation
 from jointnn.data import Split
 from jointnn.descent import Descent
 from jointnn.errors import DivergedError
 from jointnn.gradients import Gradients
+from jointnn.irls import consistency
+from jointnn.irls.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.method_params import MethodSettings
 from jointnn.networks import Networks
 from jointnn.optimisers import Optimisers
-from jointnn.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.schedule import Schedule
 from jointnn.tasks import Task
 from jointnn.waiting import Waiting

@@ -4,8 +4,8 @@ import torch
 from training_helpers import additive, plan_of, regression
 
 from jointnn.data import Split
-from jointnn.rounds import couplings_of
-from jointnn.solvers import laplacian
+from jointnn.irls.rounds import couplings_of
+from jointnn.irls.solvers import laplacian
 
 MOMENTA = [0.0, 0.9]
 

@@ -11,7 +11,9 @@ def test_results_of_older_code_are_accepted_and_nothing_runs_again(tmp_path_fact
     assert "no results that differ" in project.run(*accept, fails=True)
     before = project.content("runs/**/*.safetensors", "results/tiny/*.csv")
     project.edit(
-        "jointnn/consistency.py", "def over_pairs(values: Tensor)", "def over_pairs(values: Tensor, _=0)"
+        "jointnn/irls/consistency.py",
+        "def over_pairs(values: Tensor)",
+        "def over_pairs(values: Tensor, _=0)",
     )
     assert NOTHING not in project.snakemake("-n")
     assert "the tree is dirty" in project.run(*accept, fails=True)
@@ -26,10 +28,14 @@ def test_results_of_older_code_are_accepted_and_nothing_runs_again(tmp_path_fact
 def test_other_numbers_and_other_settings_are_not_accepted(tmp_path_factory, tmp_path):
     project = finished(tmp_path_factory).copy(tmp_path)
     accept = ("python", "-m", "jointnn", "accept", "tiny", "--because", "Nothing.")
-    project.edit("jointnn/solvers.py", "2 * step_size * self.strength", "2.001 * step_size * self.strength")
+    project.edit(
+        "jointnn/irls/solvers.py", "2 * step_size * self.strength", "2.001 * step_size * self.strength"
+    )
     project.commit()
     assert "golden arrays are others" in project.run(*accept, fails=True)
-    project.edit("jointnn/solvers.py", "2.001 * step_size * self.strength", "2 * step_size * self.strength")
+    project.edit(
+        "jointnn/irls/solvers.py", "2.001 * step_size * self.strength", "2 * step_size * self.strength"
+    )
     project.settle(settings={"learning_rate": 0.5})
     project.commit()
     assert "no results that differ" in project.run(*accept, fails=True)

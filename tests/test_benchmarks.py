@@ -13,8 +13,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import penalty  # noqa: E402
 import support  # noqa: E402
 
-from jointnn.consistency import block_membership, layer_weights  # noqa: E402
-from jointnn.solvers import laplacian  # noqa: E402
+from jointnn.irls.consistency import block_membership, layer_weights  # noqa: E402
+from jointnn.irls.solvers import laplacian  # noqa: E402
 
 
 @pytest.mark.slow

@@ -65,9 +65,9 @@ def test_an_edit_of_words_or_form_changes_no_digest(copy, file, name):
 
 def test_an_edit_of_what_a_function_does_changes_the_digest_of_its_file_alone(copy):
     before = code.code_digests("train", TRAINING)
-    edit("jointnn/solvers.py", lambda text: text.replace("return ", "return None or ", 1))
+    edit("jointnn/irls/solvers.py", lambda text: text.replace("return ", "return None or ", 1))
     after = code.code_digests("train", TRAINING)
-    assert {file for file in before if before[file] != after[file]} == {"jointnn/solvers.py"}
+    assert {file for file in before if before[file] != after[file]} == {"jointnn/irls/solvers.py"}
     assert before.keys() == after.keys()
 
 
@@ -86,8 +86,8 @@ def test_a_new_architecture_changes_nothing_for_jobs_that_do_not_name_it(copy):
 
 def test_a_stage_depends_on_what_it_imports_and_on_nothing_else(copy):
     files = {stage: set(code.code_digests(stage)) for stage in ("fetch", "train", "collect", "figures")}
-    assert "jointnn/solvers.py" in files["train"]
-    assert not {"jointnn/solvers.py", "jointnn/images.py"} & files["collect"]
+    assert "jointnn/irls/solvers.py" in files["train"]
+    assert not {"jointnn/irls/solvers.py", "jointnn/images.py"} & files["collect"]
     assert not {"jointnn/training.py", "jointnn/jobs.py"} & files["figures"]
     assert "jointnn/images.py" in files["fetch"]
     for stage, found in files.items():

@@ -7,8 +7,8 @@ import torch
 from tensor_helpers import random_layers, random_weights, real
 from torch.testing import assert_close
 
-from jointnn import consistency
-from jointnn.consistency import (
+from jointnn.irls import consistency
+from jointnn.irls.consistency import (
     block_distances_squared,
     block_membership,
     geman_mcclure,

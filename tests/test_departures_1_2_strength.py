@@ -8,9 +8,9 @@ from departures_helpers import MOMENTA, shrinkage, without_pull_of_data
 from tensor_helpers import real
 from training_helpers import additive, plan_of
 
-from jointnn.consistency import block_membership, layer_distances_squared, over_pairs
 from jointnn.data import Split
-from jointnn.rounds import base_strength, couplings_of
+from jointnn.irls.consistency import block_membership, layer_distances_squared, over_pairs
+from jointnn.irls.rounds import base_strength, couplings_of
 
 
 def test_1_blocks_are_the_pairs_of_adjacent_layers_and_an_end_layer_stands_in_one():

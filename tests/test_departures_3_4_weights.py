@@ -9,7 +9,7 @@ from departures_helpers import toy
 from tensor_helpers import real
 from training_helpers import additive, run
 
-from jointnn.consistency import (
+from jointnn.irls.consistency import (
     block_distances_squared,
     block_membership,
     geman_mcclure,
@@ -21,7 +21,7 @@ from jointnn.consistency import (
     scales,
     welsch,
 )
-from jointnn.groups import diagnosis
+from jointnn.irls.groups import diagnosis
 
 
 def test_3_each_weighting_touches_and_majorises_its_own_penalty():

@@ -9,11 +9,11 @@ from torch.testing import assert_close
 from training_helpers import additive, mlp, mlps, parameters, run, scores
 
 from jointnn import descent
-from jointnn.consistency import block_membership, layer_weights
 from jointnn.data import Split
 from jointnn.errors import UserError
+from jointnn.irls.consistency import block_membership, layer_weights
+from jointnn.irls.rounds import Couplings
 from jointnn.method_params import MethodSettings
-from jointnn.rounds import Couplings
 
 
 def weights_of(seed: int, networks: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from departures_helpers import METHODS, batches_of
 from tensor_helpers import real
 from training_helpers import additive, mlps, regression, run, scores
 
-from jointnn.rounds import next_round
+from jointnn.irls.rounds import next_round
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -10,9 +10,9 @@ from tables_helpers import cells
 from tiny_helpers import adversarial, folder_with_data
 from tracking_helpers import STORE, runs_of
 
-from jointnn import consistency
 from jointnn.io import files, paths
 from jointnn.io.files import diverged
+from jointnn.irls import consistency
 from jointnn.method_params import MethodSettings
 from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
 from jointnn.tasks.generation import generation

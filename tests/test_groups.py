@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jointnn.errors import UserError
-from jointnn.groups import (
+from jointnn.irls.groups import (
     adjusted_rand_index,
     best_round,
     diagnosis,

@@ -6,9 +6,9 @@ from tensor_helpers import real
 from torch.testing import assert_close
 from training_helpers import mlps, parameters, plan_of, run
 
+from jointnn.irls.rounds import couplings_of
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Problem, method, plan, settings_read_by
-from jointnn.rounds import couplings_of
 
 SOLVERS = [
     {},

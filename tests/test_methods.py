@@ -10,13 +10,13 @@ from tensor_helpers import real
 from torch.testing import assert_close
 from training_helpers import additive, mlps, parameters, plan_of, regression, run
 
-from jointnn.consistency import layer_distances_squared
 from jointnn.errors import UserError
-from jointnn.groups import adjusted_rand_index, find_groups, inside_and_across
+from jointnn.irls.consistency import layer_distances_squared
+from jointnn.irls.groups import adjusted_rand_index, find_groups, inside_and_across
+from jointnn.irls.rounds import couplings_of, next_round
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Phase, Problem, method, plan, settings_read_by
 from jointnn.phases import finds_weights
-from jointnn.rounds import couplings_of, next_round
 
 METHODS = sorted(method)
 GROUPS = [["a", "c"], ["b", "d"]]

@@ -8,11 +8,11 @@ from departures_helpers import METHODS
 from params_helpers import PROJECT, read
 from tensor_helpers import real
 
-from jointnn.consistency import irls_weights, layer_distances_squared, over_pairs
+from jointnn.irls.consistency import irls_weights, layer_distances_squared, over_pairs
+from jointnn.irls.rounds import couplings_of, next_round
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Problem, plan, settings_read_by
 from jointnn.reading import read_params
-from jointnn.rounds import couplings_of, next_round
 from jointnn.settings import merged_settings, method_settings
 
 

@@ -23,10 +23,10 @@ from tiny_helpers import (
 
 from jointnn.experiment import trainer_of
 from jointnn.io import files, paths
+from jointnn.irls.rounds import couplings_of
 from jointnn.jobs import Jobs
 from jointnn.phase_state import round_from_json, round_to_json
 from jointnn.phases import Progress, run_phases
-from jointnn.rounds import couplings_of
 from jointnn.running import distances_of, load_start
 from jointnn.stages import evaluate, l2, sigma, train
 

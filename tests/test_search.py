@@ -14,7 +14,7 @@ from params_helpers import edited, read
 from jointnn import search
 from jointnn.errors import UserError
 from jointnn.io import files
-from jointnn.jae.found import mean_weights
+from jointnn.irls.tying import mean_weights
 from jointnn.reading import read_params
 from jointnn.settings import method_settings
 from jointnn.stages import choose

@@ -111,8 +111,8 @@ def test_images_that_were_deleted_are_prepared_again_only_for_a_job_that_needs_t
 
 
 def test_changed_code_reruns_the_jobs_that_run_it_and_a_comment_none(project):
-    head = project.path("jointnn/consistency.py").read_text().split("\n", 1)[0]
-    project.edit("jointnn/consistency.py", head, f"{head}\n# Nothing but a remark.")
+    head = project.path("jointnn/irls/consistency.py").read_text().split("\n", 1)[0]
+    project.edit("jointnn/irls/consistency.py", head, f"{head}\n# Nothing but a remark.")
     project.edit("jointnn/stages/figures.py", "Draw figures.", "Draw all the figures.")
     assert NOTHING in project.snakemake("-n")
     project.edit("jointnn/figures/curves.py", "MARKS = 8", "MARKS = 9")
@@ -121,8 +121,8 @@ def test_changed_code_reruns_the_jobs_that_run_it_and_a_comment_none(project):
         "jointnn/stages/sigma.py", "scales_of(squared, settings)", "(2 * scales_of(squared, settings))"
     )
     assert project.jobs("-n") == {**SIGMA_AND_ROUNDS, **EVALUATED}
-    solver = project.path("jointnn/solvers.py").read_text()
-    project.write("jointnn/solvers.py", solver + "\nMORE = 1\n")
+    solver = project.path("jointnn/irls/solvers.py").read_text()
+    project.write("jointnn/irls/solvers.py", solver + "\nMORE = 1\n")
     everything = project.jobs("-n")
     assert not everything.keys() & DATA.keys()
     assert everything.keys() >= {*ALONE, *TOGETHER}

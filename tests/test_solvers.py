@@ -5,9 +5,16 @@ import torch
 from tensor_helpers import random_layers, random_weights, real
 from torch.testing import assert_close
 
-from jointnn import solvers
-from jointnn.consistency import over_pairs
-from jointnn.solvers import Mixer, check_gradient_pull, coupling_gradient, laplacian, mix_, pulled_to_others
+from jointnn.irls import solvers
+from jointnn.irls.consistency import over_pairs
+from jointnn.irls.solvers import (
+    Mixer,
+    check_gradient_pull,
+    coupling_gradient,
+    laplacian,
+    mix_,
+    pulled_to_others,
+)
 
 STRENGTHS = [1e-9, 0.3, 10.0, 1e6, 1e15]
 

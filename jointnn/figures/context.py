@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jointnn.errors import UserError
-from jointnn.groups import find_groups, planted_labels
 from jointnn.io import paths
 from jointnn.io.files import diverged, read_json, read_table, read_tensors
+from jointnn.irls.groups import find_groups, planted_labels
 from jointnn.measures import Measure, measure_of
 from jointnn.tables.names import printed
 

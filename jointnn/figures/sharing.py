@@ -14,13 +14,7 @@ from jointnn.figures import figure
 from jointnn.figures.circle import draw_edges, draw_numbers, group_colour
 from jointnn.figures.context import NO_WEIGHTS, Context
 from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
-from jointnn.groups import (
-    adjusted_rand_index,
-    diagnosis,
-    find_groups,
-    inside_and_across,
-    separation,
-)
+from jointnn.irls.groups import adjusted_rand_index, diagnosis, find_groups, inside_and_across, separation
 
 LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
 LETTERS_PER_LINE = 105  # of the caption, in two columns

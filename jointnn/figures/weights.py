@@ -24,7 +24,7 @@ from jointnn.figures.style import (
     note,
     part_and_layers,
 )
-from jointnn.groups import diagnosis, inside_and_across, upper_half
+from jointnn.irls.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
 

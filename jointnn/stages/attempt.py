@@ -8,11 +8,11 @@ from jointnn.errors import DivergedError, UserError
 from jointnn.experiment import trainer_of
 from jointnn.io import paths
 from jointnn.io.files import write_json
-from jointnn.jae.found import mean_weights
+from jointnn.irls.rounds import membership_of
+from jointnn.irls.tying import mean_weights
 from jointnn.measures import MEASURES
 from jointnn.methods import Plan
 from jointnn.phases import Progress
-from jointnn.rounds import membership_of
 from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.training import Trainer
 

@@ -8,10 +8,10 @@ import pandas as pd
 import yaml
 
 from jointnn.errors import UserError
-from jointnn.groups import best_round
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
-from jointnn.jae.found import layers_to_tie
+from jointnn.irls.groups import best_round
+from jointnn.irls.tying import layers_to_tie
 from jointnn.measures import measure_of
 from jointnn.search import choose, finalists
 

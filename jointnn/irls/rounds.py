@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jointnn import consistency
 from jointnn.errors import UserError
+from jointnn.irls import consistency
 from jointnn.method_params import MethodSettings
 from jointnn.methods import Phase, Plan
 
