@@ -15,8 +15,8 @@ from jointnn.data import Split
 from jointnn.descent import Descent
 from jointnn.irls.consistency import layer_weights
 from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Plan
+from jointnn.methods.catalogue import Plan
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification

@@ -16,8 +16,8 @@ from jointnn.data import Split, check_labels, draw, with_labels
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import check_header, read_header
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Plan, Problem, plan
+from jointnn.methods.catalogue import Plan, Problem, plan
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks import Task, task
 from jointnn.training import Data, Trainer

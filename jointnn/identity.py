@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jointnn.io.files import digest
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 
 OLD_NAMES: dict[str, str] = {}
 """Keys that were renamed, by their names of today: an identity has the name that a key had first."""

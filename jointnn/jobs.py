@@ -10,7 +10,7 @@ from jointnn import search
 from jointnn.code import code_digests
 from jointnn.image_jobs import Job, job_of
 from jointnn.io import paths
-from jointnn.methods import REAL
+from jointnn.methods.catalogue import REAL
 from jointnn.params import Params
 from jointnn.seen import seen
 from jointnn.settings import method_settings, settings_for

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jointnn.method_params import MethodSettings
+    from jointnn.methods.settings import MethodSettings
 
 
 def misfit(settings: "MethodSettings") -> str | None:

@@ -12,8 +12,8 @@ from jointnn.datasets.source import source_of
 from jointnn.errors import UserError
 from jointnn.jae.mistakes import jae_mistakes
 from jointnn.messages import lines_of
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Problem, method, plan, settings_read_by
+from jointnn.methods.catalogue import Problem, method, plan, settings_read_by
+from jointnn.methods.settings import MethodSettings
 from jointnn.params import ExperimentParams, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings, method_settings

@@ -6,7 +6,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from jointnn.method_params import Training
+from jointnn.methods.settings import Training
 
 
 class Optimisers:

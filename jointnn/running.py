@@ -15,7 +15,7 @@ from jointnn.io.files import write_json, write_table
 from jointnn.irls import consistency
 from jointnn.irls.groups import diagnosis
 from jointnn.irls.rounds import block_names, membership_of
-from jointnn.methods import Phase, Plan
+from jointnn.methods.catalogue import Phase, Plan
 from jointnn.phase_state import round_to_json
 from jointnn.phases import Progress, run_phases
 from jointnn.progress import shown

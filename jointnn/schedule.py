@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jointnn.method_params import Training
+from jointnn.methods.settings import Training
 
 
 class Schedule:

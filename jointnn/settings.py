@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from jointnn.method_params import MethodSettings
-from jointnn.methods import settings_read_by
+from jointnn.methods.catalogue import settings_read_by
+from jointnn.methods.settings import MethodSettings
 from jointnn.params import Overrides, Params
 
 PRESETS = {"joint_paper": "paper"}

@@ -7,7 +7,7 @@ from jointnn import search
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, to_json
 from jointnn.jobs import Jobs
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.params import ExperimentParams, Params
 from jointnn.settings import method_settings, settings_for
 

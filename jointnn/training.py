@@ -19,7 +19,7 @@ from jointnn.errors import DivergedError
 from jointnn.gradients import Gradients
 from jointnn.irls import consistency
 from jointnn.irls.rounds import Couplings, base_strength, descends_an_objective
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.optimisers import Optimisers
 from jointnn.schedule import Schedule

@@ -5,7 +5,7 @@ from torch import nn
 
 from jointnn.architectures import architecture
 from jointnn.data import Split
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks.generation import generation
 from jointnn.training import Data, Trainer

@@ -13,7 +13,7 @@ from jointnn.data import Split
 from jointnn.errors import UserError
 from jointnn.irls.consistency import block_membership, layer_weights
 from jointnn.irls.rounds import Couplings
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 
 
 def weights_of(seed: int, networks: int) -> torch.Tensor:

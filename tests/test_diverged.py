@@ -13,7 +13,7 @@ from tracking_helpers import STORE, runs_of
 from jointnn.io import files, paths
 from jointnn.io.files import diverged
 from jointnn.irls import consistency
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
 from jointnn.tasks.generation import generation
 from jointnn.tracking import import_runs

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 from training_helpers import additive, mlps, parameters, regression, run
 
 from jointnn.data import Split
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 
 
 def linear_networks(**settings):

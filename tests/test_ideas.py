@@ -7,8 +7,8 @@ from torch.testing import assert_close
 from training_helpers import mlps, parameters, plan_of, run
 
 from jointnn.irls.rounds import couplings_of
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Problem, method, plan, settings_read_by
+from jointnn.methods.catalogue import Problem, method, plan, settings_read_by
+from jointnn.methods.settings import MethodSettings
 
 SOLVERS = [
     {},

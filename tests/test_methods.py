@@ -14,8 +14,8 @@ from jointnn.errors import UserError
 from jointnn.irls.consistency import layer_distances_squared
 from jointnn.irls.groups import adjusted_rand_index, find_groups, inside_and_across
 from jointnn.irls.rounds import couplings_of, next_round
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Phase, Problem, method, plan, settings_read_by
+from jointnn.methods.catalogue import Phase, Problem, method, plan, settings_read_by
+from jointnn.methods.settings import MethodSettings
 from jointnn.phases import finds_weights
 
 METHODS = sorted(method)

@@ -9,7 +9,7 @@ from params_helpers import BASE, PROJECT, mistakes, read
 
 from jointnn.errors import UserError
 from jointnn.io.yaml import read_yaml
-from jointnn.method_params import MethodSettings, Strength
+from jointnn.methods.settings import MethodSettings, Strength
 from jointnn.mistakes import TAKEN
 from jointnn.params import ExperimentParams, Params
 from jointnn.reading import read_params

@@ -12,7 +12,7 @@ from jointnn import gradients
 from jointnn.architectures.convolutional import small_conv
 from jointnn.data import Split
 from jointnn.io import files, paths
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.precision import Form, InForm, fastest, forms_of, in_form
 from jointnn.stages import train

@@ -10,8 +10,8 @@ from tensor_helpers import real
 
 from jointnn.irls.consistency import irls_weights, layer_distances_squared, over_pairs
 from jointnn.irls.rounds import couplings_of, next_round
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Problem, plan, settings_read_by
+from jointnn.methods.catalogue import Problem, plan, settings_read_by
+from jointnn.methods.settings import MethodSettings
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings, method_settings
 

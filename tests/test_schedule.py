@@ -2,7 +2,7 @@
 
 import pytest
 
-from jointnn.method_params import Training
+from jointnn.methods.settings import Training
 from jointnn.schedule import Schedule
 
 

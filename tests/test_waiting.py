@@ -10,7 +10,7 @@ from tiny_helpers import NORMED, folder_with_data, started
 from training_helpers import assert_views, labelled, mlp, names, parameters, run, scores
 
 from jointnn.io import paths
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks, mapped
 from jointnn.stages import train
 from jointnn.training import Data, Trainer

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jointnn.data import Split
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Plan, Problem, plan
+from jointnn.methods.catalogue import Plan, Problem, plan
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.phases import Progress, run_phases
 from jointnn.tasks.modes import evaluating

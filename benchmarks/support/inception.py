@@ -8,7 +8,7 @@ from torch import Tensor
 from jointnn.architectures.inception import inception_v3
 from jointnn.augmentations import inception
 from jointnn.data import Split
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks.classification import classification
 from jointnn.training import Data, Trainer

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from jointnn.errors import UserError
 from jointnn.irls import consistency
-from jointnn.method_params import MethodSettings
-from jointnn.methods import Phase, Plan
+from jointnn.methods.catalogue import Phase, Plan
+from jointnn.methods.settings import MethodSettings
 
 
 @dataclass(frozen=True)

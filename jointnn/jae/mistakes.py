@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from jointnn.code import options_of
 from jointnn.errors import UserError
-from jointnn.method_params import Tied
-from jointnn.methods import method, settings_read_by
+from jointnn.methods.catalogue import method, settings_read_by
+from jointnn.methods.settings import Tied
 from jointnn.params import ExperimentParams, Params
 from jointnn.registry import nearest
 from jointnn.settings import merged_settings

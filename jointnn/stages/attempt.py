@@ -11,7 +11,7 @@ from jointnn.io.files import write_json
 from jointnn.irls.rounds import membership_of
 from jointnn.irls.tying import mean_weights
 from jointnn.measures import MEASURES
-from jointnn.methods import Plan
+from jointnn.methods.catalogue import Plan
 from jointnn.phases import Progress
 from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.training import Trainer

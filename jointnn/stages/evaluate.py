@@ -10,7 +10,7 @@ from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.io import paths
 from jointnn.io.files import diverged, write_table, write_tensors
 from jointnn.measures import DIVERGED
-from jointnn.methods import REAL
+from jointnn.methods.catalogue import REAL
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from jointnn.io.files import to_json
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 from jointnn.params import Params
 from jointnn.written import add_check, write_or_check
 

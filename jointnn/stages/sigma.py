@@ -8,7 +8,7 @@ import torch
 from jointnn.io import paths
 from jointnn.io.files import diverged, read_json, write_json
 from jointnn.irls.rounds import scales_of
-from jointnn.method_params import MethodSettings
+from jointnn.methods.settings import MethodSettings
 
 
 def run(job: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import get_type_hints
 import numpy as np
 
 from jointnn.errors import UserError
-from jointnn.method_params import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Tied, Training
+from jointnn.methods.settings import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Tied, Training
 from jointnn.registry import Registry
 
 REAL = "real"
