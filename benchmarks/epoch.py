@@ -13,7 +13,7 @@ from jointnn.architectures.autoencoders import autoencoder
 from jointnn.architectures.convolutional import small_conv
 from jointnn.architectures.efficientnet import efficientnet_lite0_end
 from jointnn.architectures.residual import small_resnet
-from jointnn.data import Split, as_float
+from jointnn.data.splits import Split, as_float
 from jointnn.descent import Descent
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification

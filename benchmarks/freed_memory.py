@@ -14,7 +14,7 @@ from support import ROOT, is_quick, print_table
 
 from jointnn.allocator import KEEP_FREED
 from jointnn.architectures import architecture
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.reading import read_params
 from jointnn.tasks import task
 from jointnn.training import Trainer

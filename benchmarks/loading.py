@@ -11,8 +11,8 @@ import torch
 from support import interleaved, is_quick, print_table
 from torch import Tensor
 
-from jointnn.augmentations import augmentation
-from jointnn.data import Batches, Split, as_float
+from jointnn.data.augmentations import augmentation
+from jointnn.data.splits import Batches, Split, as_float
 from jointnn.experiment import data_of
 from jointnn.io import paths
 from jointnn.io.files import write_tensors

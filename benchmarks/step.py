@@ -11,7 +11,7 @@ from torchvision.models import Inception3
 
 from jointnn.architectures.adversarial import began, dcgan
 from jointnn.architectures.convolutional import small_conv
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.descent import Descent
 from jointnn.irls.consistency import layer_weights
 from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of

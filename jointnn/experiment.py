@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from jointnn.architectures import architecture
-from jointnn.augmentations import Augmentation, augmentation
-from jointnn.data import Split, check_labels, draw, with_labels
+from jointnn.data.augmentations import Augmentation, augmentation
+from jointnn.data.splits import Split, check_labels, draw, with_labels
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import check_header, read_header

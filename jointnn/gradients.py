@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from jointnn.data import Batches, Split, as_float, generator
+from jointnn.data.splits import Batches, Split, as_float, generator
 from jointnn.errors import UserError
 from jointnn.parts import by_parts, outputs_of, part_of, parts_of
 from jointnn.precision import Form, fastest, forms_of, in_form

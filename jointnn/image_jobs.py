@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from jointnn.code import code_digests
-from jointnn.datasets.digests import kept_digest
+from jointnn.data.digests import kept_digest
 from jointnn.identity import identity
 from jointnn.io.files import digest
 from jointnn.params import Params

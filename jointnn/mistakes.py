@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from jointnn import search
 from jointnn.code import file_of, options_of
-from jointnn.datasets.source import source_of
+from jointnn.data.source import source_of
 from jointnn.errors import UserError
 from jointnn.jae.mistakes import jae_mistakes
 from jointnn.messages import lines_of

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.schema import DatasetParams
 from jointnn.schema import Count, Name, Number, Strict
 
 Overrides = dict[str, Any]

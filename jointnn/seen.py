@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.schema import DatasetParams
 from jointnn.params import ExperimentParams
 
 OF_IMAGENET = ("dog", "wolf")

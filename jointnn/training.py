@@ -12,8 +12,8 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from jointnn.augmentations import Augmentation
-from jointnn.data import Split
+from jointnn.data.augmentations import Augmentation
+from jointnn.data.splits import Split
 from jointnn.descent import Descent
 from jointnn.errors import DivergedError
 from jointnn.gradients import Gradients

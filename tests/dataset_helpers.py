@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jointnn.datasets.layout import to_parquet
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Images, source_of
-from jointnn.datasets.splits import arrange
+from jointnn.data.images import decode, encode_png
+from jointnn.data.parquet import to_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.selection import arrange
+from jointnn.data.source import Images, source_of
 from jointnn.errors import UserError
-from jointnn.images import decode, encode_png
 
 ROOT = Path(__file__).parents[1]
 MIRROR = Path(os.environ.get("JOINTNN_MIRROR", ROOT.parent / "shared" / "data"))

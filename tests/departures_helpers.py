@@ -3,7 +3,7 @@
 import torch
 from training_helpers import additive, plan_of, regression
 
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.irls.rounds import couplings_of
 from jointnn.irls.solvers import laplacian
 

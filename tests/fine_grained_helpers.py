@@ -9,7 +9,7 @@ import numpy as np
 from dataset_helpers import write
 from scipy.io import savemat
 
-from jointnn.datasets import fine_grained
+from jointnn.data.sources import fine_grained
 
 DOWNLOADS = "data/downloads"
 FILES = {

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from jointnn.architectures import architecture
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks.generation import generation

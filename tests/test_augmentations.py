@@ -5,7 +5,7 @@ import colorsys
 import pytest
 import torch
 
-from jointnn.augmentations import augmentation, flip_shift, inception, turn_colours
+from jointnn.data.augmentations import augmentation, flip_shift, inception, turn_colours
 from jointnn.errors import UserError
 
 WHOLE = [1.0, 0.3, 0.6, 0.2]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from torchvision.datasets import CelebA
 
-from jointnn.datasets import celeba
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Splits, source_of
+from jointnn.data.images import encode_png
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Splits, source_of
+from jointnn.data.sources import celeba
 from jointnn.errors import UserError
-from jointnn.images import encode_png
 
 ATTRIBUTES = ["Male", "Smiling"]
 SPLITS = [0, 0, 1, 1, 2, 2]  # train, valid, test

@@ -87,9 +87,9 @@ def test_a_new_architecture_changes_nothing_for_jobs_that_do_not_name_it(copy):
 def test_a_stage_depends_on_what_it_imports_and_on_nothing_else(copy):
     files = {stage: set(code.code_digests(stage)) for stage in ("fetch", "train", "collect", "figures")}
     assert "jointnn/irls/solvers.py" in files["train"]
-    assert not {"jointnn/irls/solvers.py", "jointnn/images.py"} & files["collect"]
+    assert not {"jointnn/irls/solvers.py", "jointnn/data/images.py"} & files["collect"]
     assert not {"jointnn/training.py", "jointnn/jobs.py"} & files["figures"]
-    assert "jointnn/images.py" in files["fetch"]
+    assert "jointnn/data/images.py" in files["fetch"]
     for stage, found in files.items():
         assert f"jointnn/stages/{stage}.py" in found
         assert "jointnn/__init__.py" in found

@@ -11,7 +11,7 @@ from params_helpers import PROJECT, read
 
 from jointnn import __version__
 from jointnn.__main__ import JOBS, TOOLS, main
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.schema import DatasetParams
 from jointnn.io import paths
 from jointnn.io.files import to_json
 from jointnn.jobs import Jobs

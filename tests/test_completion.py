@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from jointnn.architectures import architecture
-from jointnn.data import Batches, Split
+from jointnn.data.splits import Batches, Split
 from jointnn.tasks.completion import SHOWN, as_pixels, completion, hole_masks, with_hole
 
 

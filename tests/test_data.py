@@ -5,8 +5,8 @@ import pytest
 import torch
 from training_helpers import mlps
 
-from jointnn import data
-from jointnn.data import Batches, Split, check_labels, draw, generator
+from jointnn.data import splits as data
+from jointnn.data.splits import Batches, Split, check_labels, draw, generator
 from jointnn.errors import UserError
 
 

@@ -16,13 +16,14 @@ import yaml
 from dataset_helpers import MIRROR, ROOT, parquet, picture, read, refused, two_classes, write
 from pydantic import ValidationError
 
-from jointnn.datasets import dataset, layout
-from jointnn.datasets.digests import CACHE, source_digest
-from jointnn.datasets.layout import from_parquet
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Source, source_of
+from jointnn.data import parquet as layout
+from jointnn.data.digests import CACHE, source_digest
+from jointnn.data.images import decode
+from jointnn.data.parquet import from_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, source_of
+from jointnn.data.sources import dataset
 from jointnn.errors import UserError
-from jointnn.images import decode
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from dataset_helpers import MIRROR, parquet, picture, read, refused, write
 
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import source_of
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import source_of
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from departures_helpers import MOMENTA, shrinkage, without_pull_of_data
 from tensor_helpers import real
 from training_helpers import additive, plan_of
 
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.irls.consistency import block_membership, layer_distances_squared, over_pairs
 from jointnn.irls.rounds import base_strength, couplings_of
 

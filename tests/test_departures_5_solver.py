@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from training_helpers import additive, mlp, mlps, parameters, run, scores
 
 from jointnn import descent
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.irls.consistency import block_membership, layer_weights
 from jointnn.irls.rounds import Couplings

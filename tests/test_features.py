@@ -7,7 +7,8 @@ from torch import nn
 from torchvision.models import Inception3
 
 from jointnn.architectures import inception
-from jointnn.datasets.layout import from_parquet
+from jointnn.data.images import decode, resize
+from jointnn.data.parquet import from_parquet
 from jointnn.errors import UserError
 from jointnn.generation import features
 from jointnn.generation.features import NETWORKS, features_of
@@ -17,7 +18,6 @@ from jointnn.generation.fidelity import (
     nearest_ratio,
     precision_and_recall,
 )
-from jointnn.images import decode, resize
 
 LITE = "efficientnet_lite0"
 

@@ -11,10 +11,10 @@ import pytest
 from dataset_helpers import refused, write
 from fine_grained_helpers import FILES
 
-from jointnn.datasets import fine_grained
-from jointnn.datasets.digests import ABSENT, source_digest
-from jointnn.datasets.downloads import OfficialFile, obtain
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.digests import ABSENT, source_digest
+from jointnn.data.download import OfficialFile, obtain
+from jointnn.data.schema import DatasetParams
+from jointnn.data.sources import fine_grained
 from jointnn.errors import UserError
 
 CONTENT = bytes(range(256)) * 40

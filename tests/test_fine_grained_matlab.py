@@ -7,10 +7,10 @@ import pytest
 from dataset_helpers import picture, pixels, read, refused, write
 from fine_grained_helpers import DOWNLOADS, archive, cells, mat, place
 
-from jointnn.datasets import stanford_cars
-from jointnn.datasets.digests import ABSENT, source_digest
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import source_of
+from jointnn.data.digests import ABSENT, source_digest
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import source_of
+from jointnn.data.sources import stanford_cars
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 from dataset_helpers import parquet, picture, pixels, read, refused, write
 from fine_grained_helpers import DOWNLOADS, FILES, archive, place
 
-from jointnn.datasets.digests import source_digest
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import source_of
+from jointnn.data.digests import source_digest
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import source_of
 from jointnn.io import files
 from jointnn.stages import fetch, prepare
 

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from training_helpers import parameters, run
 
 from jointnn.adversaries import Began
-from jointnn.data import Batches, as_float
+from jointnn.data.splits import Batches, as_float
 from jointnn.errors import UserError
 from jointnn.tasks.generation import generation
 

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 from training_helpers import additive, mlps, parameters, regression, run
 
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
 
 

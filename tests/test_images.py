@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jointnn.data.images import decode, encode_png, resize
 from jointnn.errors import UserError
-from jointnn.images import decode, encode_png, resize
 
 
 def test_a_flipped_bit_anywhere_in_the_pixels_of_a_png_is_noticed():

@@ -5,13 +5,13 @@ import pytest
 import torch
 from dataset_helpers import MIRROR, write
 
-from jointnn.data import draw
-from jointnn.datasets.layout import from_parquet
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.images import encode_png
+from jointnn.data.mirror_pairs import THUMBNAIL, pictures_of
+from jointnn.data.parquet import from_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.splits import draw
 from jointnn.errors import UserError
 from jointnn.experiment import data_of
-from jointnn.images import encode_png
-from jointnn.mirrored import THUMBNAIL, pictures_of
 from jointnn.stages import fetch, prepare
 from jointnn.stages.prepare import to_pixels
 

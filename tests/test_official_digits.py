@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from dataset_helpers import NO_NETWORK, colours, decoded, md5, read, refused, write
 
-from jointnn.datasets import official_digits
-from jointnn.datasets.digests import source_digest
-from jointnn.datasets.params import DatasetParams
-from jointnn.images import decode
+from jointnn.data.digests import source_digest
+from jointnn.data.images import decode
+from jointnn.data.schema import DatasetParams
+from jointnn.data.sources import digits as official_digits
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dataset_helpers import MIRROR, NO_NETWORK, colours, decoded, md5, read, refused, write
 
-from jointnn.datasets import official_photos
+from jointnn.data.sources import cifar10 as official_photos
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from engine_helpers import NOTHING, Project
 
-from jointnn.images import encode_png
+from jointnn.data.images import encode_png
 
 pytestmark = pytest.mark.slow
 

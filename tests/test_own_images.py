@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from dataset_helpers import parquet, picture, pixels, read, refused, two_classes, write
 
-from jointnn.datasets.digests import ABSENT, source_digest
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.digests import ABSENT, source_digest
+from jointnn.data.schema import DatasetParams
 
 
 @pytest.fixture(autouse=True)

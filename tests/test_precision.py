@@ -10,7 +10,7 @@ from training_helpers import assert_views, labelled, mlps, parameters, run
 
 from jointnn import gradients
 from jointnn.architectures.convolutional import small_conv
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.io import files, paths
 from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks

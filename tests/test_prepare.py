@@ -8,11 +8,11 @@ import pytest
 from dataset_helpers import MIRROR, parquet, picture, two_classes, write
 from PIL import Image
 
-from jointnn.datasets.digests import source_digest
-from jointnn.datasets.layout import from_parquet
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.digests import source_digest
+from jointnn.data.images import encode_png
+from jointnn.data.parquet import from_parquet
+from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
-from jointnn.images import encode_png
 from jointnn.io import files, paths
 from jointnn.stages import fetch, prepare
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.testing import assert_close
 from training_helpers import trainer_of
 
-from jointnn.data import UNLABELLED, Split, as_float, with_labels
+from jointnn.data.splits import UNLABELLED, Split, as_float, with_labels
 from jointnn.errors import UserError
 from jointnn.tasks.reconstruction import reconstruction, scaled, transfer
 
@@ -146,7 +146,7 @@ def test_more_labels_than_images_are_refused():
 
 
 def test_large_images_are_not_copied(monkeypatch):
-    monkeypatch.setattr("jointnn.data.LARGE", 100)
+    monkeypatch.setattr("jointnn.data.splits.LARGE", 100)
     told = with_labels(split_of(300), 30)
     assert told.images.shape[0] == 300
     assert len(told) == 570

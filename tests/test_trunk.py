@@ -11,10 +11,10 @@ from torch import nn
 
 from jointnn.architectures import architecture, trunk
 from jointnn.architectures.efficientnet import _published
-from jointnn.data import as_float
-from jointnn.datasets.layout import from_parquet
+from jointnn.data.images import decode, resize
+from jointnn.data.parquet import from_parquet
+from jointnn.data.splits import as_float
 from jointnn.errors import UserError
-from jointnn.images import decode, resize
 from jointnn.networks import Networks
 
 BREEDS = {

@@ -7,14 +7,14 @@ import pytest
 from dataset_helpers import read, refused
 
 from jointnn.code import code_digests
-from jointnn.datasets.digests import ABSENT, source_digest
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.pedestrians.camera import GROUND, HEIGHT, TALL, WIDTH, draw_person, picture
-from jointnn.datasets.pedestrians.figure import View
-from jointnn.datasets.pedestrians.gait import ANKLE, HIP, KNEE, Pose, angle, leg, skeleton
-from jointnn.datasets.pedestrians.people import random_person
-from jointnn.datasets.pedestrians.solids import Canvas, capsule, ellipsoid
-from jointnn.images import decode
+from jointnn.data.digests import ABSENT, source_digest
+from jointnn.data.images import decode
+from jointnn.data.pedestrians.camera import GROUND, HEIGHT, TALL, WIDTH, draw_person, picture
+from jointnn.data.pedestrians.figure import View
+from jointnn.data.pedestrians.gait import ANKLE, HIP, KNEE, Pose, angle, leg, skeleton
+from jointnn.data.pedestrians.people import random_person
+from jointnn.data.pedestrians.solids import Canvas, capsule, ellipsoid
+from jointnn.data.schema import DatasetParams
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_tensors
 from jointnn.stages import fetch, prepare

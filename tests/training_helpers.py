@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.methods.catalogue import Plan, Problem, plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks

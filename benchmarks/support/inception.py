@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from jointnn.architectures.inception import inception_v3
-from jointnn.augmentations import inception
-from jointnn.data import Split
+from jointnn.data.augmentations import inception
+from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
 from jointnn.networks import Networks
 from jointnn.tasks.classification import classification

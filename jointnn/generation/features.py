@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from jointnn.architectures.efficientnet import efficientnet_lite0, efficientnet_lite0_end
 from jointnn.architectures.inception import inception_v3, weights_file
-from jointnn.data import as_float
+from jointnn.data.splits import as_float
 from jointnn.errors import UserError
 from jointnn.measures import FEATURES
 

@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import Any
 
-from jointnn.datasets.digests import ABSENT, digests_of_files, source_digest
-from jointnn.datasets.layout import to_parquet
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Images, source_of
-from jointnn.datasets.splits import arrange
+from jointnn.data.digests import ABSENT, digests_of_files, source_digest
+from jointnn.data.images import decode
+from jointnn.data.parquet import to_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.selection import arrange
+from jointnn.data.source import Images, source_of
 from jointnn.errors import UserError
-from jointnn.images import decode
 from jointnn.io import files, paths
 
 

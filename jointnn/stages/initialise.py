@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from jointnn.checkpoints import header_of, module_arrays
-from jointnn.data import generator
+from jointnn.data.splits import generator
 from jointnn.experiment import network_of
 from jointnn.io import paths
 from jointnn.io.files import write_tensors

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from jointnn.datasets.layout import from_parquet
-from jointnn.datasets.source import Images
+from jointnn.data.images import decode, resize
+from jointnn.data.mirror_pairs import THUMBNAIL, pictures_of
+from jointnn.data.parquet import from_parquet
+from jointnn.data.source import Images
 from jointnn.errors import UserError
-from jointnn.images import decode, resize
 from jointnn.io import files, paths
-from jointnn.mirrored import THUMBNAIL, pictures_of
 
 
 def run(settings: dict[str, Any]) -> None:

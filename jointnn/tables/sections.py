@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.schema import DatasetParams
 from jointnn.measures import Measure, measure_of
 from jointnn.params import ExperimentParams
 from jointnn.settings import PRESETS

@@ -8,7 +8,7 @@ from jointnn.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from jointnn.data import Split
+    from jointnn.data.splits import Split
 
     Term = Callable[[nn.Module, Split], Tensor]
 

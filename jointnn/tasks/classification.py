@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data import Split, as_float
+from jointnn.data.splits import Split, as_float
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 from jointnn.tasks.plain import Plain

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data import Split, as_float, as_pixels, generator
+from jointnn.data.splits import Split, as_float, as_pixels, generator
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 from jointnn.tasks.plain import Plain

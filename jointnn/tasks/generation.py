@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.adversaries import Adversaries
-from jointnn.data import Split, as_float, as_pixels, generator
+from jointnn.data.splits import Split, as_float, as_pixels, generator
 from jointnn.generation.features import check_features, features_of
 from jointnn.generation.fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.measures import COLLAPSED

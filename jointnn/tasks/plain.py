@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from jointnn.data import Split
+from jointnn.data.splits import Split
 from jointnn.tasks import WHOLE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data import UNLABELLED, Split, as_float, as_pixels
+from jointnn.data.splits import UNLABELLED, Split, as_float, as_pixels
 from jointnn.errors import UserError
 from jointnn.jae.branches import Branched
 from jointnn.tasks import task

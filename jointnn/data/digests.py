@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Source, source_of
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, source_of
 from jointnn.errors import UserError
 from jointnn.io import files, paths
 

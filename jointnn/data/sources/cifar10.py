@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jointnn.datasets import dataset
-from jointnn.datasets.downloads import DOWNLOADS
-from jointnn.datasets.official_sets import OfficialSet
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Source, accept
+from jointnn.data.download import DOWNLOADS
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, accept
+from jointnn.data.sources import dataset
+from jointnn.data.torchvision_sets import OfficialSet
 
 # As torchvision states it. Kept here too, so that freshness is decided without importing torch.
 CIFAR10_MD5 = {"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"}

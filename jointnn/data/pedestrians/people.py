@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jointnn.datasets.pedestrians.gait import Arm, Pose
+from jointnn.data.pedestrians.gait import Arm, Pose
 
 Colour = np.ndarray
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from jointnn.datasets.source import Images
+from jointnn.data.source import Images
 from jointnn.errors import UserError
 
 ROWS = 10_000

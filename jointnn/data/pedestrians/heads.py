@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jointnn.datasets.pedestrians.figure import Figure, View
-from jointnn.datasets.pedestrians.gait import shift
-from jointnn.datasets.pedestrians.people import Person
-from jointnn.datasets.pedestrians.solids import Surface
+from jointnn.data.pedestrians.figure import Figure, View
+from jointnn.data.pedestrians.gait import shift
+from jointnn.data.pedestrians.people import Person
+from jointnn.data.pedestrians.solids import Surface
 
 HEAD = (0.053, 0.070, 0.061)
 """Half width, height and depth, in body heights."""

@@ -9,7 +9,7 @@ from math import cos, sin
 import numpy as np
 from PIL import Image, ImageDraw
 
-from jointnn.datasets.pedestrians.noise import noise
+from jointnn.data.pedestrians.noise import noise
 
 Shade = tuple[int, int, int]
 FINE = 2

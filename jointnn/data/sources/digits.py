@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jointnn.datasets import dataset
-from jointnn.datasets.downloads import DOWNLOADS
-from jointnn.datasets.official_sets import OfficialSet
-from jointnn.datasets.packages import DIGITS
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Source, accept
+from jointnn.data.download import DOWNLOADS
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, accept
+from jointnn.data.sources import dataset
+from jointnn.data.sources.bundled_digits import DIGITS
+from jointnn.data.torchvision_sets import OfficialSet
 
 # As torchvision states them. Kept here too, so that freshness is decided without importing torch.
 MNIST_MD5 = {

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jointnn.datasets import dataset
-from jointnn.datasets.packages import of_arrays
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.pedestrians.camera import HEIGHT, SEED, WIDTH, picture
-from jointnn.datasets.source import Source, Splits, accept
+from jointnn.data.pedestrians.camera import HEIGHT, SEED, WIDTH, picture
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, Splits, accept
+from jointnn.data.sources import dataset
+from jointnn.data.sources.bundled_digits import of_arrays
 from jointnn.errors import UserError
 
 MOST = 100_000

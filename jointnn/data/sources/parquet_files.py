@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from jointnn.datasets import dataset
-from jointnn.datasets.layout import from_parquet
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.data.parquet import from_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.data.sources import dataset
 from jointnn.errors import UserError
 
 MIRROR = "JOINTNN_MIRROR"

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Images, Splits
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Images, Splits
 from jointnn.errors import UserError
 from jointnn.registry import nearest
 

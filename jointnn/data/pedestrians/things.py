@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from jointnn.datasets.pedestrians.noise import noise
-from jointnn.datasets.pedestrians.street import (
+from jointnn.data.pedestrians.noise import noise
+from jointnn.data.pedestrians.street import (
     FINE,
     GROUNDS,
     LEAVES,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from jointnn.datasets import dataset
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import NOT_STATED, Images, Source, Splits, accept, needed_path
-from jointnn.datasets.trees import Tree, image_files, inside, is_archive, read_tree
+from jointnn.data.archives import Tree, image_files, inside, is_archive, read_tree
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.data.sources import dataset
 from jointnn.errors import UserError
 
 

@@ -97,7 +97,7 @@ class DatasetParams(BaseModel):
     @field_validator("source")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        from jointnn.datasets import dataset
+        from jointnn.data.sources import dataset
 
         if value not in dataset.load():
             said = f"No source is named {value!r}{nearest(value, dataset)}"

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from jointnn.datasets.pedestrians.belongings import draw_belongings
-from jointnn.datasets.pedestrians.body import draw_arm, draw_leg, draw_trunk
-from jointnn.datasets.pedestrians.figure import Figure, View
-from jointnn.datasets.pedestrians.gait import SIDES
-from jointnn.datasets.pedestrians.heads import draw_head
-from jointnn.datasets.pedestrians.noise import noise
-from jointnn.datasets.pedestrians.people import Person, random_person
-from jointnn.datasets.pedestrians.solids import Canvas
-from jointnn.datasets.pedestrians.street import FINE, Scene
-from jointnn.datasets.pedestrians.things import paint_place
+from jointnn.data.pedestrians.belongings import draw_belongings
+from jointnn.data.pedestrians.body import draw_arm, draw_leg, draw_trunk
+from jointnn.data.pedestrians.figure import Figure, View
+from jointnn.data.pedestrians.gait import SIDES
+from jointnn.data.pedestrians.heads import draw_head
+from jointnn.data.pedestrians.noise import noise
+from jointnn.data.pedestrians.people import Person, random_person
+from jointnn.data.pedestrians.solids import Canvas
+from jointnn.data.pedestrians.street import FINE, Scene
+from jointnn.data.pedestrians.things import paint_place
 
 WIDTH, HEIGHT = 64, 128
 """Pixels of a picture, those of the pedestrians of INRIA."""

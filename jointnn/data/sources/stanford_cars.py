@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from jointnn.datasets import dataset
-from jointnn.datasets.downloads import DOWNLOADS
-from jointnn.datasets.official_formats import REPLACE, Listed, gather, read_mat, whole_number
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.parquet_files import held_by_mirror, mirrored
-from jointnn.datasets.source import Images, Source, Splits, accept
+from jointnn.data.download import DOWNLOADS
+from jointnn.data.official_formats import REPLACE, Listed, gather, read_mat, whole_number
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Images, Source, Splits, accept
+from jointnn.data.sources import dataset
+from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
 from jointnn.errors import UserError
 
 FOLDER = DOWNLOADS / "stanford_cars"

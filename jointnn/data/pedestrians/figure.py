@@ -6,9 +6,9 @@ from math import cos, hypot, sin
 
 import numpy as np
 
-from jointnn.datasets.pedestrians.gait import Joints, skeleton
-from jointnn.datasets.pedestrians.people import Person
-from jointnn.datasets.pedestrians.solids import Canvas, Paint, Surface, capsule, ellipsoid, stack
+from jointnn.data.pedestrians.gait import Joints, skeleton
+from jointnn.data.pedestrians.people import Person
+from jointnn.data.pedestrians.solids import Canvas, Paint, Surface, capsule, ellipsoid, stack
 
 
 @dataclass(frozen=True)

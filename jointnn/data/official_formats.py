@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jointnn.datasets.source import Images
+from jointnn.data.source import Images
 from jointnn.errors import UserError
 
 REPLACE = "Replace it by the official one."

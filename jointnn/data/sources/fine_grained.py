@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from jointnn.datasets import dataset
-from jointnn.datasets.downloads import DOWNLOADS, OfficialFile, obtain
-from jointnn.datasets.official_formats import (
+from jointnn.data.download import DOWNLOADS, OfficialFile, obtain
+from jointnn.data.official_formats import (
     REPLACE,
     Listed,
     gather,
@@ -16,9 +15,10 @@ from jointnn.datasets.official_formats import (
     tar_files,
     whole_number,
 )
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.parquet_files import held_by_mirror, mirrored
-from jointnn.datasets.source import Source, Splits, accept
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Source, Splits, accept
+from jointnn.data.sources import dataset
+from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
 from jointnn.errors import UserError
 
 # The sums of CUB and Dogs are those that TensorFlow Datasets checks; those of Flowers are torchvision's;

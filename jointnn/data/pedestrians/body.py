@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jointnn.datasets.pedestrians.figure import Figure, View
-from jointnn.datasets.pedestrians.gait import shift
-from jointnn.datasets.pedestrians.people import Person
-from jointnn.datasets.pedestrians.solids import Paint, Surface
+from jointnn.data.pedestrians.figure import Figure, View
+from jointnn.data.pedestrians.gait import shift
+from jointnn.data.pedestrians.people import Person
+from jointnn.data.pedestrians.solids import Paint, Surface
 
 TRUNK_PROFILE = (
     (-0.05, 0.030, 0.034), (0.00, 0.038, 0.040), (0.05, 0.058, 0.046), (0.09, 0.080, 0.053),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jointnn.datasets.downloads import DOWNLOADS
-from jointnn.datasets.packages import of_arrays
-from jointnn.datasets.parquet_files import held_by_mirror, mirrored
-from jointnn.datasets.source import Source, Splits
+from jointnn.data.download import DOWNLOADS
+from jointnn.data.source import Source, Splits
+from jointnn.data.sources.bundled_digits import of_arrays
+from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
 from jointnn.errors import UserError
 
 

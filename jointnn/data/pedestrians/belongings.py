@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jointnn.datasets.pedestrians.figure import Figure
-from jointnn.datasets.pedestrians.gait import shift
+from jointnn.data.pedestrians.figure import Figure
+from jointnn.data.pedestrians.gait import shift
 
 
 def draw_belongings(figure: Figure) -> None:

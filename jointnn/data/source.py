@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jointnn.datasets.params import DatasetParams
+from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
 
 NOT_STATED = "not stated"
@@ -112,7 +112,7 @@ def needed_path(params: DatasetParams, meaning: str) -> str:
 
 def source_of(params: DatasetParams) -> Source:
     """The source that params.yaml names; nothing is read yet."""
-    from jointnn.datasets import dataset
+    from jointnn.data.sources import dataset
 
     source: Source = dataset[params.source](params)
     return source

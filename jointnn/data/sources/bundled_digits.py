@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jointnn.datasets import dataset
-from jointnn.datasets.params import DatasetParams
-from jointnn.datasets.source import Images, Source, Splits, accept
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Images, Source, Splits, accept
+from jointnn.data.sources import dataset
 from jointnn.errors import UserError
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -74,7 +74,7 @@ def of_arrays(pixels: np.ndarray, labels: Iterable[int], where: str) -> Images:
     Args:
         where: the file they come from, for names and messages.
     """
-    from jointnn.images import encode_png
+    from jointnn.data.images import encode_png
 
     images = Images()
     for i, (image, label) in enumerate(zip(pixels, labels, strict=True)):
