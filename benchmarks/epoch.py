@@ -9,12 +9,12 @@ from support import interleaved, is_quick, print_table
 from torch import nn
 from torch.nn import functional
 
-from jointnn.architectures.autoencoders import autoencoder
-from jointnn.architectures.convolutional import small_conv
-from jointnn.architectures.efficientnet import efficientnet_lite0_end
-from jointnn.architectures.residual import small_resnet
 from jointnn.data.splits import Split, as_float
 from jointnn.descent import Descent
+from jointnn.models.architectures.autoencoders import autoencoder
+from jointnn.models.architectures.convolutional import small_conv
+from jointnn.models.architectures.efficientnet import efficientnet_lite0_end
+from jointnn.models.architectures.residual import small_resnet
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion, hole_masks, with_hole

@@ -13,8 +13,8 @@ from step import descent_of, trainer_of
 from support import ROOT, is_quick, print_table
 
 from jointnn.allocator import KEEP_FREED
-from jointnn.architectures import architecture
 from jointnn.data.splits import Split
+from jointnn.models.architectures import architecture
 from jointnn.reading import read_params
 from jointnn.tasks import task
 from jointnn.training import Trainer

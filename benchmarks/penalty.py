@@ -17,9 +17,9 @@ import torch
 from support import free_memory, is_quick, print_table
 from torch import Tensor, nn
 
-from jointnn.architectures.convolutional import small_conv
 from jointnn.irls.consistency import block_membership, layer_weights
 from jointnn.irls.solvers import Mixer
+from jointnn.models.architectures.convolutional import small_conv
 
 WIDTHS = {"small": 12, "large": 68}
 """Width of `small_conv`: that of the experiment `digits`, and one of about a million parameters."""

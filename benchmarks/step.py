@@ -9,15 +9,15 @@ from support import interleaved, is_quick, print_table
 from torch import nn
 from torchvision.models import Inception3
 
-from jointnn.architectures.adversarial import began, dcgan
-from jointnn.architectures.convolutional import small_conv
 from jointnn.data.splits import Split
 from jointnn.descent import Descent
 from jointnn.irls.consistency import layer_weights
 from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.methods.catalogue import Plan
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.architectures.adversarial import began, dcgan
+from jointnn.models.architectures.convolutional import small_conv
+from jointnn.models.stacked import Networks
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.generation import generation

@@ -17,9 +17,9 @@ from jointnn import __version__
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import Tensors, check_header, digest, read_tensors, write_tensors
+from jointnn.models.precision import Form
 from jointnn.phase_state import progress_from_json, progress_to_json
 from jointnn.phases import Progress
-from jointnn.precision import Form
 from jointnn.training import Row, Trainer
 
 STATE = "state.safetensors"

@@ -10,7 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from jointnn.architectures import architecture
 from jointnn.data.augmentations import Augmentation, augmentation
 from jointnn.data.splits import Split, check_labels, draw, with_labels
 from jointnn.errors import UserError
@@ -18,7 +17,8 @@ from jointnn.io import paths
 from jointnn.io.files import check_header, read_header
 from jointnn.methods.catalogue import Plan, Problem, plan
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.architectures import architecture
+from jointnn.models.stacked import Networks
 from jointnn.tasks import Task, task
 from jointnn.training import Data, Trainer
 

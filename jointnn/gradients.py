@@ -12,9 +12,9 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from jointnn.data.splits import Batches, Split, as_float, generator
 from jointnn.errors import UserError
-from jointnn.parts import by_parts, outputs_of, part_of, parts_of
-from jointnn.precision import Form, fastest, forms_of, in_form
-from jointnn.recompute import Recomputed, kept_buffers
+from jointnn.models.activation_checkpointing import Recomputed, kept_buffers
+from jointnn.models.layers import by_parts, outputs_of, part_of, parts_of
+from jointnn.models.precision import Form, fastest, forms_of, in_form
 from jointnn.tasks import WHOLE
 
 if TYPE_CHECKING:

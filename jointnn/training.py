@@ -20,11 +20,11 @@ from jointnn.gradients import Gradients
 from jointnn.irls import consistency
 from jointnn.irls.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.offloading import Waiting
+from jointnn.models.stacked import Networks
 from jointnn.optimisers import Optimisers
 from jointnn.schedule import Schedule
 from jointnn.tasks import Task
-from jointnn.waiting import Waiting
 
 Row = tuple[int, str, str, str, float]
 """A record: step, split, dataset, metric, value."""

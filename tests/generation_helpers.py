@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from jointnn.architectures import architecture
 from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.architectures import architecture
+from jointnn.models.stacked import Networks
 from jointnn.tasks.generation import generation
 from jointnn.training import Data, Trainer
 

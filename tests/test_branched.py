@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from jointnn.architectures import architecture
 from jointnn.errors import UserError
-from jointnn.jae.branches import Branched
+from jointnn.models.architectures import architecture
+from jointnn.models.branched import Branched
 
 TWO = {
     "private": ["conv 2", "pool", "dense 5"],

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from jointnn.architectures import architecture
 from jointnn.data.splits import Batches, Split
+from jointnn.models.architectures import architecture
 from jointnn.tasks.completion import SHOWN, as_pixels, completion, hole_masks, with_hole
 
 

@@ -6,7 +6,6 @@ from dataset_helpers import MIRROR
 from torch import nn
 from torchvision.models import Inception3
 
-from jointnn.architectures import inception
 from jointnn.data.images import decode, resize
 from jointnn.data.parquet import from_parquet
 from jointnn.errors import UserError
@@ -18,6 +17,7 @@ from jointnn.generation.fidelity import (
     nearest_ratio,
     precision_and_recall,
 )
+from jointnn.models.architectures import inception
 
 LITE = "efficientnet_lite0"
 

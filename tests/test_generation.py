@@ -9,9 +9,9 @@ from torch.nn import functional
 from torch.testing import assert_close
 from training_helpers import parameters, run
 
-from jointnn.adversaries import Began
 from jointnn.data.splits import Batches, as_float
 from jointnn.errors import UserError
+from jointnn.models.gan import Began
 from jointnn.tasks.generation import generation
 
 LATENT = 5
@@ -201,14 +201,14 @@ class _Remembers(Began):
 
 @pytest.mark.parametrize(("name", "size"), [("dcgan", 12), ("dcgan", 4), ("began", 8), ("began", 48)])
 def test_a_size_that_cannot_be_halved_is_refused(name, size):
-    from jointnn.architectures import architecture
+    from jointnn.models.architectures import architecture
 
     with pytest.raises(UserError, match=f"{name} halves images down to .* image_size {size} is none of"):
         architecture[name](classes=1, channels=3, size=size)
 
 
 def test_the_networks_of_the_papers_have_their_sizes():
-    from jointnn.architectures import architecture
+    from jointnn.models.architectures import architecture
 
     made = architecture["dcgan"](classes=1, channels=3, size=64)
     channels = [layer[0].out_channels for layer in list(made.generator)[1:]]
@@ -223,7 +223,7 @@ def test_the_networks_of_the_papers_have_their_sizes():
 
 @pytest.mark.parametrize("options", [{"gain": 0.0}, {"diversity": 0.0}, {"diversity": 1.5}])
 def test_a_balance_that_cannot_hold_is_refused(options):
-    from jointnn.architectures import architecture
+    from jointnn.models.architectures import architecture
 
     with pytest.raises(UserError, match=r"began needs a gain above 0 and a diversity in 0\.\.1, not"):
         architecture["began"](classes=1, channels=3, size=16, width=4, latent=4, **options)

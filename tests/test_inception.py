@@ -6,11 +6,11 @@ import pytest
 import torch
 from torchvision.models import Inception3
 
-from jointnn.architectures import architecture
-from jointnn.architectures.inception import adopt
 from jointnn.errors import UserError
-from jointnn.networks import Networks
-from jointnn.parts import layer_parameters
+from jointnn.models.architectures import architecture
+from jointnn.models.architectures.inception import adopt
+from jointnn.models.layers import layer_parameters
+from jointnn.models.stacked import Networks
 
 LAYERS = [
     *(f"Conv2d_{name}" for name in ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3")),

@@ -6,8 +6,8 @@ import pytest
 from params_helpers import PROJECT
 
 from jointnn.__main__ import main
-from jointnn.jae.parameters import together
-from jointnn.networks import Networks
+from jointnn.models.parameter_counts import together
+from jointnn.models.stacked import Networks
 from jointnn.reading import read_params
 from jointnn.settings import merged_settings
 from jointnn.stages.layers import PATH, network

@@ -9,7 +9,7 @@ from training_helpers import assert_views, mlp, mlps, run
 from jointnn.errors import UserError
 from jointnn.experiment import network_of, trainer_of
 from jointnn.io import files, paths
-from jointnn.networks import Networks
+from jointnn.models.stacked import Networks
 from jointnn.running import load_start
 from jointnn.stages import initialise
 

@@ -7,8 +7,8 @@ from torch.testing import assert_close
 from training_helpers import mlps, parameters, run
 
 from jointnn.errors import UserError
-from jointnn.parts import by_parts
-from jointnn.precision import Form, in_form
+from jointnn.models.layers import by_parts
+from jointnn.models.precision import Form, in_form
 from jointnn.running import say_alarms
 from jointnn.tasks.generation import generation
 

@@ -9,12 +9,12 @@ from tiny_helpers import files_of, folder_with_data, run_joint, started
 from training_helpers import assert_views, labelled, mlps, parameters, run
 
 from jointnn import gradients
-from jointnn.architectures.convolutional import small_conv
 from jointnn.data.splits import Split
 from jointnn.io import files, paths
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
-from jointnn.precision import Form, InForm, fastest, forms_of, in_form
+from jointnn.models.architectures.convolutional import small_conv
+from jointnn.models.precision import Form, InForm, fastest, forms_of, in_form
+from jointnn.models.stacked import Networks
 from jointnn.stages import train
 from jointnn.tasks.classification import classification
 from jointnn.training import Data, Trainer

@@ -8,7 +8,7 @@ from torch import nn
 from training_helpers import Additive, assert_views, labelled, mlps, parameters, run, scores, trainer_of
 
 from jointnn.errors import UserError
-from jointnn.recompute import Recomputed, kept_buffers
+from jointnn.models.activation_checkpointing import Recomputed, kept_buffers
 
 
 def network(seed: int = 0) -> nn.Module:

@@ -17,7 +17,7 @@ from training_helpers import (
 )
 
 from jointnn.errors import UserError
-from jointnn.networks import Networks
+from jointnn.models.stacked import Networks
 
 TIED = ["first", "second"]
 SGD = {"batch_size": 24, "steps": 30, "record_every": 10, "momentum": 0.0, "couple_head": True}

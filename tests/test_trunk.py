@@ -9,13 +9,13 @@ import torch
 from dataset_helpers import MIRROR
 from torch import nn
 
-from jointnn.architectures import architecture, trunk
-from jointnn.architectures.efficientnet import _published
 from jointnn.data.images import decode, resize
 from jointnn.data.parquet import from_parquet
 from jointnn.data.splits import as_float
 from jointnn.errors import UserError
-from jointnn.networks import Networks
+from jointnn.models.architectures import architecture, trunk
+from jointnn.models.architectures.efficientnet import _published
+from jointnn.models.stacked import Networks
 
 BREEDS = {
     "Shih-Tzu": 155, "Rhodesian ridgeback": 159, "Beagle": 162, "English foxhound": 167,

@@ -11,7 +11,7 @@ from training_helpers import assert_views, labelled, mlp, names, parameters, run
 
 from jointnn.io import paths
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks, mapped
+from jointnn.models.stacked import Networks, mapped
 from jointnn.stages import train
 from jointnn.training import Data, Trainer
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from jointnn.data.splits import Split
 from jointnn.methods.catalogue import Plan, Problem, plan
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.stacked import Networks
 from jointnn.phases import Progress, run_phases
 from jointnn.tasks.modes import evaluating
 from jointnn.tasks.plain import Plain

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from jointnn.architectures.inception import inception_v3
 from jointnn.data.augmentations import inception
 from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
-from jointnn.networks import Networks
+from jointnn.models.architectures.inception import inception_v3
+from jointnn.models.stacked import Networks
 from jointnn.tasks.classification import classification
 from jointnn.training import Data, Trainer
 

@@ -11,11 +11,11 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from jointnn.architectures.efficientnet import efficientnet_lite0, efficientnet_lite0_end
-from jointnn.architectures.inception import inception_v3, weights_file
 from jointnn.data.splits import as_float
 from jointnn.errors import UserError
 from jointnn.measures import FEATURES
+from jointnn.models.architectures.efficientnet import efficientnet_lite0, efficientnet_lite0_end
+from jointnn.models.architectures.inception import inception_v3, weights_file
 
 SMALLEST = 8
 """Pixels of a side below which images are refused."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from jointnn.architectures import trunk
 from jointnn.data.splits import as_float
 from jointnn.io import paths
 from jointnn.io.files import check_header, read_tensors, write_tensors
+from jointnn.models.architectures import trunk
 
 BATCH = 64
 

@@ -11,7 +11,7 @@ from jointnn.tables.markdown import grid
 from jointnn.written import add_check, write_or_check
 
 if TYPE_CHECKING:  # help needs no torch
-    from jointnn.jae.branches import Branched
+    from jointnn.models.branched import Branched
 
 PATH = "docs/jae_layers.md"
 CLASSES = 10
@@ -69,7 +69,7 @@ def section(params: Params, name: str) -> str:
 
 def network(experiment: ExperimentParams, method: str = "") -> "Branched":
     """A network of an experiment, or of one of its methods."""
-    from jointnn.architectures import architecture
+    from jointnn.models.architectures import architecture
 
     size, channels, options = experiment.image_size, experiment.channels, experiment.options_of(method)
     made: Branched = architecture["branched"](classes=CLASSES, channels=channels, size=size, **options)
@@ -77,8 +77,8 @@ def network(experiment: ExperimentParams, method: str = "") -> "Branched":
 
 
 def _table(network: "Branched", tied: Sequence[str]) -> str:
-    from jointnn.jae.parameters import parameters_of
-    from jointnn.parts import layers_within
+    from jointnn.models.layers import layers_within
+    from jointnn.models.parameter_counts import parameters_of
 
     common = layers_within(network.layers, tied, "tied")
     lines = [["layer", "takes", "tied", "gives", "parameters"]]
@@ -101,7 +101,7 @@ def _table(network: "Branched", tied: Sequence[str]) -> str:
 
 def _sums(experiment: ExperimentParams, tied: dict[str, list[str]]) -> Iterator[str]:
     """A line per method that has networks of its own, or ties some of their layers."""
-    from jointnn.jae.parameters import together
+    from jointnn.models.parameter_counts import together
 
     count = len(experiment.datasets)
     for method in ("isolated", "pair", "jae", "jae_found"):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from jointnn.adversaries import Adversaries
 from jointnn.data.splits import Split, as_float, as_pixels, generator
 from jointnn.generation.features import check_features, features_of
 from jointnn.generation.fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.measures import COLLAPSED
+from jointnn.models.gan import Adversaries
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from jointnn.data.splits import UNLABELLED, Split, as_float, as_pixels
 from jointnn.errors import UserError
-from jointnn.jae.branches import Branched
+from jointnn.models.branched import Branched
 from jointnn.tasks import task
 from jointnn.tasks.modes import evaluating
 from jointnn.tasks.plain import Plain

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from jointnn.architectures import architecture
+from jointnn.models.architectures import architecture
 
 
 @architecture

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from jointnn.architectures import architecture
 from jointnn.errors import UserError
-from jointnn.jae.branches import Branch, Branched
+from jointnn.models.architectures import architecture
+from jointnn.models.branched import Branch, Branched
 
 
 @architecture

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.architectures import architecture
+from jointnn.models.architectures import architecture
 
 
 class Residual(nn.Module):

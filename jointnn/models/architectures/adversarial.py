@@ -5,9 +5,9 @@ from itertools import pairwise
 
 from torch import nn
 
-from jointnn.adversaries import Began, Dcgan
-from jointnn.architectures import architecture
 from jointnn.errors import UserError
+from jointnn.models.architectures import architecture
+from jointnn.models.gan import Began, Dcgan
 
 
 @architecture

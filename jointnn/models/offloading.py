@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from jointnn.networks import Networks
+from jointnn.models.stacked import Networks
 
 
 class Waiting:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.errors import UserError
-from jointnn.parts import layer_parameters, layers_within, part_of, parts_of
+from jointnn.models.layers import layer_parameters, layers_within, part_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Networks:
         couple: layers, parts or branches that are coupled; none named: all.
         tied: layers, parts or branches that are one tensor for all networks, and so not coupled.
         folder: where the stacked tensors lie as memory-mapped files, without gradients, while their
-            networks wait (`jointnn.waiting`); None keeps them in memory.
+            networks wait (`jointnn.models.offloading`); None keeps them in memory.
 
     Attributes:
         layers: names of the L coupled layers.

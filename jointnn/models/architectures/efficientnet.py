@@ -11,8 +11,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from jointnn.architectures import architecture, trunk
 from jointnn.errors import UserError
+from jointnn.models.architectures import architecture, trunk
 
 CUT = 13
 """The first block that is trained."""

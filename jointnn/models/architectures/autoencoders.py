@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from jointnn.architectures import architecture
 from jointnn.errors import UserError
+from jointnn.models.architectures import architecture
 
 LAYERS = [*(f"encode{k}" for k in (1, 2, 3, 4)), "code", *(f"decode{k}" for k in (1, 2, 3, 4))]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from jointnn.architectures import architecture
 from jointnn.errors import UserError
 from jointnn.io.files import sha256_of_file
+from jointnn.models.architectures import architecture
 
 SMALLEST = 75
 """Pixels of a side below which nothing is left for the last layers."""

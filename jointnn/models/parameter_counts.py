@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from jointnn.jae.branches import Branched
-from jointnn.parts import layers_within
+from jointnn.models.branched import Branched
+from jointnn.models.layers import layers_within
 
 
 def parameters_of(module: nn.Module) -> int:

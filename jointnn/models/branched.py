@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.errors import UserError
-from jointnn.jae.layers import Given, drawn_as_glorot, made_layer
+from jointnn.models.branch_layers import Given, drawn_as_glorot, made_layer
 from jointnn.registry import nearest
 
 OUTPUTS = ("image", "classes")

@@ -1,0 +1,1 @@
+"""n networks as stacked tensors, their layers and parts, and the architectures."""
