@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from jointnn.measures import MEASURES, measure_of
 from jointnn.params import Params, SweepParams
 from jointnn.registry import nearest
+from jointnn.tasks.measures import MEASURES, measure_of
 
 ALIKE = ("methods", "seeds")
 """What must be the same, in any order, for numbers to be comparable."""

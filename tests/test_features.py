@@ -9,15 +9,15 @@ from torchvision.models import Inception3
 from jointnn.data.images import decode, resize
 from jointnn.data.parquet import from_parquet
 from jointnn.errors import UserError
-from jointnn.generation import features
-from jointnn.generation.features import NETWORKS, features_of
-from jointnn.generation.fidelity import (
+from jointnn.models.architectures import inception
+from jointnn.tasks import image_features as features
+from jointnn.tasks.image_features import NETWORKS, features_of
+from jointnn.tasks.image_fidelity import (
     kernel_distance,
     nearest_distance,
     nearest_ratio,
     precision_and_recall,
 )
-from jointnn.models.architectures import inception
 
 LITE = "efficientnet_lite0"
 

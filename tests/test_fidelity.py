@@ -7,8 +7,8 @@ import torch
 from tensor_helpers import real
 from torch.testing import assert_close
 
-from jointnn.generation import fidelity as module
-from jointnn.generation.fidelity import (
+from jointnn.tasks import image_fidelity as module
+from jointnn.tasks.image_fidelity import (
     fidelity,
     frechet_distance,
     kernel_distance,

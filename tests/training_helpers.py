@@ -11,8 +11,8 @@ from jointnn.methods.catalogue import Plan, Problem, plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.stacked import Networks
 from jointnn.phases import Progress, run_phases
+from jointnn.tasks.base import Plain
 from jointnn.tasks.modes import evaluating
-from jointnn.tasks.plain import Plain
 from jointnn.training import Data, Trainer
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from jointnn.figures import figure
 from jointnn.figures.context import Context
 from jointnn.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
-from jointnn.measures import LOWEST, measure_of
+from jointnn.tasks.measures import LOWEST, measure_of
 
 MARKS = 8  # markers on a curve
 COLUMNS = 5  # of a legend, at most

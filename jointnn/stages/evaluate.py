@@ -9,8 +9,8 @@ from jointnn.checkpoints import load_module
 from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.io import paths
 from jointnn.io.files import diverged, write_table, write_tensors
-from jointnn.measures import DIVERGED
 from jointnn.methods.catalogue import REAL
+from jointnn.tasks.measures import DIVERGED
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jointnn.measures import FEATURES
 from jointnn.tables.names import printed
 from jointnn.tables.results import AVERAGE, Results, mean_and_deviation
+from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"
 OURS = ("jae", "joint")

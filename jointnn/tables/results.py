@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from jointnn.io.files import read_table
-from jointnn.measures import COLLAPSED, DIVERGED, Measure, measure_of
+from jointnn.tasks.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
 AVERAGE = "average"

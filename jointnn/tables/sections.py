@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from jointnn.data.schema import DatasetParams
-from jointnn.measures import Measure, measure_of
 from jointnn.params import ExperimentParams
 from jointnn.settings import PRESETS
 from jointnn.tables.markdown import grid
 from jointnn.tables.names import printed
 from jointnn.tables.words import in_words, listed
+from jointnn.tasks.measures import Measure, measure_of
 
 NO_NUMBERS = (
     "None of the paper's numbers (arXiv:1905.06526; Table 4 for Task I) stand here: where this page was "

@@ -6,8 +6,8 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float
 from jointnn.tasks import task
+from jointnn.tasks.base import Plain
 from jointnn.tasks.modes import evaluating
-from jointnn.tasks.plain import Plain
 
 
 @task

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float, as_pixels, generator
 from jointnn.tasks import task
+from jointnn.tasks.base import Plain
 from jointnn.tasks.modes import evaluating
-from jointnn.tasks.plain import Plain
 
 HOLE = 22 / 64
 """Side of the hole over the side of the image: 22 of 64 pixels in the paper."""

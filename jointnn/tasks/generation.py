@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.data.splits import Split, as_float, as_pixels, generator
-from jointnn.generation.features import check_features, features_of
-from jointnn.generation.fidelity import fidelity, nearest_distance, nearest_ratio
-from jointnn.measures import COLLAPSED
 from jointnn.models.gan import Adversaries
 from jointnn.tasks import task
+from jointnn.tasks.image_features import check_features, features_of
+from jointnn.tasks.image_fidelity import fidelity, nearest_distance, nearest_ratio
+from jointnn.tasks.measures import COLLAPSED
 from jointnn.tasks.modes import evaluating
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class generation:  # noqa: N801  the name in params.yaml
     While training are measured those numbers that the architecture follows, the first of which is the
     validation `loss`, and the spread of made images over that of real ones, 0 where all are alike. What
     tables show takes longer: distances between made and real images, and how far made ones are from those
-    of training (`jointnn.generation.fidelity`).
+    of training (`jointnn.tasks.image_fidelity`).
 
     Args:
         features: the ImageNet network in whose features they are measured.

@@ -10,8 +10,8 @@ from jointnn.data.splits import UNLABELLED, Split, as_float, as_pixels
 from jointnn.errors import UserError
 from jointnn.models.branched import Branched
 from jointnn.tasks import task
+from jointnn.tasks.base import Plain
 from jointnn.tasks.modes import evaluating
-from jointnn.tasks.plain import Plain
 
 SHOWN = 12
 """Images of each dataset that figures show."""

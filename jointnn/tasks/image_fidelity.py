@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.data.splits import generator
-from jointnn.measures import LEAST_REAL
+from jointnn.tasks.measures import LEAST_REAL
 
 SUBSETS, SUBSET_SIZE = 100, 500
 """Of the kernel distance: how many subsets, and images of each side in one, fewer where fewer are there."""

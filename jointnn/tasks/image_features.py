@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from jointnn.data.splits import as_float
 from jointnn.errors import UserError
-from jointnn.measures import FEATURES
 from jointnn.models.architectures.efficientnet import efficientnet_lite0, efficientnet_lite0_end
 from jointnn.models.architectures.inception import inception_v3, weights_file
+from jointnn.tasks.measures import FEATURES
 
 SMALLEST = 8
 """Pixels of a side below which images are refused."""
