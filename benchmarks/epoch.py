@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float
-from jointnn.descent import Descent
 from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.architectures.efficientnet import efficientnet_lite0_end
@@ -18,6 +17,7 @@ from jointnn.models.architectures.residual import small_resnet
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion, hole_masks, with_hole
+from jointnn.training.updates import Descent
 
 NETWORKS, BATCH = 5, 16
 

@@ -17,7 +17,7 @@ from jointnn.data.splits import Split
 from jointnn.models.architectures import architecture
 from jointnn.reading import read_params
 from jointnn.tasks import task
-from jointnn.training import Trainer
+from jointnn.training.state import Trainer
 
 READ = ("batch_size", "optimiser", "memory_format")
 """Settings on which the time of a step hangs."""

@@ -10,7 +10,6 @@ from torch import nn
 from torchvision.models import Inception3
 
 from jointnn.data.splits import Split
-from jointnn.descent import Descent
 from jointnn.irls.consistency import layer_weights
 from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of
 from jointnn.methods.catalogue import Plan
@@ -21,7 +20,8 @@ from jointnn.models.stacked import Networks
 from jointnn.tasks import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.generation import generation
-from jointnn.training import Data, Trainer
+from jointnn.training.state import Data, Trainer
+from jointnn.training.updates import Descent
 
 
 def trainer_of(

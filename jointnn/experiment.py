@@ -20,7 +20,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures import architecture
 from jointnn.models.stacked import Networks
 from jointnn.tasks import Task, task
-from jointnn.training import Data, Trainer
+from jointnn.training.state import Data, Trainer
 
 Job = Mapping[str, Any]
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jointnn.checkpoints import load_networks, load_state, save_networks, save_state
 from jointnn.errors import DivergedError
 from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
@@ -16,10 +15,11 @@ from jointnn.irls import consistency
 from jointnn.irls.groups import diagnosis
 from jointnn.irls.rounds import block_names, membership_of
 from jointnn.methods.catalogue import Phase, Plan
-from jointnn.phase_state import round_to_json
-from jointnn.phases import Progress, run_phases
-from jointnn.progress import shown
-from jointnn.training import Row, Trainer
+from jointnn.training.checkpoints import load_networks, load_state, save_networks, save_state
+from jointnn.training.console import shown
+from jointnn.training.loop import Progress, run_phases
+from jointnn.training.phase_state import round_to_json
+from jointnn.training.state import Row, Trainer
 
 COLUMNS = ["step", "split", "dataset", "metric", "value"]
 

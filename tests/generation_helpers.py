@@ -8,7 +8,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures import architecture
 from jointnn.models.stacked import Networks
 from jointnn.tasks.generation import generation
-from jointnn.training import Data, Trainer
+from jointnn.training.state import Data, Trainer
 
 OPTIONS = {"dcgan": {"width": 3, "latent": 5}, "began": {"width": 3, "latent": 5}}
 SIZE = 16

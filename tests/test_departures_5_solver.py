@@ -8,12 +8,12 @@ from tensor_helpers import random_weights
 from torch.testing import assert_close
 from training_helpers import additive, mlp, mlps, parameters, run, scores
 
-from jointnn import descent
 from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.irls.consistency import block_membership, layer_weights
 from jointnn.irls.rounds import Couplings
 from jointnn.methods.settings import MethodSettings
+from jointnn.training import updates as descent
 
 
 def weights_of(seed: int, networks: int) -> torch.Tensor:

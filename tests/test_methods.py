@@ -16,7 +16,7 @@ from jointnn.irls.groups import adjusted_rand_index, find_groups, inside_and_acr
 from jointnn.irls.rounds import couplings_of, next_round
 from jointnn.methods.catalogue import Phase, Problem, method, plan, settings_read_by
 from jointnn.methods.settings import MethodSettings
-from jointnn.phases import finds_weights
+from jointnn.training.loop import finds_weights
 
 METHODS = sorted(method)
 GROUPS = [["a", "c"], ["b", "d"]]

@@ -8,7 +8,6 @@ from test_resume import killed_after
 from tiny_helpers import files_of, folder_with_data, run_joint, started
 from training_helpers import assert_views, labelled, mlps, parameters, run
 
-from jointnn import gradients
 from jointnn.data.splits import Split
 from jointnn.io import files, paths
 from jointnn.methods.settings import MethodSettings
@@ -17,7 +16,8 @@ from jointnn.models.precision import Form, InForm, fastest, forms_of, in_form
 from jointnn.models.stacked import Networks
 from jointnn.stages import train
 from jointnn.tasks.classification import classification
-from jointnn.training import Data, Trainer
+from jointnn.training import gradients
+from jointnn.training.state import Data, Trainer
 
 FORMS = forms_of(MethodSettings(precision="auto", memory_format="auto"))
 

@@ -25,10 +25,10 @@ from jointnn.experiment import trainer_of
 from jointnn.io import files, paths
 from jointnn.irls.rounds import couplings_of
 from jointnn.jobs import Jobs
-from jointnn.phase_state import round_from_json, round_to_json
-from jointnn.phases import Progress, run_phases
 from jointnn.running import distances_of, load_start
 from jointnn.stages import evaluate, l2, sigma, train
+from jointnn.training.loop import Progress, run_phases
+from jointnn.training.phase_state import round_from_json, round_to_json
 
 
 @pytest.fixture(autouse=True)

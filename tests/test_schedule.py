@@ -3,7 +3,7 @@
 import pytest
 
 from jointnn.methods.settings import Training
-from jointnn.schedule import Schedule
+from jointnn.training.schedule import Schedule
 
 
 def rates(**settings) -> list[float]:

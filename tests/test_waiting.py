@@ -13,7 +13,7 @@ from jointnn.io import paths
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.stacked import Networks, mapped
 from jointnn.stages import train
-from jointnn.training import Data, Trainer
+from jointnn.training.state import Data, Trainer
 
 BASE = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
 SOLVERS = {

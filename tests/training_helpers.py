@@ -10,10 +10,10 @@ from jointnn.data.splits import Split
 from jointnn.methods.catalogue import Plan, Problem, plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.stacked import Networks
-from jointnn.phases import Progress, run_phases
 from jointnn.tasks.base import Plain
 from jointnn.tasks.modes import evaluating
-from jointnn.training import Data, Trainer
+from jointnn.training.loop import Progress, run_phases
+from jointnn.training.state import Data, Trainer
 
 
 class Additive(nn.Module):

@@ -11,7 +11,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures.inception import inception_v3
 from jointnn.models.stacked import Networks
 from jointnn.tasks.classification import classification
-from jointnn.training import Data, Trainer
+from jointnn.training.state import Data, Trainer
 
 CLASSES = [200, 120, 102, 196, 100]
 """Of birds, dogs, flowers, cars and aircraft."""

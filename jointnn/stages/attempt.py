@@ -11,10 +11,10 @@ from jointnn.io.files import write_json
 from jointnn.irls.rounds import membership_of
 from jointnn.irls.tying import mean_weights
 from jointnn.methods.catalogue import Plan
-from jointnn.phases import Progress
 from jointnn.running import drop_resume_point, load_start, train_phases
 from jointnn.tasks.measures import MEASURES
-from jointnn.training import Trainer
+from jointnn.training.loop import Progress
+from jointnn.training.state import Trainer
 
 
 def run(job: dict[str, Any]) -> None:

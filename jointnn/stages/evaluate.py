@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from jointnn.checkpoints import load_module
 from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.io import paths
 from jointnn.io.files import diverged, write_table, write_tensors
 from jointnn.methods.catalogue import REAL
 from jointnn.tasks.measures import DIVERGED
+from jointnn.training.checkpoints import load_module
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 
-from jointnn.checkpoints import header_of, module_arrays
 from jointnn.data.splits import generator
 from jointnn.experiment import network_of
 from jointnn.io import paths
 from jointnn.io.files import write_tensors
+from jointnn.training.checkpoints import header_of, module_arrays
 
 
 def run(job: dict[str, Any]) -> None:

@@ -34,10 +34,10 @@ def _repeat(before: str, after: str, weights: dict[str, Any], job: dict[str, Any
 
 
 def _train(before: str, after: str, job: dict[str, Any]) -> None:
-    from jointnn.checkpoints import load_networks
     from jointnn.experiment import trainer_of
-    from jointnn.phases import Progress
     from jointnn.running import say_if_degenerated, train_phases, weights_of, write_outputs
+    from jointnn.training.checkpoints import load_networks
+    from jointnn.training.loop import Progress
 
     trainer, plan = trainer_of(job)
     phase = next(phase for phase in plan.phases if phase.name == f"round_{job['round']}")
@@ -73,7 +73,7 @@ def _read_progress(before: str, progress: Any, job: dict[str, Any]) -> None:
     """Distances, sigma and weights as the jobs before left them."""
     import torch
 
-    from jointnn.phase_state import round_from_json
+    from jointnn.training.phase_state import round_from_json
 
     distances = read_json(f"{before}/distances.json")["layer_distances_squared"]
     progress.layer_distances_squared = torch.tensor(distances, dtype=torch.float64)

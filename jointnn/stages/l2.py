@@ -4,8 +4,8 @@ from typing import Any
 
 from jointnn.experiment import trainer_of
 from jointnn.io import paths
-from jointnn.phases import Progress, finds_weights
 from jointnn.running import load_start, train_phases, write_outputs
+from jointnn.training.loop import Progress, finds_weights
 
 
 def run(job: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from jointnn.experiment import trainer_of
 from jointnn.io import paths
-from jointnn.phases import Progress
 from jointnn.running import load_start, say_if_degenerated, train_phases, write_outputs
+from jointnn.training.loop import Progress
 
 
 def run(job: dict[str, Any]) -> None:

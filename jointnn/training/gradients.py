@@ -19,7 +19,7 @@ from jointnn.tasks import WHOLE
 
 if TYPE_CHECKING:
     from jointnn.tasks import Term
-    from jointnn.training import Trainer
+    from jointnn.training.state import Trainer
 
 
 class Gradients:

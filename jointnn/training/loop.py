@@ -8,7 +8,7 @@ from torch import Tensor
 from jointnn.irls import consistency
 from jointnn.irls.rounds import Round, couplings_of, membership_of, next_round, scales_of
 from jointnn.methods.catalogue import Phase, Plan
-from jointnn.training import Trainer
+from jointnn.training.state import Trainer
 
 
 @dataclass

@@ -14,17 +14,17 @@ from torch import Tensor
 
 from jointnn.data.augmentations import Augmentation
 from jointnn.data.splits import Split
-from jointnn.descent import Descent
 from jointnn.errors import DivergedError
-from jointnn.gradients import Gradients
 from jointnn.irls import consistency
 from jointnn.irls.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Waiting
 from jointnn.models.stacked import Networks
-from jointnn.optimisers import Optimisers
-from jointnn.schedule import Schedule
 from jointnn.tasks import Task
+from jointnn.training.gradients import Gradients
+from jointnn.training.optimizer import Optimisers
+from jointnn.training.schedule import Schedule
+from jointnn.training.updates import Descent
 
 Row = tuple[int, str, str, str, float]
 """A record: step, split, dataset, metric, value."""

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jointnn.training import Trainer
+from jointnn.training.state import Trainer
 
 
 def line_of(trainer: Trainer) -> str:

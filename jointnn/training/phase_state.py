@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jointnn.irls.rounds import Round
-from jointnn.phases import Progress
+from jointnn.training.loop import Progress
 
 
 def progress_to_json(progress: Progress) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from jointnn.irls import solvers
 from jointnn.irls.rounds import Couplings, effective_step
 
 if TYPE_CHECKING:
-    from jointnn.training import Trainer
+    from jointnn.training.state import Trainer
 
 Pull = tuple[nn.Parameter, Tensor, Tensor]
 """A layer of a network, (D_l,); what it is pulled to, (1, D_l); with which coupling, (1,)."""

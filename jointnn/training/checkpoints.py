@@ -18,9 +18,9 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import Tensors, check_header, digest, read_tensors, write_tensors
 from jointnn.models.precision import Form
-from jointnn.phase_state import progress_from_json, progress_to_json
-from jointnn.phases import Progress
-from jointnn.training import Row, Trainer
+from jointnn.training.loop import Progress
+from jointnn.training.phase_state import progress_from_json, progress_to_json
+from jointnn.training.state import Row, Trainer
 
 STATE = "state.safetensors"
 GLIMPSE = "glimpse/"

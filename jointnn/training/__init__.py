@@ -1,0 +1,1 @@
+"""Training n networks under couplings: the loop, its state, updates, gradients, checkpoints."""
