@@ -15,7 +15,7 @@ from support import ROOT, is_quick, print_table
 from jointnn.allocator import KEEP_FREED
 from jointnn.data.splits import Split
 from jointnn.models.architectures import architecture
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
 from jointnn.tasks import task
 from jointnn.training.state import Trainer
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from jointnn import search
 from jointnn.image_jobs import Job
 from jointnn.io import paths
 from jointnn.io.files import to_json, write_atomically
 from jointnn.jobs import Jobs
+from jointnn.parameters import search
 
 # The settings file of a fresh job must be older than all that the job has made.
 LONG_AGO = 0

@@ -21,7 +21,7 @@ from jointnn.freshness import jobs_in_order, jobs_of_sweep_in_order
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, read_tensors, write_json, write_tensors
 from jointnn.jobs import Jobs
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
 
 FOLDER = Path("tests/golden")
 SHOWN = 8

@@ -8,7 +8,7 @@ from jointnn.code import code_digests
 from jointnn.data.digests import kept_digest
 from jointnn.identity import identity
 from jointnn.io.files import digest
-from jointnn.params import Params
+from jointnn.parameters.schema import Params
 
 Job = dict[str, Any]
 

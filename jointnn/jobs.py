@@ -6,14 +6,14 @@ before it. A job is fresh exactly if the record beside its outputs is equal to i
 
 from functools import lru_cache
 
-from jointnn import search
 from jointnn.code import code_digests
 from jointnn.image_jobs import Job, job_of
 from jointnn.io import paths
 from jointnn.methods.catalogue import REAL
-from jointnn.params import Params
-from jointnn.seen import seen
-from jointnn.settings import method_settings, settings_for
+from jointnn.parameters import search
+from jointnn.parameters.contamination import seen
+from jointnn.parameters.resolve import method_settings, settings_for
+from jointnn.parameters.schema import Params
 from jointnn.training_jobs import TrainingJobs
 
 

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from jointnn import search
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, to_json
 from jointnn.jobs import Jobs
 from jointnn.methods.settings import MethodSettings
-from jointnn.params import ExperimentParams, Params
-from jointnn.settings import method_settings, settings_for
+from jointnn.parameters import search
+from jointnn.parameters.resolve import method_settings, settings_for
+from jointnn.parameters.schema import ExperimentParams, Params
 
 SHOWN = {"methods", "datasets", "seeds", "measures"}
 """What a table shows, by its name in params.yaml and in the record of the table."""

@@ -6,8 +6,8 @@ from functools import lru_cache
 from jointnn.code import code_digests
 from jointnn.image_jobs import ImageJobs, Job, job_of
 from jointnn.io import paths
-from jointnn.params import Params
-from jointnn.settings import method_settings, settings_for
+from jointnn.parameters.resolve import method_settings, settings_for
+from jointnn.parameters.schema import Params
 
 HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from jointnn.params import Params
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
+from jointnn.parameters.schema import Params
 
 BASE: dict[str, Any] = yaml.safe_load("""
 default: [toy]

@@ -8,8 +8,8 @@ from params_helpers import PROJECT
 from jointnn.__main__ import main
 from jointnn.models.parameter_counts import together
 from jointnn.models.stacked import Networks
-from jointnn.reading import read_params
-from jointnn.settings import merged_settings
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings
 from jointnn.stages.layers import PATH, network
 
 PARAMS = read_params(PROJECT / "params.yaml")

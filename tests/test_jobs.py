@@ -12,7 +12,7 @@ from jointnn.identity import OLD_NAMES, identity
 from jointnn.io import paths
 from jointnn.io.files import digest, to_json
 from jointnn.jobs import Jobs
-from jointnn.search import attempts
+from jointnn.parameters.search import attempts
 
 METHODS = ["isolated", "l2reg", "shareall", "finetune", "fedamp", "oracle"]
 TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"

@@ -10,10 +10,10 @@ from params_helpers import BASE, PROJECT, mistakes, read
 from jointnn.errors import UserError
 from jointnn.io.yaml import read_yaml
 from jointnn.methods.settings import MethodSettings, Strength
-from jointnn.mistakes import TAKEN
-from jointnn.params import ExperimentParams, Params
-from jointnn.reading import read_params
-from jointnn.settings import merged_settings, method_settings, settings_for
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings, method_settings, settings_for
+from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.validation import TAKEN
 
 TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"
 

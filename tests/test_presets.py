@@ -12,8 +12,8 @@ from jointnn.irls.consistency import irls_weights, layer_distances_squared, over
 from jointnn.irls.rounds import couplings_of, next_round
 from jointnn.methods.catalogue import Problem, plan, settings_read_by
 from jointnn.methods.settings import MethodSettings
-from jointnn.reading import read_params
-from jointnn.settings import merged_settings, method_settings
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings, method_settings
 
 
 def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:

@@ -32,7 +32,9 @@ def test_the_schema_explains_every_setting():
 
 def test_the_check_fails_until_the_schema_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    says = f"error: {PATH} is not that of jointnn/params.py. Write it: python -m jointnn schema\n"
+    says = (
+        f"error: {PATH} is not that of jointnn/parameters/schema.py. Write it: python -m jointnn schema\n"
+    )
     assert main(["schema", "--check"]) == 1
     assert capsys.readouterr().err == says
     assert main(["schema"]) == 0

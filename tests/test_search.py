@@ -11,12 +11,12 @@ import pytest
 import yaml
 from params_helpers import edited, read
 
-from jointnn import search
 from jointnn.errors import UserError
 from jointnn.io import files
 from jointnn.irls.tying import mean_weights
-from jointnn.reading import read_params
-from jointnn.settings import method_settings
+from jointnn.parameters import search
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import method_settings
 from jointnn.stages import choose
 
 GRID = {"learning_rate": [0.01, 0.1], "scale_factor": [1, 2, 3]}

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from jointnn.jobs import Jobs
-from jointnn.params import Params
+from jointnn.parameters.schema import Params
 from jointnn.stages import fetch, initialise, irls, l2, prepare, sigma
 
 TINY = {

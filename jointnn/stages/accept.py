@@ -16,7 +16,7 @@ from jointnn.freshness import jobs_in_order
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically
 from jointnn.jobs import Jobs
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
 from jointnn.registry import nearest
 
 LOG = "workflow/accepted.csv"

@@ -12,7 +12,7 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
-from jointnn.search import choose, finalists
+from jointnn.parameters.search import choose, finalists
 from jointnn.tasks.measures import measure_of
 
 FINALISTS = 4

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from jointnn.params import ExperimentParams, Params
-from jointnn.reading import read_params
-from jointnn.settings import merged_settings
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings
+from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.tables.markdown import grid
 from jointnn.written import add_check, write_or_check
 

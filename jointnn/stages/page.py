@@ -13,10 +13,10 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_bytes, read_table, write_atomically
-from jointnn.params import ExperimentParams, Params
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
+from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.search import rule
 from jointnn.registry import nearest
-from jointnn.search import rule
 from jointnn.stale import stale, stale_sweep
 from jointnn.tables import sections, times
 from jointnn.tables.words import listed

@@ -5,7 +5,7 @@ from typing import Any
 
 from jointnn.io.files import to_json
 from jointnn.methods.settings import MethodSettings
-from jointnn.params import Params
+from jointnn.parameters.schema import Params
 from jointnn.written import add_check, write_or_check
 
 PATH = "workflow/params.schema.json"
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn schema [--check]"""
     parser.description = (
         f"Write {PATH}, with which an editor completes and explains the keys of params.yaml. It is "
-        "generated from the models in jointnn/params.py: run this after a change there."
+        "generated from the models in jointnn/parameters/schema.py: run this after a change there."
     )
     add_check(parser)
 
@@ -60,4 +60,4 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: with --check, the file is missing or differs from the models.
     """
-    write_or_check(PATH, to_json(schema()), "jointnn/params.py", "schema", arguments.check)
+    write_or_check(PATH, to_json(schema()), "jointnn/parameters/schema.py", "schema", arguments.check)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from jointnn.data.schema import DatasetParams
-from jointnn.params import ExperimentParams
-from jointnn.settings import PRESETS
+from jointnn.parameters.resolve import PRESETS
+from jointnn.parameters.schema import ExperimentParams
 from jointnn.tables.markdown import grid
 from jointnn.tables.names import printed
 from jointnn.tables.words import in_words, listed

@@ -10,12 +10,12 @@ sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from jointnn.io import paths
-from jointnn import search
+from jointnn.parameters import search
 from jointnn.allocator import KEEP_FREED
 from jointnn.errors import UserError
 from jointnn.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
 from jointnn.jobs import Jobs
-from jointnn.reading import read_params
+from jointnn.parameters.load import read_params
 
 
 def refuse(sentence):

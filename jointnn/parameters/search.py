@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from jointnn.params import ExperimentParams, Overrides
+from jointnn.parameters.schema import ExperimentParams, Overrides
 
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:

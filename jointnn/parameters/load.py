@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from jointnn.errors import UserError
 from jointnn.io.yaml import read_yaml
-from jointnn.messages import lines_of
-from jointnn.mistakes import mistakes
-from jointnn.params import Params
+from jointnn.parameters.messages import lines_of
+from jointnn.parameters.schema import Params
+from jointnn.parameters.validation import mistakes
 from jointnn.registry import nearest
 
 FILE = "params.yaml"

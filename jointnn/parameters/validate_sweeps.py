@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jointnn.params import Params, SweepParams
+from jointnn.parameters.schema import Params, SweepParams
 from jointnn.registry import nearest
 from jointnn.tasks.measures import MEASURES, measure_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from jointnn.methods.catalogue import settings_read_by
 from jointnn.methods.settings import MethodSettings
-from jointnn.params import Overrides, Params
+from jointnn.parameters.schema import Overrides, Params
 
 PRESETS = {"joint_paper": "paper"}
 """Methods that are another one under a preset of their own."""

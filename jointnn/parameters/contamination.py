@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from jointnn.data.schema import DatasetParams
-from jointnn.params import ExperimentParams
+from jointnn.parameters.schema import ExperimentParams
 
 OF_IMAGENET = ("dog", "wolf")
 """What stands in the source, path or class of sets whose images are ImageNet's (docs/data.md); the dogs of

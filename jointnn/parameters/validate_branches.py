@@ -6,9 +6,9 @@ from jointnn.code import options_of
 from jointnn.errors import UserError
 from jointnn.methods.catalogue import method, settings_read_by
 from jointnn.methods.settings import Tied
-from jointnn.params import ExperimentParams, Params
+from jointnn.parameters.resolve import merged_settings
+from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.registry import nearest
-from jointnn.settings import merged_settings
 
 
 def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:

@@ -6,18 +6,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jointnn import search
 from jointnn.code import file_of, options_of
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
-from jointnn.jae.mistakes import jae_mistakes
-from jointnn.messages import lines_of
 from jointnn.methods.catalogue import Problem, method, plan, settings_read_by
 from jointnn.methods.settings import MethodSettings
-from jointnn.params import ExperimentParams, Params
+from jointnn.parameters import search
+from jointnn.parameters.messages import lines_of
+from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.validate_branches import jae_mistakes
+from jointnn.parameters.validate_sweeps import sweep_mistakes
 from jointnn.registry import nearest
-from jointnn.settings import merged_settings, method_settings
-from jointnn.sweep_mistakes import sweep_mistakes
 
 RESERVED = {
     "all": "histories call the figures of the whole problem so",
