@@ -12,8 +12,8 @@ import torch
 from step import descent_of, trainer_of
 from support import ROOT, is_quick, print_table
 
-from jointnn.allocator import KEEP_FREED
 from jointnn.data.splits import Split
+from jointnn.jobs.environment import KEEP_FREED
 from jointnn.models.architectures import architecture
 from jointnn.parameters.load import read_params
 from jointnn.tasks import task

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from jointnn.errors import UserError
-from jointnn.freshness import jobs_in_order, jobs_of_sweep_in_order
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, read_tensors, write_json, write_tensors
-from jointnn.jobs import Jobs
+from jointnn.jobs.freshness import jobs_in_order, jobs_of_sweep_in_order
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
 FOLDER = Path("tests/golden")

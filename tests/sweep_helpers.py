@@ -8,7 +8,7 @@ import pandas as pd
 from params_helpers import read
 
 from jointnn.io.files import to_json, write_table
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 from jointnn.stages import collect, sweep
 from jointnn.stages.evaluate import METRICS
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jointnn.allocator import KEEP_FREED
+from jointnn.jobs.environment import KEEP_FREED
 
 ALLOCATE = """
 import resource, torch

@@ -14,7 +14,7 @@ from jointnn.__main__ import JOBS, TOOLS, main
 from jointnn.data.schema import DatasetParams
 from jointnn.io import paths
 from jointnn.io.files import to_json
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 
 WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "sweep", "choose", "track", "times", "schema"]
 HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")

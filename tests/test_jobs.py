@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from params_helpers import GONE, read
 
-from jointnn.identity import OLD_NAMES, identity
 from jointnn.io import paths
 from jointnn.io.files import digest, to_json
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
+from jointnn.jobs.identity import OLD_NAMES, identity
 from jointnn.parameters.search import attempts
 
 METHODS = ["isolated", "l2reg", "shareall", "finetune", "fedamp", "oracle"]

@@ -13,7 +13,7 @@ from params_helpers import PROJECT, edited, read, write
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 from jointnn.stages import collect, page
 from jointnn.tables.words import in_words
 

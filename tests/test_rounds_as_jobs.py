@@ -24,7 +24,7 @@ from tiny_helpers import (
 from jointnn.experiment import trainer_of
 from jointnn.io import files, paths
 from jointnn.irls.rounds import couplings_of
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 from jointnn.running import distances_of, load_start
 from jointnn.stages import evaluate, l2, sigma, train
 from jointnn.training.loop import Progress, run_phases

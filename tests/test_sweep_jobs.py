@@ -10,10 +10,10 @@ from engine_helpers import PARAMS, Project
 from params_helpers import PROJECT
 from sweep_helpers import CHOSEN, FOLDER, NAME, VALUES, evaluate, job_of, params, run
 
-from jointnn.freshness import is_fresh, mend_times_of_sweep
 from jointnn.io import paths
 from jointnn.io.files import to_json, write_atomically
-from jointnn.jobs import Jobs
+from jointnn.jobs.freshness import is_fresh, mend_times_of_sweep
+from jointnn.jobs.graph import Jobs
 from jointnn.tracking.find import experiments
 
 

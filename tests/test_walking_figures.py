@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from dataset_helpers import read, refused
 
-from jointnn.code import code_digests
 from jointnn.data.digests import ABSENT, source_digest
 from jointnn.data.images import decode
 from jointnn.data.pedestrians.camera import GROUND, HEIGHT, TALL, WIDTH, draw_person, picture
@@ -17,6 +16,7 @@ from jointnn.data.pedestrians.solids import Canvas, capsule, ellipsoid
 from jointnn.data.schema import DatasetParams
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_tensors
+from jointnn.jobs.code_digests import code_digests
 from jointnn.stages import fetch, prepare
 
 SOURCE = "synthetic_pedestrians"

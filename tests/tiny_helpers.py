@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters.schema import Params
 from jointnn.stages import fetch, initialise, irls, l2, prepare, sigma
 

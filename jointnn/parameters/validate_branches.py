@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from jointnn.code import options_of
 from jointnn.errors import UserError
+from jointnn.jobs.code_digests import options_of
 from jointnn.methods.catalogue import method, settings_read_by
 from jointnn.methods.settings import Tied
 from jointnn.parameters.resolve import merged_settings

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jointnn.code import file_of, options_of
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
+from jointnn.jobs.code_digests import file_of, options_of
 from jointnn.methods.catalogue import Problem, method, plan, settings_read_by
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search

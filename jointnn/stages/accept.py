@@ -12,10 +12,10 @@ from typing import Any
 
 from jointnn import golden
 from jointnn.errors import UserError
-from jointnn.freshness import jobs_in_order
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically
-from jointnn.jobs import Jobs
+from jointnn.jobs.freshness import jobs_in_order
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.registry import nearest
 

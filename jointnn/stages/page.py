@@ -13,11 +13,11 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_bytes, read_table, write_atomically
+from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.search import rule
 from jointnn.registry import nearest
-from jointnn.stale import stale, stale_sweep
 from jointnn.tables import sections, times
 from jointnn.tables.words import listed
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jointnn.code import code_digests
 from jointnn.data.digests import kept_digest
-from jointnn.identity import identity
 from jointnn.io.files import digest
+from jointnn.jobs.code_digests import code_digests
+from jointnn.jobs.identity import identity
 from jointnn.parameters.schema import Params
 
 Job = dict[str, Any]

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from jointnn.image_jobs import Job
 from jointnn.io import paths
 from jointnn.io.files import to_json, write_atomically
-from jointnn.jobs import Jobs
+from jointnn.jobs.data_jobs import Job
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters import search
 
 # The settings file of a fresh job must be older than all that the job has made.

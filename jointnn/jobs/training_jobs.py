@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from jointnn.code import code_digests
-from jointnn.image_jobs import ImageJobs, Job, job_of
 from jointnn.io import paths
+from jointnn.jobs.code_digests import code_digests
+from jointnn.jobs.data_jobs import ImageJobs, Job, job_of
 from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.schema import Params
 

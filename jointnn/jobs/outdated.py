@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, to_json
-from jointnn.jobs import Jobs
+from jointnn.jobs.graph import Jobs
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for

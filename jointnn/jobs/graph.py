@@ -6,15 +6,15 @@ before it. A job is fresh exactly if the record beside its outputs is equal to i
 
 from functools import lru_cache
 
-from jointnn.code import code_digests
-from jointnn.image_jobs import Job, job_of
 from jointnn.io import paths
+from jointnn.jobs.code_digests import code_digests
+from jointnn.jobs.data_jobs import Job, job_of
+from jointnn.jobs.training_jobs import TrainingJobs
 from jointnn.methods.catalogue import REAL
 from jointnn.parameters import search
 from jointnn.parameters.contamination import seen
 from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.schema import Params
-from jointnn.training_jobs import TrainingJobs
 
 
 class Jobs(TrainingJobs):
