@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.text import Text
 
-from jointnn.figures import figure
 from jointnn.io.files import write_json, write_table, write_tensors
+from jointnn.reporting.figures import figure
 
 GROUPS = {
     "usual": ["mnist_a", "mnist_b", "optical"],

@@ -14,10 +14,10 @@ from jointnn.io import files, paths
 from jointnn.io.files import diverged
 from jointnn.irls import consistency
 from jointnn.methods.settings import MethodSettings
+from jointnn.reporting.tracking import import_runs
+from jointnn.reporting.tracking.find import find_runs
 from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
 from jointnn.tasks.generation import generation
-from jointnn.tracking import import_runs
-from jointnn.tracking.find import find_runs
 
 WILD = {"learning_rate": 1e5}
 METRIC = MethodSettings.model_fields["metric"].default

@@ -137,7 +137,7 @@ def test_an_older_revision_with_new_evaluation_gives_neither_old_nor_mixed_resul
 
 def test_an_edit_of_a_figure_runs_the_figures_alone(first, tmp_path):
     project = copy_of(first, tmp_path)
-    project.edit("jointnn/figures/curves.py", "MARKS = 8", "MARKS = 4")
+    project.edit("jointnn/reporting/figures/curves.py", "MARKS = 8", "MARKS = 4")
     assert project.repro() == {"figures": 1}
     assert NOTHING in project.snakemake()
 

@@ -26,13 +26,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from jointnn.errors import UserError
-from jointnn.figures import figure
-from jointnn.figures.accuracy import confusion_matrix, paired_differences
-from jointnn.figures.context import Context
-from jointnn.figures.curves import learning_curve
-from jointnn.figures.examples import one_per_class
-from jointnn.figures.style import look, style, to_svg
 from jointnn.io.files import read_json, write_json, write_table
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.curves import learning_curve
+from jointnn.reporting.figures.differences import confusion_matrix, paired_differences
+from jointnn.reporting.figures.examples import one_per_class
+from jointnn.reporting.figures.style import look, style, to_svg
 from jointnn.stages import figures
 
 

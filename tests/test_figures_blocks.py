@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.style import part_and_layers, style, to_svg
 from jointnn.io.files import write_json
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import part_and_layers, style, to_svg
 
 DATASETS = ["flowers_102", "cub_200_2011", "celeba"]
 PARTS = {

@@ -9,11 +9,11 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from sklearn.metrics import silhouette_score
 
-from jointnn.figures import figure
-from jointnn.figures.codes import MOST_POINTS, by_class, embedded
-from jointnn.figures.context import Context
-from jointnn.figures.style import CLASSES, GROUPS, PALE, style, to_svg
 from jointnn.io.files import read_tensors, write_tensors
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.codes import MOST_POINTS, by_class, embedded
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import CLASSES, GROUPS, PALE, style, to_svg
 
 DATASETS = ["mnist", "usps"]
 TONES = {"pair": 0.0, "isolated": 0.2, "joint": 0.4, "jae": 0.6}

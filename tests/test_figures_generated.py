@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from figures_helpers import DATASETS, METHODS, generated, settings, texts, write_results
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,13 @@ from figures_helpers import (
 )
 from matplotlib.collections import LineCollection
 
-from jointnn.figures import figure
-from jointnn.figures.completions import SHOWN, sheet_rows
-from jointnn.figures.context import Context
-from jointnn.figures.curves import learning_curve
-from jointnn.figures.neighbours import middle_blocks, mutual_neighbours
-from jointnn.figures.style import look
 from jointnn.io.files import write_tensors
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.completions import SHOWN, sheet_rows
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.curves import learning_curve
+from jointnn.reporting.figures.mutual_neighbours import middle_blocks, mutual_neighbours
+from jointnn.reporting.figures.style import look
 from jointnn.stages import figures
 
 NAMES = ["joint (paper)" if method == "joint_paper" else method for method in METHODS]

@@ -9,7 +9,7 @@ from engine_helpers import NOTHING, Project
 from tracking_helpers import STORE, runs_of
 
 from jointnn.io.files import read_table, read_tensors
-from jointnn.tracking import import_runs
+from jointnn.reporting.tracking import import_runs
 
 pytestmark = pytest.mark.slow
 

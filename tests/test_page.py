@@ -14,8 +14,8 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
 from jointnn.jobs.graph import Jobs
+from jointnn.reporting.words import in_words
 from jointnn.stages import collect, page
-from jointnn.tables.words import in_words
 
 EDITS = {
     "experiments.toy.methods": ["isolated", "joint_paper", "joint"],

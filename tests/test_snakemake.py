@@ -115,7 +115,7 @@ def test_changed_code_reruns_the_jobs_that_run_it_and_a_comment_none(project):
     project.edit("jointnn/irls/consistency.py", head, f"{head}\n# Nothing but a remark.")
     project.edit("jointnn/stages/figures.py", "Draw figures.", "Draw all the figures.")
     assert NOTHING in project.snakemake("-n")
-    project.edit("jointnn/figures/curves.py", "MARKS = 8", "MARKS = 9")
+    project.edit("jointnn/reporting/figures/curves.py", "MARKS = 8", "MARKS = 9")
     assert project.jobs() == {"figures": 1}
     project.edit(
         "jointnn/stages/sigma.py", "scales_of(squared, settings)", "(2 * scales_of(squared, settings))"

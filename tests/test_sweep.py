@@ -13,10 +13,10 @@ from matplotlib.text import Text
 from sweep_helpers import CHOSEN, FOLDER, NAME, VALUES, cells, evaluate, job_of, run
 
 from jointnn.errors import UserError
-from jointnn.figures.style import look, style
-from jointnn.figures.sweeps import apart, sweep_curve
+from jointnn.reporting.figures.style import look, style
+from jointnn.reporting.figures.sweeps import apart, sweep_curve
+from jointnn.reporting.tables.sweeps import read_sweep
 from jointnn.stages import sweep
-from jointnn.tables.sweeps import read_sweep
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from jointnn.io import paths
 from jointnn.io.files import to_json, write_atomically
 from jointnn.jobs.freshness import is_fresh, mend_times_of_sweep
 from jointnn.jobs.graph import Jobs
-from jointnn.tracking.find import experiments
+from jointnn.reporting.tracking.find import experiments
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ import pytest
 from tables_helpers import COLUMNS, cells, settings, write_metrics
 
 from jointnn.io.files import write_table
+from jointnn.reporting.tables import read_metrics
+from jointnn.reporting.tables.latex import escape_latex
 from jointnn.stages import collect
-from jointnn.tables import read_metrics
-from jointnn.tables.latex import escape_latex
 
 
 @pytest.fixture

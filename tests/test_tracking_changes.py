@@ -9,7 +9,7 @@ from tracking_helpers import STORE, begun, everything, history_of, runs_of, trai
 
 from jointnn.errors import UserError
 from jointnn.io.files import write_json
-from jointnn.tracking import import_runs
+from jointnn.reporting.tracking import import_runs
 
 
 @pytest.fixture

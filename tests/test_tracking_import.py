@@ -17,7 +17,7 @@ from tracking_helpers import (
     trained,
 )
 
-from jointnn.tracking import import_runs
+from jointnn.reporting.tracking import import_runs
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import pytest
 from tracking_helpers import STORE, trained
 
 from jointnn.errors import UserError
-from jointnn.tracking import follow, import_runs
+from jointnn.reporting.tracking import import_runs
+from jointnn.reporting.tracking import watch as follow
 
 
 @pytest.fixture

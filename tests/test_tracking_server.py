@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from tracking_helpers import EVERY, STORE, trained
 
-from jointnn.tracking import import_runs
+from jointnn.reporting.tracking import import_runs
 
 
 @pytest.fixture

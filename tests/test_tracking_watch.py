@@ -12,7 +12,7 @@ import pytest
 from params_helpers import PROJECT
 from tracking_helpers import EVERY, STORE, begun, everything, everything_anew, runs_of, trained
 
-from jointnn.tracking import follow
+from jointnn.reporting.tracking import watch as follow
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from jointnn.io import files
-from jointnn.tracking import import_runs
-from jointnn.tracking.store import opened
+from jointnn.reporting.tracking import import_runs
+from jointnn.reporting.tracking.store import opened
 
 DATASETS = ["mnist_a", "optical_a", "mnist_p"]
 STORE = "sqlite:///mlflow.db"

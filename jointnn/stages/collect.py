@@ -11,7 +11,7 @@ import pandas as pd
 
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_json, write_table
-from jointnn.tables import read_metrics, results_from, summarise, table_latex, table_markdown
+from jointnn.reporting.tables import read_metrics, results_from, summarise, table_latex, table_markdown
 
 
 def run(settings: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ they agree with the planted ones), and for `dvc plots` the learning curves, resu
 from pathlib import Path
 from typing import Any
 
-from jointnn.figures import figure
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_table
+from jointnn.reporting.figures import figure
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -21,10 +21,10 @@ def run(settings: dict[str, Any]) -> None:
             figures); optional `rounds`, `groups`, `groups_round` (default: the last), `measures`,
             `labels` (names to print), `size` (of prepared images), `mean_over_seeds`.
     """
-    from jointnn.figures.context import Context
-    from jointnn.figures.curves import curves_table
-    from jointnn.figures.sharing import groups_table
-    from jointnn.figures.style import style, to_svg
+    from jointnn.reporting.figures.context import Context
+    from jointnn.reporting.figures.curves import curves_table
+    from jointnn.reporting.figures.groups import groups_table
+    from jointnn.reporting.figures.style import style, to_svg
 
     context = Context.of(settings)
     folder = Path("results", settings["experiment"], "figures")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
 from jointnn.parameters.schema import ExperimentParams, Params
-from jointnn.tables.markdown import grid
+from jointnn.reporting.tables.markdown import grid
 from jointnn.written import add_check, write_or_check
 
 if TYPE_CHECKING:  # help needs no torch

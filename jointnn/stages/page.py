@@ -18,8 +18,9 @@ from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.search import rule
 from jointnn.registry import nearest
-from jointnn.tables import sections, times
-from jointnn.tables.words import listed
+from jointnn.reporting.pages import sections
+from jointnn.reporting.tables import times
+from jointnn.reporting.words import listed
 
 PAGES, IMAGES = Path("docs/results"), Path("docs/images")
 NUMBERS = PAGES / "paper.csv"

@@ -9,7 +9,7 @@ from typing import Any
 
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_table
-from jointnn.tables.sweeps import read_sweep, summarise_sweep, sweep_markdown
+from jointnn.reporting.tables.sweeps import read_sweep, summarise_sweep, sweep_markdown
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -23,8 +23,8 @@ def run(settings: dict[str, Any]) -> None:
     Raises:
         UserError: the table of an experiment is missing, or has nothing of the measure and dataset.
     """
-    from jointnn.figures.style import style, to_svg
-    from jointnn.figures.sweeps import sweep_curve
+    from jointnn.reporting.figures.style import style, to_svg
+    from jointnn.reporting.figures.sweeps import sweep_curve
 
     results = read_sweep(settings)
     folder = Path(paths.sweep(settings["sweep"]))

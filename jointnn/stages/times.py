@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from jointnn.errors import UserError
-from jointnn.tables import times
+from jointnn.reporting.tables import times
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

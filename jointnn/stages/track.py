@@ -5,7 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from jointnn.tracking import follow, import_runs
+from jointnn.reporting.tracking import import_runs
+from jointnn.reporting.tracking import watch as follow
 
 STORE = "sqlite:///mlflow.db"
 

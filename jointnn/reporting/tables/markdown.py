@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from jointnn.tables.names import printed
-from jointnn.tables.rendering import (
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
     capitalised,
@@ -14,7 +14,7 @@ from jointnn.tables.rendering import (
     paired_rows,
     rows,
 )
-from jointnn.tables.results import AVERAGE, Results
+from jointnn.reporting.tables.results import AVERAGE, Results
 
 MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus="−")
 

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from jointnn.figures import figure
-from jointnn.figures.branches import with_branches
-from jointnn.figures.context import Context
-from jointnn.figures.sheet import Evidence
-from jointnn.figures.style import (
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.branches import with_branches
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.image_sheet import Evidence
+from jointnn.reporting.figures.style import (
     CLASSES,
     DOUBLE,
     GROUPS,

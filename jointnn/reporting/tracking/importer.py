@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
-from jointnn.tracking import find, tables
-from jointnn.tracking.runs import RunFiles, artifacts_digest
-from jointnn.tracking.store import KEY, Store, opened
+from jointnn.reporting.tracking import find
+from jointnn.reporting.tracking import read as tables
+from jointnn.reporting.tracking.runs import RunFiles, artifacts_digest
+from jointnn.reporting.tracking.store import KEY, Store, opened
 
 STATE = "jointnn.state"
 SUPERSEDED = "jointnn.superseded"

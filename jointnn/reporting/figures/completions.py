@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.sheet import Evidence, Row, rows_of_methods, sheet_of_first
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.image_sheet import Evidence, Row, rows_of_methods, sheet_of_first
 
 SHOWN = ["isolated", "l2reg", "shareall", "finetune", "joint_paper", "joint"]
 """Methods of the sheet: all of them would not fit a page."""

@@ -6,7 +6,7 @@ experiment/method/seed/digest of its settings. Nothing of MLflow's goes into the
 its store can be deleted at any time and imported again.
 """
 
-from jointnn.tracking.follow import follow
-from jointnn.tracking.imports import Imported, import_runs
+from jointnn.reporting.tracking.importer import Imported, import_runs
+from jointnn.reporting.tracking.watch import follow
 
 __all__ = ["Imported", "follow", "import_runs"]

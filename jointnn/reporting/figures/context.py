@@ -14,7 +14,7 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import diverged, read_json, read_table, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
-from jointnn.tables.names import printed
+from jointnn.reporting.tables.names import printed
 from jointnn.tasks.measures import Measure, measure_of
 
 NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."

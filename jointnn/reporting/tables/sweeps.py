@@ -9,11 +9,11 @@ import pandas as pd
 
 from jointnn.errors import UserError
 from jointnn.io.files import read_table
-from jointnn.tables.markdown import MARKDOWN, grid
-from jointnn.tables.names import printed
-from jointnn.tables.rendering import Notes, header, rows
-from jointnn.tables.results import AVERAGE, Results, mean_and_deviation, results_from
-from jointnn.tables.words import listed
+from jointnn.reporting.tables.markdown import MARKDOWN, grid
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.tables.rendering import Notes, header, rows
+from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
+from jointnn.reporting.words import listed
 from jointnn.tasks.measures import measure_of
 
 

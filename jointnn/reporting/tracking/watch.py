@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jointnn.io import files
-from jointnn.tracking import find, tables
-from jointnn.tracking.imports import import_runs
-from jointnn.tracking.runs import artifacts_digest
+from jointnn.reporting.tracking import find
+from jointnn.reporting.tracking import read as tables
+from jointnn.reporting.tracking.importer import import_runs
+from jointnn.reporting.tracking.runs import artifacts_digest
 
 QUIET_LOOKS = 2
 NOTHING = "nothing"

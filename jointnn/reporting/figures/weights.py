@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from jointnn.figures import figure
-from jointnn.figures.context import NO_WEIGHTS, Context
-from jointnn.figures.style import (
+from jointnn.irls.groups import diagnosis, inside_and_across, upper_half
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import NO_WEIGHTS, Context
+from jointnn.reporting.figures.style import (
     DOUBLE,
     GROUPS,
     LETTER,
@@ -24,7 +25,6 @@ from jointnn.figures.style import (
     note,
     part_and_layers,
 )
-from jointnn.irls.groups import diagnosis, inside_and_across, upper_half
 
 COLUMNS = 5
 

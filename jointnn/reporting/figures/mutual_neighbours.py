@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jointnn.figures import figure
-from jointnn.figures.circle import draw_edges, draw_names
-from jointnn.figures.context import NO_WEIGHTS, Context
-from jointnn.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note, part_and_layers
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.circle_graph import draw_edges, draw_names
+from jointnn.reporting.figures.context import NO_WEIGHTS, Context
+from jointnn.reporting.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note, part_and_layers
 
 NEIGHBOURS = 3
 

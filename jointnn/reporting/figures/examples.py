@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure, note
 from jointnn.io import paths
 from jointnn.io.files import read_tensors
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure, note
 
 PER_DATASET = 10
 PITCH, LABEL = 1.1, 0.2  # of images and above them, in widths of an image

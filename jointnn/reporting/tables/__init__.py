@@ -1,9 +1,9 @@
 """Tables that a person looks at: numbers over seeds in Markdown and LaTeX, time and memory."""
 
-from jointnn.tables.latex import table_latex
-from jointnn.tables.markdown import grid, table_markdown
-from jointnn.tables.names import printed
-from jointnn.tables.results import (
+from jointnn.reporting.tables.latex import table_latex
+from jointnn.reporting.tables.markdown import grid, table_markdown
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.tables.results import (
     AVERAGE,
     Results,
     mean_and_deviation,
@@ -11,7 +11,7 @@ from jointnn.tables.results import (
     results_from,
     summarise,
 )
-from jointnn.tables.times import times
+from jointnn.reporting.tables.times import times
 
 __all__ = [
     "AVERAGE",

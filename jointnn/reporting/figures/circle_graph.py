@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
-from jointnn.figures.style import GROUPS, NORMAL
+from jointnn.reporting.figures.style import GROUPS, NORMAL
 
 WIDEST_EDGE = 3.0  # points, of weight 1
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import digest
-from jointnn.tracking.runs import Points
-from jointnn.tracking.tables import Origin
+from jointnn.reporting.tracking.read import Origin
+from jointnn.reporting.tracking.runs import Points
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

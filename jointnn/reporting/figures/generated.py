@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.image_sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
 
 
 @figure

@@ -10,9 +10,9 @@ import pandas as pd
 from jointnn.data.schema import DatasetParams
 from jointnn.parameters.resolve import PRESETS
 from jointnn.parameters.schema import ExperimentParams
-from jointnn.tables.markdown import grid
-from jointnn.tables.names import printed
-from jointnn.tables.words import in_words, listed
+from jointnn.reporting.tables.markdown import grid
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.words import in_words, listed
 from jointnn.tasks.measures import Measure, measure_of
 
 NO_NUMBERS = (

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from jointnn.figures import figure
-from jointnn.figures.circle import draw_edges, draw_numbers, group_colour
-from jointnn.figures.context import NO_WEIGHTS, Context
-from jointnn.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 from jointnn.irls.groups import adjusted_rand_index, diagnosis, find_groups, inside_and_across, separation
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.circle_graph import draw_edges, draw_numbers, group_colour
+from jointnn.reporting.figures.context import NO_WEIGHTS, Context
+from jointnn.reporting.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 
 LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
 LETTERS_PER_LINE = 105  # of the caption, in two columns

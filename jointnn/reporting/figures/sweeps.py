@@ -8,9 +8,9 @@ from itertools import accumulate
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jointnn.figures.style import DOUBLE, INK, RULE, look, new_figure
-from jointnn.tables import mean_and_deviation, printed
-from jointnn.tables.sweeps import SweepResults
+from jointnn.reporting.figures.style import DOUBLE, INK, RULE, look, new_figure
+from jointnn.reporting.tables import mean_and_deviation, printed
+from jointnn.reporting.tables.sweeps import SweepResults
 
 WIDTH, HEIGHT = DOUBLE, 3.6  # inches
 MOST_COLUMNS = 5  # of the legend

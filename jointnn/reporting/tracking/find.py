@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from jointnn.io import files, paths
-from jointnn.tracking.runs import Job, RunFiles, ended, wanted
-from jointnn.tracking.tables import HISTORIES, costs, finals, histories, read_json
+from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, read_json
+from jointnn.reporting.tracking.runs import Job, RunFiles, ended, wanted
 
 
 def experiments(root: Path) -> list[str]:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from jointnn.tables.names import printed
-from jointnn.tables.rendering import (
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
     columns,
@@ -14,7 +14,7 @@ from jointnn.tables.rendering import (
     paired_rows,
     rows,
 )
-from jointnn.tables.results import Results
+from jointnn.reporting.tables.results import Results
 
 MOST_DATASETS = 4  # in one column of a page
 LATEX = Markup(bold=r"\textbf{{{}}}", note=r"\textsuperscript{{{}}}", plus_minus=r" $\pm$ ", minus="$-$")

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
 from jointnn.tasks.measures import LOWEST, measure_of
 
 MARKS = 8  # markers on a curve

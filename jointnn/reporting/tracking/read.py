@@ -12,7 +12,7 @@ from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.tracking.runs import Job, Points
+from jointnn.reporting.tracking.runs import Job, Points
 
 HISTORIES = ("history.csv", "test_history.csv")
 HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")

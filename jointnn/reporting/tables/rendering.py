@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jointnn.tables.names import printed
-from jointnn.tables.results import AVERAGE, Results, mean_and_deviation
+from jointnn.reporting.tables.names import printed
+from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation
 from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"

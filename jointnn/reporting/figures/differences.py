@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.style import INK, RULE, SINGLE, heat_map, look, new_figure, note
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import INK, RULE, SINGLE, heat_map, look, new_figure, note
 
 BASE = "isolated"
 FAR = 3.0  # a method this many times farther off than joint and the median is drawn at the edge

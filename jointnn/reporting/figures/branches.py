@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from jointnn.figures import figure
-from jointnn.figures.context import Context
-from jointnn.figures.sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.image_sheet import PER_PAGE, Evidence, Row, rows_of_methods, sheet_of_first
 
 PREFERRED = ["jae", "joint"]
 """Methods whose branches are shown before those of others."""

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jointnn.figures.context import Context
-from jointnn.figures.style import DOUBLE, LETTER, NORMAL, as_rgb, crisp, new_figure, note
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.figures.style import DOUBLE, LETTER, NORMAL, as_rgb, crisp, new_figure, note
 
 GAP, WIDE_GAP = 1 / 16, 1 / 4  # between images, and between groups, in widths of an image
 LABELS = 0.75  # inches, left of the images, more for longer names

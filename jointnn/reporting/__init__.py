@@ -1,0 +1,1 @@
+"""Tables, figures, results pages and MLflow, from the files that jobs leave. No torch here."""

@@ -1,0 +1,1 @@
+"""Pages of docs/results/, from the files of results."""
