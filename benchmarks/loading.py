@@ -13,9 +13,9 @@ from torch import Tensor
 
 from jointnn.data.augmentations import augmentation
 from jointnn.data.splits import Batches, Split, as_float
-from jointnn.experiment import data_of
 from jointnn.io import paths
 from jointnn.io.files import write_tensors
+from jointnn.stages.build import data_of
 
 TARGET = 5000
 """Images of 96 px per second and core that prepared data must load at."""

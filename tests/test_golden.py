@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from params_helpers import PROJECT
 
-from jointnn import golden
 from jointnn.errors import UserError
 from jointnn.io import files
+from jointnn.stages.tools import golden_bytes as golden
 
 KEPT = PROJECT / golden.FOLDER
 

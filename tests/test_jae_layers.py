@@ -10,7 +10,7 @@ from jointnn.models.parameter_counts import together
 from jointnn.models.stacked import Networks
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
-from jointnn.stages.layers import PATH, network
+from jointnn.stages.tools.layers import PATH, network
 
 PARAMS = read_params(PROJECT / "params.yaml")
 WITH_PAIRS = [name for name, chosen in PARAMS.experiments.items() if "pair" in chosen.methods]

@@ -11,8 +11,8 @@ from jointnn.data.parquet import from_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.data.splits import draw
 from jointnn.errors import UserError
-from jointnn.experiment import data_of
 from jointnn.stages import fetch, prepare
+from jointnn.stages.build import data_of
 from jointnn.stages.prepare import to_pixels
 
 RANDOM = np.random.default_rng(0)

@@ -7,11 +7,11 @@ from tiny_helpers import NORMED, folder_with_data, started
 from training_helpers import assert_views, mlp, mlps, run
 
 from jointnn.errors import UserError
-from jointnn.experiment import network_of, trainer_of
 from jointnn.io import files, paths
 from jointnn.models.stacked import Networks
-from jointnn.running import load_start
 from jointnn.stages import initialise
+from jointnn.stages.build import network_of, trainer_of
+from jointnn.stages.run_training import load_start
 
 METHODS = ["isolated", "l2reg", "shareall", "joint"]
 

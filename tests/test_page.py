@@ -15,7 +15,8 @@ from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
 from jointnn.jobs.graph import Jobs
 from jointnn.reporting.words import in_words
-from jointnn.stages import collect, page
+from jointnn.stages import collect
+from jointnn.stages.tools import page
 
 EDITS = {
     "experiments.toy.methods": ["isolated", "joint_paper", "joint"],

@@ -9,7 +9,7 @@ from sweep_helpers import FOLDER, NAME, evaluate, job_of, params, run
 from jointnn.errors import UserError
 from jointnn.io.files import write_json
 from jointnn.jobs.graph import Jobs
-from jointnn.stages import page
+from jointnn.stages.tools import page
 
 TARGET = f"sweep_{NAME}"
 

@@ -9,7 +9,7 @@ from training_helpers import mlps, parameters, run
 from jointnn.errors import UserError
 from jointnn.models.layers import by_parts
 from jointnn.models.precision import Form, in_form
-from jointnn.running import say_alarms
+from jointnn.stages.run_training import say_alarms
 from jointnn.tasks.generation import generation
 
 LATENT = 5

@@ -14,10 +14,10 @@ import pytest
 from params_helpers import PROJECT
 from tiny_helpers import NORMED, adversarial, files_of, folder_with_data, run_joint, started
 
-from jointnn import running
 from jointnn.errors import UserError
 from jointnn.io import files, paths
 from jointnn.stages import irls, l2, train
+from jointnn.stages import run_training as running
 
 VARIANTS = {
     "sgd without momentum": {"momentum": 0.0, "weight_decay": 0.01},

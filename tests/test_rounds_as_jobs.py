@@ -21,12 +21,12 @@ from tiny_helpers import (
     started,
 )
 
-from jointnn.experiment import trainer_of
 from jointnn.io import files, paths
 from jointnn.irls.rounds import couplings_of
 from jointnn.jobs.graph import Jobs
-from jointnn.running import distances_of, load_start
 from jointnn.stages import evaluate, l2, sigma, train
+from jointnn.stages.build import trainer_of
+from jointnn.stages.run_training import distances_of, load_start
 from jointnn.training.loop import Progress, run_phases
 from jointnn.training.phase_state import round_from_json, round_to_json
 

@@ -11,7 +11,7 @@ from params_helpers import BASE, PROJECT, edited, mistakes
 
 from jointnn.__main__ import main
 from jointnn.io.yaml import read_yaml
-from jointnn.stages.schema import PATH, schema
+from jointnn.stages.tools.schema import PATH, schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

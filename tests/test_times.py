@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jointnn.errors import UserError
-from jointnn.stages import times
+from jointnn.stages.tools import times
 
 
 def test_times_add_up_the_rounds_of_joint_and_take_the_largest_memory(tmp_path, monkeypatch, capsys):

@@ -8,9 +8,9 @@ import torch
 from tiny_helpers import files_of, folder_with_data, started
 
 from jointnn.errors import DivergedError, UserError
-from jointnn.experiment import device_of
 from jointnn.io import files, paths
 from jointnn.stages import attempt, initialise, train
+from jointnn.stages.build import device_of
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from jointnn.experiment import data_of, device_of, network_of, task_of
 from jointnn.io import paths
 from jointnn.io.files import diverged, write_table, write_tensors
 from jointnn.methods.catalogue import REAL
+from jointnn.stages.build import data_of, device_of, network_of, task_of
 from jointnn.tasks.measures import DIVERGED
 from jointnn.training.checkpoints import load_module
 

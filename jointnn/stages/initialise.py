@@ -5,9 +5,9 @@ from typing import Any
 import torch
 
 from jointnn.data.splits import generator
-from jointnn.experiment import network_of
 from jointnn.io import paths
 from jointnn.io.files import write_tensors
+from jointnn.stages.build import network_of
 from jointnn.training.checkpoints import header_of, module_arrays
 
 

@@ -34,8 +34,8 @@ def _repeat(before: str, after: str, weights: dict[str, Any], job: dict[str, Any
 
 
 def _train(before: str, after: str, job: dict[str, Any]) -> None:
-    from jointnn.experiment import trainer_of
-    from jointnn.running import say_if_degenerated, train_phases, weights_of, write_outputs
+    from jointnn.stages.build import trainer_of
+    from jointnn.stages.run_training import say_if_degenerated, train_phases, weights_of, write_outputs
     from jointnn.training.checkpoints import load_networks
     from jointnn.training.loop import Progress
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jointnn.experiment import trainer_of
 from jointnn.io import paths
-from jointnn.running import load_start, train_phases, write_outputs
+from jointnn.stages.build import trainer_of
+from jointnn.stages.run_training import load_start, train_phases, write_outputs
 from jointnn.training.loop import Progress, finds_weights
 
 

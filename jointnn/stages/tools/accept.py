@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jointnn import golden
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically
@@ -18,6 +17,7 @@ from jointnn.jobs.freshness import jobs_in_order
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.registry import nearest
+from jointnn.stages.tools import golden_bytes as golden
 
 LOG = "workflow/accepted.csv"
 COLUMNS = ("date", "commit", "experiment", "records", "because")

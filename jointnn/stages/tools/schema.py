@@ -6,7 +6,7 @@ from typing import Any
 from jointnn.io.files import to_json
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.schema import Params
-from jointnn.written import add_check, write_or_check
+from jointnn.stages.tools.generated_files import add_check, write_or_check
 
 PATH = "workflow/params.schema.json"
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from jointnn import golden
+from jointnn.stages.tools import golden_bytes as golden
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.reporting.tables.markdown import grid
-from jointnn.written import add_check, write_or_check
+from jointnn.stages.tools.generated_files import add_check, write_or_check
 
 if TYPE_CHECKING:  # help needs no torch
     from jointnn.models.branched import Branched
