@@ -14,7 +14,7 @@ from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.architectures.efficientnet import efficientnet_lite0_end
 from jointnn.models.architectures.residual import small_resnet
-from jointnn.tasks import Task
+from jointnn.tasks.base import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion, hole_masks, with_hole
 from jointnn.training.updates import Descent

@@ -18,7 +18,7 @@ from support import print_table
 from support.inception import inceptions, tensors_of
 from support.tensors import Counted
 
-from jointnn.irls.rounds import effective_step
+from jointnn.training.couplings import effective_step
 
 CASES: dict[str, dict[str, object]] = {
     "as it is": {},

@@ -12,9 +12,10 @@ from support import interleaved, is_quick, print_table
 from torch import Tensor
 
 from jointnn.data.augmentations import augmentation
-from jointnn.data.splits import Batches, Split, as_float
+from jointnn.data.sampling import Batches
+from jointnn.data.splits import Split, as_float
 from jointnn.io import paths
-from jointnn.io.files import write_tensors
+from jointnn.io.tensors import write_tensors
 from jointnn.stages.build import data_of
 
 TARGET = 5000

@@ -14,12 +14,12 @@ from support import ROOT, is_quick, print_table
 
 from jointnn.__main__ import JOBS, TOOLS
 
-TRAINER = "jointnn.experiment, jointnn.phases, jointnn.running"
+TRAINER = "jointnn.stages.build, jointnn.training.loop, jointnn.stages.run_training"
 LATER = {
     "fetch": "pyarrow.parquet",
     "prepare": "pyarrow.parquet",
     "irls": TRAINER,
-    "figures": "jointnn.figures.curves, jointnn.figures.sharing, jointnn.figures.style",
+    "figures": ", ".join(f"jointnn.reporting.figures.{name}" for name in ("curves", "groups", "style")),
 }
 """What a stage imports when it starts to work, besides what its module does. `fetch` imports a source's own
 package, scikit-learn or the like, and `track` MLflow; those times are theirs."""

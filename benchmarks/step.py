@@ -11,15 +11,15 @@ from torchvision.models import Inception3
 
 from jointnn.data.splits import Split
 from jointnn.irls.consistency import layer_weights
-from jointnn.irls.rounds import Couplings, base_strength, effective_step, membership_of
-from jointnn.methods.catalogue import Plan
+from jointnn.methods.plan import Plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures.adversarial import began, dcgan
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.stacked import Networks
-from jointnn.tasks import Task
+from jointnn.tasks.base import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.generation import generation
+from jointnn.training.couplings import Couplings, base_strength, effective_step, membership_of
 from jointnn.training.state import Data, Trainer
 from jointnn.training.updates import Descent
 

@@ -95,7 +95,7 @@ def _listed(stages: Mapping[str, str]) -> str:
 def _describe(one: argparse.ArgumentParser, name: str) -> None:
     """Describe a stage by its own file; the arguments of a tool stand there, too."""
     if name in TOOLS:
-        importlib.import_module(f"jointnn.stages.{name}").add_arguments(one)
+        importlib.import_module(f"jointnn.stages.tools.{name}").add_arguments(one)
         one.formatter_class = argparse.HelpFormatter
         return
     # A job's file is read, not imported: help needs no torch.
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if call.stage in JOBS:
             run_job(call.stage, call.settings)
         else:
-            importlib.import_module(f"jointnn.stages.{call.stage}").main(call)
+            importlib.import_module(f"jointnn.stages.tools.{call.stage}").main(call)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

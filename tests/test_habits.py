@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from params_helpers import PROJECT
+from helpers.params import PROJECT
 
 from jointnn import __version__
 

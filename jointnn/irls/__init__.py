@@ -1,1 +1,1 @@
-"""The paper: distances, scales, weights, penalties, the proximal step, rounds and groups, as pure functions of tensors."""
+"""The paper in pure functions: distances, scales, weights, penalties, proximal step, rounds, groups."""

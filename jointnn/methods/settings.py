@@ -3,11 +3,12 @@
 The models below are the only place where such a setting is declared. Each method reads those of one class.
 """
 
+import math
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from jointnn.misfits import misfit
 from jointnn.schema import Count, Fraction, Positive, Strict
 
 LayerName = Annotated[str, Field(pattern=r"^\S+$")]
@@ -146,6 +147,31 @@ class MethodSettings(Irls, Tied):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if sentence := misfit(self):
-            raise ValueError(sentence)
+        for sentence, found in DO_NOT_FIT.items():
+            if found(self):
+                raise ValueError(sentence)
         return self
+
+
+DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
+    "with adam, strength must be a half_life: no lambda is claimed there": (
+        lambda s: s.optimiser == "adam" and s.strength.lambda_ is not None
+    ),
+    "mix_every belongs to solver: proximal; block_coordinate needs 1": (
+        lambda s: s.solver == "block_coordinate" and s.mix_every != 1
+    ),
+    "pull: gradient belongs to solver: block_coordinate with sgd": (
+        lambda s: s.pull == "gradient" and (s.solver == "proximal" or s.optimiser == "adam")
+    ),
+    "accumulate must be at most batch_size: each piece of a batch needs an image": (
+        lambda s: s.accumulate > s.batch_size
+    ),
+    "tied layers belong to all networks at once: others_on_disk and block_coordinate cannot have them": (
+        lambda s: bool(s.tied) and (s.others_on_disk or s.solver == "block_coordinate")
+    ),
+    "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
+    "scale_factor .inf (the corner L2) does not go with weighting: median": (
+        lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
+    ),
+}
+"""What does not go together, by the sentence about it."""

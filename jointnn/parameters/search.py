@@ -1,7 +1,6 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 
 from jointnn.parameters.schema import ExperimentParams, Overrides
@@ -58,32 +57,3 @@ def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_other
         f"hyper-parameters chosen{where} on the validation splits of seeds {seeds}, which no reported "
         f"number uses: {counts.pop()} points for each method on the first, its best {count} on all"
     )
-
-
-def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
-    """The point with the highest mean of a score on the validation split; the first of equals.
-
-    Args:
-        measured: of each tuning seed, the score of each point tried, higher is better. Points that were
-            not tried on all seeds are out. None, or no finite number: it diverged and is never chosen.
-
-    Raises:
-        ValueError: every point diverged.
-    """
-    everywhere = set.intersection(*(set(of_seed) for of_seed in measured))
-    means = {k: _mean([of_seed[k] for of_seed in measured]) for k in sorted(everywhere)}
-    best = max(means, key=lambda k: means[k], default=None)
-    if best is None or means[best] == -math.inf:
-        raise ValueError("every point diverged; lower the learning rates of the grid")
-    return best
-
-
-def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:
-    """The best points of one seed, the best first."""
-    return sorted(measured, key=lambda k: -_mean([measured[k]]))[:count]
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """The mean; minus infinity where a value is none or not finite."""
-    finite = [value for value in values if value is not None and math.isfinite(value)]
-    return sum(finite) / len(finite) if len(finite) == len(values) else -math.inf

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from jointnn.errors import UserError
-from jointnn.jobs.code_digests import options_of
 from jointnn.methods.catalogue import method, settings_read_by
 from jointnn.methods.settings import Tied
+from jointnn.parameters.entries import options_of
 from jointnn.parameters.resolve import merged_settings
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.registry import nearest

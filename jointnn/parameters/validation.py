@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
-from jointnn.jobs.code_digests import file_of, options_of
-from jointnn.methods.catalogue import Problem, method, plan, settings_read_by
+from jointnn.methods.catalogue import method, plan, settings_read_by
+from jointnn.methods.plan import Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
+from jointnn.parameters.entries import file_of, options_of
 from jointnn.parameters.messages import lines_of
 from jointnn.parameters.resolve import merged_settings, method_settings
 from jointnn.parameters.schema import ExperimentParams, Params

@@ -6,7 +6,7 @@ import torch
 
 from jointnn.data.splits import as_float
 from jointnn.io import paths
-from jointnn.io.files import check_header, read_tensors, write_tensors
+from jointnn.io.tensors import check_header, read_tensors, write_tensors
 from jointnn.models.architectures import trunk
 
 BATCH = 64

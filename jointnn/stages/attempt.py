@@ -7,12 +7,12 @@ from typing import Any
 from jointnn.errors import DivergedError, UserError
 from jointnn.io import paths
 from jointnn.io.files import write_json
-from jointnn.irls.rounds import membership_of
 from jointnn.irls.tying import mean_weights
-from jointnn.methods.catalogue import Plan
+from jointnn.methods.plan import Plan
 from jointnn.stages.build import trainer_of
 from jointnn.stages.run_training import drop_resume_point, load_start, train_phases
 from jointnn.tasks.measures import MEASURES
+from jointnn.training.couplings import membership_of
 from jointnn.training.loop import Progress
 from jointnn.training.state import Trainer
 

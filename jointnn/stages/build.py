@@ -11,15 +11,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from jointnn.data.augmentations import Augmentation, augmentation
-from jointnn.data.splits import Split, check_labels, draw, with_labels
+from jointnn.data.sampling import draw, with_labels
+from jointnn.data.splits import Split, check_labels
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import check_header, read_header
-from jointnn.methods.catalogue import Plan, Problem, plan
+from jointnn.io.tensors import check_header, read_header
+from jointnn.methods.catalogue import plan
+from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures import architecture
 from jointnn.models.stacked import Networks
-from jointnn.tasks import Task, task
+from jointnn.tasks import task
+from jointnn.tasks.base import Task
 from jointnn.training.state import Data, Trainer
 
 Job = Mapping[str, Any]

@@ -1,6 +1,8 @@
 """choose: the best point of each method on validation, as lines for params.yaml, and the whole grid."""
 
+import math
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
-from jointnn.parameters.search import choose, finalists
 from jointnn.tasks.measures import measure_of
 
 FINALISTS = 4
@@ -80,3 +81,32 @@ def _lines(choice: dict[str, Any], job: dict[str, Any]) -> str:
     tuned = yaml.safe_dump(choice, sort_keys=False, default_flow_style=None, width=1000)
     source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job['experiment']}\n"
     return textwrap.indent(source + tuned, "    ")
+
+
+def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
+    """The point with the highest mean of a score on the validation split; the first of equals.
+
+    Args:
+        measured: of each tuning seed, the score of each point tried, higher is better. Points that were
+            not tried on all seeds are out. None, or no finite number: it diverged and is never chosen.
+
+    Raises:
+        ValueError: every point diverged.
+    """
+    everywhere = set.intersection(*(set(of_seed) for of_seed in measured))
+    means = {k: _mean([of_seed[k] for of_seed in measured]) for k in sorted(everywhere)}
+    best = max(means, key=lambda k: means[k], default=None)
+    if best is None or means[best] == -math.inf:
+        raise ValueError("every point diverged; lower the learning rates of the grid")
+    return best
+
+
+def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:
+    """The best points of one seed, the best first."""
+    return sorted(measured, key=lambda k: -_mean([measured[k]]))[:count]
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """The mean; minus infinity where a value is none or not finite."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(finite) / len(finite) if len(finite) == len(values) else -math.inf

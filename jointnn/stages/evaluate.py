@@ -6,7 +6,8 @@ import pandas as pd
 import torch
 
 from jointnn.io import paths
-from jointnn.io.files import diverged, write_table, write_tensors
+from jointnn.io.files import write_table
+from jointnn.io.tensors import diverged, write_tensors
 from jointnn.methods.catalogue import REAL
 from jointnn.stages.build import data_of, device_of, network_of, task_of
 from jointnn.tasks.measures import DIVERGED

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from jointnn.data.splits import generator
+from jointnn.data.sampling import generator
 from jointnn.io import paths
-from jointnn.io.files import write_tensors
+from jointnn.io.tensors import write_tensors
 from jointnn.stages.build import network_of
 from jointnn.training.checkpoints import header_of, module_arrays
 

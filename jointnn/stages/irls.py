@@ -3,7 +3,8 @@
 from typing import Any
 
 from jointnn.io import paths
-from jointnn.io.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from jointnn.io.files import read_json, write_atomically, write_json
+from jointnn.io.tensors import read_tensors, write_tensors
 
 TABLES = ("history.csv", "test_history.csv")
 

@@ -11,6 +11,7 @@ from jointnn.data.parquet import from_parquet
 from jointnn.data.source import Images
 from jointnn.errors import UserError
 from jointnn.io import files, paths
+from jointnn.io.tensors import write_tensors
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -42,13 +43,13 @@ def run(settings: dict[str, Any]) -> None:
             "classes": json.dumps(manifest["classes"], ensure_ascii=False),
             "source": manifest["origin"],
         }
-        tensors = {
+        arrays = {
             "images": to_pixels(images, size, channels, settings["fit"]),
             "labels": np.array(images.labels, np.int64),
         }
         if settings["mirrored"] and split == "train":
-            tensors["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, settings["fit"]), name)
-        files.write_tensors(paths.prepared(name, size, split == "test"), tensors, header)
+            arrays["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, settings["fit"]), name)
+        write_tensors(paths.prepared(name, size, split == "test"), arrays, header)
 
 
 def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:

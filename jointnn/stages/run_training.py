@@ -13,10 +13,11 @@ from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
 from jointnn.irls import consistency
 from jointnn.irls.groups import diagnosis
-from jointnn.irls.rounds import block_names, membership_of
-from jointnn.methods.catalogue import Phase, Plan
+from jointnn.irls.rounds import block_names
+from jointnn.methods.plan import Phase, Plan
 from jointnn.training.checkpoints import load_networks, load_state, save_networks, save_state
 from jointnn.training.console import shown
+from jointnn.training.couplings import membership_of
 from jointnn.training.loop import Progress, run_phases
 from jointnn.training.phase_state import round_to_json
 from jointnn.training.state import Row, Trainer

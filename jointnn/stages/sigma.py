@@ -6,9 +6,10 @@ from typing import Any
 import torch
 
 from jointnn.io import paths
-from jointnn.io.files import diverged, read_json, write_json
-from jointnn.irls.rounds import scales_of
+from jointnn.io.files import read_json, write_json
+from jointnn.io.tensors import diverged
 from jointnn.methods.settings import MethodSettings
+from jointnn.training.couplings import scales_of
 
 
 def run(job: dict[str, Any]) -> None:

@@ -1,19 +1,72 @@
-"""What tasks have in common whose networks have one loss and no parts."""
+"""What a task is, and what tasks have in common whose networks have one loss and no parts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from jointnn.data.splits import Split
-from jointnn.tasks import WHOLE
 
-if TYPE_CHECKING:
-    from jointnn.tasks import Term
+WHOLE = ""
+"""The name of the one term of a network that has no parts."""
+Term = Callable[[nn.Module, Split], Tensor]
+"""A data term f_i: a scalar of a network and a batch whose images are floats."""
 
 
-class Plain(ABC):
+class Task(Protocol):
+    """What is learned: the data term f_i, and how a network is measured.
+
+    Attributes:
+        explodes_above: a loss that only a diverged network has.
+        keeps_diverged: whether a run that diverged is a result, which tables name, and no error.
+        outputs: what a network must give, by name; none where it gives one tensor.
+    """
+
+    explodes_above: float
+    keeps_diverged: bool
+    outputs: Sequence[str]
+
+    def numbers(self, network: nn.Module) -> int:
+        """How many random numbers a batch brings per image, uniform in [0, 1)."""
+
+    def terms(self) -> Mapping[str, Term]:
+        """f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
+
+        A network with parts has a term for each, by name. In a step they take turns in this order, each
+        with a gradient and an update of its own part.
+        """
+
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        """What is followed of a split while training, `loss` among it, in evaluation mode."""
+
+    def results(
+        self, network: nn.Module, splits: Mapping[str, Split], train: Split
+    ) -> dict[str, dict[str, float]]:
+        """What tables show of a trained network, by split: its measures, and what takes too long to follow.
+
+        Args:
+            train: the images that it learned from.
+        """
+
+    def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
+        """What a network would reach that gave nothing but its training images, by split; often nothing.
+
+        Tables show it below a rule, as the method `real`: a ceiling for what is made.
+        """
+
+    def glimpse(self, network: nn.Module) -> Tensor | None:
+        """A few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or none."""
+
+    def alarms(self, network: nn.Module, train: Split) -> list[str]:
+        """What went wrong with a trained network though its loss stayed finite, as words on it."""
+
+    def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
+        """What figures show of a network beside its measures; numbers by name."""
+
+
+class OneLoss(ABC):
     """One loss, nothing random about a batch but its order, tables of what is followed in training."""
 
     keeps_diverged = False
@@ -31,7 +84,7 @@ class Plain(ABC):
         """None."""
         return 0
 
-    def terms(self) -> "dict[str, Term]":
+    def terms(self) -> dict[str, Term]:
         """The loss alone."""
         return {WHOLE: self.loss}
 
@@ -52,3 +105,14 @@ class Plain(ABC):
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
         """None: a loss that stays finite is all that is asked for."""
         return []
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Within it, a network is in evaluation mode; afterwards in the mode that it was in."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)

@@ -6,12 +6,11 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float
 from jointnn.tasks import task
-from jointnn.tasks.base import Plain
-from jointnn.tasks.modes import evaluating
+from jointnn.tasks.base import OneLoss, evaluating
 
 
 @task
-class classification(Plain):  # noqa: N801  the name in params.yaml
+class classification(OneLoss):  # noqa: N801  the name in params.yaml
     """Labelled images; the network gives one score per class. Measures: accuracy (0 to 1) and loss."""
 
     explodes_above = 1e3

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data.splits import Split, as_float, as_pixels, generator
+from jointnn.data.sampling import generator
+from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.tasks import task
-from jointnn.tasks.base import Plain
-from jointnn.tasks.modes import evaluating
+from jointnn.tasks.base import OneLoss, evaluating
 
 HOLE = 22 / 64
 """Side of the hole over the side of the image: 22 of 64 pixels in the paper."""
@@ -19,7 +19,7 @@ SHOWN = 12
 
 
 @task
-class completion(Plain):  # noqa: N801  the name in params.yaml
+class completion(OneLoss):  # noqa: N801  the name in params.yaml
     """Images without labels; the network takes an image with a grey hole and gives the whole image.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1. Measures: that error

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from jointnn.data.splits import Split, as_float, as_pixels, generator
+from jointnn.data.sampling import generator
+from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.models.gan import Adversaries
 from jointnn.tasks import task
+from jointnn.tasks.base import evaluating
 from jointnn.tasks.image_features import check_features, features_of
 from jointnn.tasks.image_fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.tasks.measures import COLLAPSED
-from jointnn.tasks.modes import evaluating
 
 if TYPE_CHECKING:
-    from jointnn.tasks import Term
+    from jointnn.tasks.base import Term
 
 FOLLOWED = 256
 """Images that are measured while training."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from jointnn.data.splits import generator
+from jointnn.data.sampling import generator
 from jointnn.tasks.measures import LEAST_REAL
 
 SUBSETS, SUBSET_SIZE = 100, 500

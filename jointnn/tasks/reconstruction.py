@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jointnn.data.splits import UNLABELLED, Split, as_float, as_pixels
+from jointnn.data.sampling import UNLABELLED
+from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.errors import UserError
 from jointnn.models.branched import Branched
 from jointnn.tasks import task
-from jointnn.tasks.base import Plain
-from jointnn.tasks.modes import evaluating
+from jointnn.tasks.base import OneLoss, evaluating
 
 SHOWN = 12
 """Images of each dataset that figures show."""
@@ -22,7 +22,7 @@ AT_ONCE = 512
 
 
 @task
-class reconstruction(Plain):  # noqa: N801  the name in params.yaml
+class reconstruction(OneLoss):  # noqa: N801  the name in params.yaml
     """Images without labels; the network takes an image and gives it back.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1, which is what networks take and

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from jointnn import __version__
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import Tensors, check_header, digest, read_tensors, write_tensors
+from jointnn.io.files import digest
+from jointnn.io.tensors import Tensors, check_header, read_tensors, write_tensors
 from jointnn.models.precision import Form
 from jointnn.training.loop import Progress
 from jointnn.training.phase_state import progress_from_json, progress_to_json

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from jointnn.data.splits import Batches, Split, as_float, generator
+from jointnn.data.sampling import Batches, generator
+from jointnn.data.splits import Split, as_float
 from jointnn.errors import UserError
 from jointnn.models.activation_checkpointing import Recomputed, kept_buffers
 from jointnn.models.layers import by_parts, outputs_of, part_of, parts_of
 from jointnn.models.precision import Form, fastest, forms_of, in_form
-from jointnn.tasks import WHOLE
+from jointnn.tasks.base import WHOLE
 
 if TYPE_CHECKING:
-    from jointnn.tasks import Term
+    from jointnn.tasks.base import Term
     from jointnn.training.state import Trainer
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from jointnn.irls import consistency
-from jointnn.irls.rounds import Round, couplings_of, membership_of, next_round, scales_of
-from jointnn.methods.catalogue import Phase, Plan
+from jointnn.irls.rounds import Round, next_round
+from jointnn.methods.plan import Phase, Plan
+from jointnn.training.couplings import couplings_of, membership_of, scales_of
 from jointnn.training.state import Trainer
 
 

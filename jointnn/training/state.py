@@ -16,11 +16,11 @@ from jointnn.data.augmentations import Augmentation
 from jointnn.data.splits import Split
 from jointnn.errors import DivergedError
 from jointnn.irls import consistency
-from jointnn.irls.rounds import Couplings, base_strength, descends_an_objective
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Waiting
 from jointnn.models.stacked import Networks
-from jointnn.tasks import Task
+from jointnn.tasks.base import Task
+from jointnn.training.couplings import Couplings, base_strength, descends_an_objective
 from jointnn.training.gradients import Gradients
 from jointnn.training.optimizer import Optimisers
 from jointnn.training.schedule import Schedule

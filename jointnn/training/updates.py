@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from jointnn.errors import UserError
 from jointnn.irls import solvers
-from jointnn.irls.rounds import Couplings, effective_step
+from jointnn.training.couplings import Couplings, effective_step
 
 if TYPE_CHECKING:
     from jointnn.training.state import Trainer

@@ -26,7 +26,7 @@ def synthetic_pedestrians(params: DatasetParams) -> Source:
     return Source(
         files=(),
         root=Path(),
-        origin="walking people, drawn by this project (jointnn/datasets/pedestrians)",
+        origin="walking people, drawn by this project (jointnn/data/pedestrians)",
         licence="MIT, that of the project",
         read=lambda: _drawn(how_many(params)),
         packages=("numpy",),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import diverged, read_json, read_table, read_tensors
+from jointnn.io.files import read_json, read_table
+from jointnn.io.tensors import diverged, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
 from jointnn.reporting.tables.names import printed
 from jointnn.tasks.measures import Measure, measure_of

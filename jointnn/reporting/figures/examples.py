@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jointnn.io import paths
-from jointnn.io.files import read_tensors
+from jointnn.io.tensors import read_tensors
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.figures.style import DOUBLE, NORMAL, as_rgb, crisp, new_figure, note

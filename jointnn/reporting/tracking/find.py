@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jointnn.io import files, paths
+from jointnn.io import paths, tensors
 from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, read_json
 from jointnn.reporting.tracking.runs import Job, RunFiles, ended, wanted
 
@@ -151,7 +151,7 @@ def _training(root: Path, job: Job) -> Path | None:
 def _diverged(root: Path, job: Job) -> str:
     """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
     if job.fresh and (networks := _networks(root, job)):
-        return files.diverged(networks[0])
+        return tensors.diverged(networks[0])
     folder = _training(root, job)
     said = read_json(Path(paths.diverged(str(folder)))) if folder else None
     return said["diverged"] if said else ""
@@ -159,7 +159,9 @@ def _diverged(root: Path, job: Job) -> str:
 
 def _alarms(root: Path, job: Job) -> str:
     """What the networks of a job say that the task finds wrong with them."""
-    return "; ".join(filter(None, (files.read_header(path).get("alarm") for path in _networks(root, job))))
+    return "; ".join(
+        filter(None, (tensors.read_header(path).get("alarm") for path in _networks(root, job)))
+    )
 
 
 def _networks(root: Path, job: Job) -> list[Path]:

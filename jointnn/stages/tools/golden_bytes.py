@@ -18,7 +18,8 @@ import numpy as np
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import read_json, read_table, read_tensors, write_json, write_tensors
+from jointnn.io.files import read_json, read_table, write_json
+from jointnn.io.tensors import read_tensors, write_tensors
 from jointnn.jobs.freshness import jobs_in_order, jobs_of_sweep_in_order
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params

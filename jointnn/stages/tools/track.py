@@ -5,8 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from jointnn.reporting.tracking import import_runs
-from jointnn.reporting.tracking import watch as follow
+from jointnn.reporting.tracking import follow, import_runs
 
 STORE = "sqlite:///mlflow.db"
 

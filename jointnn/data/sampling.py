@@ -1,0 +1,146 @@
+"""The draw of a seed and the order of batches: pure functions of seed, dataset and epoch."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jointnn.data.splits import Split
+from jointnn.errors import UserError
+
+UNLABELLED = -1
+"""The label of an image whose class is not told."""
+
+
+def generator(*key: object) -> torch.Generator:
+    """A random generator that is a pure function of the key: seed, dataset, purpose."""
+    text = "/".join(map(str, key))
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return torch.Generator().manual_seed(number)
+
+
+def draw(
+    labels: np.ndarray,
+    seed: int,
+    dataset: str,
+    train: int | None,
+    validation: int,
+    pictures: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Which images are for training and which for validation: disjoint, balanced over classes.
+
+    Each class gives its images in random order in turn, so that the first k of the sequence hold every
+    class equally often as far as its images last. Validation is drawn first: it does not depend on the
+    number of training images.
+
+    Args:
+        labels: of the images to draw from, shape (N,).
+        train: number of training images; None takes all that validation leaves.
+        validation: number of validation images.
+        pictures: equal numbers for images of one picture, shape (N,). They follow one another, and what
+            shares a picture with validation is not for training. None: every image is one.
+
+    Returns:
+        Two index tensors, of training and validation images.
+
+    Raises:
+        UserError: there are fewer images than asked for.
+    """
+    if pictures is None:
+        pictures = torch.arange(len(labels))
+    shuffled = torch.randperm(len(labels), generator=generator(seed, dataset, "draw"))
+    order = _in_turn(labels, _together(shuffled, pictures))
+    validated, learned = order[:validation], order[validation:]
+    learned = learned[~torch.isin(pictures[learned], pictures[validated])]
+    if len(learned) < (train or 1) or len(validated) < validation:
+        raise UserError(
+            f"{dataset} has {len(labels)} images to draw from, but the experiment asks for "
+            f"{train or 'at least 1'} for training and {validation} for validation; lower "
+            "train_images or validation_images, or raise the dataset's pool."
+        )
+    return learned[:train], validated
+
+
+def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
+    """The same images, one of each class after another, as far as they last."""
+    turn = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = labels[shuffled] == label
+        turn[members] = np.arange(members.sum())
+    return shuffled[np.argsort(turn, kind="stable")]
+
+
+def _together(shuffled: Tensor, pictures: Tensor) -> Tensor:
+    """The same images, each picture where its first image stands."""
+    _, first, picture = np.unique(pictures[shuffled], return_index=True, return_inverse=True)
+    return shuffled[np.argsort(first[picture], kind="stable")]
+
+
+def with_labels(split: Split, count: int) -> Split:
+    """The images of a draw, the first `count` of them with labels, the others with `UNLABELLED`.
+
+    Labelled images are repeated until they are about as many as all, so that half of a batch has labels
+    however few there are; the first of a draw are balanced over classes.
+
+    Raises:
+        UserError: there are fewer images.
+    """
+    size = len(split)
+    if count > size:
+        raise UserError(f"labelled: {count} labelled images are asked for, but there are {size}; lower it.")
+    labels = split.labels.clone()
+    labels[count:] = UNLABELLED
+    again = 0 if count in (0, size) else round(size / count) - 1
+    chosen = torch.cat([torch.arange(size), torch.arange(count).repeat(again)])
+    return Split(split.images, labels, places=split.places).part(chosen)
+
+
+class Batches:
+    """The batches of one dataset, an endless sequence of epochs, each a fresh random order.
+
+    Step t takes the images t B to (t + 1) B of that sequence, so every step has B images, whatever the
+    size of the dataset, and any step can be asked for without those before it.
+
+    Args:
+        size: of the dataset, in images.
+        batch_size: B.
+        seed, dataset: with the number of the epoch, they decide everything that is random.
+        numbers: how many random numbers each image of a batch gets.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int, dataset: str, numbers: int = 0) -> None:
+        self.size, self.batch_size, self.count = size, batch_size, numbers
+
+        def of_epoch(purpose: str, epoch: int) -> torch.Generator:
+            return generator(seed, dataset, purpose, epoch)
+
+        # A batch lies in one epoch or two, seldom in more.
+        self._order = lru_cache(2)(lambda epoch: torch.randperm(size, generator=of_epoch("order", epoch)))
+        self._numbers = lru_cache(2)(
+            lambda epoch: torch.rand(size, numbers, generator=of_epoch("numbers", epoch))
+        )
+
+    def at(self, step: int) -> Tensor:
+        """Indices of the images of a step, shape (B,)."""
+        return torch.cat([self._order(epoch)[places] for epoch, places in self._places(step)])
+
+    def numbers(self, step: int) -> Tensor:
+        """Random numbers for the images of a step, uniform in [0, 1), shape (B, `numbers`)."""
+        return torch.cat([self._numbers(epoch)[places] for epoch, places in self._places(step)])
+
+    def _places(self, step: int) -> Iterator[tuple[int, slice]]:
+        """The epochs that a step lies in, and where in their order."""
+        start, missing = step * self.batch_size, self.batch_size
+        while missing:
+            epoch, offset = divmod(start, self.size)
+            taken = min(missing, self.size - offset)
+            yield epoch, slice(offset, offset + taken)
+            start, missing = start + taken, missing - taken
+
+    @property
+    def steps_of_epoch(self) -> int:
+        """Steps that see every image about once, at least one."""
+        return max(1, round(self.size / self.batch_size))

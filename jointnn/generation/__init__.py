@@ -1,1 +1,0 @@
-"""How good generated images are: features of images, and what is measured between sets of features."""

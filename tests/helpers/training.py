@@ -1,0 +1,171 @@
+"""Small problems for the tests of the method: trainers in float64."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jointnn.data.splits import Split
+from jointnn.methods.catalogue import plan
+from jointnn.methods.plan import Plan, Problem
+from jointnn.methods.settings import MethodSettings
+from jointnn.models.stacked import Networks
+from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.training.loop import Progress, run_phases
+from jointnn.training.state import Data, Trainer
+
+
+class Additive(nn.Module):
+    """A network linear in its parameters: each layer has inputs of its own, and the outputs are added."""
+
+    def __init__(self, sizes=(2, 3, 4)):
+        super().__init__()
+        self.sizes = sizes
+        for k, size in enumerate(sizes, start=1):
+            self.add_module(f"layer{k}", nn.Linear(size, 1, bias=False))
+        self.double()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        parts = inputs.split(self.sizes, dim=1)
+        return sum(layer(part) for layer, part in zip(self.children(), parts, strict=True))[:, 0]
+
+
+class squares(OneLoss):  # noqa: N801  spelled as tasks are
+    """Half the mean squared error: with `Additive` a convex quadratic of which we know the minimiser."""
+
+    explodes_above = 1e30
+
+    def loss(self, network: nn.Module, batch: Split) -> Tensor:
+        return 0.5 * (network(batch.images) - batch.labels).square().mean()
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        return {"loss": self.loss(network, split).item()}
+
+
+class scores(OneLoss):  # noqa: N801
+    """Cross entropy in float64, where the package's own task works in float32."""
+
+    explodes_above = 1e3
+
+    def loss(self, network: nn.Module, batch: Split) -> Tensor:
+        return functional.cross_entropy(network(batch.images), batch.labels)
+
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+        with evaluating(network):
+            found = network(split.images)
+        accuracy = (found.argmax(1) == split.labels).double().mean().item()
+        return {"loss": functional.cross_entropy(found, split.labels).item(), "accuracy": accuracy}
+
+
+def mlp(classes: int = 3, seed: int = 0) -> nn.Module:
+    """Three coupled layers and a head; the first has batch norm."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        OrderedDict(
+            first=nn.Sequential(OrderedDict(linear=nn.Linear(5, 6), norm=nn.BatchNorm1d(6))),
+            relu=nn.ReLU(),
+            second=nn.Linear(6, 6),
+            third=nn.Linear(6, 4),
+            head=nn.Linear(4, classes),
+        )
+    ).double()
+
+
+def normed_conv(classes: int, channels: int, size: int) -> nn.Module:
+    """A network of one's own, `helpers.training:normed_conv`, with batch norm, for 8 pixels."""
+    conv1 = nn.Sequential(nn.Conv2d(channels, 3, 3, stride=2), nn.BatchNorm2d(3), nn.ReLU())
+    conv2 = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    return nn.Sequential(OrderedDict(conv1=conv1, conv2=conv2, head=nn.Linear(4, classes)))
+
+
+def regression(seed: int, truth: Tensor, size: int = 20, noise: float = 0.0) -> Split:
+    """Images (N, D) and labels, those of a linear network `truth` (D,) and noise.
+
+    The images are such that full batches converge fast: curvatures are between 1/2 and 3/2.
+    """
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randn(size, len(truth), dtype=torch.float64, generator=random)
+    errors = torch.randn(size, dtype=torch.float64, generator=random)
+    turned, _ = torch.linalg.qr(torch.randn(2 * [len(truth)], dtype=torch.float64, generator=random))
+    curvatures = torch.linspace(0.5, 1.5, len(truth), dtype=torch.float64)
+    images = torch.linalg.qr(images)[0] * (size * curvatures).sqrt() @ turned
+    return Split(images, images @ truth + noise * errors)
+
+
+def labelled(seed: int, classes: int = 3, size: int = 24) -> Split:
+    """Images (N, 5) of `classes` classes."""
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.arange(size) % classes
+    centres = torch.randn(classes, 5, dtype=torch.float64, generator=random)
+    return Split(centres[labels] + torch.randn(size, 5, dtype=torch.float64, generator=random), labels)
+
+
+def names(count: int) -> list[str]:
+    return ["one", "two", "three", "four", "five", "six"][:count]
+
+
+def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings) -> Trainer:
+    """A trainer of these networks; the training images serve for validation too."""
+    called = names(len(networks))
+    chosen = MethodSettings.model_validate(settings)
+    return Trainer(
+        method="toy",
+        networks=Networks(
+            dict(zip(called, networks, strict=True)),
+            chosen.couple_head,
+            chosen.couple_batch_norm,
+            tied=chosen.tied,
+        ),
+        data={name: Data(split, split) for name, split in zip(called, splits, strict=True)},
+        task=task,
+        settings=chosen,
+        seed=0,
+    )
+
+
+def additive(splits: list[Split], sizes=(2, 3, 4), **settings) -> Trainer:
+    """Linear networks, all layers coupled, full batches: (6) is a convex quadratic."""
+    base = {"batch_size": len(splits[0]), "couple_head": True, "record_every": 10_000}
+    torch.manual_seed(0)
+    networks = [Additive(sizes) for _ in splits]
+    for network in networks[1:]:
+        network.load_state_dict(networks[0].state_dict())
+    return trainer_of(networks, splits, squares(), **{**base, **settings})
+
+
+def mlps(count: int = 3, classes: int = 3, **settings) -> Trainer:
+    """Small networks with batch norm from a common start, in float64."""
+    base = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
+    splits = [labelled(seed, classes) for seed in range(count)]
+    return trainer_of([mlp(classes) for _ in splits], splits, scores(), **{**base, **settings})
+
+
+def plan_of(trainer: Trainer, method: str, groups=(), shared_blocks=1) -> Plan:
+    problem = Problem(trainer.names, trainer.networks.layers_of_parts, groups, shared_blocks)
+    return plan(method, problem, trainer.settings)
+
+
+def run(trainer: Trainer, method: str, on_record=lambda: None, **problem) -> Progress:
+    """A method from start to end in one process."""
+    progress, made = Progress(), plan_of(trainer, method, **problem)
+    run_phases(trainer, made, made.phases, progress, on_record)
+    return progress
+
+
+def parameters(trainer: Trainer) -> list[Tensor]:
+    """A copy of all parameters and buffers of every network."""
+    modules = trainer.networks.modules.values()
+    return [value.clone() for module in modules for value in module.state_dict().values()]
+
+
+def assert_views(trainer) -> None:
+    networks = trainer.networks
+    for dataset, module in networks.modules.items():
+        for name, place in networks.places[dataset].items():
+            parameter, tensor = module.get_parameter(name), networks.tensors[place.slot]
+            assert parameter.data_ptr() == place.view([t.data for t in networks.tensors]).data_ptr()
+            assert parameter.grad.data_ptr() == place.view([t.grad for t in networks.tensors]).data_ptr()
+            assert tensor.shape[0] in (1, len(networks.modules))

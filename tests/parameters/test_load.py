@@ -1,0 +1,193 @@
+"""params.yaml at the door: every mistake is one line with its path, the value found and what it is for."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from helpers.params import BASE, PROJECT, mistakes, read
+
+from jointnn.errors import UserError
+from jointnn.io.yaml import read_yaml
+from jointnn.methods.settings import MethodSettings, Strength
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings, method_settings, settings_for
+from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.validation import TAKEN
+
+TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def lines_about(edits: dict) -> list[str]:
+    """What is said about the edited params.yaml."""
+    with pytest.raises(UserError) as refused:
+        read(edits)
+    return str(refused.value).splitlines()
+
+
+MISTAKES = mistakes()
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_wrong_value_is_one_line_with_its_path(name):
+    assert lines_about(MISTAKES[name]["edits"]) == [f"params.yaml: {MISTAKES[name]['says']}"]
+
+
+def test_an_inherited_mistake_is_said_where_it_stands():
+    lines = lines_about({f"{TOY}.task": "classify", f"{OF_TOY}.tolerance": -1})
+    assert [line.split(": ")[1] for line in lines] == [f"{TOY}.task", f"{OF_TOY}.tolerance"]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"datasets.first.pool": 0, f"{TOY}.channels": 2, f"{TOY}.seeds": "none"},
+        {"datasets.first.path": "here", f"{TOY}.task": "x", f"{OF_TOY}.steps": 0, f"{OF_TOY}.momentum": 1},
+    ],
+    ids=["values", "names and settings"],
+)
+def test_several_mistakes_are_several_lines(edits):
+    said = {line.split(": ")[1] for line in lines_about(edits)}
+    assert said == {path.removesuffix(".path") for path in edits}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    {
+        "": "params.yaml must hold keys and values, as in default: [digits], but holds nothing.",
+        "- a": "params.yaml must hold keys and values, as in default: [digits], but holds a list.",
+        "a: [": "params.yaml: line 1, column 5: expected the node content, but found '<stream end>'.",
+        "a: 1\na: 2": "params.yaml: line 2, column 1: the key 'a' stands here a second time.",
+        "a: {b: 1, c: 2, b: 3}": "params.yaml: line 1, column 17: the key 'b' stands here a second time.",
+        "? [a]\n: 1": "params.yaml: line 1, column 3: found unhashable key.",
+        "a: \0": "params.yaml is not YAML: unacceptable character #x0000: special characters are not "
+        'allowed in "<unicode string>", position 3.',
+        "a: !!python/name:os.system": "params.yaml: line 1, column 4: could not determine a constructor "
+        "for the tag 'tag:yaml.org,2002:python/name:os.system'.",
+    }.items(),
+)
+def test_a_file_that_holds_no_settings_is_one_line(text, line):
+    Path("params.yaml").write_text(text)
+    with pytest.raises(UserError) as refused:
+        read_params()
+    assert str(refused.value) == line
+
+
+def test_a_file_that_is_missing_or_no_text_is_one_line():
+    with pytest.raises(UserError, match=r"^nowhere.yaml could not be read: No such file or directory\.$"):
+        read_params("nowhere.yaml")
+    Path("params.yaml").write_bytes(b"default: [\xff]")
+    with pytest.raises(
+        UserError, match=r"^params.yaml is no text in UTF-8: invalid start byte at byte 10\.$"
+    ):
+        read_params()
+
+
+def test_numbers_are_read_as_people_write_them():
+    Path("numbers.yaml").write_text("[1e-3, 2E5, 1.5e+2, .5e1, -1e3, 0.001, 3, .inf, 1e, e3, 1-3]")
+    numbers = read_yaml("numbers.yaml")
+    assert numbers == [0.001, 2e5, 150.0, 5.0, -1000.0, 0.001, 3, math.inf, "1e", "e3", "1-3"]
+
+
+def test_an_anchor_may_be_used_twice():
+    Path("anchors.yaml").write_text("a: &a {x: 1}\nb: *a\nc: {<<: *a, x: 2}")
+    assert read_yaml("anchors.yaml") == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 2}}
+
+
+def test_an_experiment_has_the_entries_of_the_one_that_it_extends():
+    params = read({"experiments.toy.tuned.joint": {"scale_factor": 2}, "experiments.heir.seeds": [7]})
+    toy, heir = params.experiments["toy"], params.experiments["heir"]
+    assert (heir.image_size, heir.seeds) == (16, [7])
+    assert heir.settings == {"steps": 30, "rounds": 3, "strength": {"half_life": 2}}
+    for key in ("task", "architecture", "datasets", "groups", "methods", "tuned", "search"):
+        assert getattr(heir, key) == getattr(toy, key)
+
+
+def test_an_heir_can_be_extended_and_can_drop_what_it_inherits():
+    grandchild = {
+        "extends": "heir",
+        "groups": None,
+        "search": None,
+        "methods": ["joint"],
+        "settings": {"rounds": 2, "strength": None},
+    }
+    params = read({"experiments.grandchild": grandchild})
+    found = params.experiments["grandchild"]
+    assert (found.groups, found.search, found.image_size) == (None, {}, 16)
+    assert found.settings == {"steps": 30, "rounds": 2}
+
+
+def test_settings_are_the_preset_under_the_experiment_under_what_was_tuned():
+    edits = {
+        "presets.default": {"momentum": 0.5, "steps": 7, "learning_rate": 1},
+        f"{TOY}.tuned.isolated": {"learning_rate": 3},
+    }
+    params = read(edits)
+    settings = method_settings(params, "toy", "isolated")
+    assert (settings.momentum, settings.steps, settings.learning_rate) == (0.5, 60, 3)
+    assert method_settings(params, "toy", "joint").learning_rate == 1
+    point = merged_settings(params, "toy", "isolated", {"momentum": 0.1})
+    assert (point["learning_rate"], point["momentum"]) == (1, 0.1)
+
+
+def test_a_strength_takes_the_place_of_another_whole():
+    params = read({f"{TOY}.preset": "paper", f"{OF_TOY}.strength": {"half_life": 4}})
+    assert method_settings(params, "toy", "joint").strength == Strength(half_life=4)
+
+
+@pytest.mark.parametrize("preset", ["default", "paper", "authors_code"])
+def test_each_preset_of_the_project_is_valid_and_takes_every_method(preset):
+    presets = read_params(PROJECT / "params.yaml").presets
+    heir = {"extends": "toy", "preset": preset, "tuned": None, "search": None}
+    plain = {key: value for key, value in BASE["experiments"]["toy"].items() if key != "settings"}
+    params = read({"presets": presets, "experiments": {"toy": plain, "heir": heir}})
+    chosen = MethodSettings.model_validate(presets[preset])
+    for method in params.experiments["heir"].methods:
+        assert method_settings(params, "heir", method) == chosen
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ({"strength": {"half_life": math.inf}}, "strength"),
+        ({"strength": {"half_life": 0}}, "strength"),
+        ({"scale_factor": math.inf}, "scale_factor"),
+        ({"learning_rate": "1e-3"}, "learning_rate"),
+    ],
+)
+def test_settings_survive_a_settings_file(value, field):
+    settings = MethodSettings.model_validate(value)
+    written = json.dumps(settings_for("joint", settings), allow_nan=False)
+    assert getattr(MethodSettings.model_validate(json.loads(written)), field) == getattr(settings, field)
+
+
+def test_a_method_is_given_the_settings_that_it_reads():
+    settings = MethodSettings()
+    assert set(settings_for("joint", settings)) == set(MethodSettings.model_fields) - {"tied"}
+    assert "tied" in settings_for("jae", settings)
+    assert "strength" not in settings_for("isolated", settings)
+    assert "strength" not in settings_for("shareall", settings)
+    assert "weighting" not in settings_for("fedamp", settings)
+
+
+def test_every_setting_says_what_it_is_for():
+    fields = {**MethodSettings.model_fields, **ExperimentParams.model_fields, **Params.model_fields}
+    assert [name for name, field in fields.items() if not field.description] == []
+
+
+def test_no_experiment_can_have_the_name_of_a_rule():
+    rules = " ".join(path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk"))
+    rules += (PROJECT / "Snakefile").read_text()
+    named = {line.split()[1].rstrip(":") for line in rules.splitlines() if line.startswith("rule ")}
+    assert named <= TAKEN
+
+
+def test_the_projects_own_file_is_right(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    params = read_params()
+    assert set(params.default) <= set(params.experiments)

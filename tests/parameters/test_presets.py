@@ -1,0 +1,112 @@
+"""The presets of params.yaml are what docs/method.md says of them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers.departures import METHODS
+from helpers.params import PROJECT, read
+from helpers.tensor import real
+
+from jointnn.irls.consistency import irls_weights, layer_distances_squared, over_pairs
+from jointnn.irls.rounds import next_round
+from jointnn.methods.catalogue import plan, settings_read_by
+from jointnn.methods.plan import Problem
+from jointnn.methods.settings import MethodSettings
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.training.couplings import couplings_of
+
+
+def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
+    """The coupling term of two networks of three layers, 1, 2 and 3 apart in one parameter each."""
+    params = read_params(PROJECT / "params.yaml")
+    settings = MethodSettings.model_validate({**params.presets[preset], "couple_head": True})
+    layers = [real([0.0], [float(d)]) for d in (1, 2, 3)]
+    made = plan("joint", Problem(["a", "b"], [3]), settings)
+    phase = made.phases[0] if found is None else made.phases[1]
+    couplings = couplings_of(phase, made, found, layers, settings)
+    values = couplings.strength[:, None, None] * couplings.weights
+    return settings, over_pairs(values * layer_distances_squared(layers)).item()
+
+
+def found_weights(*values: float):
+    """A round that found these weights for a pair, one per block."""
+    weights = torch.stack([real([1, v], [v, 1]) for v in values])
+    squared = torch.zeros(len(values), 2, 2, dtype=torch.float64)
+    given = next_round(squared, torch.ones(len(values), dtype=torch.float64), None, "paper", 0.01)
+    return replace(given, weights=weights)
+
+
+def test_the_preset_paper_has_sums_lambda_10_and_blocks():
+    settings, start = penalty_of("paper")
+    assert start == 10 * ((1 + 4) + (4 + 9))
+    assert penalty_of("paper", found_weights(0.5, 0.25))[1] == 10 * (0.5 * (1 + 4) + 0.25 * (4 + 9))
+    chosen = (settings.solver, settings.turn, settings.pull, settings.scale_factor, settings.weighting)
+    assert chosen == ("block_coordinate", "epoch", "exact", 1, "paper")
+    assert settings.stop_when_converged and not settings.average and settings.tolerance == 0.01
+
+
+def test_the_preset_authors_code_has_single_layers_and_a_fixed_lambda_per_pair():
+    settings, start = penalty_of("authors_code")
+    assert start == pytest.approx(0.0025 * (1 + 4 + 9))
+    found = found_weights(1.0, 0.5, 0.0)
+    assert penalty_of("authors_code", found)[1] == pytest.approx(0.0025 * (1 + 0.5 * 4))
+    made = plan("joint", Problem(["a", "b"], [3]), settings)
+    assert [phase.restart for phase in made.phases] == [False, True]
+    assert (settings.solver, settings.turn, settings.average) == ("block_coordinate", "step", False)
+    params = read_params(PROJECT / "params.yaml").presets["authors_code"]
+    assert params["couple_head"] is False and params["couple_batch_norm"] is False
+
+
+def test_the_preset_authors_code_weighs_pairs_against_the_median_distance():
+    # Distances of three networks: 1, 2 and 3, so 1 is below the median, 2 at it, 3 above.
+    weights = irls_weights(real([[0, 1, 9], [1, 0, 4], [9, 4, 0]]), real(1.0), "median")
+    assert weights[0].tolist() == [[1, 1, 0], [1, 1, 0.5], [0, 0.5, 1]]
+
+
+def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
+    settings, start = penalty_of("default")
+    assert (settings.solver, settings.average, settings.metric) == ("proximal", True, "sum_square")
+    assert settings.strength.half_life is not None
+    tau, networks = settings.learning_rate / (1 - settings.momentum), 2
+    given = (2 ** (1 / settings.strength.half_life) - 1) / (4 * tau * networks)
+    assert start == pytest.approx(given * ((1 + 4) + (4 + 9)))
+
+
+def test_every_preset_gives_a_plan_for_every_method():
+    params = read_params(PROJECT / "params.yaml")
+    assert set(params.presets) == {"default", "paper", "authors_code"}
+    for preset in params.presets.values():
+        settings = MethodSettings.model_validate(preset)
+        for method in METHODS:
+            phases = plan(method, Problem(["a", "b"], [5]), settings).phases
+            assert sum(phase.steps for phase in phases) == settings.steps
+
+
+def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"steps": 100, "learning_rate": 0.3, "metric": "mean_square", "rounds": 2}
+    paper = {"metric": "sum_square", "strength": {"lambda": 10}, "rounds": 8, "stop_when_converged": True}
+    params = read(
+        {
+            "presets.paper": paper,
+            "experiments.toy.settings": given,
+            "experiments.toy.tuned": {"joint": {"rounds": 5}, "joint_paper": {"rounds": 4}},
+        }
+    )
+    # The preset stands over the settings of the experiment, and what was tuned over the preset.
+    found = merged_settings(params, "toy", "joint_paper")
+    assert found == {**given, **paper, "rounds": 4}
+    searched = merged_settings(params, "toy", "joint_paper", {"learning_rate": 0.1})
+    assert searched == {**given, **paper, "learning_rate": 0.1}
+    assert merged_settings(params, "toy", "joint") == {**given, "rounds": 5}
+    made, expected = (
+        plan(name, Problem(["a", "b"], [5]), method_settings(params, "toy", "joint_paper"))
+        for name in ("joint_paper", "joint")
+    )
+    assert [(phase.name, phase.steps) for phase in made.phases] == [
+        (phase.name, phase.steps) for phase in expected.phases
+    ]
+    assert (made.blocks, made.weighting) == ("adjacent", "paper") and len(made.phases) == 1 + 4
+    assert settings_read_by("joint_paper") is settings_read_by("joint")

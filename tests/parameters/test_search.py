@@ -1,0 +1,231 @@
+"""The search: every method gets its points, a diverged one is never chosen, the choice can be pasted."""
+
+import json
+import math
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.params import edited, read
+
+from jointnn.errors import UserError
+from jointnn.io import files
+from jointnn.irls.tying import mean_weights
+from jointnn.parameters import search
+from jointnn.parameters.load import read_params
+from jointnn.parameters.resolve import method_settings
+from jointnn.stages import choose as stage
+from jointnn.stages.choose import choose, finalists
+
+GRID = {"learning_rate": [0.01, 0.1], "scale_factor": [1, 2, 3]}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def points_of(grid) -> list[dict]:
+    params = read({"experiments.toy.search": {"joint": grid}})
+    return search.points(params.experiments["toy"], "joint")
+
+
+def test_a_grid_that_was_not_searched_is_not_said_to_have_chosen():
+    chosen = search.rule(read().experiments, "toy")
+    assert chosen.startswith("hyper-parameters chosen on the validation split of seed 1000")
+    given = read({"experiments.toy.tuned": {"isolated": {"learning_rate": 0.1}}})
+    assert search.rule(given.experiments, "toy") == "hyper-parameters as given, not searched"
+
+
+def test_an_experiment_that_has_the_settings_of_another_says_where_they_were_chosen():
+    few = {"extends": "toy", "train_images": 5, "search": None}
+    experiments = read({"experiments.few": few, "experiments.fewer": {"extends": "few"}}).experiments
+    said = search.rule(experiments, "fewer")
+    assert said.startswith("hyper-parameters chosen in toy on the validation split of seed 1000")
+    own = {**few, "tuned": {"joint": {"learning_rate": 0.3}}}
+    changed = read({"experiments.few": own}).experiments
+    assert search.rule(changed, "few") == "hyper-parameters as given, not searched"
+
+
+def test_a_grid_is_every_combination_of_its_values():
+    found = points_of(GRID)
+    assert len(found) == 6
+    assert {(point["learning_rate"], point["scale_factor"]) for point in found} == {
+        (rate, factor) for rate in GRID["learning_rate"] for factor in GRID["scale_factor"]
+    }
+
+
+def test_a_list_of_points_stands_as_it_is():
+    listed = [{"learning_rate": 0.1}, {"scale_factor": 2}, {}]
+    assert points_of(listed) == listed
+    assert search.points(read({}).experiments["toy"], "shareall") == []
+
+
+def test_several_grids_follow_each_other():
+    grids = [{"learning_rate": 0.1, "scale_factor": [1, 2]}, {"learning_rate": 0.2}]
+    assert points_of(grids) == [
+        {"learning_rate": 0.1, "scale_factor": 1},
+        {"learning_rate": 0.1, "scale_factor": 2},
+        {"learning_rate": 0.2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ([0.5, 0.7, 0.6], 1),
+        ([0.7, 0.7], 0),
+        ([None, 0.1, None], 1),
+        ([math.nan, 0.1], 1),
+        ([0.1, math.nan], 0),
+        ([math.inf, 0.1], 1),
+        ([0.0, None], 0),
+    ],
+)
+def test_the_best_point_is_the_first_with_the_highest_finite_value(values, best):
+    assert choose([dict(enumerate(values))]) == best
+
+
+def test_the_mean_over_tuning_seeds_decides_among_points_tried_on_all_of_them():
+    assert choose([{0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.7}]) == 2
+    assert choose([{0: 0.9, 1: 0.8}, {0: None, 1: 0.1}]) == 1
+
+
+def test_finalists_are_the_best_of_the_first_seed():
+    assert finalists({0: 0.5, 1: None, 2: 0.9, 3: 0.7}, 2) == [2, 3]
+
+
+@pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
+def test_where_every_point_diverged_nothing_is_chosen(values):
+    with pytest.raises(ValueError, match="every point diverged; lower the learning rates of the grid"):
+        choose([dict(enumerate(values))])
+
+
+def attempted(name: str, accuracies: list[float | None], points: list[dict]) -> None:
+    """Write the results of a method's points, as the stage attempt does."""
+    for k, (accuracy, point) in enumerate(zip(accuracies, points, strict=True)):
+        found = {} if accuracy is None else {"accuracy": accuracy, "error": accuracy, "loss": accuracy}
+        result = {"method": name, "point": k, "settings": point, "validation": found}
+        files.write_json(f"search/toy/s1000/{name}/point_{k}.json", result)
+
+
+JOB = {
+    "stage": "choose",
+    "experiment": "toy",
+    "tuning_seed": 1000,
+    "measures": ["accuracy"],
+    "ties": False,
+}
+
+
+def chosen(measure: str = "accuracy", **points: int) -> str:
+    """Run the stage, and return what it says to paste."""
+    attempts = {"1000": {name: list(range(count)) for name, count in points.items()}}
+    stage.run({**JOB, "attempts": attempts, "measures": [measure]})
+    return Path("search/toy/choice.yaml").read_text()
+
+
+def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
+    attempted("isolated", [0.5, 0.6, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
+    attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
+    choice = yaml.safe_load(chosen(isolated=3, joint=3))
+    assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
+    assert choice["finalists"] == {"isolated": [1, 0, 2], "joint": [0, 2, 1]}
+    grid = files.read_table("search/toy/grid.csv")
+    columns = ["method", "point", "settings", "seed", "validation_accuracy", "validation_loss", "chosen"]
+    assert grid.columns.tolist() == columns
+    assert grid.loc[grid["chosen"], ["method", "point"]].to_numpy().tolist() == [
+        ["isolated", 1],
+        ["joint", 0],
+    ]
+    assert pd.isna(grid.loc[4, "validation_accuracy"])
+    assert [json.loads(text) for text in grid["settings"][3:]] == [{"scale_factor": k} for k in (1, 2, 3)]
+
+
+def test_of_errors_the_lowest_is_chosen():
+    attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
+    choice = yaml.safe_load(chosen("error", isolated=3))
+    assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
+    assert choice["finalists"] == {"isolated": [2, 0, 1]}
+
+
+def test_a_method_that_always_diverged_is_named():
+    attempted("isolated", [0.5], [{"learning_rate": 0.01}])
+    attempted("joint", [None, None], [{}, {}])
+    with pytest.raises(
+        UserError, match=r"^toy, joint: every point diverged; lower the learning rates of the grid\.$"
+    ):
+        chosen(isolated=1, joint=2)
+
+
+def test_the_choice_can_be_pasted_under_the_experiment():
+    joint = {"learning_rate": 1e-05, "strength": {"half_life": math.inf}, "scale_factor": math.inf}
+    joint |= {"start": "shareall", "average": False}
+    attempted("isolated", [0.5], [{"learning_rate": 0.1}])
+    attempted("joint", [0.5], [joint])
+    pasted = chosen(isolated=1, joint=1)
+    assert pasted.startswith(
+        "    # Chosen on the validation split of seed 1000 by: snakemake search_toy\n    tuned:\n"
+    )
+    params = edited({"experiments.toy.tuned": {}})
+    toy = params["experiments"].pop("toy")
+    del toy["tuned"], params["experiments"]
+    above = yaml.safe_dump(params) + "experiments:\n  toy:\n" + textwrap.indent(yaml.safe_dump(toy), "    ")
+    Path("params.yaml").write_text(above + pasted)
+    settings = method_settings(read_params(), "toy", "joint")
+    assert (settings.learning_rate, settings.strength.half_life) == (1e-05, math.inf)
+    assert (settings.scale_factor, settings.start, settings.average) == (math.inf, "shareall", False)
+    assert method_settings(read_params(), "toy", "isolated").learning_rate == 0.1
+
+
+def test_equal_results_give_equal_bytes():
+    attempted("joint", [0.5, 0.6], [{"scale_factor": 1}, {"scale_factor": 2}])
+    assert chosen(joint=2) == chosen(joint=2)
+
+
+def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
+    apart = np.kron(np.eye(2), np.ones((2, 2)))
+    weights = [np.full((2, 4, 4), 0.5), np.stack([apart, apart]), np.full((2, 4, 4), 0.9)]
+    point = {
+        "settings": {},
+        "validation": {"accuracy": 0.5, "loss": 1.0},
+        "weights_of_rounds": [w.tolist() for w in weights],
+        "layers": {},
+    }
+    files.write_json("search/toy/s9/joint/point_0.json", point)
+    attempts = {"9": {"joint": [0]}}
+    stage.run({**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2})
+    assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2
+
+
+def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found():
+    layers = {"private.conv1": 0.2, "shared.conv1": 0.9, "shared.dense1": 0.5, "image.image1": 0.4}
+    for name, rate in (("jae", 0.01), ("joint", 0.02)):
+        result = {
+            "method": name,
+            "point": 0,
+            "settings": {"learning_rate": rate},
+            "validation": {"accuracy": 0.5, "loss": 1.0},
+            "weights_of_rounds": [[[[0.0, 0.5], [0.5, 0.0]]]] if name == "joint" else [],
+            "layers": layers if name == "joint" else {},
+            "diverged": None,
+        }
+        files.write_json(f"search/toy/s1000/{name}/point_0.json", result)
+    attempts = {"1000": {"jae": [0], "joint": [0]}}
+    stage.run({**JOB, "attempts": attempts, "groups_count": None, "ties": True})
+    choice = yaml.safe_load(Path("search/toy/choice.yaml").read_text())
+    assert choice["tuned"]["jae_found"] == {
+        "learning_rate": 0.01,
+        "tied": ["shared.conv1", "shared.dense1"],
+    }
+
+
+def test_the_weight_of_a_layer_is_the_mean_over_pairs_and_over_the_blocks_that_hold_it():
+    weights = np.zeros((2, 3, 3))
+    weights[0][np.triu_indices(3, 1)] = [0.1, 0.2, 0.3]
+    weights[1][np.triu_indices(3, 1)] = [0.7, 0.8, 0.9]
+    membership = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    assert mean_weights(weights, membership) == pytest.approx([0.2, 0.5, 0.8])

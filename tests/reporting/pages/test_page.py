@@ -1,0 +1,256 @@
+"""The tool `page`: an experiment's results page from small real files."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.params import PROJECT, edited, read, write
+
+from jointnn.errors import UserError
+from jointnn.io import paths
+from jointnn.io.files import write_json, write_table
+from jointnn.jobs.graph import Jobs
+from jointnn.reporting.words import in_words
+from jointnn.stages import collect
+from jointnn.stages.tools import page
+
+EDITS = {
+    "experiments.toy.methods": ["isolated", "joint_paper", "joint"],
+    "experiments.toy.figures": ["weights", "differences"],
+    "experiments.toy.tuned": {
+        "isolated": {"learning_rate": 0.1},
+        "joint_paper": {},
+        "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
+    },
+    "experiments.toy.search": {
+        "isolated": {"learning_rate": [0.01, 0.1, 0.5]},
+        "joint_paper": {"learning_rate": [0.01, 0.1, 0.5]},
+        "joint": [{"learning_rate": 0.01, "strength": {"half_life": h}} for h in (1, 2, 3)],
+    },
+}
+ACCURACY = {"isolated": 0.6, "joint_paper": 0.5, "joint": 0.7}
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+SECTIONS = ["Results", "Reading", "Beside the paper", "What was selected", "Data", "Cost", "Figures"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A project whose experiment `toy` was run with two seeds."""
+    monkeypatch.chdir(tmp_path)
+    jobs = Jobs(read(EDITS))
+    job = jobs.collect("toy")
+    for seed in (0, 1):
+        rows = [
+            ("toy", name, seed, dataset, "accuracy", split, value + seed / 50)
+            for name, value in ACCURACY.items()
+            for dataset in ("first", "second", "third")
+            for split in ("validation", "test")
+        ]
+        columns = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
+        write_table(f"results/toy/s{seed}/metrics.csv", pd.DataFrame(rows, columns=columns))
+        for name in ("isolated", "joint_paper", "l2", "joint/round_1"):
+            log = Path(f"logs/toy/s{seed}/{name}.tsv")
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(f"s\tmax_rss\n{100 + 20 * seed}\t{500 + seed}\n")
+    collect.run(job)
+    write_json("results/toy/settings.json", job)
+    Path("results/toy/figures").mkdir()
+    Path("results/toy/figures/weights.svg").write_bytes(SVG)
+    return tmp_path
+
+
+def made(*names: str) -> str:
+    """Run the tool; the text of the first page."""
+    parser = argparse.ArgumentParser()
+    page.add_arguments(parser)
+    page.main(parser.parse_args(names or ("toy",)))
+    return Path("docs/results", f"{(names or ('toy',))[0]}.md").read_text()
+
+
+def section(text: str, name: str) -> str:
+    after = text.split(f"\n## {name}\n", maxsplit=1)[1]
+    return after.split("\n## ", maxsplit=1)[0].strip()
+
+
+def write_grid() -> None:
+    """Three points for each method on seed 1000; of isolated one diverged, the best on 1001 too."""
+    rows = [
+        ("isolated", 0, '{"learning_rate": 0.01}', 1000, 0.55, False),
+        ("isolated", 1, '{"learning_rate": 0.1}', 1000, 0.61, True),
+        ("isolated", 2, '{"learning_rate": 0.5}', 1000, np.nan, False),
+        ("isolated", 1, '{"learning_rate": 0.1}', 1001, 0.63, True),
+        ("joint", 0, '{"learning_rate": 0.01, "strength": {"half_life": 1}}', 1000, 0.8, True),
+        ("joint", 1, '{"learning_rate": 0.01, "strength": {"half_life": 2}}', 1000, 0.7, False),
+        ("joint", 2, '{"learning_rate": 0.01, "strength": {"half_life": 3}}', 1000, 0.75, False),
+    ]  # fmt: skip
+    columns = ["method", "point", "settings", "seed", "validation_accuracy", "chosen"]
+    write_table("search/toy/grid.csv", pd.DataFrame(rows, columns=columns))
+
+
+def test_the_page_has_every_section_and_says_what_is_missing(project):
+    text = made()
+    first = "# Results on `toy`\n\nNot written yet: docs/results/readings/toy.md has no text."
+    assert text.startswith(f"{page.MARK}\n\n{first}")
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == SECTIONS
+    assert "Made by `snakemake toy` and `python -m jointnn page toy`, with seeds 0, 1." in text
+    assert "`small_conv` (width 4)" in text
+    assert 'has no section "Reading".' in section(text, "Reading")
+    assert "None of the paper's numbers" in section(text, "Beside the paper")
+
+
+def test_the_tables_are_those_of_the_experiment_with_the_paired_one(project):
+    text = section(made(), "Results")
+    table = Path("results/toy/table.md").read_text()
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert [line for line in text.splitlines() if line.startswith("|")] == rows
+    assert "| joint (paper) |" in text and "joint − method" in text
+    assert "# toy" not in text and "Data:" not in text
+
+
+def test_what_a_person_wrote_is_inserted_whole(project):
+    reading = Path("docs/results/readings/toy.md")
+    reading.parent.mkdir(parents=True)
+    reading.write_text(
+        "Three sets of digits.\n\nSmall ones.\n\n## Reading\n\nJoint is best.\n\n### But\n\nBarely.\n"
+    )
+    text = made()
+    assert "# Results on `toy`\n\nThree sets of digits.\n\nSmall ones.\n\nTask " in text
+    assert section(text, "Reading") == "Joint is best.\n\n### But\n\nBarely."
+
+
+def test_what_was_selected_stands_with_the_scores_of_the_grid(project):
+    assert "was not searched here" in section(made(), "What was selected")
+    write_grid()
+    text = section(made(), "What was selected")
+    assert "among 3 points for each method" in text
+    cells = {line.split(" | ")[0].strip("| "): [c.strip(" |") for c in line.split(" | ")[1:]]
+             for line in text.splitlines() if line.startswith("|")}  # fmt: skip
+    spread = "55.0 to 61.0, median 58.0 (3 points, 1 diverged)"
+    assert cells["isolated"] == ["learning rate 0.1", "61.0, 63.0", spread]
+    assert cells["joint (paper)"] == ["preset `paper`", "–", "–"]
+    assert cells["joint"][0] == "learning rate 0.01, half-life 2"
+    # The grid chose half-life 1.
+    assert "Trained with other settings than the search chose: joint." in text
+
+
+def test_the_papers_numbers_stand_beside_ours(project):
+    columns = ["experiment", "method", "dataset", "measure", "value", "source"]
+    rows = [
+        ("toy", "joint", "first", "accuracy", "84.9", "Table 4"),
+        ("other", "joint", "first", "accuracy", "1", "no"),
+    ]
+    write_table("docs/results/paper.csv", pd.DataFrame(rows, columns=columns))
+    text = section(made(), "Beside the paper")
+    assert "| joint  | first   | accuracy (per cent) | 84.9  | 71.0 ± 1.4 |" in text
+    assert text.endswith("The paper's numbers were read in Table 4.")
+
+
+def test_cost_is_that_of_a_seed_and_joint_adds_up_its_parts(project):
+    text = section(made(), "Cost")
+    assert "| isolated      | 110 ± 14                | 501              |".replace(
+        " ", ""
+    ) in text.replace(" ", "")
+    assert "|joint|220±28|501|" in text.replace(" ", "")
+
+
+def test_cost_without_benchmark_files_says_so(project):
+    for log in project.rglob("*.tsv"):
+        log.unlink()
+    assert "no times" in section(made(), "Cost")
+
+
+def test_figures_are_copied_with_their_captions_and_missing_ones_named(project):
+    captions = project / "workflow" / "report"
+    captions.mkdir(parents=True)
+    captions.joinpath("weights.rst").write_text("The weights of ``joint``\nby round. A row each.\n")
+    text = section(made(), "Figures")
+    assert text.startswith(
+        "![The weights of joint by round](../images/toy_weights.svg)\n\nThe weights of `joint` by"
+    )
+    assert Path("docs/images/toy_weights.svg").read_bytes() == SVG
+    assert text.endswith("Not drawn: `differences`.")
+
+
+def test_equal_inputs_give_equal_bytes(project):
+    write_grid()
+    assert made() == made()
+
+
+def test_an_experiment_that_was_not_run_is_refused_and_no_page_is_written(project):
+    with pytest.raises(UserError, match=r"'heir' was not run: .* is missing. Run it: snakemake heir"):
+        made("toy", "heir")
+    assert not Path("docs").exists()
+    with pytest.raises(UserError, match="No experiment is named 'tyo'; did you mean 'toy'"):
+        made("tyo")
+
+
+def test_a_page_that_a_person_wrote_is_not_overwritten(project):
+    own = Path("docs/results/toy.md")
+    own.parent.mkdir(parents=True)
+    own.write_text("# My own words\n")
+    with pytest.raises(UserError, match=r"docs/results/toy\.md was not made by this tool"):
+        made()
+    assert own.read_text() == "# My own words\n"
+
+
+def test_results_of_other_settings_are_refused(project):
+    write(EDITS | {"experiments.toy.seeds": [0, 1, 2]})
+    with pytest.raises(UserError, match=r"made with other settings than params.yaml has now: seeds\. Run"):
+        made()
+
+
+def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is_none(project):
+    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    del record["settings"]["momentum"]
+    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), record)
+    made()
+    changed = edited(EDITS)["experiments"]["toy"]["tuned"] | {"isolated": {"learning_rate": 0.2}}
+    write(EDITS | {"experiments.toy.tuned": changed})
+    with pytest.raises(UserError, match="has now: isolated"):
+        made()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "says"),
+    [
+        ({"architecture_options": {"width": 8}}, "architecture_options"),
+        ({"size": 99}, "size"),
+        ({"settings": {"learning_rate": 0.1, "momentum": 0.5}}, "isolated"),
+        ({"settings": {"learning_rate": 0.1, "a_setting_that_is_gone": 0.2}}, "isolated"),
+    ],
+    ids=str,
+)
+def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
+    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), {**record, **recorded})
+    with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
+        made()
+
+
+def test_a_search_of_other_points_is_refused(project):
+    write_grid()
+    made()
+    points = edited(EDITS)["experiments"]["toy"]["search"] | {
+        "isolated": {"learning_rate": [0.01, 0.1, 0.4]}
+    }
+    write(EDITS | {"experiments.toy.search": points})
+    with pytest.raises(UserError, match=r"has now: search\.isolated\."):
+        made()
+
+
+def test_settings_in_words():
+    said = in_words({"strength": {"lambda": 10}, "scale_factor": float("inf"), "shared_fraction": 0.6})
+    assert said == "λ 10, s ∞, 60 % shared"
+    assert in_words({"couple_head": True, "average": False, "weighting": "welsch"}) == (
+        "couple head, not average, weighting `welsch`"
+    )
+    assert in_words({"scale_factor": "Infinity"}) == "s ∞"
+
+
+def test_the_tool_needs_no_torch():
+    code = "import sys, jointnn.stages.tools.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

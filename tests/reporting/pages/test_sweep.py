@@ -1,0 +1,65 @@
+"""The tool `page` on a sweep."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+from helpers.sweep import FOLDER, NAME, evaluate, job_of, params, run
+
+from jointnn.errors import UserError
+from jointnn.io.files import write_json
+from jointnn.jobs.graph import Jobs
+from jointnn.stages.tools import page
+
+TARGET = f"sweep_{NAME}"
+
+
+@pytest.fixture(autouse=True)
+def _a_sweep_that_was_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evaluate()
+    run()
+    write_json(FOLDER / "settings.json", job_of())
+
+
+def made() -> str:
+    parser = argparse.ArgumentParser()
+    page.add_arguments(parser)
+    page.main(parser.parse_args([TARGET]))
+    return Path(f"docs/results/{TARGET}.md").read_text()
+
+
+def test_the_page_has_table_reading_and_curve():
+    reading = Path(f"docs/results/readings/{TARGET}.md")
+    reading.parent.mkdir(parents=True)
+    reading.write_text("More and more images.\n\n## Reading\n\nMore help more.\n")
+    text = made()
+    assert text.startswith(f"{page.MARK}\n\n# Results of `{TARGET}`\n\nMore and more images.\n\nMade by")
+    assert f"`snakemake {TARGET}`" in text and "`toy`, `fewest` and `heir`" in text
+    table = (FOLDER / "table.md").read_text()
+    assert {line for line in table.splitlines() if "|" in line} <= set(text.splitlines())
+    assert "\n## Reading\n\nMore help more.\n" in text
+    assert f"](../images/{TARGET}_curve.svg)" in text
+    copy = Path(f"docs/images/{TARGET}_curve.svg")
+    assert copy.read_bytes() == (FOLDER / "curve.svg").read_bytes()
+
+
+def test_a_sweep_that_was_not_run_is_refused():
+    (FOLDER / "settings.json").unlink()
+    with pytest.raises(
+        UserError, match=rf"'{TARGET}' was not run: .* is missing. Run it: snakemake {TARGET}"
+    ):
+        made()
+
+
+def test_a_sweep_of_other_settings_is_refused():
+    params(along="images")
+    with pytest.raises(UserError, match="has now: along"):
+        made()
+
+
+def test_an_experiment_of_other_settings_is_refused():
+    record = Jobs(params()).collect("heir")
+    write_json("results/heir/settings.json", {**record, "seeds": [7]})
+    with pytest.raises(UserError, match="has now: seeds of heir"):
+        made()

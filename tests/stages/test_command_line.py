@@ -1,0 +1,213 @@
+"""The command line: help, exit codes, one sentence for a user's mistake, a traceback for ours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.params import PROJECT, read
+
+from jointnn import __version__
+from jointnn.__main__ import JOBS, TOOLS, main
+from jointnn.data.schema import DatasetParams
+from jointnn.io import paths
+from jointnn.io.files import to_json
+from jointnn.jobs.graph import Jobs
+
+WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "sweep", "choose", "track", "times", "schema"]
+HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def helped(capsys, *words: str) -> str:
+    """What --help prints."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def settings_file(job: dict) -> str:
+    """Write a job's settings file where it belongs."""
+    path = Path(paths.SETTINGS, paths.record(job))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_json(job))
+    return str(path)
+
+
+def sentence(capsys, *words: str) -> str:
+    """What is said about a user's mistake: one line on standard error, and the exit code 1."""
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err.removeprefix("error: ").rstrip()
+
+
+def test_help_names_every_stage_with_its_meaning(capsys):
+    text = helped(capsys)
+    for stage, meaning in (JOBS | TOOLS).items():
+        assert f"  {stage:<11} {meaning}\n" in text
+    assert "Exit codes: 0 done; 1 a mistake that you can mend" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_every_stage_has_a_file_and_every_file_is_a_stage():
+    shared = {"__init__", "build", "run_training", "generated_files", "golden_bytes"}
+    folder = PROJECT / "jointnn/stages"
+    assert {path.stem for path in folder.glob("*.py")} - shared == set(JOBS)
+    assert {path.stem for path in (folder / "tools").glob("*.py")} - shared == set(TOOLS)
+
+
+@pytest.mark.parametrize("stage", JOBS)
+def test_help_of_a_job_says_what_it_writes_and_what_it_needs(stage, capsys):
+    text = helped(capsys, stage)
+    assert "SETTINGS" in text
+    assert "work/settings/" in text
+    assert "rite" in text.split("positional arguments:")[0], "what it writes"
+    assert "Args:" not in text
+    assert "Raises:" not in text
+
+
+@pytest.mark.parametrize("stage", TOOLS)
+def test_help_of_a_tool_says_more_than_its_name(stage, capsys):
+    assert len(helped(capsys, stage).split("\n\n")[1]) > 100
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"{__version__}\n")
+    assert f'version = "{__version__}"' in (PROJECT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["irls"], ["nonsense"], ["irls", "a", "b"], ["times", "--seeds", "x", "toy"]]
+)
+def test_a_wrong_command_line_ends_with_2(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: python -m jointnn" in capsys.readouterr().err
+
+
+def test_a_settings_file_that_is_missing_or_elsewhere_is_one_sentence(capsys):
+    path = "work/settings/data/raw/toy/settings.json"
+    assert sentence(capsys, "fetch", path) == (
+        f"{path} is no file. `snakemake -n` writes the settings files of all jobs."
+    )
+    Path("params.yaml").write_text("")
+    for place in ("params.yaml", "work/settings.json", "/etc/hosts"):
+        expected = f"{place} is not below work/settings/, where settings files lie."
+        assert sentence(capsys, "fetch", place) == expected
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"stage": "fetch"}', '{"dataset": "toy"}'])
+def test_a_file_that_is_no_settings_file_is_one_sentence(content, capsys):
+    path = Path("work/settings/data/raw/toy/settings.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    assert sentence(capsys, "fetch", str(path)).startswith(f"{path} ")
+
+
+def test_the_settings_of_another_stage_or_job_are_one_sentence(capsys):
+    path = settings_file(Jobs(read()).fetch("first"))
+    assert sentence(capsys, "prepare", path) == f"{path} is for the stage 'fetch', not for 'prepare'."
+    other = Path("work/settings/data/raw/second/settings.json")
+    other.parent.mkdir(parents=True)
+    other.write_text(Path(path).read_text())
+    assert sentence(capsys, "fetch", str(other)) == (
+        f"{other} holds the settings of another job: they belong to {path}. Change params.yaml and let "
+        "`snakemake -n` write them."
+    )
+    assert not Path("data").exists()
+
+
+def fetch_of_own(**fields) -> str:
+    """The settings file of a job that fetches one's own images."""
+    source = DatasetParams(**{"source": "class_folders", "path": "own", **fields}).model_dump()
+    return settings_file({"stage": "fetch", "dataset": "own", "source": source})
+
+
+def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
+    assert sentence(capsys, "fetch", fetch_of_own()).startswith("own ")
+    assert not Path("data/raw/own/settings.json").exists()
+
+
+def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
+    job = {
+        "stage": "choose",
+        "experiment": "toy",
+        "attempts": {"3": {}},
+        "tuning_seed": 3,
+        "measures": ["loss"],
+        "ties": False,
+    }
+    path = settings_file(job)
+    assert main(["choose", path]) == 0
+    assert Path("search/toy/settings.json").read_text() == Path(path).read_text()
+    Path("search/toy/settings.json").unlink()
+    assert main(["choose", str(Path(path).absolute())]) == 0
+    assert Path("search/toy/settings.json").exists()
+
+
+@pytest.mark.slow
+def test_a_mistake_of_ours_keeps_its_traceback():
+    job = {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
+    path = settings_file({**job, "measures": ["loss"]})
+    ran = run("choose", path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Traceback (most recent call last):")
+    assert "TypeError" in ran.stderr
+    assert not Path("search/toy/settings.json").exists()
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process."""
+    command = [sys.executable, "-m", "jointnn", *words]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_without_a_traceback():
+    program = (
+        "import signal, sys, jointnn.files; from jointnn.__main__ import main\n"
+        "sys.addaudithook(lambda event, _: event == 'os.rename' and signal.raise_signal(signal.SIGINT))\n"
+        "sys.exit(main(['schema']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environment)
+    assert (ran.returncode, ran.stderr) == (130, b"")
+    assert list(Path("workflow").iterdir()) == []
+
+
+def imported_by(program: str) -> list[str]:
+    """Those of the heavy packages that a program imports."""
+    program += f"; import json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_stages_that_need_no_torch_start_without_it():
+    modules = ", ".join(f"jointnn.stages.{stage}" for stage in WITHOUT_TORCH)
+    assert imported_by(f"import {modules}") == []
+
+
+@pytest.mark.slow
+def test_help_of_every_stage_starts_without_torch():
+    program = (
+        "from contextlib import suppress; from jointnn.__main__ import JOBS, TOOLS, main\n"
+        "for stage in [*JOBS, *TOOLS]:\n    with suppress(SystemExit): main([stage, '--help'])\n0"
+    )
+    assert imported_by(program) == []

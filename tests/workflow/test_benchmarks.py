@@ -1,0 +1,51 @@
+"""Every benchmark runs and prints its table. No time is asserted: the machine may be busy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import penalty  # noqa: E402
+import support  # noqa: E402
+
+from jointnn.irls.consistency import block_membership, layer_weights  # noqa: E402
+from jointnn.irls.solvers import laplacian  # noqa: E402
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_prints_one_table(path):
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{path.name}", "--quick"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    title, _, *table = done.stdout.rstrip().splitlines()
+    assert title.endswith("cores)")
+    assert len(table) > 2
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_the_obvious_penalty_has_the_gradient_that_our_step_takes():
+    layers, weights = penalty.problem("small", 3)
+    by_layer = layer_weights(weights.double(), block_membership(len(layers), "adjacent"))
+    networks = [[layer[i].clone().requires_grad_() for layer in layers] for i in range(3)]
+    penalty.obvious_penalty(networks, weights).backward()
+    for place, (layer, couplings) in enumerate(zip(layers, by_layer, strict=True)):
+        obvious = torch.stack([network[place].grad for network in networks])
+        torch.testing.assert_close(obvious, 2 * laplacian(couplings).float() @ layer)
+
+
+def test_cases_run_in_turns_and_the_first_turn_is_not_counted():
+    calls = []
+    times = support.interleaved([lambda: calls.append("a"), lambda: calls.append("b")], repeats=2)
+    assert "".join(calls) == "ababab"
+    assert [len(taken) for taken in times] == [2, 2]
