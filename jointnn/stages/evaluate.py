@@ -8,6 +8,7 @@ import torch
 from jointnn.io import paths
 from jointnn.io.files import write_table
 from jointnn.io.tensors import diverged, write_tensors
+from jointnn.jobs.specs import EvaluateJob
 from jointnn.methods.catalogue import REAL
 from jointnn.stages.build import data_of, device_of, network_of, task_of
 from jointnn.tasks.measures import DIVERGED
@@ -16,7 +17,7 @@ from jointnn.training.checkpoints import load_network
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: EvaluateJob) -> None:
     """Write results/<experiment>/s<seed>/metrics.csv and evidence.safetensors. The test split is read here.
 
     The evidence of the task, on the test split, has names like joint/mnist_a/predicted. Of a run that
@@ -26,17 +27,17 @@ def run(job: dict[str, Any]) -> None:
     torch.use_deterministic_algorithms(True)
     metrics: list[tuple[Any, ...]] = []
     evidence: dict[str, Any] = {}
-    chosen, device = task_of(job), device_of(job["device"])
-    for dataset in job["datasets"]:
+    chosen, device = task_of(job), device_of(job.device)
+    for dataset in job.datasets:
         data = data_of(job, dataset, test=True, device=device)
         assert data.test is not None
         splits = {"validation": data.validation, "test": data.test}
-        row = (job["experiment"], REAL, job["seed"], dataset)
+        row = (job.experiment, REAL, job.seed, dataset)
         metrics += _rows(row, chosen.reference(splits, data.train))
-        for name, folder in job["runs"].items():
+        for name, folder in job.runs.items():
             network = network_of(job, dataset, name).to(device)
             glimpses = load_network(paths.state(folder), dataset, network, _expected(job, name))
-            row = (job["experiment"], name, job["seed"], dataset)
+            row = (job.experiment, name, job.seed, dataset)
             if diverged(paths.state(folder)):
                 metrics += _rows(row, {split: {DIVERGED: 1.0} for split in splits})
                 continue
@@ -46,10 +47,9 @@ def run(job: dict[str, Any]) -> None:
                 shown["glimpses"] = torch.stack(list(glimpses.values()))
             for key, values in shown.items():
                 evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()
-    folder = f"results/{job['experiment']}/s{job['seed']}"
-    write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
-    header = {"kind": "evidence", "experiment": job["experiment"], "seed": job["seed"], "task": job["task"]}
-    write_tensors(f"{folder}/evidence.safetensors", evidence, header)
+    write_table(f"{job.folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
+    header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}
+    write_tensors(f"{job.folder}/evidence.safetensors", evidence, header)
 
 
 def _rows(row: tuple[Any, ...], found: dict[str, dict[str, float]]) -> list[tuple[Any, ...]]:
@@ -61,11 +61,11 @@ def _rows(row: tuple[Any, ...], found: dict[str, dict[str, float]]) -> list[tupl
     ]
 
 
-def _expected(job: dict[str, Any], name: str) -> dict[str, Any]:
+def _expected(job: EvaluateJob, name: str) -> dict[str, Any]:
     return {
-        "experiment": job["experiment"],
-        "seed": job["seed"],
+        "experiment": job.experiment,
+        "seed": job.seed,
         "method": name,
-        "architecture": job["architecture"],
-        "settings": job["before"][name]["identity"],
+        "architecture": job.architecture,
+        "settings": job.before[name].identity,
     }

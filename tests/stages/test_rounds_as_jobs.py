@@ -20,6 +20,7 @@ from helpers.tiny import (
     run_joint,
     started,
 )
+from jointnn.training.phase_state import round_from_json, round_to_json
 
 from jointnn.io import files, paths
 from jointnn.io.tensors import read_tensors
@@ -29,7 +30,6 @@ from jointnn.stages.build import trainer_of
 from jointnn.stages.run_training import distances_of, load_start
 from jointnn.training.couplings import couplings_of
 from jointnn.training.loop import Progress, run_phases
-from jointnn.training.phase_state import round_from_json, round_to_json
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from jointnn.io import paths
 from jointnn.parameters import search
-from jointnn.jobs.graph.environment import KEEP_FREED
+from jointnn.jobs.environment import KEEP_FREED
 from jointnn.errors import UserError
-from jointnn.jobs.graph.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
-from jointnn.jobs.graph.graph import Jobs
+from jointnn.jobs.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
 

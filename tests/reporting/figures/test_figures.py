@@ -157,7 +157,7 @@ def test_the_curve_of_joint_runs_from_the_l2_start_to_the_last_round(drawn):
     curve = learning_curve(context, "joint", "accuracy")
     assert curve.index.is_monotonic_increasing and curve.index.is_unique
     assert curve.index[0] == 0 and curve.index[-1] > ENDS[-2]
-    shorter = Context.of(settings(rounds=2, groups_round=2))
+    shorter = Context.of(settings(rounds={"joint": 2}, groups_round=2))
     assert len(learning_curve(shorter, "joint", "accuracy")) < len(curve)
 
 

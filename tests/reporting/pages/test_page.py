@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch) -> Path:
         ]
         columns = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
         write_table(f"results/toy/s{seed}/metrics.csv", pd.DataFrame(rows, columns=columns))
-        for name in ("isolated", "joint_paper", "l2", "joint/round_1"):
+        for name in ("isolated", "joint_paper", "joint/l2", "joint/round_1"):
             log = Path(f"logs/toy/s{seed}/{name}.tsv")
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(f"s\tmax_rss\n{100 + 20 * seed}\t{500 + seed}\n")
@@ -206,7 +206,7 @@ def test_results_of_other_settings_are_refused(project):
 def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is_none(project):
     record = Jobs(read(EDITS)).train("toy", 0, "isolated")
     del record["settings"]["momentum"]
-    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), record)
+    write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), record)
     made()
     changed = edited(EDITS)["experiments"]["toy"]["tuned"] | {"isolated": {"learning_rate": 0.2}}
     write(EDITS | {"experiments.toy.tuned": changed})
@@ -226,7 +226,7 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
 )
 def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
     record = Jobs(read(EDITS)).train("toy", 0, "isolated")
-    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), {**record, **recorded})
+    write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), {**record, **recorded})
     with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
         made()
 
