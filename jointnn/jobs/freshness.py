@@ -19,13 +19,14 @@ LONG_AGO = 0
 
 
 def is_fresh(job: Job) -> bool:
-    """Return whether a job's outputs were made with these very settings."""
-    return _content(Path(job.record)) == job.text
+    """Return whether a job's outputs were made with these very settings, and those are there that Snakemake
+    does not look for."""
+    return _content(Path(job.record)) == job.text and _are_there(job.of_choice)
 
 
 def is_finished(job: Job) -> bool:
     """Return whether a job is fresh and all that it makes is here: nothing that it needs is asked for."""
-    return is_fresh(job) and all(Path(file).exists() for file in job.outputs)
+    return is_fresh(job) and _are_there(job.outputs)
 
 
 def write_settings(job: Job) -> str:
@@ -54,6 +55,10 @@ def of_the_past(files: Iterable[str]) -> list[str]:
         if path.exists() and path.stat().st_mtime > now:
             os.utime(path, (now - 1, now - 1))
     return named
+
+
+def _are_there(files: Iterable[str]) -> bool:
+    return all(Path(file).exists() for file in files)
 
 
 def _content(path: Path) -> str | None:

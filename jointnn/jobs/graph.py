@@ -8,6 +8,8 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from jointnn.jobs import data_jobs, result_jobs, training_jobs
+from jointnn.jobs.code_digests import code_digests
+from jointnn.jobs.identity import identity
 from jointnn.jobs.specs import (
     ActivationsJob,
     AttemptJob,
@@ -55,6 +57,7 @@ class Jobs:
     def __init__(self, params: Params) -> None:
         self.params = params
         self._made: dict[Any, Any] = {}
+        self._codes: dict[Any, dict[str, str]] = {}
         self._before: dict[str, Mapping[str, Job]] = {}
 
     def before(self, job: Job) -> Mapping[str, Job]:
@@ -80,42 +83,43 @@ class Jobs:
         chosen = [self.choose(experiment)] if self._experiment(experiment).search else []
         return self.in_order(self.collect(experiment), self.figures(experiment), *chosen)
 
-    def inputs(self, job: Job) -> list[str]:
-        """Return the files of the jobs before one that it reads; the test split is not for every job."""
+    def inputs(self, job: Job, *, images: bool = True) -> list[str]:
+        """Return the files of the jobs before one that it reads; the test split is not for every job.
+
+        Args:
+            images: with the images that networks take, which are cheap and not versioned.
+        """
         return [
             file
             for other in self.before(job).values()
+            if images or not other.makes_images
             for file in [*other.made, *(other.of_test if job.reads_test else []), other.record]
         ]
 
     @_once
     def fetch(self, dataset: str) -> FetchJob:
         """Bring a dataset into the Parquet layout."""
-        return self._after({}, data_jobs.fetch(self.params, dataset))
+        return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
 
     @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:
         """Decode and resize it."""
-        before = {"fetch": self.fetch(dataset)}
-        return self._after(before, data_jobs.prepare(self.params, dataset, size, before))
+        settings = data_jobs.prepare(self.params, dataset, size)
+        return self._job(PrepareJob, settings, {"fetch": self.fetch(dataset)})
 
     @_once
     def activations(self, dataset: str, size: int, trunk: str) -> ActivationsJob:
         """Send its images through a frozen trunk."""
-        before = {"prepare": self.prepare(dataset, size)}
-        return self._after(before, data_jobs.activations(self.params, dataset, size, trunk, before))
+        settings = data_jobs.activations(self.params, dataset, size, trunk)
+        return self._job(ActivationsJob, settings, {"prepare": self.prepare(dataset, size)})
 
     @_once
     def initialise(
         self, experiment: str, seed: int, own: str = "", searched: bool = False
     ) -> InitialiseJob:
-        """Make the common start of a seed, or that of a method with another network, `own`.
-
-        The search has its starts in a folder of its own.
-        """
-        before = self._images(experiment)
-        made = training_jobs.initialise(self.params, experiment, seed, own, before, searched=searched)
-        return self._after(before, made)
+        """Make the common start of a seed, or that of a method with another network, `own`."""
+        settings = training_jobs.initialise(self.params, experiment, seed, own, searched=searched)
+        return self._job(InitialiseJob, settings, self._images(experiment))
 
     def search_start(self, experiment: str, seed: int, own: str = "") -> InitialiseJob:
         """Make the start of a tuning seed."""
@@ -124,37 +128,33 @@ class Jobs:
     @_once
     def train(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Train a method in one job."""
-        before = self._begin(experiment, seed, method)
-        return self._after(before, training_jobs.train(self.params, experiment, seed, method, before))
+        settings = training_jobs.train(self.params, experiment, seed, method)
+        return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def l2(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Train the L2 start (5) of a method with rounds."""
-        before = self._begin(experiment, seed, method)
-        return self._after(before, training_jobs.l2(self.params, experiment, seed, method, before))
+        settings = training_jobs.l2(self.params, experiment, seed, method)
+        return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
         """Find the scales of 4.2.1."""
-        before = {"l2": self.l2(experiment, seed, method)}
-        return self._after(before, training_jobs.sigma(self.params, experiment, seed, method, before))
+        settings = training_jobs.sigma(self.params, experiment, seed, method)
+        return self._job(SigmaJob, settings, {"l2": self.l2(experiment, seed, method)})
 
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
         """Run one IRLS round."""
-        before = {
-            **self._begin(experiment, seed, method),
+        settings = training_jobs.irls(self.params, experiment, seed, method, number)
+        is_first = number == 1
+        chain = {
             "sigma": self.sigma(experiment, seed, method),
-            "before": self.phase(experiment, seed, method, number - 1),
+            "before": self.l2(experiment, seed, method)
+            if is_first
+            else self.irls(experiment, seed, method, number - 1),
         }
-        made = training_jobs.irls(self.params, experiment, seed, method, number, before)
-        return self._after(before, made)
-
-    def phase(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
-        """Return a round of a method, or its L2 start, which is round 0."""
-        if number == 0:
-            return self.l2(experiment, seed, method)
-        return self.irls(experiment, seed, method, number)
+        return self._job(TrainJob, settings, {**self._begin(experiment, seed, method), **chain})
 
     def final(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Return the job that ends a method."""
@@ -167,48 +167,47 @@ class Jobs:
         """Measure every method of a seed."""
         last = {name: self.final(experiment, seed, name) for name in self._experiment(experiment).methods}
         runs = {name: job.folder for name, job in last.items()}
-        before = {**self._images(experiment), **last}
-        return self._after(before, result_jobs.evaluate(self.params, experiment, seed, runs, before))
+        settings = result_jobs.evaluate(self.params, experiment, seed, runs)
+        return self._job(EvaluateJob, settings, {**self._images(experiment), **last})
 
     @_once
     def collect(self, experiment: str) -> CollectJob:
         """Bring all seeds of an experiment into tables."""
-        before = self._evaluations(experiment)
-        return self._after(before, result_jobs.collect(self.params, experiment, before))
+        settings = result_jobs.collect(self.params, experiment)
+        return self._job(CollectJob, settings, self._evaluations(experiment))
 
     @_once
     def figures(self, experiment: str) -> FiguresJob:
         """Draw the figures of an experiment. They show images, and not what a trunk makes of them."""
         chosen = self._experiment(experiment)
         images = {f"images/{name}": self.prepare(name, chosen.image_size) for name in chosen.datasets}
-        before = {**images, **self._evaluations(experiment)}
-        rounds = {name: self.rounds(experiment, name) for name in chosen.methods}
-        in_rounds = {name: count for name, count in rounds.items() if count}
-        return self._after(before, result_jobs.figures(self.params, experiment, in_rounds, before))
+        counts = {name: self.rounds(experiment, name) for name in chosen.methods}
+        rounds = {name: count for name, count in counts.items() if count}
+        settings = result_jobs.figures(self.params, experiment, rounds)
+        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment)})
 
     @_once
     def sweep(self, sweep: str) -> SweepJob:
         """Bring several experiments together that differ in one number."""
-        before = {name: self.collect(name) for name in self.params.sweeps[sweep].experiments}
-        return self._after(before, result_jobs.sweep(self.params, sweep, before))
+        tables = {name: self.collect(name) for name in self.params.sweeps[sweep].experiments}
+        return self._job(SweepJob, result_jobs.sweep(self.params, sweep, tables), tables)
 
     @_once
     def attempt(self, experiment: str, seed: int, method: str, point: int) -> AttemptJob:
         """Try a grid point of the search, on a tuning seed."""
-        before = self._begin(experiment, seed, method, searched=True)
-        made = training_jobs.attempt(self.params, experiment, seed, method, point, before)
-        return self._after(before, made)
+        settings = training_jobs.attempt(self.params, experiment, seed, method, point)
+        return self._job(AttemptJob, settings, self._begin(experiment, seed, method, searched=True))
 
     @_once
     def choose(self, experiment: str) -> ChooseJob:
         """Choose the best point of each method."""
-        before = {
+        attempts = {
             f"s{seed}/{name}/{point}": self.attempt(experiment, seed, name, point)
             for seed, grid in search.attempts(self._experiment(experiment)).items()
             for name, points in grid.items()
             for point in points
         }
-        return self._after(before, result_jobs.choose(self.params, experiment, before))
+        return self._job(ChooseJob, result_jobs.choose(self.params, experiment), attempts)
 
     def rounds(self, experiment: str, method: str) -> int:
         """Return how many rounds of a method are jobs of their own; 0 where it is one job."""
@@ -236,6 +235,43 @@ class Jobs:
     def _experiment(self, experiment: str) -> ExperimentParams:
         return self.params.experiments[experiment]
 
-    def _after(self, before: Mapping[str, Job], job: Made) -> Made:
-        self._before[job.record] = before
+    def _job(
+        self, model: type[Made], settings: Mapping[str, Any], before: Mapping[str, Job] | None = None
+    ) -> Made:
+        """Return a job of these settings after these jobs, with the digests of all that decides it."""
+        known = {name: job.known for name, job in (before or {}).items()}
+        job = model(
+            **settings,
+            code=self._code(settings),
+            before=known,
+            identity=identity(settings, {name: job.identity for name, job in known.items()}),
+        )
+        self._before[job.record] = before or {}
         return job
+
+    def _code(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Return the digests of the code that a job runs; the files are read once for all such jobs."""
+        asked = (settings["stage"], *entries_of(settings))
+        if asked not in self._codes:
+            self._codes[asked] = code_digests(asked[0], asked[1:])
+        return self._codes[asked]
+
+
+def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the registered entries that a job runs, each by kind and name."""
+    match settings["stage"]:
+        case "fetch":
+            return [("dataset", settings["source"]["source"])]
+        case "figures":
+            return [("figure", name) for name in settings["figures"]]
+        case "activations":
+            kinds = ["trunk"]
+        case "initialise":
+            kinds = ["architecture"]
+        case "evaluate":
+            kinds = ["architecture", "task"]
+        case "train" | "attempt":
+            kinds = ["architecture", "task", "augmentation"]
+        case _:
+            kinds = []
+    return [(kind, settings[kind]) for kind in kinds if settings[kind] is not None]

@@ -55,8 +55,9 @@ class Job(Strict):
         """The digest of that."""
         return sha256(self.text.encode())[:16]
 
+    @cached_property
     def known(self) -> Before:
-        """Return what the jobs after it know of it."""
+        """What the jobs after it know of it."""
         return Before(identity=self.identity, record=self.digest)
 
     @property
@@ -87,6 +88,11 @@ class Job(Strict):
     @property
     def of_test(self) -> list[str]:
         """Outputs that only a job with `reads_test` is given."""
+        return []
+
+    @property
+    def of_choice(self) -> list[str]:
+        """Those of its outputs that a user chooses, so that no rule of Snakemake can name them."""
         return []
 
     @property
@@ -470,9 +476,12 @@ class FiguresJob(Job):
         return f"results/{self.experiment}/figures"
 
     @property
+    def of_choice(self) -> list[str]:
+        return [f"{self.folder}/{name}.svg" for name in self.figures]
+
+    @property
     def made(self) -> list[str]:
-        drawn = [f"{self.folder}/{name}.svg" for name in self.figures]
-        return [*drawn, f"{self.folder}/groups.csv", paths.curves(self.experiment)]
+        return [*self.of_choice, f"{self.folder}/groups.csv", paths.curves(self.experiment)]
 
     @property
     def told(self) -> str:

@@ -1,20 +1,15 @@
-"""The jobs that train: starts, methods in one job, and methods whose rounds are jobs.
+"""The settings of the jobs that train: starts, methods in one job, and methods whose rounds are jobs.
 
-Functions of a params.yaml and of the jobs before. Which those are is said by `graph`.
+Functions of a params.yaml; which job comes after which is said by `graph`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from jointnn.io import paths
-from jointnn.jobs.code_digests import code_digests
-from jointnn.jobs.data_jobs import made
-from jointnn.jobs.specs import AttemptJob, InitialiseJob, Job, SigmaJob, TrainJob
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.schema import Params
-
-Before = Mapping[str, Job]
 
 HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
@@ -23,68 +18,58 @@ OF_SIGMA = ("scale_factor", "strength", "blocks")
 """Settings that the scales depend on."""
 
 
-def initialise(
-    params: Params, experiment: str, seed: int, own: str, before: Before, *, searched: bool
-) -> InitialiseJob:
-    """Make the common start of a seed, or that of a method with another network, `own`.
+def initialise(params: Params, experiment: str, seed: int, own: str, *, searched: bool) -> dict[str, Any]:
+    """Return those of the common start of a seed, or of a method with another network, `own`.
 
     The search has its starts in a folder of its own.
     """
     place = paths.search_start if searched else paths.start
-    settings = {
+    return {
         "stage": "initialise",
         **problem(params, experiment, seed, own),
         "start": place(experiment, seed, own),
     }
-    code = code_digests("initialise", entries_of(params, experiment, "architecture"))
-    return made(InitialiseJob, settings, code, before)
 
 
-def train(params: Params, experiment: str, seed: int, name: str, before: Before) -> TrainJob:
-    """Train a method in one job."""
+def train(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
+    """Return those of a method in one job."""
     read = settings_for(name, method_settings(params, experiment, name))
-    settings = {**_training("train", params, experiment, seed, name, read), "until": ""}
-    return made(TrainJob, settings, _code("train", params, experiment), before)
+    return {**_training("train", params, experiment, seed, name, read), "until": ""}
 
 
-def l2(params: Params, experiment: str, seed: int, name: str, before: Before) -> TrainJob:
-    """Train the L2 start (5) of a method with rounds."""
+def l2(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
+    """Return those of the L2 start (5) of a method with rounds."""
     read = settings_for(name, method_settings(params, experiment, name))
     # The number of rounds and how weights are found make no difference before the first round.
     first = {key: value for key, value in read.items() if key not in ROUNDS_ONLY}
-    settings = {**_training("train", params, experiment, seed, name, first), "until": "l2"}
-    return made(TrainJob, settings, _code("train", params, experiment), before)
+    return {**_training("train", params, experiment, seed, name, first), "until": "l2"}
 
 
-def irls(params: Params, experiment: str, seed: int, name: str, number: int, before: Before) -> TrainJob:
-    """Run one IRLS round."""
+def irls(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:
+    """Return those of one IRLS round."""
     read = settings_for(name, method_settings(params, experiment, name))
     of_round = {"until": f"round_{number}", "round": number}
-    settings = {**_training("train", params, experiment, seed, name, read), **of_round}
-    return made(TrainJob, settings, _code("train", params, experiment), before)
+    return {**_training("train", params, experiment, seed, name, read), **of_round}
 
 
-def sigma(params: Params, experiment: str, seed: int, name: str, before: Before) -> SigmaJob:
-    """Find the scales of 4.2.1."""
+def sigma(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
+    """Return those of the job that finds the scales of 4.2.1."""
     read = settings_for(name, method_settings(params, experiment, name))
-    settings = {
+    return {
         "stage": "sigma",
         "experiment": experiment,
         "seed": seed,
         "method": name,
         "settings": {key: read[key] for key in OF_SIGMA if key in read},
     }
-    return made(SigmaJob, settings, code_digests("sigma"), before)
 
 
-def attempt(
-    params: Params, experiment: str, seed: int, name: str, point: int, before: Before
-) -> AttemptJob:
-    """Try a grid point of the search, on a tuning seed."""
+def attempt(params: Params, experiment: str, seed: int, name: str, point: int) -> dict[str, Any]:
+    """Return those of a grid point of the search, on a tuning seed."""
     chosen = params.experiments[experiment]
     overrides = search.points(chosen, name)[point]
     read = settings_for(name, method_settings(params, experiment, name, overrides))
-    settings = {
+    return {
         **_training("attempt", params, experiment, seed, name, read),
         "start": paths.search_start(experiment, seed, own_network(params, experiment, name)),
         "point": point,
@@ -92,7 +77,6 @@ def attempt(
         "measures": chosen.measures,
         "curves": False,
     }
-    return made(AttemptJob, settings, _code("attempt", params, experiment), before)
 
 
 def _training(
@@ -137,14 +121,3 @@ def problem(params: Params, experiment: str, seed: int, own: str = "") -> dict[s
 def own_network(params: Params, experiment: str, name: str) -> str:
     """Return a method's name if its network is another than that of the experiment, else none."""
     return name if name in params.experiments[experiment].architecture_of else ""
-
-
-def entries_of(params: Params, experiment: str, *kinds: str) -> Sequence[tuple[str, str]]:
-    """Return the registered entries of these kinds that an experiment names."""
-    chosen = params.experiments[experiment]
-    named = [(kind, getattr(chosen, kind)) for kind in kinds]
-    return [(kind, name) for kind, name in named if name is not None]
-
-
-def _code(stage: str, params: Params, experiment: str) -> dict[str, str]:
-    return code_digests(stage, entries_of(params, experiment, "architecture", "task", "augmentation"))
