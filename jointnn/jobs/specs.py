@@ -43,12 +43,15 @@ class Job(Strict):
 
     def settings_alone(self) -> dict[str, Any]:
         """Return what was set, without code and jobs before it: what an identity is the digest of."""
-        return self.model_dump(exclude_unset=True, exclude=set(OF_CODE))
+        return {name: value for name, value in self._set().items() if name not in OF_CODE}
 
     @cached_property
     def text(self) -> str:
         """The content of its settings file and of its record."""
-        return to_json(self.model_dump(exclude_unset=True))
+        return to_json(self._set())
+
+    def _set(self) -> dict[str, Any]:
+        return {"stage": self.stage, **self.model_dump(exclude_unset=True)}
 
     @cached_property
     def digest(self) -> str:

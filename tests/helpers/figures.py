@@ -9,6 +9,7 @@ from matplotlib.text import Text
 
 from jointnn.io.files import write_json, write_table
 from jointnn.io.tensors import write_tensors
+from jointnn.jobs.specs import FiguresJob
 from jointnn.reporting.figures import figure
 
 GROUPS = {
@@ -176,6 +177,12 @@ def settings(**changes) -> dict:
         "measures": ["accuracy", "error"],
         "figures": sorted(figure.load()), "labels": None, "size": 16, **changes,
     }  # fmt: skip
+
+
+def job(**changes) -> FiguresJob:
+    """The job that draws figures."""
+    given = settings(**changes)
+    return FiguresJob(**{name: value for name, value in given.items() if name in FiguresJob.model_fields})
 
 
 def build() -> None:

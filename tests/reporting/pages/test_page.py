@@ -1,6 +1,7 @@
 """The tool `page`: an experiment's results page from small real files."""
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from helpers.params import PROJECT, edited, read, write
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import write_json, write_table
+from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.jobs.graph import Jobs
 from jointnn.reporting.words import in_words
 from jointnn.stages import collect
@@ -57,7 +58,7 @@ def project(tmp_path, monkeypatch) -> Path:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(f"s\tmax_rss\n{100 + 20 * seed}\t{500 + seed}\n")
     collect.run(job)
-    write_json("results/toy/settings.json", job)
+    write_atomically("results/toy/settings.json", job.text.encode())
     Path("results/toy/figures").mkdir()
     Path("results/toy/figures/weights.svg").write_bytes(SVG)
     return tmp_path
@@ -204,7 +205,7 @@ def test_results_of_other_settings_are_refused(project):
 
 
 def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is_none(project):
-    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     del record["settings"]["momentum"]
     write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), record)
     made()
@@ -225,7 +226,7 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
     ids=str,
 )
 def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
-    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), {**record, **recorded})
     with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
         made()
