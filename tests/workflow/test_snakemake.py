@@ -74,12 +74,14 @@ def test_settings_can_be_edited_in_a_fresh_checkout(project):
 
 
 def test_a_changed_lambda_reruns_the_l2_start_and_every_round_but_not_the_isolated_networks(project):
-    before = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
+    before = project.content("runs/tiny/s0/**/*", "results/tiny/s0/*")
     project.settle(settings={"strength": {"half_life": 1}})
     assert project.jobs() == {**TOGETHER, **EVALUATED}
-    after = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
-    changed = {name.split("/")[3] for name in after if after[name] != before[name]}
-    assert changed >= {"l2reg", "l2", "metrics.csv", "settings.json"}
+    after = project.content("runs/tiny/s0/**/*", "results/tiny/s0/*")
+    files = {name for name in after if after[name] != before[name]}
+    changed = {name.split("/")[3] for name in files}
+    assert changed >= {"l2reg", "joint", "metrics.csv", "settings.json"}
+    assert "runs/tiny/s0/joint/l2/state.safetensors" in files
     assert not changed & {"isolated", "start"}
     assert NOTHING in project.snakemake()
 
