@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from helpers.params import BASE, PROJECT, mistakes, read
+from pydantic import ValidationError
 
+from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
 from jointnn.methods.settings import MethodSettings, Strength
 from jointnn.parameters.load import read_params
+from jointnn.parameters.messages import lines_of
 from jointnn.parameters.resolve import merged_settings, method_settings, settings_for
-from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.schema import ExperimentParams, Params, SweepParams
 from jointnn.parameters.validation import TAKEN
 
 TOY, OF_TOY = "experiments.toy", "experiments.toy.settings"
@@ -35,6 +38,39 @@ MISTAKES = mistakes()
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_value_is_one_line_with_its_path(name):
     assert lines_about(MISTAKES[name]["edits"]) == [f"params.yaml: {MISTAKES[name]['says']}"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MethodSettings, ExperimentParams, DatasetParams, SweepParams, Params],
+    ids=lambda model: model.__name__,
+)
+def test_every_wrong_value_is_refused_in_our_words(model):
+    wrong = [
+        None,
+        True,
+        -1e9,
+        1e9,
+        1.5,
+        math.nan,
+        math.inf,
+        "",
+        "x y",
+        [],
+        [None],
+        [1, 1],
+        {},
+        {"A": None},
+        {1: {}},
+    ]
+    for key, field in model.model_fields.items():
+        for value in ({field.alias or key: found} for found in wrong):
+            with pytest.raises(ValidationError) as refused:
+                model.model_validate({**value, "no such key": 1})
+            for line, details in zip(
+                lines_of(refused.value, model, value), refused.value.errors(), strict=True
+            ):
+                assert details["type"] in ("value_error", "unknown_name") or details["msg"] not in line
 
 
 def test_an_inherited_mistake_is_said_where_it_stands():
