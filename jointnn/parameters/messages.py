@@ -1,6 +1,6 @@
 """From pydantic's errors to lines that a person can act on: the path, the value found, what it is for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -48,6 +48,13 @@ def lines_of(error: ValidationError, model: type[BaseModel], value: Any, at: str
         path = ".".join([*([at] if at else []), *_path(details["loc"], value)])
         sentence = _sentence(details, model)
         yield f"{path}: {sentence}" if path else sentence
+
+
+def unknown(at: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
+    """Yield one line for each name that is not among the known ones."""
+    for name in names:
+        if name not in known:
+            yield f"{at}: {name!r} is not known{nearest(name, known)}"
 
 
 def _path(loc: Path, value: Any) -> Iterator[str]:
