@@ -159,7 +159,9 @@ def data(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) ->
         blocks.append(f"Of {printed(name)}, {count} training images have labels.")
     lines = []
     for name in experiment.datasets:
-        chosen: dict[str, Any] = datasets[name].model_dump(exclude_defaults=True, exclude={"source"})
+        chosen: dict[str, Any] = datasets[name].model_dump(
+            exclude_defaults=True, exclude={"source", "of_imagenet"}
+        )
         details = f" ({in_words(chosen)})" if chosen else ""
         lines.append(f"- {printed(name)}: `{datasets[name].source}`{details}")
     blocks.append("\n".join(lines))
