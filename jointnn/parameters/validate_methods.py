@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from jointnn.methods.catalogue import method, plan
-from jointnn.methods.plan import Problem
+from jointnn.methods.plan import OneNetwork, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.messages import unknown
@@ -37,7 +37,11 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
         return
     layers = [2]  # how many makes no difference to the steps
     phases = plan(name, Problem(experiment.datasets, layers), settings).phases
-    if any(phase.steps < 1 for phase in phases if not phase.one_network and phase.name != "apart"):
+    if any(
+        phase.steps < 1
+        for phase in phases
+        if not isinstance(phase.coupling, OneNetwork) and phase.name != "apart"
+    ):
         yield (
             f"steps: {settings.steps} are too few for an L2 start and {settings.rounds} rounds; raise "
             "steps, or lower rounds or l2_fraction."
