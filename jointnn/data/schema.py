@@ -81,6 +81,11 @@ class DatasetParams(BaseModel):
         description="A picture and its mirror image are both there: the two go to training together, or to "
         "validation.",
     )
+    of_imagenet: bool = Field(
+        default=False,
+        description="The images are taken from ImageNet: beside results of networks with ImageNet weights "
+        "stands that these have probably seen them.",
+    )
     classes: list[str] | None = Field(
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
@@ -91,8 +96,8 @@ class DatasetParams(BaseModel):
     )
 
     def of_fetch(self) -> dict[str, Any]:
-        """What the fetched images depend on: all but what `prepare` does with them."""
-        return self.model_dump(mode="json", exclude={"fit", "mirrored"})
+        """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
+        return self.model_dump(mode="json", exclude={"fit", "mirrored", "of_imagenet"})
 
     @field_validator("source")
     @classmethod

@@ -2,9 +2,11 @@
 
 import ast
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.registry import nearest
@@ -67,6 +69,12 @@ def options_of(architecture: str) -> list[str] | None:
     return [argument.arg for argument in arguments if argument.arg not in GIVEN]
 
 
+def declared(kind: str, name: str) -> Mapping[str, Any]:
+    """Return what the decorator of an entry says about it: {"imagenet": True} of @trunk(imagenet=True)."""
+    file = file_of(kind, name)
+    return _entries(file, kind, file.stat().st_mtime_ns).get(name.rpartition(":")[2], {})
+
+
 def _own_file(name: str) -> Path:
     """The file of package.module:function, found as an import from the project's root finds it.
 
@@ -92,20 +100,27 @@ def _own_file(name: str) -> Path:
 
 
 @cache
-def _entries(file: Path, kind: str, _changed: int) -> tuple[str, ...]:
-    """Names that a file registers as `kind`: those below a decorator of that name."""
-    return tuple(
-        node.name
+def _entries(file: Path, kind: str, _changed: int) -> dict[str, dict[str, Any]]:
+    """Return what a file registers as `kind`, below a decorator of that name, and what it says of each."""
+    return {
+        node.name: _facts_of(decorator)
         for node in parsed(file).body
         if isinstance(node, Defined)
-        and any(_name_of(decorator) == kind for decorator in node.decorator_list)
-    )
+        for decorator in node.decorator_list
+        if _name_of(decorator) == kind
+    }
 
 
 def _name_of(decorator: ast.expr) -> str | None:
-    """kind, of @kind and of @kind(...)."""
+    """Return kind, of @kind and of @kind(...)."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return called.id if isinstance(called, ast.Name) else None
+
+
+def _facts_of(decorator: ast.expr) -> dict[str, Any]:
+    """Return the keywords of @kind(...)."""
+    given = decorator.keywords if isinstance(decorator, ast.Call) else []
+    return {keyword.arg: ast.literal_eval(keyword.value) for keyword in given if keyword.arg}
 
 
 def parsed(file: Path) -> ast.Module:

@@ -6,14 +6,25 @@ The models below, and those of methods and datasets, are the only place where an
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag
+from pydantic_core.core_schema import chain_schema
 
 from jointnn.data.schema import DatasetParams
+from jointnn.methods.settings import MethodSettings
 from jointnn.schema import Count, Name, Number, Strict
 
-Overrides = dict[str, Any]
+
+class _PartOfSettings:
+    """Some of the settings of a method: checked when all are put together, explained to editors at once."""
+
+    def __get_pydantic_json_schema__(self, _: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return a reference to that of MethodSettings: the first step of a chain may be one."""
+        return handler(chain_schema([MethodSettings.__pydantic_core_schema__]))
+
+
+Overrides = Annotated[dict[str, Any], _PartOfSettings()]
 Grid = Annotated[
-    Annotated[dict[str, list[Any]], Tag("grid")] | Annotated[list[Overrides], Tag("points")],
+    Annotated[dict[str, list[Any]], Tag("grid")] | Annotated[list[dict[str, Any]], Tag("points")],
     Discriminator(lambda value: "points" if isinstance(value, list) else "grid"),
 ]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
+from jointnn.io.yaml import to_yaml
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
 from jointnn.tasks.measures import measure_of
@@ -78,9 +78,8 @@ def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float 
 def _lines(choice: dict[str, Any], job: dict[str, Any]) -> str:
     """Lines to paste under the experiment in params.yaml."""
     seeds = ", ".join(job["attempts"])
-    tuned = yaml.safe_dump(choice, sort_keys=False, default_flow_style=None, width=1000)
     source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job['experiment']}\n"
-    return textwrap.indent(source + tuned, "    ")
+    return textwrap.indent(source + to_yaml(choice), "    ")
 
 
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:

@@ -20,12 +20,12 @@ MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus=
 
 
 def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
-    """A Markdown table of its head and rows, padded so that its source reads well too.
+    """Return a Markdown table of its head and rows, padded so that its source reads well too.
 
     Args:
         words: columns that hold words and begin at the left; those after them, numbers, end at the right.
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*lines, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     rule = ["-" * width if k < words else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
