@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn import __version__
-from jointnn.errors import UserError
+from jointnn.errors import UserError, missing_extra
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically
 
@@ -152,12 +152,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # cuBLAS is deterministic only with a fixed workspace; must be set before torch starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    call = parser(words[0] if words else None).parse_args(words)
     try:
+        call = parser(words[0] if words else None).parse_args(words)
         if call.stage in JOBS:
             run_job(call.stage, call.settings)
         else:
             importlib.import_module(f"jointnn.stages.tools.{call.stage}").main(call)
+    except ModuleNotFoundError as error:  # of the core alone: stages and most tools need an extra
+        if (sentence := missing_extra(error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
+        return 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
