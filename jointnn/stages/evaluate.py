@@ -11,7 +11,7 @@ from jointnn.io.tensors import diverged, write_tensors
 from jointnn.methods.catalogue import REAL
 from jointnn.stages.build import data_of, device_of, network_of, task_of
 from jointnn.tasks.measures import DIVERGED
-from jointnn.training.checkpoints import load_module
+from jointnn.training.checkpoints import load_network
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -35,9 +35,9 @@ def run(job: dict[str, Any]) -> None:
         metrics += _rows(row, chosen.reference(splits, data.train))
         for name, folder in job["runs"].items():
             network = network_of(job, dataset, name).to(device)
-            glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
+            glimpses = load_network(paths.state(folder), dataset, network, _expected(job, name))
             row = (job["experiment"], name, job["seed"], dataset)
-            if diverged(paths.network(folder, dataset)):
+            if diverged(paths.state(folder)):
                 metrics += _rows(row, {split: {DIVERGED: 1.0} for split in splits})
                 continue
             metrics += _rows(row, chosen.results(network, splits, data.train))
