@@ -13,11 +13,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Coupling": "jointnn.training.coupling",
     "DivergedError": "jointnn.errors",
+    "Fitted": "jointnn.training.fit",
     "UserError": "jointnn.errors",
+    "fit": "jointnn.training.fit",
+    "load": "jointnn.models.saved",
 }
 """The module that each public name comes from."""
 
-__all__ = ["Coupling", "DivergedError", "UserError", "__version__"]
+__all__ = ["Coupling", "DivergedError", "Fitted", "UserError", "__version__", "fit", "load"]
 
 
 def __getattr__(name: str) -> Any:

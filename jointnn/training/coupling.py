@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -24,6 +23,7 @@ from jointnn.methods.plan import Phase, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.layers import layer_names, layer_parameters, layers_within, part_of
 from jointnn.training.couplings import couplings_of, effective_step, membership_of, scales_of
+from jointnn.training.device import knows_float64
 
 logger = logging.getLogger(__name__)
 COLUMNS_AT_ONCE = consistency.COLUMNS_AT_ONCE
@@ -136,7 +136,7 @@ class Coupling:
         self._membership = membership_of(self._plan)
         self.blocks = block_names(self.layers, self._membership)
         self._sigma: Tensor | None = None
-        self._round: Round | None = None
+        self._found: list[Round] = []  # the last one, once there is any
         self._rounds = self._steps = self._started = 0
         self._average: list[Tensor] = []
         self._averaged = 0
@@ -159,9 +159,8 @@ class Coupling:
     @property
     def weights(self) -> Tensor:
         """w_ijb of every block and pair of networks, shape (B, n, n), float64 in [0, 1]; 1 at the start."""
-        found = self._round
-        if found is not None:
-            return found.weights.clone()
+        if self._found:
+            return self._found[-1].weights.clone()
         return torch.ones(len(self.blocks), len(self.names), len(self.names), dtype=torch.float64)
 
     @property
@@ -177,7 +176,7 @@ class Coupling:
     @property
     def converged(self) -> bool:
         """Whether no weight changed by more than `tolerance` in some round; weights then stay (4.2.2)."""
-        return self._round is not None and self._round.converged
+        return bool(self._found) and self._found[-1].converged
 
     def groups(self, count: int | None = None) -> list[list[str]]:
         """Return the groups of networks that the present weights show, by average linkage on 1 - w.
@@ -255,7 +254,7 @@ class Coupling:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a training that goes on must know, tensors, numbers and texts; not the networks."""
-        found = self._round
+        found = self._found[-1] if self._found else None
         return {
             "names": list(self.names),
             "layers": list(self.layers),
@@ -286,16 +285,11 @@ class Coupling:
                     f"not {', '.join(getattr(self, key))}."
                 )
         self._steps, self._started, self._rounds = state["steps"], state["started"], state["rounds"]
-        self._sigma, self._round = _copied(state["sigma"]), None
-        if state["weights"] is not None:
-            assert self._sigma is not None
-            self._round = Round(
-                weights=state["weights"].detach().clone().cpu(),
-                sigma=self._sigma,
-                delta=state["delta"],
-                converged=state["converged"],
-                widest_ratio=state["widest_ratio"],
-            )
+        self._sigma, self._found = _copied(state["sigma"]), []
+        weights = _copied(state["weights"])
+        if weights is not None and self._sigma is not None:
+            numbers = state["delta"], state["converged"], state["widest_ratio"]
+            self._found = [Round(weights, self._sigma, *numbers)]
         self._average = [
             value.detach().to(layer.device, layer.dtype, copy=True)
             for value, layer in zip(state["average"], self._layers, strict=False)
@@ -325,7 +319,7 @@ class Coupling:
             sgd = isinstance(optimizer, torch.optim.SGD)
             if self._settings.strength.lambda_ is not None and not sgd:
                 raise UserError(
-                    f"lambda_ is claimed for SGD alone, not for {type(optimizer).__name__}: give a half_life."
+                    f"lambda_ belongs to SGD, but this is {type(optimizer).__name__}: give a half_life."
                 )
             for group in (optimizer.param_groups[k] for k in groups):
                 momenta.add(float(group["momentum"]) if sgd else 0.0)
@@ -393,17 +387,19 @@ class Coupling:
 
     def _averages(self) -> bool:
         """Whether the step just taken lies in the last half of its round, as far as that is known."""
-        length = self._phase.steps if self._alone else self._round_steps
-        known = self._settings.average and length is not None
-        return known and self._steps > self._started + (length or 0) // 2
+        if not self._plan.averages:
+            return False
+        if self._alone:
+            return self._steps > self._phase.average_from
+        return self._round_steps is not None and self._steps > self._started + self._round_steps // 2
 
     def _matrices(self, lr: float) -> list[Tensor | None]:
-        """The mixing matrix (n, n) of each layer at a rate, where networks work; None: it is not coupled."""
+        """The mixing matrix (n, n) of each layer at a rate, on its device; None: it is not coupled."""
         if self._mixer is None:
             self._mixing = None
             # Couplings depend on the shapes of layers alone.
             shapes = [torch.empty(len(self.names), layer.size, device="meta") for layer in self._layers]
-            couplings = couplings_of(self._phase, self._plan, self._round, shapes, self._settings)
+            couplings = couplings_of(self._phase, self._plan, self._found, shapes, self._settings)
             self._mixer = solvers.Mixer(couplings.weights, couplings.strength)
         step_size = self._settings.mix_every * effective_step(self._settings, lr)
         kinds = [(layer.device, layer.dtype) for layer in self._layers]
@@ -424,11 +420,10 @@ class Coupling:
                 "A network has become NaN or infinite, so there are no distances. Lower the learning rate."
             )
         if self._sigma is None:
-            self._sigma = scales_of(distances, self._settings)
-        self._round = next_round(
-            distances, self._sigma, self._round, self._plan.weighting, self._settings.tolerance
-        )
-        self._rounds += 1
+            self._sigma = scales_of(distances, self._plan.scale_factor)
+        before = self._found[-1] if self._found else None
+        found = next_round(distances, self._sigma, before, self._plan.weighting, self._plan.tolerance)
+        self._found, self._rounds = [found], self._rounds + 1
         self._started, self._averaged, self._average = self._steps, 0, []
         self._mixer = None
 
@@ -442,7 +437,7 @@ class Coupling:
             pieces = (layer.gathered(span) for span in layer.spans())
         squared = torch.zeros(len(self.names), len(self.names), dtype=torch.float64)
         for piece in pieces:
-            rows = piece if _knows_float64(piece.device) else piece.cpu()
+            rows = piece if knows_float64(piece.device) else piece.cpu()
             squared += consistency.layer_distances_squared([rows])[0]
         return squared / layer.size if self._settings.metric == "mean_square" else squared
 
@@ -457,8 +452,8 @@ class Coupling:
             fine = norms.isfinite().tolist()
             gone = [name for name, is_fine in zip(self.names, fine, strict=True) if not is_fine]
             raise UserError(
-                f"The network {gone[0]!r} has become NaN or infinite by step {self._steps + 1}. Nothing was "
-                "mixed, so the others are as they were. Lower the learning rate."
+                f"The network {gone[0]!r} has become NaN or infinite by step {self._steps + 1}. Lower the "
+                "learning rate. Nothing was mixed, so the other networks are as they were."
             )
 
 
@@ -677,13 +672,3 @@ def _ids(group: Mapping[str, Any]) -> set[int]:
 
 def _copied(value: Tensor | None) -> Tensor | None:
     return None if value is None else value.detach().clone().cpu()
-
-
-@lru_cache
-def _knows_float64(device: torch.device) -> bool:
-    """Whether a device sums in float64: Apple's mps does not."""
-    try:
-        torch.empty(0, device=device, dtype=torch.float64)
-    except (RuntimeError, TypeError):
-        return False
-    return True
