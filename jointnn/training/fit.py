@@ -117,7 +117,7 @@ def fit(
     thread to the last bit. Random numbers of torch are afterwards as they were.
 
     Args:
-        datasets: by name; each a pair of tensors (inputs, labels) or a torch dataset of such examples, which
+        datasets: by name; each a pair of tensors (inputs, labels), or a torch dataset of such examples that
             is read into memory. Inputs are floats, or uint8 pixels that become floats from -1 to 1.
         network: a module, of which each dataset gets a copy; or a function of the number of classes, called
             for each dataset with the same random numbers; or the name of an architecture of the pipeline.
