@@ -49,7 +49,8 @@ class Coupling:
         steps: Steps of the whole training. If given, weights are found by themselves as by the method
             `joint`: an L2 start of `l2_fraction` of them, then `rounds` rounds. None: `reweight` is yours
             to call.
-        l2_fraction, rounds: of `steps`.
+        l2_fraction: part of `steps` for the L2 start.
+        rounds: IRLS rounds after it, which share the rest of `steps`.
         round_steps: Steps between two of your calls of `reweight`: distances then are between parameters
             averaged over the last half of them. None: between the last parameters.
         average: False takes the last parameters in any case.
@@ -61,7 +62,13 @@ class Coupling:
         couple_head: Couple the last layer too.
         couple_batch_norm: Couple the scale and shift of batch norm.
         couple: names of layers, or of what stands before their dots; none: all.
-        blocks, metric, weighting, scale_factor, strength_decay, tolerance, mix_every: as in params.yaml.
+        blocks: `adjacent`, pairs of layers as in (3), or `single`, each layer alone.
+        metric: `sum_square` as in (3), or `mean_square`, which couples small layers more.
+        weighting: how distances become weights, as `consistency.irls_weights` has it.
+        scale_factor: s: sigma is s times the mean nearest distance (1 is the paper, infinity is L2).
+        strength_decay: by how much the coupling falls from the first to the last layer.
+        tolerance: largest change of a weight at which IRLS counts as converged.
+        mix_every: steps between two mixings, each so many times as strong.
 
     Attributes:
         names: of the networks.
