@@ -640,6 +640,8 @@ def _parameter(name: str, modules: Mapping[str, nn.Module]) -> _Parameter:
         value = None if owner is None else owner._parameters.get(leaf)
         if owner is None or value is None:
             raise UserError(f"{network} has no parameter {name}, so it is of another architecture.")
+        if nn.parameter.is_lazy(value):
+            raise UserError(f"{name} of {network} has no values yet: run the network once, then couple it.")
         found.append((network, owner, value))
     first, _, expected = found[0]
     for network, _, value in found:
@@ -655,8 +657,6 @@ def _parameter(name: str, modules: Mapping[str, nn.Module]) -> _Parameter:
             raise UserError(f"{name} is trained in {first} but not in {network}. Train or freeze both.")
         if hasattr(value, "device_mesh"):
             raise UserError(f"{name} of {network} is sharded (FSDP); only whole parameters can be coupled.")
-        if nn.parameter.is_lazy(value):
-            raise UserError(f"{name} of {network} has no values yet: run the network once, then couple it.")
     return _Parameter(name, [owner for _, owner, _ in found], expected.shape)
 
 
