@@ -39,7 +39,9 @@ def make_network(
             f"architecture {name} could not be made with the options {dict(options)}: {error}."
         ) from error
     except ModuleNotFoundError as error:
-        raise missing_extra(error) or error from error
+        if (sentence := missing_extra(error)) is None:
+            raise
+        raise sentence from error
     return made
 
 
