@@ -26,8 +26,10 @@ from jointnn.training.couplings import couplings_of, effective_step, membership_
 from jointnn.training.device import knows_float64
 
 logger = logging.getLogger(__name__)
-COLUMNS_AT_ONCE = consistency.COLUMNS_AT_ONCE
-"""Columns of a layer that are gathered at a time: the memory that a step needs besides the networks'."""
+MIXED_AT_ONCE = 1 << 17
+"""Columns of a layer that are gathered, mixed and written back at a time: they stay in the cache."""
+MEASURED_AT_ONCE = consistency.COLUMNS_AT_ONCE
+"""Columns whose distances are summed at a time, as of stacked layers, whose distances have the same bits."""
 
 
 class Coupling:
@@ -376,13 +378,13 @@ class Coupling:
         for k, (layer, matrix) in enumerate(zip(self._layers, matrices, strict=True)):
             if averages and len(self._average) == k:
                 self._average.append(layer.zeros())
-            for span in layer.spans() if averages or matrix is not None else ():
+            for span in layer.spans(MIXED_AT_ONCE) if averages or matrix is not None else ():
                 rows = layer.gathered(span)
                 if matrix is not None:
                     solvers.mix_(rows, matrix)
                     layer.scatter(span, rows)
                 if averages:
-                    average = self._average[k] = self._average[k].to(rows.device)  # networks may have moved
+                    average = self._average[k] = self._average[k].to(rows)  # networks may have moved
                     average[:, span].lerp_(rows, 1 / self._averaged)
         if self._alone and self._steps == self._phase.end and self._phase is not self._phases[-1]:
             self._find_weights()
@@ -439,9 +441,9 @@ class Coupling:
         """Squared distances (n, n) of a layer, in pieces: they are sums over its columns."""
         layer = self._layers[k]
         if self._average:
-            pieces = iter(self._average[k].split(COLUMNS_AT_ONCE, dim=1))
+            pieces = iter(self._average[k].split(MEASURED_AT_ONCE, dim=1))
         else:
-            pieces = (layer.gathered(span) for span in layer.spans())
+            pieces = (layer.gathered(span) for span in layer.spans(MEASURED_AT_ONCE))
         squared = torch.zeros(len(self.names), len(self.names), dtype=torch.float64)
         for piece in pieces:
             rows = piece if knows_float64(piece.device) else piece.cpu()
@@ -498,10 +500,10 @@ class _Layer:
             found = torch.promote_types(found, parameter.of_networks[0].dtype)
         return found
 
-    def spans(self) -> Iterator[slice]:
-        """The pieces of columns."""
-        for start in range(0, self.size, COLUMNS_AT_ONCE):
-            yield slice(start, min(start + COLUMNS_AT_ONCE, self.size))
+    def spans(self, width: int) -> Iterator[slice]:
+        """The columns in pieces of at most that many."""
+        for start in range(0, self.size, width):
+            yield slice(start, min(start + width, self.size))
 
     def zeros(self) -> Tensor:
         return torch.zeros(len(self.parameters[0].owners), self.size, dtype=self.dtype, device=self.device)

@@ -114,7 +114,7 @@ def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     torch.manual_seed(0)
     nets = {name: nn.Sequential(nn.Linear(1500, 901), nn.Linear(901, 3)) for name in NAMES}
     coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
-    assert rows_of(nets, "0").shape[1] > module.COLUMNS_AT_ONCE
+    assert rows_of(nets, "0").shape[1] > max(module.MIXED_AT_ONCE, module.MEASURED_AT_ONCE)
     expected = rows_of(nets, "0")
     ones = torch.ones(1, 3, 3, dtype=torch.float64) - torch.eye(3, dtype=torch.float64)
     strength = consistency.strength_of_half_life(1.0, 0.1, 3)
@@ -372,7 +372,7 @@ def test_wrong_names_of_layers_are_refused(layers, sentence):
 
 def test_networks_may_be_moved_replaced_and_wrapped_afterwards():
     nets, expected = three(), three()
-    coupling, again = jointnn.Coupling(nets), jointnn.Coupling(expected)
+    coupling, again = (jointnn.Coupling(one, round_steps=2, average=True) for one in (nets, expected))
     for name, net in nets.items():
         net.load_state_dict(copy.deepcopy(expected[name].state_dict()), assign=True)
     coupling.step(0.1)
@@ -382,6 +382,7 @@ def test_networks_may_be_moved_replaced_and_wrapped_afterwards():
         net.double()
     coupling.step(0.1)
     again.step(0.1)
+    coupling.reweight()
     assert nets["one"].second.weight.dtype == torch.float64
     assert same(states(nets), states(expected))
     wrapped = {name: torch.compile(net) for name, net in nets.items()}
