@@ -1,6 +1,5 @@
 """From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,33 +19,17 @@ from jointnn.io.tensors import check_header, read_header
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
-from jointnn.models.architectures import architecture
 from jointnn.models.offloading import Disk
+from jointnn.models.saved import make_network
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task
 from jointnn.training import checkpoints
+from jointnn.training.device import device_of
 from jointnn.training.setup import Data, Setup, setup_of
 from jointnn.training.state import State
 
 Job = Mapping[str, Any]
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a setting: `auto` is a GPU where there is one that knows float64 (Apple's does not).
-
-    Raises:
-        UserError: there is no such device here, or it has no float64, in which distances are summed.
-    """
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        usable = accelerator is not None and accelerator.type != "mps"
-        return accelerator if accelerator and usable else torch.device("cpu")
-    try:
-        torch.empty(0, device=name, dtype=torch.float64)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise UserError(f"device: {name!r} is not to be had here. Set device: auto.") from error
-    return torch.device(name)
 
 
 def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
@@ -88,15 +71,8 @@ def network_of(job: Job, dataset: str, method: str = "") -> nn.Module:
     path = paths.prepared(dataset, job["size"], trunk=job["trunk"])
     classes = len(json.loads(read_header(path)["classes"]))
     own = job["architecture_of"].get(method, {}) if method else {}
-    name, options = job["architecture"], {**job["architecture_options"], **own}
-    make = _own(name) if ":" in name else architecture[name]
-    try:
-        made: nn.Module = make(classes=classes, channels=job["channels"], size=job["size"], **options)
-    except TypeError as error:
-        raise UserError(
-            f"architecture {name} could not be made with the options {options}: {error}."
-        ) from error
-    return made
+    options = {**job["architecture_options"], **own}
+    return make_network(job["architecture"], options, classes, job["channels"], job["size"])
 
 
 def task_of(job: Job) -> Task:
@@ -109,12 +85,6 @@ def task_of(job: Job) -> Task:
             f"task {name} could not be made with the options {dict(options)}: {error}."
         ) from error
     return made
-
-
-def _own(name: str) -> Any:
-    """One's own architecture: package.module:function, importable from the project's root."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
 
 
 def build(job: Job) -> tuple[State, Setup, Plan]:

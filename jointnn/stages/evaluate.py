@@ -9,9 +9,10 @@ from jointnn.io import paths
 from jointnn.io.files import write_table
 from jointnn.io.tensors import diverged, write_tensors
 from jointnn.methods.catalogue import REAL
-from jointnn.stages.build import data_of, device_of, network_of, task_of
+from jointnn.stages.build import data_of, network_of, task_of
 from jointnn.tasks.measures import DIVERGED
 from jointnn.training.checkpoints import load_network
+from jointnn.training.device import device_of
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
