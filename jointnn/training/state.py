@@ -19,7 +19,7 @@ from jointnn.irls import consistency
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Waiting
 from jointnn.models.stacked import Networks
-from jointnn.tasks.base import Task
+from jointnn.tasks.base import Task, named
 from jointnn.training.couplings import Couplings, base_strength, descends_an_objective
 from jointnn.training.gradients import Gradients
 from jointnn.training.optimizer import Optimisers
@@ -212,7 +212,8 @@ class Trainer:
         for split in ("validation", "test"):
             images = getattr(self.data[name], split)
             if images is not None:
-                for metric, value in self.task.measures(self.networks.modules[name], images).items():
+                found = self.task.measures(self.networks.modules[name], images)
+                for metric, value in named(found, self.task).items():
                     self.history.append((self.step, split, name, metric, value))
 
     def _glimpse(self, name: str) -> None:

@@ -48,24 +48,27 @@ def results(table: str) -> str:
     return re.sub(r"^## ", "### ", re.sub(r"\A# .*\n+", "", body), flags=re.MULTILINE).strip()
 
 
-def beside_the_paper(paper: pd.DataFrame, summary: pd.DataFrame, task: str) -> str:
+def beside_the_paper(
+    paper: pd.DataFrame, summary: pd.DataFrame, task: str, told: Mapping[str, Measure]
+) -> str:
     """The paper's numbers of an experiment beside ours; a sentence if there are none.
 
     Args:
         paper: rows of the experiment: columns method, dataset, measure, value (as printed there), source.
         summary: summary.csv of the experiment.
         task: of the experiment; it tells which paper.
+        told: the measures of the experiment, by name.
     """
     if paper.empty:
         return NO_NUMBERS_OF_JAE if task in ("reconstruction", "transfer") else NO_NUMBERS
     lines = [["method", "dataset", "measure", "paper", "ours"]]
     for row in paper.to_dict("records"):
-        measure = measure_of(row["measure"])
+        measure = measure_of(row["measure"], told)
         own = summary[summary.split == "test"]
         own = own[(own.metric == row["measure"]) & (own.method == row["method"])]
         own = own[own.dataset == row["dataset"]]
         ours = _spread(measure, own["mean"].iloc[0], own["std"].iloc[0]) if len(own) else "–"
-        said = f"{measure.name} ({measure.unit})"
+        said = f"{measure.title} ({measure.unit})"
         lines.append([printed(row["method"]), printed(row["dataset"]), said, str(row["value"]), ours])
     sources = listed(list(dict.fromkeys(paper.source.astype(str))))
     return f"{grid(lines, words=3)}\n\nThe paper's numbers were read in {sources}."
@@ -76,12 +79,15 @@ def _spread(measure: Measure, mean: float, deviation: float) -> str:
     return measure.number(mean) + ("" if pd.isna(deviation) else f" ± {measure.number(deviation)}")
 
 
-def selected(experiment: ExperimentParams, rule: str, grid_table: pd.DataFrame | None) -> str:
+def selected(
+    experiment: ExperimentParams, rule: str, grid_table: pd.DataFrame | None, told: Mapping[str, Measure]
+) -> str:
     """The settings of every method, how they were chosen, and what the grid measured on validation.
 
     Args:
         rule: how they were chosen, in words.
         grid_table: search/<experiment>/grid.csv; None if it is not there.
+        told: the measures of the experiment, by name; the first decided the search.
     """
     blocks = [f"{rule[0].upper()}{rule[1:]}."]
     if common := {key: value for key, value in experiment.settings.items() if key not in UNTOLD}:
@@ -92,9 +98,10 @@ def selected(experiment: ExperimentParams, rule: str, grid_table: pd.DataFrame |
         own += [in_words(experiment.tuned[name])] if experiment.tuned.get(name) else []
         lines.append([printed(name), "; ".join(own) or "as all"])
     if grid_table is not None:
-        lines = _with_scores(lines, experiment, grid_table)
+        measure = measure_of(experiment.measures[0], told)
+        lines = _with_scores(lines, experiment, grid_table, measure)
         blocks.append(
-            f"Validation {_scored(experiment).name} in {_scored(experiment).unit}: of the chosen point on "
+            f"Validation {measure.title} in {measure.unit}: of the chosen point on "
             f"each tuning seed, and of all points of the grid on seed {experiment.tuning_seed}."
         )
         if other := _not_as_chosen(experiment, grid_table):
@@ -104,16 +111,11 @@ def selected(experiment: ExperimentParams, rule: str, grid_table: pd.DataFrame |
     return "\n\n".join([*blocks, grid(lines, words=2)])
 
 
-def _scored(experiment: ExperimentParams) -> Measure:
-    """The measure that decided the search: the first."""
-    return measure_of(experiment.measures[0])
-
-
 def _with_scores(
-    lines: list[list[str]], experiment: ExperimentParams, table: pd.DataFrame
+    lines: list[list[str]], experiment: ExperimentParams, table: pd.DataFrame, measure: Measure
 ) -> list[list[str]]:
     """Two more columns: the validation score of the chosen point, and the spread over points."""
-    measure, column = _scored(experiment), f"validation_{experiment.measures[0]}"
+    column = f"validation_{measure.name}"
     found = [[*lines[0], "chosen point", "all points"]]
     for line, name in zip(lines[1:], experiment.methods, strict=True):
         rows = table[table.method == name]

@@ -18,6 +18,7 @@ from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.search import rule
 from jointnn.registry import nearest
+from jointnn.reporting.measures import read_measures
 from jointnn.reporting.pages import sections
 from jointnn.reporting.tables import times
 from jointnn.reporting.words import listed
@@ -94,6 +95,7 @@ def page_of(params: Params, name: str) -> str:
     grid = Path("search", name, "grid.csv")
     paper = read_table(NUMBERS) if NUMBERS.exists() else None
     numbers = read_table(folder / "summary.csv")
+    told = read_measures(name, experiment.seeds)
     parts = {
         f"# Results on `{name}`": f"{what}\n\n{_made(name, experiment)}",
         "## Results": sections.results(_text(folder / "table.md")),
@@ -102,9 +104,10 @@ def page_of(params: Params, name: str) -> str:
             numbers.iloc[:0] if paper is None else paper[paper.experiment == name],
             numbers,
             experiment.task,
+            told,
         ),
         "## What was selected": sections.selected(
-            experiment, rule(params.experiments, name), read_table(grid) if grid.exists() else None
+            experiment, rule(params.experiments, name), read_table(grid) if grid.exists() else None, told
         ),
         "## Data": sections.data(experiment, params.datasets),
         "## Cost": sections.cost(times(name, experiment.seeds), experiment.methods),
