@@ -23,10 +23,8 @@ JOBS = {
     "prepare": "the images of a dataset at one size, as arrays that training keeps in memory",
     "activations": "what a frozen trunk makes of the images, for networks that learn from that",
     "initialise": "the common start of a seed, the same parameters for every network",
-    "l2": "the L2 start (5) of joint, all weights 1",
     "sigma": "the scale of each block, Section 4.2.1",
-    "irls": "one IRLS round of joint: weights (7), then training with them",
-    "train": "every other method, from the common start to the end of its budget",
+    "train": "from a state to a later one: an L2 start, an IRLS round, or a whole method",
     "evaluate": "every method of a seed on validation and test",
     "collect": "all seeds of an experiment in tables",
     "figures": "the figures of an experiment",
@@ -58,7 +56,7 @@ Tools for you:
 {tools}
 
 Each explains itself: python -m jointnn STAGE --help
-Example: python -m jointnn irls work/settings/runs/digits/s0/joint/round_3/settings.json
+Example: python -m jointnn train work/settings/runs/digits/s0/joint/round_3/settings.json
 Exit codes: 0 done; 1 a mistake that you can mend, said in a sentence; 2 a wrong command line."""
 SETTINGS = """\
 the job's settings file below work/settings/; `snakemake -n` writes those of all jobs that it would

@@ -76,9 +76,9 @@ def run(experiment: str, seed: int | str, method: str, rounds: int) -> str:
     return f"{seed_folder(experiment, seed)}/{method}"
 
 
-def network(folder: str, dataset: str) -> str:
-    """The checkpoint of one network."""
-    return f"{folder}/{dataset}.safetensors"
+def state(folder: str) -> str:
+    """The state that a job leaves: the networks of all datasets, and what the next job reads besides."""
+    return f"{folder}/state.safetensors"
 
 
 def metrics(experiment: str) -> str:
@@ -121,10 +121,8 @@ def record(job: dict) -> str:  # type: ignore[type-arg]
             return f"{job['start']}/settings.json"
         case "sigma":
             return f"{folder}/sigma.settings.json"
-        case "l2" | "irls":
-            return f"{round_(experiment, seed, job.get('round', 0))}/settings.json"
         case "train":
-            return f"{folder}/{job['method']}/settings.json"
+            return f"{job['folder']}/settings.json"
         case "evaluate":
             return f"results/{experiment}/s{seed}/settings.json"
         case "attempt":

@@ -47,6 +47,22 @@ def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 
+def read_some_tensors(path: str | Path, prefixes: tuple[str, ...]) -> Tensors:
+    """Return the arrays of a safetensors file whose names begin with one of `prefixes`; others stay unread.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    read_header(path)  # refuses a file that is not there
+    try:
+        with safe_open(str(path), "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
 def read_header(path: str | Path) -> dict[str, str]:
     """The header of a safetensors file, without its arrays; a damaged one is refused by name."""
     try:
@@ -60,9 +76,16 @@ def read_header(path: str | Path) -> dict[str, str]:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 
+def numbers_of_state(path: str | Path) -> dict[str, Any]:
+    """Return what the header of a saved state tells besides tensors: `diverged`, `alarms`, `step`."""
+    numbers: dict[str, Any] = json.loads(read_header(path).get("state", "{}"))
+    return numbers
+
+
 def diverged(path: str | Path) -> str:
-    """What happened to the run that left a checkpoint, if it diverged; empty otherwise."""
-    return read_header(path).get("diverged", "")
+    """Return what happened to the run that left a state, if it diverged; empty otherwise."""
+    said: str = numbers_of_state(path).get("diverged", "")
+    return said
 
 
 def _header(content: bytes) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""From the distances of one round to the weights of the next, and the couplings of a phase."""
+"""From the distances of one round to the weights of the next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,11 +28,32 @@ class Round:
     converged: bool
     widest_ratio: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the round as JSON; numbers keep every digit."""
+        return {
+            "weights": self.weights.tolist(),
+            "sigma": self.sigma.tolist(),
+            "delta": self.delta,
+            "converged": self.converged,
+            "widest_ratio": self.widest_ratio,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Round":
+        """Return the round of such JSON."""
+        return cls(
+            weights=torch.tensor(value["weights"], dtype=torch.float64),
+            sigma=torch.tensor(value["sigma"], dtype=torch.float64),
+            delta=value["delta"],
+            converged=value["converged"],
+            widest_ratio=value["widest_ratio"],
+        )
+
 
 def next_round(
     distances_squared: Tensor, sigma: Tensor, before: Round | None, weighting: str, tolerance: float
 ) -> Round:
-    """Weights (7) from distances (B, n, n), unless IRLS has converged before (4.2.2)."""
+    """Return the weights (7) of distances (B, n, n), unless IRLS has converged before (4.2.2)."""
     if before is not None and before.converged:
         return before
     weights = consistency.irls_weights(distances_squared, sigma, weighting)
@@ -50,6 +72,6 @@ def next_round(
 
 
 def block_names(layers: Sequence[str], membership: Tensor) -> list[str]:
-    """conv1-conv2: the first and last layer of each block."""
+    """Return a name for each block, conv1-conv2: its first and last layer."""
     members = [[layers[i] for i in row.nonzero().flatten().tolist()] for row in membership]
     return [names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}" for names in members]

@@ -99,7 +99,14 @@ class Jobs(TrainingJobs):
         chosen = self.params.experiments[experiment]
         overrides = search.points(chosen, name)[point]
         settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
-        own = {"point": point, "overrides": overrides, "measures": chosen.measures, "curves": False}
+        start = paths.search_start(experiment, seed, self.own_network(experiment, name))
+        own = {
+            "point": point,
+            "overrides": overrides,
+            "measures": chosen.measures,
+            "curves": False,
+            "begins_at": start,
+        }
         return self._training("attempt", experiment, seed, name, settings, own)
 
     def choose(self, experiment: str) -> Job:

@@ -52,14 +52,22 @@ class TrainingJobs(ImageJobs):
     def train(self, experiment: str, seed: int, name: str) -> Job:
         """A method in one job: every one but `joint`."""
         read = settings_for(name, method_settings(self.params, experiment, name))
-        return self._training("train", experiment, seed, name, read)
+        start = paths.start(experiment, seed, self.own_network(experiment, name))
+        places = {
+            "begins_at": start,
+            "folder": f"{paths.seed_folder(experiment, seed)}/{name}",
+            "until": "",
+        }
+        return self._training("train", experiment, seed, name, read, places)
 
     def l2(self, experiment: str, seed: int) -> Job:
         """The L2 start (5) of `joint`."""
         read = settings_for("joint", method_settings(self.params, experiment, "joint"))
         # The number of rounds and how weights are found make no difference before the first round.
         first = {key: value for key, value in read.items() if key not in ROUNDS_ONLY}
-        return self._training("l2", experiment, seed, "joint", first)
+        start = paths.start(experiment, seed, self.own_network(experiment, "joint"))
+        places = {"begins_at": start, "folder": paths.l2(experiment, seed), "until": "l2"}
+        return self._training("train", experiment, seed, "joint", first, places)
 
     def sigma(self, experiment: str, seed: int) -> Job:
         """The scales of 4.2.1."""
@@ -77,7 +85,13 @@ class TrainingJobs(ImageJobs):
         read = settings_for("joint", method_settings(self.params, experiment, "joint"))
         before = self.l2(experiment, seed) if number == 1 else self.irls(experiment, seed, number - 1)
         chain = {"sigma": self.sigma(experiment, seed), "before": before}
-        return self._training("irls", experiment, seed, "joint", read, {"round": number}, chain)
+        more = {
+            "begins_at": paths.round_(experiment, seed, number - 1),
+            "folder": paths.round_(experiment, seed, number),
+            "until": f"round_{number}",
+            "round": number,
+        }
+        return self._training("train", experiment, seed, "joint", read, more, chain)
 
     def rounds(self, experiment: str) -> int:
         """K, the number of IRLS rounds of `joint`."""

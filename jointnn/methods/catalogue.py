@@ -12,7 +12,7 @@ from typing import get_type_hints
 import numpy as np
 
 from jointnn.errors import UserError
-from jointnn.methods.plan import Phase, Plan, Problem
+from jointnn.methods.plan import Fixed, OneNetwork, Phase, Plan, Problem, Reweighted
 from jointnn.methods.settings import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Tied, Training
 from jointnn.registry import Registry
 
@@ -108,40 +108,42 @@ def oracle(problem: Problem, settings: Pulled) -> Plan:
     """A reference that is told the planted groups: weights 1 inside and 0 across, first blocks shared."""
     if not problem.groups:
         raise UserError("oracle needs planted groups; add `groups` to the experiment or drop it.")
-    phase = _together(problem, settings.steps)
     names = list(problem.datasets)
     inside = np.eye(len(names))
     for group in problem.groups:
         rows = [names.index(member) for member in group]
         inside[np.ix_(rows, rows)] = 1
-    assert phase.weights is not None
-    weights = phase.weights.copy()
+    weights = _ones(problem, "adjacent")
     weights[problem.shared_blocks :] = inside
-    return Plan([replace(phase, weights=weights)])
+    return Plan([Phase("l2", settings.steps, Fixed(weights))])
 
 
-def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
+def _ones(problem: Problem, blocks: str) -> np.ndarray:
     of_part: Callable[[int], int] = {
         "adjacent": lambda layers: layers - 1,
         "single": lambda layers: layers,
         "whole": lambda _: 1,
     }[blocks]
-    return Phase("l2", steps, problem.everywhere(1.0, sum(map(of_part, problem.layers))))
+    return problem.everywhere(1.0, sum(map(of_part, problem.layers)))
+
+
+def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
+    return Phase("l2", steps, Fixed(_ones(problem, blocks)))
 
 
 def _first_together(problem: Problem, steps: int, fraction: float) -> Phase:
     """The first layers of each part, rounded up."""
     first = [math.ceil(fraction * layers) for layers in problem.layers]
-    return replace(_together(problem, steps), first_layers=first)
+    return Phase("l2", steps, Fixed(_ones(problem, "adjacent"), first))
 
 
 def _apart(problem: Problem, steps: int) -> Phase:
-    return Phase("apart", steps, problem.everywhere(0.0, sum(problem.layers)))
+    return Phase("apart", steps, Fixed(problem.everywhere(0.0, sum(problem.layers))))
 
 
 def _one_network(steps: int) -> Phase:
     """Blocks do not matter: any positive weight under an infinite lambda gives one network."""
-    return Phase("one_network", steps, None, one_network=True)
+    return Phase("one_network", steps, OneNetwork())
 
 
 def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) -> list[Phase]:
@@ -150,7 +152,7 @@ def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) 
     ends = [l2_steps + (steps - l2_steps) * k // settings.rounds for k in range(settings.rounds + 1)]
     restart = isinstance(settings, Irls) and settings.restart
     rounds = [
-        Phase(f"round_{k}", end - start, None, restart=restart)
+        Phase(f"round_{k}", end - start, Reweighted(), restarts=restart)
         for k, (start, end) in enumerate(pairwise(ends), start=1)
     ]
     return [_together(problem, l2_steps, blocks), *rounds]
@@ -161,7 +163,17 @@ def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
     made: Plan = method[name](problem, settings)
     starts = accumulate((phase.steps for phase in made.phases), initial=0)
     placed = [replace(phase, start=start) for phase, start in zip(made.phases, starts, strict=False)]
-    return replace(made, phases=placed, layers=problem.layers)
+    return replace(
+        made,
+        phases=placed,
+        layers=problem.layers,
+        metric=settings.metric,
+        # Under a half-life of 0 all networks are one, and equal ones have no scale.
+        scale_factor=math.inf if settings.strength.half_life == 0 else settings.scale_factor,
+        tolerance=settings.tolerance,
+        stops=settings.stop_when_converged,
+        averages=settings.average and any(phase.reweights for phase in placed),
+    )
 
 
 def settings_read_by(name: str) -> type[Training]:

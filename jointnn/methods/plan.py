@@ -20,37 +20,66 @@ class Problem:
     shared_blocks: int = 2
 
     def everywhere(self, value: float, blocks: int) -> np.ndarray:
-        """One weight for all pairs and blocks, shape (B, n, n)."""
+        """Return one weight for all pairs and blocks, shape (B, n, n)."""
         n = len(self.datasets)
         return np.full((blocks, n, n), value)
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A stretch of training under fixed weights.
+class Fixed:
+    """Weights that are given.
 
     Attributes:
-        name: the folder of its job, for `joint`.
-        steps: gradient steps per network.
-        weights: w_ijb, shape (B, n, n); None: found by IRLS from the networks before it.
+        weights: w_ijb, shape (B, n, n).
         first_layers: couple only so many layers of each part; None: all.
-        one_network: lambda is infinite, so that coupled layers are one.
-        restart: begin again from the common start.
-        start: first step of the phase, counted from the start of the method.
+    """
+
+    weights: np.ndarray
+    first_layers: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class Reweighted:
+    """Weights (7) that are found by IRLS, from the networks at the end of the phase before."""
+
+
+@dataclass(frozen=True)
+class OneNetwork:
+    """An infinite strength: coupled layers are one."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training under weights that stay.
+
+    Attributes:
+        name: the folder of its job, where the phases of a method are jobs of their own.
+        steps: gradient steps per network.
+        coupling: where its weights come from.
+        restarts: whether it begins again from the common start.
+        start: its first step, counted from the start of the method.
     """
 
     name: str
     steps: int
-    weights: np.ndarray | None
-    first_layers: Sequence[int] | None = None
-    one_network: bool = False
-    restart: bool = False
+    coupling: Fixed | Reweighted | OneNetwork
+    restarts: bool = False
     start: int = 0
 
     @property
     def end(self) -> int:
-        """The step after its last."""
+        """Return the step after its last."""
         return self.start + self.steps
+
+    @property
+    def reweights(self) -> bool:
+        """Return whether it is an IRLS round, which finds weights before it trains."""
+        return isinstance(self.coupling, Reweighted)
+
+    @property
+    def average_from(self) -> int:
+        """Return the step from which parameters are averaged, for distances: that of its second half."""
+        return self.start + self.steps // 2
 
 
 @dataclass(frozen=True)
@@ -58,8 +87,15 @@ class Plan:
     """The phases of a method in order, and how blocks are formed, weights found and layers coupled.
 
     Attributes:
+        blocks: `adjacent` as in (3), `single` or `whole`, as `consistency.block_membership` has them.
+        weighting: how distances become weights, as `consistency.irls_weights` has it.
         strength_decay: by how much the strength falls from the first to the last coupled layer of a part.
         layers: number of coupled layers of each part.
+        metric: of distances, as `consistency.layer_distances_squared` has it.
+        scale_factor: s of sigma, 4.2.1; infinite where no scale is needed.
+        tolerance: the largest change of a weight at which IRLS counts as converged.
+        stops: whether training ends there (4.2.2), instead of at the end of the budget.
+        averages: whether distances are taken between parameters averaged over the last half of a phase.
     """
 
     phases: Sequence[Phase]
@@ -67,3 +103,12 @@ class Plan:
     weighting: str = "paper"
     strength_decay: float = 0.0
     layers: Sequence[int] = ()
+    metric: str = "sum_square"
+    scale_factor: float = 1.0
+    tolerance: float = 0.01
+    stops: bool = False
+    averages: bool = False
+
+    def end_of(self, name: str) -> int:
+        """Return the step after the last one of a phase, by its name; of the whole plan without one."""
+        return next((phase.end for phase in self.phases if phase.name == name), self.phases[-1].end)

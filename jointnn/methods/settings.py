@@ -56,10 +56,10 @@ class Training(Strict):
     """auto (a GPU if there is one), cpu, cuda, cuda:1. It must know float64, which Apple's mps does not."""
     threads: Count = 1
     """Threads of one job on the CPU. Another number can give other roundings."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """In which precision networks compute; auto: the faster one, measured when training begins."""
-    memory_format: Literal["contiguous", "channels_last", "auto"] = "contiguous"
-    """How images lie in memory; auto: the faster way, measured when training begins."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """In which precision networks compute. `benchmarks/forms.py` prints which is faster on a machine."""
+    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
+    """How images lie in memory: it decides speed alone, and last bits."""
     accumulate: Count = 1
     """Pieces of a batch that go through a network in turn, for less memory; batch norm sees pieces."""
     checkpoint_activations: bool = False

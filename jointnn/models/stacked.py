@@ -5,16 +5,17 @@ A network sees its parameters, and their gradients, as views of the stacked tens
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from pathlib import Path
+from itertools import accumulate, chain
 
 import torch
 from torch import Tensor, nn
 
 from jointnn.errors import UserError
 from jointnn.models.layers import layer_parameters, layers_within, part_of, parts_of
+from jointnn.models.offloading import Disk, Home, Memory
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Place:
         return tensors[self.slot][self.row, self.start : self.start + self.shape.numel()].view(self.shape)
 
 
-class Networks:
+class StackedNetworks:
     """The networks theta_1..theta_n, their coupled layers stacked.
 
     Args:
@@ -44,8 +45,7 @@ class Networks:
         couple_batch_norm: whether scale and shift of batch norm are coupled.
         couple: layers, parts or branches that are coupled; none named: all.
         tied: layers, parts or branches that are one tensor for all networks, and so not coupled.
-        folder: where the stacked tensors lie as memory-mapped files, without gradients, while their
-            networks wait (`jointnn.models.offloading`); None keeps them in memory.
+        home: where the stacked tensors lie; on disk, the network at work alone has gradients.
 
     Attributes:
         layers: names of the L coupled layers.
@@ -55,6 +55,7 @@ class Networks:
         tensors: the coupled ones, one (1, D_l) per tied layer, and one (1, P_i) per network for the rest.
             Tied layers belong to the first network as far as optimisers and checkpoints are concerned;
             gradients from every network add up in them.
+        rows: what each network owns of `tensors`, (D_l,) each, for its optimizer: views.
 
     Raises:
         UserError: nothing can be coupled, a part is not known, or a coupled layer differs between the
@@ -67,10 +68,10 @@ class Networks:
         couple_head: bool,
         couple_batch_norm: bool,
         couple: Sequence[str] = (),
-        folder: str | None = None,
+        home: Home | None = None,
         tied: Sequence[str] = (),
     ) -> None:
-        self.modules, self.folder = modules, folder
+        self.modules, self.home = modules, home or Memory()
         first = next(iter(modules.values()))
         named = layer_parameters(first, couple_batch_norm)
         self.tied = layers_within(list(named), tied, "tied")
@@ -93,7 +94,18 @@ class Networks:
         taken = {name for names in (tied_names | named).values() for name in names}
         rest = [self._stack_rest(name, part, taken) for name in modules for part in parts_of(first)]
         self.tensors = self.coupled + common + [tensor for tensor in rest if tensor is not None]
-        self._attach()
+        self._attach_all()
+        self.rows = [self._rows_of(dataset) for dataset in modules]
+
+    @property
+    def names(self) -> list[str]:
+        """Return the datasets, in the order of the networks."""
+        return list(self.modules)
+
+    @property
+    def on_disk(self) -> bool:
+        """Return whether networks lie in files while they are not at work."""
+        return isinstance(self.home, Disk)
 
     def _check_equal(self, named: dict[str, list[str]]) -> None:
         """Refuse coupled layers of different shapes, which have no distance."""
@@ -120,7 +132,7 @@ class Networks:
                 self.places[dataset][name] = Place(self._slots, row, start, value.shape)
             rows.append(torch.cat([value.flatten() for value in values]))
         self._slots += 1
-        return nn.Parameter(self.kept(torch.stack(rows), f"layer-{self._slots}"))
+        return nn.Parameter(self.home.keep(torch.stack(rows), f"layer-{self._slots}"))
 
     _slots = 0
 
@@ -147,17 +159,13 @@ class Networks:
             self.places[dataset][name] = Place(self._slots, 0, start, value.shape)
         self._slots += 1
         return nn.Parameter(
-            self.kept(torch.cat([value.flatten() for value in values])[None], f"rest-{self._slots}")
+            self.home.keep(torch.cat([value.flatten() for value in values])[None], f"rest-{self._slots}")
         )
 
-    def kept(self, value: Tensor, name: str) -> Tensor:
-        """The same values where networks are kept: in memory, or in a file of that name."""
-        return value if self.folder is None else mapped(value, Path(self.folder, name))
-
-    def _attach(self) -> None:
+    def _attach_all(self) -> None:
         """Make parameters and gradients of every network views of the stacked ones."""
         data = [tensor.data for tensor in self.tensors]
-        for tensor in self.tensors if self.folder is None else []:
+        for tensor in [] if self.on_disk else self.tensors:
             tensor.grad = torch.zeros_like(tensor)
         gradients = [tensor.grad for tensor in self.tensors if tensor.grad is not None]
         for dataset, module in self.modules.items():
@@ -167,10 +175,9 @@ class Networks:
                 if gradients:
                     parameter.grad = place.view(gradients)
 
-    def rows(self, index: int) -> list[nn.Parameter]:
-        """What network `index` owns of `tensors`, (D_l,) each, for its optimiser: views."""
+    def _rows_of(self, dataset: str) -> list[nn.Parameter]:
         rows = []
-        for slot, row in self._owned(list(self.modules)[index]):
+        for slot, row in self._owned(dataset):
             tensor = self.tensors[slot]
             parameter = nn.Parameter(tensor.data[row])
             if tensor.grad is not None:
@@ -179,7 +186,7 @@ class Networks:
         return rows
 
     def parts_of_rows(self, index: int) -> list[str]:
-        """The part that each of the rows of network `index` belongs to."""
+        """Return the part that each of the rows of network `index` belongs to."""
         dataset, module = list(self.modules.items())[index]
         found = {(p.slot, p.row): part_of(module, name) for name, p in self.places[dataset].items()}
         return [found[key] for key in self._owned(dataset)]
@@ -200,9 +207,41 @@ class Networks:
             if place.slot in at
         }
 
+    @contextmanager
+    def at_work(self, index: int) -> Iterator[None]:
+        """Hold network `index` on the device, with a gradient; afterwards what it learned is in its files.
 
-def mapped(value: Tensor, path: Path) -> Tensor:
-    """The same values in a file, as a tensor on the CPU that is the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = torch.from_file(str(path), shared=True, size=value.numel(), dtype=value.dtype)
-    return made.view(value.shape).copy_(value)
+        Networks in memory are always there.
+        """
+        if isinstance(self.home, Memory):
+            yield
+            return
+        rows = self.rows[index]
+        files = [row.data for row in rows]
+        for row in rows:
+            row.data = row.data.to(self.home.device, copy=True)
+            row.grad = torch.zeros_like(row.data)
+        self._attach(index, self.home.device)
+        try:
+            yield
+        finally:
+            for row, file in zip(rows, files, strict=True):
+                file.copy_(row.data)
+                row.grad = None
+                row.data = file
+            self._attach(index, torch.device("cpu"))
+
+    def _attach(self, index: int, device: torch.device) -> None:
+        """Make the parameters of a module views of its rows, and move what is in no row with them."""
+        name, module = list(self.modules.items())[index]
+        views = self.split(name, [row.data for row in self.rows[index]])
+        gradients = [row.grad for row in self.rows[index] if row.grad is not None]
+        slopes = self.split(name, gradients) if gradients else {}
+        for key, view in views.items():
+            parameter = module.get_parameter(key)
+            parameter.grad = None
+            parameter.data = view
+            parameter.grad = slopes.get(key)
+        frozen = (value for key, value in module.named_parameters() if key not in self.places[name])
+        for value in chain(module.buffers(), frozen):
+            value.data = value.data.to(device)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
 from jointnn.methods.catalogue import method, plan, settings_read_by
-from jointnn.methods.plan import Problem
+from jointnn.methods.plan import OneNetwork, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.entries import file_of, options_of
@@ -192,7 +192,11 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
         return
     layers = [2]  # how many makes no difference to the steps
     phases = plan(name, Problem(experiment.datasets, layers), settings).phases
-    if any(phase.steps < 1 for phase in phases if not phase.one_network and phase.name != "apart"):
+    if any(
+        phase.steps < 1
+        for phase in phases
+        if not isinstance(phase.coupling, OneNetwork) and phase.name != "apart"
+    ):
         yield (
             f"steps: {settings.steps} are too few for an L2 start and {settings.rounds} rounds; raise "
             "steps, or lower rounds or l2_fraction."

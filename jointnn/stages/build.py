@@ -1,8 +1,9 @@
-"""From a job's settings to networks, data and a trainer: what every stage that trains begins with."""
+"""From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
 import importlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -20,10 +21,13 @@ from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures import architecture
-from jointnn.models.stacked import Networks
+from jointnn.models.offloading import Disk
+from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task
-from jointnn.training.state import Data, Trainer
+from jointnn.training import checkpoints
+from jointnn.training.setup import Data, Setup, setup_of
+from jointnn.training.state import State
 
 Job = Mapping[str, Any]
 
@@ -113,32 +117,59 @@ def _own(name: str) -> Any:
     return getattr(importlib.import_module(module), function)
 
 
-def trainer_of(job: Job) -> tuple[Trainer, Plan]:
-    """The trainer of a job, its networks not yet at any start, and the plan of its method."""
+def build(job: Job) -> tuple[State, Setup, Plan]:
+    """Return the state of a job's networks before they are put to any start, its setup and its plan."""
     settings = MethodSettings.model_validate(job["settings"])
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True)
     device = device_of(settings.device)
-    folder = f"{paths.resume_of(paths.record(dict(job)))}/waiting" if settings.others_on_disk else None
-    home = torch.device("cpu") if folder else device
-    modules = {name: network_of(job, name).to(home).train() for name in job["datasets"]}
-    networks = Networks(
+    home = (
+        Disk(Path(paths.resume_of(paths.record(dict(job))), "waiting"), device)
+        if settings.others_on_disk
+        else None
+    )
+    modules = {
+        name: network_of(job, name).to("cpu" if home else device).train() for name in job["datasets"]
+    }
+    networks = StackedNetworks(
         modules,
         settings.couple_head,
         settings.couple_batch_norm,
         settings.couple,
-        folder,
+        home,
         settings.tied,
     )
-    trainer = Trainer(
-        method=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
+    groups = list((job.get("groups") or {}).values())
+    problem = Problem(job["datasets"], networks.layers_of_parts, groups, job.get("shared_blocks", 0))
+    made = plan(job["method"], problem, settings)
+    setup = setup_of(
+        label=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
         networks=networks,
         data={name: data_of(job, name, job["curves"], device) for name in modules},
         task=task_of(job),
         settings=settings,
         seed=job["seed"],
         augmentation=cast(Augmentation, augmentation[job["augmentation"]]) if job["augmentation"] else None,
+        start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
     )
-    groups = list((job.get("groups") or {}).values())
-    problem = Problem(job["datasets"], networks.layers_of_parts, groups, job.get("shared_blocks", 0))
-    return trainer, plan(job["method"], problem, settings)
+    return State.of(networks, settings), setup, made
+
+
+def start_of(job: Job) -> dict[str, Tensor]:
+    """Return the saved networks of the common start of a job's seed."""
+    return checkpoints.read(paths.state(job["start"]), expected_of(job, "start"))[0]
+
+
+def expected_of(job: Job, before: str) -> dict[str, Any]:
+    """Return what the state that a job before this one left must say of itself.
+
+    Args:
+        before: what that job is to this one: its `start`, or the phase `before` it.
+    """
+    expected = {
+        "experiment": job["experiment"],
+        "seed": job["seed"],
+        "architecture": job["architecture"],
+        "settings": job["before"][before]["identity"],
+    }
+    return expected | ({"round": job["round"] - 1} if before == "before" else {})

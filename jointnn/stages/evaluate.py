@@ -12,7 +12,7 @@ from jointnn.methods.catalogue import REAL
 from jointnn.stages.build import data_of, device_of, network_of, task_of
 from jointnn.tasks.base import named
 from jointnn.tasks.measures import DIVERGED
-from jointnn.training.checkpoints import load_module
+from jointnn.training.checkpoints import load_network
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -38,8 +38,8 @@ def run(job: dict[str, Any]) -> None:
         found = {REAL: chosen.reference(splits, data.train)}
         for name, folder in job["runs"].items():
             network = network_of(job, dataset, name).to(device)
-            glimpses = load_module(paths.network(folder, dataset), network, _expected(job, name))
-            if diverged(paths.network(folder, dataset)):
+            glimpses = load_network(paths.state(folder), dataset, network, _expected(job, name))
+            if diverged(paths.state(folder)):
                 found[name] = {split: {DIVERGED: 1.0} for split in splits}
                 continue
             found[name] = chosen.results(network, splits, data.train)

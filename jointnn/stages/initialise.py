@@ -6,18 +6,21 @@ import torch
 
 from jointnn.data.sampling import generator
 from jointnn.io import paths
-from jointnn.io.tensors import write_tensors
+from jointnn.io.tensors import Tensors, write_tensors
 from jointnn.stages.build import network_of
-from jointnn.training.checkpoints import header_of, module_arrays
+from jointnn.training.checkpoints import header_of
+from jointnn.training.state import NETWORKS
 
 
 def run(job: dict[str, Any]) -> None:
-    """Write <dataset>.safetensors into the folder that the job names as its start.
+    """Write state.safetensors into the folder that the job names as its start.
 
     Random numbers start again for each network, so networks of one architecture are equal; where heads
     differ in size, what comes before the head is still equal.
     """
+    arrays: Tensors = {}
     for dataset in job["datasets"]:
         torch.manual_seed(generator(job["seed"], "start").initial_seed())
-        arrays = module_arrays(network_of(job, dataset))
-        write_tensors(paths.network(job["start"], dataset), arrays, header_of(job))
+        network = network_of(job, dataset).state_dict()
+        arrays |= {f"{NETWORKS}/{dataset}/{name}": value.numpy() for name, value in network.items()}
+    write_tensors(paths.state(job["start"]), arrays, header_of(job))

@@ -1,134 +1,115 @@
-"""A job that trains: resume, run its phases, write its outputs, drop the resume point."""
+"""A job that trains: begin or resume, train to its end, and what it leaves."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from jointnn.errors import DivergedError
 from jointnn.io import paths
-from jointnn.io.files import write_json, write_table
-from jointnn.irls import consistency
+from jointnn.io.files import digest, read_json, write_json, write_table
+from jointnn.io.tensors import read_header
+from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
-from jointnn.irls.rounds import block_names
-from jointnn.methods.plan import Phase, Plan
-from jointnn.training.checkpoints import load_networks, load_state, save_networks, save_state
+from jointnn.irls.rounds import Round, block_names
+from jointnn.methods.plan import Plan
+from jointnn.stages.build import expected_of
+from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of
-from jointnn.training.loop import Progress, run_phases
-from jointnn.training.phase_state import round_to_json
-from jointnn.training.state import Row, Trainer
+from jointnn.training.loop import distances_between, learn
+from jointnn.training.setup import Setup
+from jointnn.training.state import Row, State
 
 COLUMNS = ["step", "split", "dataset", "metric", "value"]
+Job = Mapping[str, Any]
 
 
-def load_start(trainer: Trainer, job: Mapping[str, Any]) -> None:
-    """Put the networks to the common start of the seed, with optimisers that begin anew."""
-    expected = {
-        "experiment": job["experiment"],
-        "seed": job["seed"],
-        "architecture": job["architecture"],
-        "settings": job["before"]["start"]["identity"],
-    }
-    load_networks(job["start"], trainer, expected)
-
-
-def train_phases(
-    trainer: Trainer,
-    plan: Plan,
-    phases: Sequence[Phase],
-    progress: Progress,
-    job: Mapping[str, Any],
-    begin: Callable[[], None],
-    *,
-    keep: bool = True,
-) -> None:
-    """Run phases from their beginning, or from the last record of a job that was killed.
+def train(job: Job, state: State, setup: Setup, plan: Plan, *, keep: bool = True) -> None:
+    """Train from where the job begins, or from the last record of one that was killed, to its end.
 
     Args:
-        begin: puts the trainer to where the first phase starts.
         keep: let a run that diverged end at its last record, where the task keeps it as a result.
 
     Raises:
         DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
     """
-    resume = paths.resume_of(paths.record(dict(job)))
-    if load_state(resume, trainer, progress, job):
-        print(f"Goes on from step {trainer.step}.", flush=True)  # noqa: T201
-    else:
-        begin()
+    resume = resume_folder(job)
+    if _begin_or_resume(job, state):
+        print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
     Path(paths.diverged(resume)).unlink(missing_ok=True)
-    with shown(trainer) as show:
-
-        def on_record() -> None:
-            save_state(resume, trainer, progress, job)
-            write_history(resume, trainer.history)
-            show()
-
-        try:
-            run_phases(trainer, plan, phases, progress, on_record, lambda: load_start(trainer, job))
-        except DivergedError as error:  # said in the log, and by this file in MLflow
-            write_history(resume, trainer.history)
-            write_json(paths.diverged(resume), {"diverged": str(error)})
-            if not (keep and trainer.task.keeps_diverged):
-                raise
-            _go_back(trainer, progress, job, begin, str(error))
+    try:
+        for _ in shown(learn(state, setup, plan, plan.end_of(job.get("until", ""))), state, setup):
+            checkpoints.save(paths.state(resume), state, _resume_header(job))
+            write_history(resume, state.history)
+    except DivergedError as error:  # said in the log, and by this file in MLflow
+        write_history(resume, state.history)
+        write_json(paths.diverged(resume), {"diverged": str(error)})
+        if not (keep and setup.task.keeps_diverged):
+            raise
+        _end_at_last_record(job, state, str(error))
 
 
-def _go_back(
-    trainer: Trainer, progress: Progress, job: Mapping[str, Any], begin: Callable[[], None], sentence: str
-) -> None:
+def _begin_or_resume(job: Job, state: State) -> bool:
+    """Put the state to the resume point of this very job, or to its begin; return whether it resumes."""
+    resume = paths.state(resume_folder(job))
+    # Of other settings, or of other code, it is of another job.
+    if Path(resume).exists() and read_header(resume).get("job") == digest(job):
+        checkpoints.load(resume, state, {})
+        return True
+    before = "before" if "before" in job["before"] else "start"
+    checkpoints.load(paths.state(job["begins_at"]), state, expected_of(job, before))
+    if before == "before" and state.sigma is None:  # the job `sigma` has worked it out
+        known = read_json(paths.sigma(job["experiment"], job["seed"]))
+        state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
+    return False
+
+
+def _end_at_last_record(job: Job, state: State, sentence: str) -> None:
     """Put a run that diverged to its last record, with the sentence that says so.
 
     There its networks are finite, so that every job after this one can do its work; nothing is trained on
-    from them, and no measure of theirs is taken.
+    from them, and no measure of theirs is taken. The weights that were found before it went astray stay.
     """
     print(sentence, flush=True)  # noqa: T201
-    found = progress.found
-    if not load_state(paths.resume_of(paths.record(dict(job))), trainer, progress, job):
-        begin()
-    progress.found = found
-    # Of the networks themselves: what was averaged since that record went astray.
-    layers, metric = trainer.networks.coupled, trainer.settings.metric
-    progress.layer_distances_squared = consistency.layer_distances_squared(layers, metric)
-    trainer.diverged = sentence
+    sigma, rounds = state.sigma, state.rounds
+    _begin_or_resume(job, state)
+    state.sigma, state.rounds, state.diverged = sigma, rounds, sentence
 
 
-def write_outputs(
-    folder: str, trainer: Trainer, plan: Plan, progress: Progress, job: dict[str, Any]
-) -> None:
-    """Write networks, history and, where a phase after this one needs them, distances."""
-    if not trainer.diverged:
-        say_alarms(trainer)
-    save_networks(folder, trainer, job)
-    write_history(folder, trainer.history)
-    if progress.layer_distances_squared is not None:
-        write_json(f"{folder}/distances.json", distances_of(trainer, plan, progress))
+def write_outputs(job: Job, state: State, setup: Setup, plan: Plan) -> None:
+    """Write the state, the history, distances, and, of a round, its weights; then drop the resume point."""
+    folder = job["folder"]
+    if not state.diverged:
+        _say_alarms(state, setup)
+    is_last = job["until"] in ("", plan.phases[-1].name)
+    header = checkpoints.header_of(job)
+    checkpoints.save(paths.state(folder), state, header, history=False, optimizer=not is_last)
+    write_history(folder, state.history)
+    write_json(f"{folder}/distances.json", distances_of(state, plan))
+    if "round" in job:
+        write_json(f"{folder}/weights.json", weights_of(state, plan, job["round"]))
+    if (
+        is_last
+        and not state.diverged
+        and (sentence := diagnosis(_weights(state.rounds), setup.names, job["method"]))
+    ):
+        print(sentence, flush=True)  # noqa: T201
     drop_resume_point(job)
 
 
-def drop_resume_point(job: Mapping[str, Any]) -> None:
+def resume_folder(job: Job) -> str:
+    """Return the folder in which a job that trains keeps its last state until it ends."""
+    return paths.resume_of(paths.record(dict(job)))
+
+
+def drop_resume_point(job: Job) -> None:
     """Delete what a job kept while it trained: its outputs are written."""
-    shutil.rmtree(paths.resume_of(paths.record(dict(job))), ignore_errors=True)
-
-
-def say_alarms(trainer: Trainer) -> None:
-    """A line in the log, and for the checkpoint, of what the task finds wrong with each trained network."""
-    for index, (name, data) in enumerate(trainer.data.items()):
-        with trainer.at_work(index):
-            alarms = trainer.task.alarms(trainer.networks.modules[name], data.train)
-        if alarms:
-            trainer.alarms[name] = f"the network of {name} {' and '.join(alarms)}"
-            print(f"{trainer.method}: {trainer.alarms[name]}.", flush=True)  # noqa: T201
-
-
-def say_if_degenerated(method: str, weights_of_rounds: Sequence[Any], datasets: Sequence[str]) -> None:
-    """One clear line in the log where the weights of all rounds end all alike (departure 4)."""
-    if sentence := diagnosis([np.asarray(weights) for weights in weights_of_rounds], datasets, method):
-        print(sentence, flush=True)  # noqa: T201
+    shutil.rmtree(resume_folder(job), ignore_errors=True)
 
 
 def write_history(folder: str, history: Sequence[Row]) -> None:
@@ -139,28 +120,50 @@ def write_history(folder: str, history: Sequence[Row]) -> None:
     write_table(f"{folder}/test_history.csv", table[test])
 
 
-def distances_of(trainer: Trainer, plan: Plan, progress: Progress) -> dict[str, Any]:
-    """Squared distances of layers and blocks after the last phase."""
-    layers = trainer.networks.layers
-    membership = membership_of(plan)
-    squared = progress.layer_distances_squared
-    assert squared is not None
+def distances_of(state: State, plan: Plan) -> dict[str, Any]:
+    """Return the squared distances of layers and blocks for distances.json, as the next round finds them."""
+    membership, squared = membership_of(plan), distances_between(state, plan)
     return {
-        "layers": layers,
-        "blocks": block_names(layers, membership),
-        "datasets": trainer.names,
+        "layers": state.networks.layers,
+        "blocks": block_names(state.networks.layers, membership),
+        "datasets": state.networks.names,
         "layer_distances_squared": squared.tolist(),
-        "distances_squared": consistency.block_distances_squared(squared, membership).tolist(),
+        "distances_squared": block_distances_squared(squared, membership).tolist(),
     }
 
 
-def weights_of(trainer: Trainer, plan: Plan, progress: Progress, number: int) -> dict[str, Any]:
-    """The weights of a round, for its weights.json."""
-    assert progress.found is not None
-    layers = trainer.networks.layers
+def weights_of(state: State, plan: Plan, number: int) -> dict[str, Any]:
+    """Return the weights of a round for its weights.json: after convergence, those that stay."""
+    membership = membership_of(plan)
+    if number <= len(state.rounds):
+        found = state.rounds[number - 1].to_json()
+    elif state.rounds:  # training has stopped before this round
+        found = {**state.rounds[-1].to_json(), "delta": 0.0}
+    else:  # a run that diverged under weights of 1
+        n, infinite = len(state.networks.names), torch.full((len(membership),), torch.inf)
+        found = Round(torch.ones(len(membership), n, n), infinite, None, False, 1.0).to_json()
     return {
         "round": number,
-        "blocks": block_names(layers, membership_of(plan)),
-        "datasets": trainer.names,
-        **round_to_json(progress.found),
+        "blocks": block_names(state.networks.layers, membership),
+        "datasets": state.networks.names,
+        **found,
     }
+
+
+def _weights(rounds: Sequence[Round]) -> list[np.ndarray]:
+    return [found.weights.numpy() for found in rounds]
+
+
+def _resume_header(job: Job) -> dict[str, Any]:
+    return {**checkpoints.header_of(job), "job": digest(job)}
+
+
+def _say_alarms(state: State, setup: Setup) -> None:
+    """Print a line, kept in the state too, of what the task finds wrong with each trained network."""
+    state.alarms.clear()
+    for index, (name, data) in enumerate(setup.data.items()):
+        with state.at_work(index):
+            alarms = setup.task.alarms(state.networks.modules[name], data.train)
+        if alarms:
+            state.alarms[name] = f"the network of {name} {' and '.join(alarms)}"
+            print(f"{setup.label}: {state.alarms[name]}.", flush=True)  # noqa: T201

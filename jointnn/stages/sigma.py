@@ -22,10 +22,13 @@ def run(job: dict[str, Any]) -> None:
     settings = MethodSettings.model_validate(job["settings"])
     distances = read_json(f"{paths.l2(experiment, seed)}/distances.json")
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
-    if diverged(paths.network(paths.l2(experiment, seed), distances["datasets"][0])):
-        # Its networks may be equal still, which gives no scale. Nothing is trained with the weights of 1.
-        sigma = [math.inf] * len(distances["blocks"])
-    else:
-        sigma = scales_of(squared, settings).tolist()
-    content = {"blocks": distances["blocks"], "sigma": sigma, "scale_factor": settings.scale_factor}
+    # Where the L2 start diverged, networks may be equal still, which gives no scale; nothing is trained
+    # after it. Under a half-life of 0 all are one.
+    no_scale = diverged(paths.state(paths.l2(experiment, seed))) or settings.strength.half_life == 0
+    sigma = scales_of(squared, math.inf if no_scale else settings.scale_factor)
+    content = {
+        "blocks": distances["blocks"],
+        "sigma": sigma.tolist(),
+        "scale_factor": settings.scale_factor,
+    }
     write_json(paths.sigma(experiment, seed), content)

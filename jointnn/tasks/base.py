@@ -1,6 +1,5 @@
 """What a task is, and what tasks have in common whose networks have one loss and no parts."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,8 +78,8 @@ class OneLoss(ABC):
     A task that is one of these needs `loss` alone, and its own measures if there are any beside the loss.
     """
 
-    explodes_above = math.inf
-    """A loss of any unit: a run has diverged once it is infinite or no number."""
+    explodes_above = 1e30
+    """A loss of any unit: only one that is about to be infinite, or no number, has diverged."""
     keeps_diverged = False
     outputs: Sequence[str] = ()
     labels = ""
@@ -145,6 +144,21 @@ def named(found: Mapping[Measure, float], task: Task) -> dict[str, float]:
                 "jointnn.tasks.measures."
             )
     return {measure.name: value for measure, value in found.items()}
+
+
+def followed(task: Task, network: nn.Module, split: Split) -> dict[str, float]:
+    """Return what a task measures of a split while training, by name, `loss` among it.
+
+    Raises:
+        UserError: a task gives no loss, or names in the place of measures.
+    """
+    found = named(task.measures(network, split), task)
+    if LOSS.name not in found:
+        raise UserError(
+            f"The task {type(task).__name__} measures {', '.join(found) or 'nothing'}, but no loss. Add "
+            "LOSS, from jointnn.tasks.measures, to what its `measures` returns."
+        )
+    return found
 
 
 def float_batches(split: Split, most: int = 512) -> Iterator[Split]:

@@ -3,42 +3,105 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from jointnn.errors import UserError
-from jointnn.irls import consistency
+from jointnn.irls import consistency, solvers
 from jointnn.irls.rounds import Round
-from jointnn.methods.plan import Phase, Plan
+from jointnn.methods.plan import OneNetwork, Phase, Plan, Reweighted
 from jointnn.methods.settings import MethodSettings
 
 
 @dataclass(frozen=True)
 class Couplings:
-    """c_ijl = strength_l weights_ijl: weights (L, n, n) with a zero diagonal, strength (L,)."""
+    """c_ijl = strength_l weights_ijl, and the proximal step that solves the coupling term.
+
+    Attributes:
+        weights: of each layer and pair, shape (L, n, n), with a zero diagonal.
+        strength: of each layer, shape (L,).
+    """
 
     weights: Tensor
     strength: Tensor
 
+    @property
+    def finite(self) -> bool:
+        """Return whether networks can be taken one at a time; under an infinite strength all are one."""
+        return not solvers.is_infinite(self.strength)
 
-def scales_of(distances_squared: Tensor, settings: MethodSettings) -> Tensor:
-    """sigma_b, shape (B,). Infinite in the corners that need none: s infinite (L2), half-life 0.
+    @property
+    def values(self) -> Tensor:
+        """Return c_ijl, shape (L, n, n)."""
+        return self.strength[:, None, None] * self.weights
+
+    def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
+        """Take the coupling's part of a step on every coupled layer (n, D_l), in place.
+
+        Args:
+            step_size: tau.
+        """
+        self._mixer.mix_(layers, step_size)
+
+    @cached_property
+    def _mixer(self) -> solvers.Mixer:
+        return solvers.Mixer(self.weights, self.strength)
+
+
+def couplings_of(
+    phase: Phase, plan: Plan, rounds: Sequence[Round], layers: Sequence[Tensor], settings: MethodSettings
+) -> Couplings:
+    """Return the couplings (6) of a phase.
+
+    Args:
+        rounds: found so far; the last one gives the weights of a phase that reweights.
+        layers: the coupled ones, stacked, (n, D_l) each.
+
+    Raises:
+        UserError: a pull by gradient would diverge.
+    """
+    n, count = len(layers[0]), len(layers)
+    if isinstance(phase.coupling, OneNetwork):
+        ones = torch.ones(count, n, n, dtype=torch.float64) - torch.eye(n, dtype=torch.float64)
+        return Couplings(ones, torch.full((count,), torch.inf, dtype=torch.float64))
+    factors = [consistency.layer_factors(of_part, plan.strength_decay) for of_part in plan.layers]
+    if isinstance(phase.coupling, Reweighted):
+        weights = rounds[-1].weights
+    else:
+        weights = torch.from_numpy(phase.coupling.weights)
+        if phase.coupling.first_layers is not None:
+            for factor, first in zip(factors, phase.coupling.first_layers, strict=True):
+                factor[first:] = 0
+    by_layer = consistency.layer_weights(weights, membership_of(plan))
+    by_layer *= torch.cat(factors)[:, None, None]
+    strength = base_strength(layers, settings) if bool(by_layer.any()) else 0.0
+    made = Couplings(by_layer, strength / consistency.metric_sizes(layers, settings.metric))
+    if settings.pull == "gradient" and made.finite:
+        try:
+            solvers.check_gradient_pull(made.values, settings.learning_rate, settings.momentum)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return made
+
+
+def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
+    """Return sigma_b of distances (B, n, n), shape (B,); infinite where the scale factor is.
 
     Raises:
         UserError: in some block every network equals another one.
     """
-    if math.isinf(settings.scale_factor) or settings.strength.half_life == 0:
+    if math.isinf(scale_factor):
         return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
     try:
-        return consistency.scales(distances_squared, settings.scale_factor)
+        return consistency.scales(distances_squared, scale_factor)
     except ValueError as error:
         raise UserError(str(error)) from error
 
 
 def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
-    """lambda of the experiment, from the half-life at the base learning rate, or as given."""
+    """Return lambda, as given, or from the half-life at the base learning rate."""
     if settings.strength.lambda_ is not None:
         return settings.strength.lambda_
     assert settings.strength.half_life is not None
@@ -52,42 +115,21 @@ def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
 
 
 def descends_an_objective(settings: MethodSettings) -> bool:
-    """Whether couplings are those of (4): not with Adam or a strength that falls."""
+    """Return whether couplings are those of (4): not with Adam or a strength that falls."""
     return settings.optimiser == "sgd" and settings.strength_decay == 0
 
 
 def effective_step(settings: MethodSettings, learning_rate: float) -> float:
-    """tau: lr / (1 - momentum) for SGD (departure 5); the learning rate itself for Adam."""
+    """Return tau: lr / (1 - momentum) for SGD (departure 5); the learning rate itself for Adam."""
     return learning_rate / (1 - settings.momentum if settings.optimiser == "sgd" else 1)
 
 
-def couplings_of(
-    phase: Phase,
-    plan: Plan,
-    found: Round | None,
-    layers: Sequence[Tensor],
-    settings: MethodSettings,
-) -> Couplings:
-    """The couplings (6) of a phase: its own weights, or those found for the round."""
-    n, count = len(layers[0]), len(layers)
-    if phase.one_network:
-        ones = torch.ones(count, n, n, dtype=torch.float64) - torch.eye(n, dtype=torch.float64)
-        return Couplings(ones, torch.full((count,), torch.inf, dtype=torch.float64))
-    membership = membership_of(plan)
-    weights = found.weights if found is not None else torch.from_numpy(np.asarray(phase.weights))
-    by_layer = consistency.layer_weights(weights, membership)
-    factors = [consistency.layer_factors(of_part, plan.strength_decay) for of_part in plan.layers]
-    if phase.first_layers is not None:
-        for factor, first in zip(factors, phase.first_layers, strict=True):
-            factor[first:] = 0
-    by_layer *= torch.cat(factors)[:, None, None]
-    sizes = consistency.metric_sizes(layers, settings.metric)
-    strength = base_strength(layers, settings) if bool(by_layer.any()) else 0.0
-    return Couplings(by_layer, strength / sizes)
-
-
 def membership_of(plan: Plan) -> Tensor:
-    """`consistency.block_membership` of each part, refused as a user's mistake: no block crosses parts."""
+    """Return which layers form which block, (B, L); no block crosses parts.
+
+    Raises:
+        UserError: there is no block, since a layer has no neighbour.
+    """
     try:
         of_parts = [consistency.block_membership(count, plan.blocks) for count in plan.layers]
     except ValueError as error:

@@ -1,98 +1,81 @@
-"""A method's phases one after the other: train, measure distances, find weights, train again."""
+"""The loop: the phases of a method one after the other. Read after `jointnn.irls`, it is the whole program.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+A whole method, one round as a job of its own, and a job that was killed are this one call.
+"""
+
+from collections.abc import Iterator
 
 from torch import Tensor
 
-from jointnn.irls import consistency
-from jointnn.irls.rounds import Round, next_round
+from jointnn.irls.consistency import block_distances_squared, layer_distances_squared
+from jointnn.irls.rounds import next_round
 from jointnn.methods.plan import Phase, Plan
-from jointnn.training.couplings import couplings_of, membership_of, scales_of
-from jointnn.training.state import Trainer
+from jointnn.training.couplings import Couplings, couplings_of, membership_of, scales_of
+from jointnn.training.recorder import record, refuse_divergence
+from jointnn.training.setup import Setup
+from jointnn.training.state import State
+from jointnn.training.updates import block_coordinate, proximal
 
 
-@dataclass
-class Progress:
-    """What a phase hands to the next, besides networks and optimisers.
-
-    Attributes:
-        layer_distances_squared: after the last finished phase, shape (L, N, N).
-        sigma: once the L2 start has ended, shape (B,).
-        found: the weights in force, once there are any.
-        weights_of_rounds: of every round begun in this job, shape (B, N, N) each.
-    """
-
-    layer_distances_squared: Tensor | None = None
-    sigma: Tensor | None = None
-    found: Round | None = None
-    weights_of_rounds: list[Tensor] = field(default_factory=list)
-
-
-def run_phases(
-    trainer: Trainer,
-    plan: Plan,
-    phases: Sequence[Phase],
-    progress: Progress,
-    on_record: Callable[[], None] = lambda: None,
-    restart: Callable[[], None] = lambda: None,
-) -> None:
-    """Run those of `phases` that the trainer's step has not passed.
+def learn(state: State, setup: Setup, plan: Plan, until: int | None = None) -> Iterator[None]:
+    """Go on from wherever `state` stands; yield at each record, where the state may be saved.
 
     Args:
-        on_record: called after each record of the history.
-        restart: puts the trainer's networks back to the common start.
+        until: the end of a phase, where training stops; None: the end of the plan.
+
+    Raises:
+        DivergedError: a loss became NaN or exploded.
+        UserError: in some block every network equals another one, so that there is no scale.
     """
-    trainer.membership = membership_of(plan)
-    trainer.averages = trainer.settings.average and any(map(finds_weights, plan.phases))
-    for phase in phases:
-        if trainer.step < phase.end:
-            if trainer.step == phase.start:
-                if _stops(phase, trainer, progress):
-                    return
-                _begin(trainer, plan, phase, progress)
-                if phase.restart and not trainer.diverged:
-                    restart()
-            if not trainer.diverged:  # in a job before this one
-                _train(trainer, plan, phase, progress, on_record)
+    for phase in plan.phases:
+        if state.diverged or state.step >= min(phase.end, until or phase.end):
+            continue  # over, or of a later job
+        if state.step == phase.start:  # else the job was killed inside the phase, and goes on
+            if phase.reweights:
+                if plan.stops and state.converged:
+                    return  # where the paper ends, 4.2.2
+                reweight(state, plan)
+            if phase.restarts:
+                state.put(setup.start)  # networks and optimizer, not the step
+            state.average.clear()
+        couplings = couplings_of(phase, plan, state.rounds, state.networks.coupled, setup.settings)
+        yield from minimise(state, setup, plan, phase, couplings)
 
 
-def _train(
-    trainer: Trainer, plan: Plan, phase: Phase, progress: Progress, on_record: Callable[[], None]
-) -> None:
-    """Take the steps of a phase under its couplings."""
-    found = progress.found if finds_weights(phase) else None
-    sigma = progress.sigma if finds_weights(phase) else None
-    couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
-
-    def recorded() -> None:
-        # Before the record: a job that is killed right after it starts with the next phase.
-        if trainer.step == phase.end:
-            progress.layer_distances_squared = trainer.layer_distances_squared()
-        on_record()
-
-    trainer.run(couplings, phase.start, phase.end, recorded, sigma)
+def reweight(state: State, plan: Plan) -> None:
+    """Find weights (7) from the networks as the phase before has left them."""
+    distances = block_distances_squared(distances_between(state, plan), membership_of(plan))  # (3)
+    if state.sigma is None:  # 4.2.1
+        state.sigma = scales_of(distances, plan.scale_factor)
+    before = state.rounds[-1] if state.rounds else None
+    found = next_round(distances, state.sigma, before, plan.weighting, plan.tolerance)
+    state.rounds.append(found)
+    if found.delta is not None:
+        state.history.append((state.step, "train", "all", "delta", found.delta))
 
 
-def finds_weights(phase: Phase) -> bool:
-    """Whether a phase is an IRLS round."""
-    return phase.weights is None and not phase.one_network
+def distances_between(state: State, plan: Plan) -> Tensor:
+    """Return the squared distance of each layer of each pair of networks, shape (L, n, n), in float64."""
+    return layer_distances_squared(state.layers, plan.metric)
 
 
-def _stops(phase: Phase, trainer: Trainer, progress: Progress) -> bool:
-    """Whether training ends before this round, since the one before it has converged."""
-    converged = progress.found is not None and progress.found.converged
-    return converged and finds_weights(phase) and trainer.settings.stop_when_converged
+def minimise(state: State, setup: Setup, plan: Plan, phase: Phase, couplings: Couplings) -> Iterator[None]:
+    """Descend (6) under couplings that stay, from the present step to the end of the phase.
+
+    Raises:
+        DivergedError: a loss became NaN or exploded.
+    """
+    one_by_one = setup.settings.solver == "block_coordinate" and couplings.finite
+    descend = block_coordinate if one_by_one else proximal
+    average_from = phase.average_from if plan.averages else None
+    while state.step < phase.end:
+        steps = _until_next_record(state.step, phase.end, setup.settings.record_every)
+        losses = descend(state, setup, couplings, steps, average_from)
+        refuse_divergence(losses, steps, setup)
+        state.step = steps.stop
+        record(state, setup, plan, phase, losses.mean(dim=0))
+        yield
 
 
-def _begin(trainer: Trainer, plan: Plan, phase: Phase, progress: Progress) -> None:
-    """Find the weights of a round from the distances at the end of the phase before it."""
-    if not finds_weights(phase):
-        return
-    assert progress.layer_distances_squared is not None
-    distances = consistency.block_distances_squared(progress.layer_distances_squared, trainer.membership)
-    if progress.sigma is None:
-        progress.sigma = scales_of(distances, trainer.settings)
-    tolerance = trainer.settings.tolerance
-    progress.found = next_round(distances, progress.sigma, progress.found, plan.weighting, tolerance)
-    progress.weights_of_rounds.append(progress.found.weights)
+def _until_next_record(step: int, end: int, every: int) -> range:
+    return range(step, min(end, (step // every + 1) * every))

@@ -46,5 +46,6 @@ class Schedule:
         return {"best": self.best, "waited": self.waited, "halvings": self.halvings}
 
     def go_on(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state."""
-        self.best, self.waited, self.halvings = state["best"], state["waited"], state["halvings"]
+        """Go on from such a state; from an empty one, begin."""
+        self.best = state.get("best", math.inf)
+        self.waited, self.halvings = state.get("waited", 0), state.get("halvings", 0)

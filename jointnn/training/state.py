@@ -1,244 +1,215 @@
-"""Training n networks under given couplings: steps, learning rate, records, divergence.
+"""The state of a training: all that changes while n networks are trained, and nothing else."""
 
-Every method runs through `Trainer.run`; only the couplings differ.
-"""
-
-import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from jointnn.data.augmentations import Augmentation
-from jointnn.data.splits import Split
-from jointnn.errors import DivergedError
-from jointnn.irls import consistency
-from jointnn.methods.settings import MethodSettings
-from jointnn.models.offloading import Waiting
-from jointnn.models.stacked import Networks
-from jointnn.tasks.base import Task, named
-from jointnn.training.couplings import Couplings, base_strength, descends_an_objective
-from jointnn.training.gradients import Gradients
-from jointnn.training.optimizer import Optimisers
+from jointnn.errors import UserError
+from jointnn.irls.rounds import Round
+from jointnn.methods.settings import Training
+from jointnn.models.stacked import StackedNetworks
+from jointnn.training.optimizer import Optimizer
 from jointnn.training.schedule import Schedule
-from jointnn.training.updates import Descent
 
 Row = tuple[int, str, str, str, float]
 """A record: step, split, dataset, metric, value."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The splits of one dataset; the test split only where its curve is wanted."""
-
-    train: Split
-    validation: Split
-    test: Split | None = None
+NETWORKS, OPTIMIZER, AVERAGE, GLIMPSES, ROUNDS = "networks", "optimizer", "average", "glimpses", "rounds"
+"""What the names of saved tensors begin with."""
 
 
 @dataclass
-class Trainer:
-    """n networks, their data and their optimisers, at some step.
-
-    Args:
-        method: for messages.
-        networks: with parameters, on the device; or in files, with a folder.
-        data: by dataset name, in the networks' order, on the device.
-        task: the data term and its measures.
-        settings: of the method.
-        seed: decides the order of the batches, with the dataset's name.
-        membership: which layers form which block, (B, L), for the consistency loss.
-        averages: whether distances are taken between parameters averaged over the last half of a phase.
-        augmentation: what is done to the pixels of a batch, if anything.
+class RunningMean:
+    """The mean of stacked parameters over steps, between which distances are taken.
 
     Attributes:
+        layers: the mean of each coupled layer, shape (n, D_l).
+        count: how many steps it is of; while there are none, `layers` mean nothing.
+    """
+
+    layers: list[Tensor]
+    count: int = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.count = 0
+
+    def add(self, layers: Sequence[Tensor]) -> None:
+        """Take the present parameters into the mean."""
+        self.count += 1
+        torch._foreach_lerp_(self.layers, [layer.data for layer in layers], 1 / self.count)
+
+
+@dataclass
+class State:
+    """All that changes while n networks are trained.
+
+    Attributes:
+        networks: with parameters, on the device or in files.
+        optimizer: over all that they own.
+        schedule: the learning rate so far.
+        average: of parameters over the second half of the present phase.
+        step: steps taken, counted from the start of the method.
+        sigma: scales of the blocks, shape (B,), once they are known.
+        rounds: the weights of every round begun so far.
+        history: records of this job.
+        glimpses: a few images by dataset and step, uint8.
+        alarms: what the task finds wrong with a trained network, by dataset.
         diverged: what happened to a run that diverged and is kept (`Task.keeps_diverged`); usually empty.
     """
 
-    method: str
-    networks: Networks
-    data: Mapping[str, Data]
-    task: Task
-    settings: MethodSettings
-    seed: int
+    networks: StackedNetworks
+    optimizer: Optimizer
+    schedule: Schedule
+    average: RunningMean
     step: int = 0
+    sigma: Tensor | None = None
+    rounds: list[Round] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
-    membership: Tensor = field(default_factory=lambda: torch.zeros(0))
-    averages: bool = False
-    augmentation: Augmentation | None = None
+    glimpses: dict[str, dict[int, Tensor]] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
+    diverged: str = ""
 
-    def __post_init__(self) -> None:
-        self.schedule = Schedule(self.settings)
-        self.glimpses: dict[str, dict[int, Tensor]] = {name: {} for name in self.data}
-        self.rows = [self.networks.rows(index) for index in range(len(self.data))]
-        self.gradients = Gradients(self)
-        self.batches = self.gradients.batches
-        parts = [self.networks.parts_of_rows(index) for index in range(len(self.data))]
-        self.optimisers = Optimisers(self.rows, parts, self.settings)
-        self.average = [
-            self.networks.kept(torch.zeros_like(layer.data), f"average-{k}")
-            for k, layer in enumerate(self.networks.coupled)
+    @classmethod
+    def of(cls, networks: StackedNetworks, settings: Training) -> "State":
+        """Return the state of networks before their first step."""
+        means = [
+            networks.home.keep(torch.zeros_like(layer.data), f"average-{k}")
+            for k, layer in enumerate(networks.coupled)
         ]
-        self.averaged = 0
-        self.diverged = ""
-        self.alarms: dict[str, str] = {}
-        self.waiting = None
-        if self.networks.folder is not None:
-            device = next(iter(self.data.values())).train.labels.device
-            self.waiting = Waiting(self.networks, self.rows, self.optimisers.of_networks, device)
+        return cls(
+            networks,
+            Optimizer(networks, settings),
+            Schedule(settings),
+            RunningMean(means),
+            glimpses={name: {} for name in networks.names},
+        )
 
-    def at_work(self, index: int) -> AbstractContextManager[None]:
-        """Within it, network `index` is on the device: always, unless the others wait on disk."""
-        return self.waiting.at_work(index) if self.waiting else nullcontext()
+    @property
+    def converged(self) -> bool:
+        """Return whether the weights of the last round are those that stay."""
+        return bool(self.rounds) and self.rounds[-1].converged
 
-    def run(
-        self,
-        couplings: Couplings,
-        start: int,
-        end: int,
-        on_record: Callable[[], None] = lambda: None,
-        sigma: Tensor | None = None,
-    ) -> None:
-        """Train every network from the present step to `end`, under couplings that stay fixed.
+    @property
+    def layers(self) -> Sequence[Tensor]:
+        """Return the layers between which distances are taken: averaged where there is an average."""
+        # What was averaged in a run that diverged went astray after its last record.
+        return self.average.layers if self.average.count and not self.diverged else self.networks.coupled
 
-        Args:
-            couplings: of (6).
-            start: first step of the phase; parameters are averaged over its last half.
-            end: the step after its last.
-            on_record: called after each record of the history, with the trainer in a state from which
-                training goes on to the same bytes.
-            sigma: scales of the consistency loss (3), recorded where they are known.
+    @contextmanager
+    def at_work(self, index: int) -> Iterator[None]:
+        """Hold network `index` on the device: always, unless the others are on disk."""
+        with self.networks.at_work(index), self.optimizer.at_work(index):
+            yield
+
+    def put(self, start: Mapping[str, Tensor]) -> None:
+        """Put saved networks in the place of those that are there; their optimizer begins anew.
 
         Raises:
-            DivergedError: a loss became NaN or exploded.
+            UserError: a tensor is missing, unknown or of another shape.
         """
-        self.gradients.choose_form()
-        descent = Descent(self, couplings)
-        middle = start + (end - start) // 2
-        if self.step == start:
-            self.averaged = 0
-        while self.step < end:
-            stop = min(end, (self.step // self.settings.record_every + 1) * self.settings.record_every)
-            losses = descent.steps(self.step, stop, middle)
-            self._check(losses, self.step)
-            self.step = stop
-            self._record(losses.mean(dim=0), sigma)
-            on_record()
+        for index, (name, module) in enumerate(self.networks.modules.items()):
+            put_module(module, within(start, f"{NETWORKS}/{name}"), name)
+            self.optimizer.put_states(index, {})
 
-    def step_of_all(self, step: int, learning_rate: float) -> list[Tensor]:
-        """One step of every network on its data term; returns the losses of their batches."""
-        networks = range(len(self.rows))
-        if self.waiting:
-            return [self._step_at_work(index, step, learning_rate) for index in networks]
-        if len(self.gradients.turns) > 1:
-            return [self.gradient_step(index, step, learning_rate) for index in networks]
-        losses = [self.gradients.at(index, step) for index in networks]
-        self.optimisers.step_all(learning_rate)
-        return losses
+    def tensors(self, *, optimizer: bool = True) -> dict[str, Tensor]:
+        """Return everything in tensors, by name; the states of the optimizer only where asked for."""
+        found: dict[str, Tensor] = {}
+        for index, (name, module) in enumerate(self.networks.modules.items()):
+            found |= {f"{NETWORKS}/{name}/{key}": value for key, value in module.state_dict().items()}
+            if optimizer:
+                found |= {f"{OPTIMIZER}/{name}/{key}": v for key, v in self._states_of(index).items()}
+            found |= {f"{GLIMPSES}/{name}/{step}": value for step, value in self.glimpses[name].items()}
+        if self.average.count:
+            layers = zip(self.networks.layers, self.average.layers, strict=True)
+            found |= {f"{AVERAGE}/{layer}": value for layer, value in layers}
+        if self.sigma is not None:
+            found["sigma"] = self.sigma
+        return found | {f"{ROUNDS}/{k}": found.weights for k, found in enumerate(self.rounds)}
 
-    def _step_at_work(self, index: int, step: int, learning_rate: float) -> Tensor:
-        with self.at_work(index):
-            return self.gradient_step(index, step, learning_rate)
+    def numbers(self) -> dict[str, Any]:
+        """Return everything else, as JSON."""
+        return {
+            "step": self.step,
+            "averaged": self.average.count,
+            "schedule": self.schedule.state(),
+            "rounds": [(r.delta, r.converged, r.widest_ratio) for r in self.rounds],
+            "history": self.history,
+            "diverged": self.diverged,
+            "alarms": self.alarms,
+        }
 
-    def gradient_step(
-        self, index: int, step: int, learning_rate: float, pull: Callable[[], None] = lambda: None
-    ) -> Tensor:
-        """One step of network `index`, its parts in turn, on its data term; returns the loss of the batch.
+    def load(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Become the state of which these are tensors and numbers.
 
-        `pull` is called between gradient and update: it may add to the gradient.
+        Raises:
+            UserError: a tensor is missing, unknown or of another shape.
         """
-        losses = []
-        for turn in self.gradients.turns:
-            losses.append(self.gradients.at(index, step, turn))
-            pull()
-            self.optimisers.step(index, turn, learning_rate)
-        return torch.stack(losses).sum()
+        self.put(tensors)
+        for index, name in enumerate(self.networks.names):
+            self._put_states(index, within(tensors, f"{OPTIMIZER}/{name}"))
+            glimpses = within(tensors, f"{GLIMPSES}/{name}")
+            self.glimpses[name] = {int(step): glimpses[step] for step in sorted(glimpses, key=int)}
+        self.average.count = numbers.get("averaged", 0)
+        if self.average.count:
+            for layer, value in zip(self.networks.layers, self.average.layers, strict=True):
+                value.copy_(tensors[f"{AVERAGE}/{layer}"])
+        self.step = numbers.get("step", 0)
+        self.schedule.go_on(numbers.get("schedule", {}))
+        self.sigma = tensors.get("sigma")
+        self.rounds = [
+            Round(tensors[f"{ROUNDS}/{k}"], tensors["sigma"], *numbers_of_round)
+            for k, numbers_of_round in enumerate(numbers.get("rounds", []))
+        ]
+        self.history = [tuple(row) for row in numbers.get("history", [])]
+        self.diverged, self.alarms = numbers.get("diverged", ""), dict(numbers.get("alarms", {}))
 
-    @property
-    def names(self) -> list[str]:
-        """The datasets, in the networks' order."""
-        return list(self.data)
+    def _states_of(self, index: int) -> dict[str, Tensor]:
+        """Return the optimizer's states of a network by parameter; a single number for all as it is."""
+        found: dict[str, Tensor] = {}
+        for state, rows in self.optimizer.states(index).items():
+            if rows[0].dim() == 0:
+                found[state] = rows[0]
+            else:
+                of_parameters = self.networks.split(self.networks.names[index], rows)
+                found |= {f"{state}/{name}": value for name, value in of_parameters.items()}
+        return found
 
-    def learning_rate(self, step: int) -> float:
-        """The rate at a step of the method's whole budget."""
-        return self.schedule.rate(step)
+    def _put_states(self, index: int, saved: Mapping[str, Tensor]) -> None:
+        name, rows = self.networks.names[index], self.networks.rows[index]
+        states: dict[str, list[Tensor]] = {}
+        for state in sorted({key.split("/")[0] for key in saved}):
+            if state in saved:
+                states[state] = [saved[state].clone() for _ in rows]
+                continue
+            states[state] = [torch.zeros_like(row) for row in rows]
+            for key, view in self.networks.split(name, states[state]).items():
+                view.copy_(saved[f"{state}/{key}"])
+        self.optimizer.put_states(index, states)
 
-    def update_average(self) -> None:
-        """Take the present parameters into the average that distances are taken between."""
-        self.averaged += 1
-        layers = [layer.data for layer in self.networks.coupled]
-        torch._foreach_lerp_(self.average, layers, 1 / self.averaged)
 
-    def layer_distances_squared(self) -> Tensor:
-        """Between averaged parameters, or the last ones (`average: false`), shape (L, N, N)."""
-        layers = self.average if self.averages else self.networks.coupled
-        return consistency.layer_distances_squared(layers, self.settings.metric)
+def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors below a name, by the rest of their names."""
+    start = f"{prefix}/"
+    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
 
-    def _check(self, losses: Tensor, first_step: int) -> None:
-        """Refuse NaN and exploding losses (T, n), naming the first."""
-        bad = (~(losses <= self.task.explodes_above)).nonzero()
-        if len(bad):
-            step, index = bad[0].tolist()
-            raise DivergedError(
-                f"{self.method} diverged: the loss of {self.names[index]} at step "
-                f"{first_step + step} is {losses[step, index].item():.3g}. Lower learning_rate "
-                f"(now {self.settings.learning_rate:g}), or raise batch_size."
+
+def put_module(module: torch.nn.Module, saved: Mapping[str, Tensor], dataset: str) -> None:
+    """Copy saved parameters and buffers into a module.
+
+    Raises:
+        UserError: one is missing, unknown or of another shape.
+    """
+    own = module.state_dict()
+    for name in sorted(own.keys() | saved.keys()):
+        there, here = saved.get(name), own.get(name)
+        if there is None or here is None or there.shape != here.shape:
+            raise UserError(
+                f"the network of {dataset} has another architecture: {name!r} is "
+                f"{'missing' if there is None else tuple(there.shape)} there and "
+                f"{'unknown' if here is None else tuple(here.shape)} in this job's network."
             )
-
-    def _record(self, losses: Tensor, sigma: Tensor | None) -> None:
-        """Add a record: mean training loss since the last one, measures of the other splits."""
-        for index, loss in enumerate(losses.tolist()):
-            self.history.append((self.step, "train", self.names[index], "loss", loss))
-            with self.at_work(index):
-                self._measure(self.names[index])
-                if self._at_interval:
-                    self._glimpse(self.names[index])
-        rate = self.learning_rate(self.step - 1)
-        self.history.append((self.step, "train", "all", "learning_rate", rate))
-        if self._at_interval:
-            self.schedule.record(self._validation_loss())
-        if sigma is not None:
-            self._record_penalties(float(losses.sum()), sigma)
-
-    @property
-    def _at_interval(self) -> bool:
-        """Whether every method has a record here; those at the ends of phases only some have."""
-        return self.step % self.settings.record_every == 0
-
-    def _measure(self, name: str) -> None:
-        for split in ("validation", "test"):
-            images = getattr(self.data[name], split)
-            if images is not None:
-                found = self.task.measures(self.networks.modules[name], images)
-                for metric, value in named(found, self.task).items():
-                    self.history.append((self.step, split, name, metric, value))
-
-    def _glimpse(self, name: str) -> None:
-        images = self.task.glimpse(self.networks.modules[name])
-        if images is not None:
-            self.glimpses[name][self.step] = images.cpu()
-
-    def _validation_loss(self) -> float:
-        """The mean over datasets at the present record."""
-        of_record = [row for row in self.history if row[0] == self.step]
-        return fmean(row[4] for row in of_record if row[1] == "validation" and row[3] == "loss")
-
-    def _record_penalties(self, loss: float, sigma: Tensor) -> None:
-        """The consistency loss (3), and the objective (4) with it and with the penalties of departure 3."""
-        squared = consistency.layer_distances_squared(self.networks.coupled, self.settings.metric)
-        blocks = consistency.block_distances_squared(squared, self.membership)
-        strength = base_strength(self.networks.coupled, self.settings)
-        for name, penalty in {
-            "geman_mcclure": consistency.geman_mcclure(blocks, sigma),
-            "lorentzian": consistency.lorentzian(blocks, sigma),
-            "welsch": consistency.welsch(blocks, sigma),
-        }.items():
-            value = float(consistency.over_pairs(penalty))
-            if name == "geman_mcclure":
-                self.history.append((self.step, "train", "all", "consistency_loss", value))
-            if descends_an_objective(self.settings) and math.isfinite(strength):
-                objective = loss + strength * value
-                self.history.append((self.step, "train", "all", f"objective_{name}", objective))
+        here.copy_(there)

@@ -1,115 +1,130 @@
 """The two ways to take steps on (6): all networks at once, or one network at a time."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from jointnn.errors import UserError
 from jointnn.irls import solvers
 from jointnn.training.couplings import Couplings, effective_step
-
-if TYPE_CHECKING:
-    from jointnn.training.state import Trainer
+from jointnn.training.gradients import batch_of, put_gradient
+from jointnn.training.setup import Setup
+from jointnn.training.state import State
 
 Pull = tuple[nn.Parameter, Tensor, Tensor]
 """A layer of a network, (D_l,); what it is pulled to, (1, D_l); with which coupling, (1,)."""
 
 
-class Descent:
-    """Takes the steps of a phase, under couplings that stay fixed.
+def proximal(
+    state: State, setup: Setup, couplings: Couplings, steps: range, average_from: int | None
+) -> Tensor:
+    """Take gradient steps of every network, then solve the coupling term exactly for all at once.
 
-    Raises:
-        UserError: a pull by gradient would diverge.
+    Args:
+        steps: numbers of the steps, counted from the start of the method.
+        average_from: the step from which parameters are averaged; None: they are not.
+
+    Returns:
+        The loss of each batch, shape (len(steps), n), on the CPU.
     """
+    settings, losses = setup.settings, []
+    for step in steps:
+        rate = state.schedule.rate(step)
+        losses += gradient_steps(state, setup, step, rate)  # theta_i -= lr grad f_i
+        if (step + 1) % settings.mix_every == 0:  # theta^l <- (I + 2 tau Lap(c_l))^-1 theta^l
+            couplings.mix_(_data(state), settings.mix_every * effective_step(settings, rate))
+        if average_from is not None and step >= average_from:
+            state.average.add(state.networks.coupled)
+    return torch.stack(losses).view(len(steps), -1).cpu()
 
-    def __init__(self, trainer: "Trainer", couplings: Couplings) -> None:
-        self.trainer, self.couplings = trainer, couplings
-        self.layers = [layer.data for layer in trainer.networks.coupled]
-        self.mixer = solvers.Mixer(couplings.weights, couplings.strength)
-        settings = trainer.settings
-        # Under an infinite strength all networks are one, and none can wait for the others.
-        infinite = solvers.is_infinite(couplings.strength)
-        self.one_by_one = settings.solver == "block_coordinate" and not infinite
-        if self.one_by_one:
-            self.values = couplings.strength[:, None, None] * couplings.weights
-        if self.one_by_one and settings.pull == "gradient":
-            try:
-                solvers.check_gradient_pull(self.values, settings.learning_rate, settings.momentum)
-            except ValueError as error:
-                raise UserError(str(error)) from error
 
-    def steps(self, start: int, end: int, middle: int) -> Tensor:
-        """Steps start..end of every network; parameters are averaged from `middle` on.
+def block_coordinate(
+    state: State, setup: Setup, couplings: Couplings, steps: range, average_from: int | None
+) -> Tensor:
+    """Take steps of one network for a turn, the others fixed, then of the next: 4.2.3.
 
-        Returns:
-            The loss of each batch, shape (end - start, n), on the CPU.
-        """
-        take = self._one_at_a_time if self.one_by_one else self._all_at_once
-        return take(start, end, middle).cpu()
+    A turn is an epoch of the largest dataset, or a step; it never crosses a record of the history.
+    Arguments and what is returned are those of `proximal`.
+    """
+    losses = torch.zeros(len(steps), len(setup.names))
+    epoch = max(batches.steps_of_epoch for batches in setup.batches)
+    turn = 1 if setup.settings.turn == "step" else epoch
+    values = couplings.values
+    for first in steps[::turn]:
+        last = min(first + turn, steps.stop)
+        for index in range(len(setup.names)):
+            with state.at_work(index):
+                pulls = _pulls(state, values, index)
+                for step in range(first, last):
+                    losses[step - steps.start, index] = _pulled_step(state, setup, index, step, pulls)
+        if average_from is not None and last > average_from:
+            state.average.add(state.networks.coupled)
+    return losses.cpu()
 
-    def _all_at_once(self, start: int, end: int, middle: int) -> Tensor:
-        """`proximal`: a gradient step of every network, then the coupling term, exactly."""
-        trainer, settings, losses = self.trainer, self.trainer.settings, []
-        for step in range(start, end):
-            rate = trainer.learning_rate(step)
-            losses += trainer.step_of_all(step, rate)
-            if (step + 1) % settings.mix_every == 0:
-                step_size = settings.mix_every * effective_step(settings, rate)
-                self.mixer.mix_(self.layers, step_size)
-            if trainer.averages and step >= middle:
-                trainer.update_average()
-        return torch.stack(losses).view(end - start, -1)
 
-    def _one_at_a_time(self, start: int, end: int, middle: int) -> Tensor:
-        """`block_coordinate`, 4.2.3: one network for a turn, the others fixed, then the next.
+def gradient_steps(state: State, setup: Setup, step: int, learning_rate: float) -> list[Tensor]:
+    """Take a step of every network on its data term; return the losses of their batches."""
+    networks = range(len(setup.names))
+    if state.networks.on_disk or len(setup.task.terms()) > 1:
+        return [_step_at_work(state, setup, index, step, learning_rate) for index in networks]
+    (part,) = setup.task.terms()
+    losses = [
+        put_gradient(state, setup, index, step, part, batch_of(setup, index, step)) for index in networks
+    ]
+    state.optimizer.step_all(learning_rate)
+    return losses
 
-        A turn is an epoch of the largest dataset, or a step; it never crosses a record of the history.
-        """
-        trainer = self.trainer
-        losses = torch.zeros(end - start, len(trainer.names))
-        epoch = max(batches.steps_of_epoch for batches in trainer.batches)
-        turn = 1 if trainer.settings.turn == "step" else epoch
-        for first in range(start, end, turn):
-            last = min(first + turn, end)
-            for i in range(len(trainer.names)):
-                with trainer.at_work(i):
-                    pulls = self._pulls(i)
-                    for step in range(first, last):
-                        losses[step - start, i] = self._pulled_step(i, step, pulls)
-            if trainer.averages and last > middle:
-                trainer.update_average()
-        return losses
 
-    def _pulls(self, index: int) -> list[Pull]:
-        """What pulls at each layer of a network for a turn, in which the others stay as they are.
+def gradient_step(
+    state: State, setup: Setup, index: int, step: int, learning_rate: float, pulls: Sequence[Pull] = ()
+) -> Tensor:
+    """Take a step of network `index`, its parts in turn, on its data term; return the loss of the batch.
 
-        The pull of the others is that of one network, their weighted mean, with the sum of their
-        couplings: so it is worked out once, and others that wait on disk are read once per turn.
-        """
-        pulls = []
-        rows = self.trainer.rows[index]
-        for layer, couplings, row in zip(self.layers, self.values[:, index], rows, strict=False):
-            total = couplings.sum()
-            if total > 0:
-                mean = (couplings / total).to(layer) @ layer
-                pulls.append((row, mean[None].to(row.device), total[None].to(row)))
-        return pulls
-
-    def _pulled_step(self, index: int, step: int, pulls: list[Pull]) -> Tensor:
-        """A gradient step of one network, and its pull (9) to the others."""
-        trainer, settings = self.trainer, self.trainer.settings
-        rate = trainer.learning_rate(step)
-        if settings.pull == "gradient":
-            return trainer.gradient_step(index, step, rate, pull=lambda: _add_gradients(pulls))
-        loss = trainer.gradient_step(index, step, rate)
-        step_size = effective_step(settings, rate)
+    Args:
+        pulls: whose gradients are added to that of the data term.
+    """
+    losses, batch = [], batch_of(setup, index, step)
+    for part in setup.task.terms():
+        losses.append(put_gradient(state, setup, index, step, part, batch))
         for row, mean, total in pulls:
-            row.data.copy_(solvers.pulled_to_others(row.data, mean, total, step_size))
-        return loss
+            assert row.grad is not None
+            row.grad += solvers.coupling_gradient(row.data, mean, total)
+        state.optimizer.step(index, part, learning_rate)
+    return torch.stack(losses).sum()
 
 
-def _add_gradients(pulls: list[Pull]) -> None:
+def _step_at_work(state: State, setup: Setup, index: int, step: int, learning_rate: float) -> Tensor:
+    with state.at_work(index):
+        return gradient_step(state, setup, index, step, learning_rate)
+
+
+def _pulls(state: State, couplings: Tensor, index: int) -> list[Pull]:
+    """Return what pulls at each layer of a network for a turn, in which the others stay as they are.
+
+    The pull of the others is that of one network, their weighted mean, with the sum of their couplings: so
+    it is worked out once, and others that lie on disk are read once per turn.
+    """
+    pulls = []
+    rows = state.networks.rows[index]
+    for layer, of_layer, row in zip(_data(state), couplings[:, index], rows, strict=False):
+        total = of_layer.sum()
+        if total > 0:
+            mean = (of_layer / total).to(layer) @ layer
+            pulls.append((row, mean[None].to(row.device), total[None].to(row)))
+    return pulls
+
+
+def _pulled_step(state: State, setup: Setup, index: int, step: int, pulls: Sequence[Pull]) -> Tensor:
+    """Take a gradient step of one network, and its pull (9) to the others."""
+    rate = state.schedule.rate(step)
+    if setup.settings.pull == "gradient":
+        return gradient_step(state, setup, index, step, rate, pulls)
+    loss = gradient_step(state, setup, index, step, rate)
+    step_size = effective_step(setup.settings, rate)
     for row, mean, total in pulls:
-        assert row.grad is not None
-        row.grad += solvers.coupling_gradient(row.data, mean, total)
+        row.data.copy_(solvers.pulled_to_others(row.data, mean, total, step_size))
+    return loss
+
+
+def _data(state: State) -> list[Tensor]:
+    return [layer.data for layer in state.networks.coupled]

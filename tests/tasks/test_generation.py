@@ -14,7 +14,7 @@ from jointnn.data.splits import as_float
 from jointnn.errors import UserError
 from jointnn.models.gan import Began
 from jointnn.tasks.generation import SPREAD, generation
-from jointnn.tasks.measures import KERNEL_DISTANCE, LOSS, NEAREST_RATIO
+from jointnn.tasks.measures import COLLAPSED, KERNEL_DISTANCE, LOSS, NEAREST_RATIO
 
 LATENT = 5
 
@@ -134,7 +134,7 @@ def test_a_generator_whose_images_are_all_alike_raises_an_alarm(name):
     (alarm,) = task.alarms(chosen, images(0))
     assert alarm.startswith("makes images that hardly differ: ")
     found = task.results(chosen, {"test": images(1)}, images(0))
-    assert found["test"]["collapsed"] == 1
+    assert found["test"][COLLAPSED] == 1
 
 
 @pytest.mark.parametrize("name", OPTIONS)

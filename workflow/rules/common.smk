@@ -108,9 +108,8 @@ def number(name):
 
 
 def networks(experiment, folder):
-    """The checkpoints in a folder of an experiment, one per dataset, and their record."""
-    names = EXPERIMENTS[experiment].datasets
-    return [*(paths.network(folder, name) for name in names), f"{folder}/settings.json"]
+    """The state in a folder of an experiment, and its record."""
+    return [paths.state(folder), f"{folder}/settings.json"]
 
 
 def run_files(experiment, folder, *more):

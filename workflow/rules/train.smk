@@ -57,7 +57,7 @@ for experiment, chosen in EXPERIMENTS.items():
             mem_mb=8000,
             runtime=720,
         shell:
-            "python -m jointnn l2 {input.settings} > {log} 2>&1"
+            "python -m jointnn train {input.settings} > {log} 2>&1"
 
     rule:
         """The scale of each block, 4.2.1."""
@@ -108,7 +108,7 @@ for experiment, chosen in EXPERIMENTS.items():
                 mem_mb=8000,
                 runtime=720,
             shell:
-                "python -m jointnn irls {input.settings} > {log} 2>&1"
+                "python -m jointnn train {input.settings} > {log} 2>&1"
 
     for method in [name for name in chosen.methods if name != "joint"]:
         JOB = job("train", experiment=experiment, seed=number("seed"), name=method)

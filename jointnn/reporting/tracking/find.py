@@ -150,22 +150,18 @@ def _training(root: Path, job: Job) -> Path | None:
 
 def _diverged(root: Path, job: Job) -> str:
     """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
-    if job.fresh and (networks := _networks(root, job)):
-        return tensors.diverged(networks[0])
+    state = root / paths.state(str(job.folder))
+    if job.fresh and state.exists():
+        return tensors.diverged(state)
     folder = _training(root, job)
     said = read_json(Path(paths.diverged(str(folder)))) if folder else None
     return said["diverged"] if said else ""
 
 
 def _alarms(root: Path, job: Job) -> str:
-    """What the networks of a job say that the task finds wrong with them."""
-    return "; ".join(
-        filter(None, (tensors.read_header(path).get("alarm") for path in _networks(root, job)))
-    )
-
-
-def _networks(root: Path, job: Job) -> list[Path]:
-    return sorted((root / job.folder).glob("*.safetensors"))
+    """Return what the task finds wrong with the networks of a job."""
+    alarms = tensors.numbers_of_state(root / paths.state(str(job.folder))).get("alarms", {})
+    return "; ".join(alarms[name] for name in sorted(alarms))
 
 
 def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:

@@ -27,6 +27,8 @@ from jointnn.parameters.load import read_params
 FOLDER = Path("tests/golden")
 SHOWN = 8
 """Values of an array that are kept: some from all over it."""
+NAMES_IN_STATES = {"networks": "network", "optimizer": "optimiser", "glimpses": "glimpse"}
+"""What arrays of a saved state are called here, where names outlive file formats."""
 TOLERANCE = 1e-5
 """Relative, and absolute for values below 1: what other machines may differ by."""
 
@@ -80,11 +82,15 @@ def arrays_in(folder: Path) -> dict[str, np.ndarray]:
 def _arrays_of(path: Path, near: Path) -> Iterator[tuple[str, np.ndarray]]:
     place = near.with_suffix("").as_posix()
     if near.suffix == ".safetensors":
-        is_network = near.parts[0] in ("runs", "search")
+        is_state = near.name == "state.safetensors"
         for name, value in read_tensors(path)[0].items():
             kind, _, rest = name.partition("/")
-            # Of one network: runs/plain/s0/joint/round_1/odd -> .../network/odd/conv1.0.weight
-            yield (f"{near.parent}/{kind}/{near.stem}/{rest}" if is_network else f"{place}/{name}"), value
+            if is_state and kind not in NAMES_IN_STATES:
+                continue
+            yield (
+                (f"{near.parent}/{NAMES_IN_STATES[kind]}/{rest}" if is_state else f"{place}/{name}"),
+                value,
+            )
     elif path.name in ("weights.json", "sigma.json", "distances.json") or near.stem.startswith("point_"):
         if not near.name.endswith("settings.json"):
             yield from _numbers(read_json(path), place)

@@ -1,0 +1,131 @@
+"""The setup of a training: all that stays as it is while n networks are trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from jointnn.data.augmentations import Augmentation
+from jointnn.data.sampling import Batches
+from jointnn.data.splits import Split
+from jointnn.errors import UserError
+from jointnn.methods.settings import MethodSettings
+from jointnn.models.activation_checkpointing import Recomputed
+from jointnn.models.layers import by_parts, outputs_of, parts_of
+from jointnn.models.precision import Form, in_form
+from jointnn.models.stacked import StackedNetworks
+from jointnn.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits of one dataset; the test split only where its curve is wanted."""
+
+    train: Split
+    validation: Split
+    test: Split | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that stays as it is while n networks are trained.
+
+    Attributes:
+        label: what is trained, for messages: experiment, seed and method.
+        data: by dataset, in the order of the networks, on the device.
+        task: the data term and its measures.
+        settings: of the method.
+        seed: decides the order of the batches, with the dataset's name.
+        augmentation: what is done to the pixels of a batch, if anything.
+        computing: the networks as they compute gradients, in their precision and memory layout.
+        batches: of each dataset.
+        drops: whether each network drops values at random.
+        start: saved networks at the common start, for phases that begin again from there.
+    """
+
+    label: str
+    data: Mapping[str, Data]
+    task: Task
+    settings: MethodSettings
+    seed: int
+    augmentation: Augmentation | None
+    computing: Sequence[nn.Module]
+    batches: Sequence[Batches]
+    drops: Sequence[bool]
+    start: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the datasets, in the order of the networks."""
+        return list(self.data)
+
+    @property
+    def drawn(self) -> int:
+        """Return how many random numbers the augmentation takes of each image."""
+        return self.augmentation.numbers if self.augmentation else 0
+
+
+def setup_of(
+    label: str,
+    networks: StackedNetworks,
+    data: Mapping[str, Data],
+    task: Task,
+    settings: MethodSettings,
+    seed: int,
+    augmentation: Augmentation | None = None,
+    start: Mapping[str, Tensor] | None = None,
+) -> Setup:
+    """Return the setup of networks and their data.
+
+    Raises:
+        UserError: the networks have other parts or outputs than the task needs, or settings do not go with
+            parts.
+    """
+    modules = list(networks.modules.values())
+    _check_network(modules[0], networks, task, settings)
+    form = Form(settings.precision, settings.memory_format)
+    drawn = augmentation.numbers if augmentation else 0
+
+    def computing(part: nn.Module) -> nn.Module:
+        return in_form(Recomputed(part) if settings.checkpoint_activations else part, form)
+
+    return Setup(
+        label=label,
+        data=data,
+        task=task,
+        settings=settings,
+        seed=seed,
+        augmentation=augmentation,
+        computing=[by_parts(module, computing) for module in modules],
+        batches=[
+            Batches(len(of.train), settings.batch_size, seed, name, drawn + task.numbers(module))
+            for (name, of), module in zip(data.items(), modules, strict=True)
+        ],
+        drops=[any(isinstance(part, _DropoutNd) for part in module.modules()) for module in modules],
+        start=start or {},
+    )
+
+
+def _check_network(
+    network: nn.Module, networks: StackedNetworks, task: Task, settings: MethodSettings
+) -> None:
+    """Refuse other parts or outputs than the task needs, and parts that take turns on pieces of a batch."""
+    turns = list(task.terms())
+    if set(turns) != set(parts_of(network)):
+        wanted, found = (" and ".join(filter(None, of)) or "no parts" for of in (turns, parts_of(network)))
+        raise UserError(
+            f"{type(task).__name__} trains {wanted}, but {type(network).__name__} has "
+            f"{found}. Choose another architecture."
+        )
+    if missing := [name for name in task.outputs if name not in outputs_of(network)]:
+        given = " and ".join(outputs_of(network)) or "no such outputs"
+        raise UserError(
+            f"{type(task).__name__} needs a network that gives {' and '.join(missing)}, "
+            f"but {type(network).__name__} has {given}. "
+            "Choose architecture: branched, and add it under architecture_options.branches."
+        )
+    if len(turns) > 1 and settings.accumulate > 1:
+        raise UserError("accumulate: parts that take turns need their whole batch at once; set it to 1.")
+    if len(turns) > 1 and networks.tied:
+        raise UserError("tied: parts that take turns have no layers in common; leave it out.")
