@@ -17,7 +17,7 @@ from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.search import rule
-from jointnn.registry import nearest
+from jointnn.registry import nearest, short
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.pages import sections
 from jointnn.reporting.tables import times
@@ -161,11 +161,11 @@ def figures(name: str, wanted: Sequence[str]) -> str:
     """The figures with their captions, each copied beside the page; those not drawn are named."""
     blocks, missing = [], []
     for one in wanted:
-        drawn = Path("results", name, "figures", f"{one}.svg")
+        drawn = Path(paths.figure(name, one))
         if not drawn.exists():
             missing.append(f"`{one}`")
             continue
-        blocks.append(figure(drawn, f"{name}_{one}", caption(one)))
+        blocks.append(figure(drawn, f"{name}_{short(one)}", caption(short(one))))
     if missing:
         blocks.append(f"Not drawn: {', '.join(missing)}.")
     return "\n\n".join(blocks) or "This experiment draws none."
