@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from step import descent_of, trainer_of
+from step import bench_of
 from support import interleaved, is_quick, print_table
 from torch import nn
 from torch.nn import functional
@@ -17,7 +17,6 @@ from jointnn.models.architectures.residual import small_resnet
 from jointnn.tasks.base import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion, hole_masks, with_hole
-from jointnn.training.updates import Descent
 
 NETWORKS, BATCH = 5, 16
 
@@ -49,8 +48,8 @@ def compared(
     name: str, make: Callable[[], nn.Module], images: Split, task: Task, loss: Loss, repeats: int
 ) -> list[str]:
     """One row: an epoch of the plain loops, of `isolated` and of `joint`, in turns."""
-    trainer = trainer_of(make, NETWORKS, images, BATCH, task)
-    apart, together = descent_of(trainer, 0.0), descent_of(trainer, 0.5)
+    bench = bench_of(make, NETWORKS, images, BATCH, task)
+    apart, together = bench.couplings(0.0), bench.couplings(0.5)
     alone = [make().train() for _ in range(NETWORKS)]
     steps = len(images) // BATCH
 
@@ -58,12 +57,11 @@ def compared(
         for network in alone:
             plain_loop(network, images, loss)
 
-    def epoch(descent: Descent, averages: bool) -> None:
-        trainer.averages = averages
-        trainer.step += steps
-        descent.steps(trainer.step - steps, trainer.step, middle=0)
-
-    cases = [plain, lambda: epoch(apart, False), lambda: epoch(together, True)]
+    cases = [
+        plain,
+        lambda: bench.descend(apart, steps),
+        lambda: bench.descend(together, steps, average=True),
+    ]
     loops, isolated, joint = map(min, interleaved(cases, repeats))
     times = [f"{1000 * seconds:.0f}" for seconds in (loops, isolated, joint)]
     return [name, *times, f"{isolated / loops:.3f}", f"{joint / loops:.3f}", "1.1"]

@@ -9,15 +9,15 @@ from pathlib import Path
 from time import process_time
 
 import torch
-from step import descent_of, trainer_of
+from step import bench_of
 from support import ROOT, is_quick, print_table
+from support.training import Bench
 
 from jointnn.data.splits import Split
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.models.architectures import architecture
 from jointnn.parameters.load import read_params
 from jointnn.tasks import task
-from jointnn.training.state import Trainer
 
 READ = ("batch_size", "optimiser", "memory_format")
 """Settings on which the time of a step hangs."""
@@ -25,7 +25,7 @@ STEPS = {"digits": 100, "dress_small": 10, "jae_mnist": 5, "jae_cifar10": 5}
 """Experiments, and how many of their steps are timed at once."""
 
 
-def trainer_for(name: str) -> Trainer:
+def bench_for(name: str) -> Bench:
     """Networks of an experiment of params.yaml, on two batches of made-up images."""
     chosen = read_params().experiments[name]
     settings = {key: value for key, value in chosen.settings.items() if key in READ}
@@ -33,7 +33,7 @@ def trainer_for(name: str) -> Trainer:
     images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.randint(10, (shape[0],)))
     make = partial(architecture[chosen.architecture], 10, *shape[1:3], **chosen.architecture_options)
     learned = task[chosen.task](**chosen.task_options)
-    return trainer_of(make, len(chosen.datasets), images, task=learned, **settings)
+    return bench_of(make, len(chosen.datasets), images, task=learned, **settings)
 
 
 def measure(name: str, repeats: int) -> None:
@@ -41,13 +41,12 @@ def measure(name: str, repeats: int) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # as a job does
     torch.use_deterministic_algorithms(True)
-    trainer, steps = trainer_for(name), STEPS[name]
-    descent = descent_of(trainer, 0.0)
+    bench, steps = bench_for(name), STEPS[name]
+    couplings = bench.couplings(0.0)
     times = []
     for _ in range(repeats + 1):
         start = process_time()
-        trainer.step += steps
-        descent.steps(trainer.step - steps, trainer.step, middle=0)
+        bench.descend(couplings, steps)
         times.append(1000 * (process_time() - start) / steps)
     print(min(times[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 

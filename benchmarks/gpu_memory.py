@@ -8,6 +8,8 @@ from support import is_quick, print_table
 from support.inception import inceptions, tensors_of
 from support.tensors import Counted
 
+from jointnn.training.updates import gradient_steps
+
 NETWORKS = 5
 MEMORIES = [8, 12, 16, 24, 40, 80]
 """Of GPUs, in GB."""
@@ -30,11 +32,11 @@ def gigabytes(settings: dict[str, object], pixels: int, batch_size: int) -> tupl
 
     One network is taken through a step. The others only lie there meanwhile, as large as it is.
     """
-    trainer = inceptions(1, pixels, {**settings, "batch_size": batch_size}, "meta")
-    trainer.step_of_all(0, 0.01)  # the optimiser makes its states
-    with Counted(tensors_of(trainer)) as counted:
+    bench = inceptions(1, pixels, {**settings, "batch_size": batch_size}, "meta")
+    gradient_steps(bench.state, bench.setup, 0, 0.01)  # the optimiser makes its states
+    with Counted(tensors_of(bench)) as counted:
         held = counted.now
-        trainer.step_of_all(1, 0.01)
+        gradient_steps(bench.state, bench.setup, 1, 0.01)
     step = counted.peak - held
     if settings.get("others_on_disk"):
         # Averages are on disk too; in their place is what the others pull to, for a turn.

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from time import process_time
 
 import torch
-from step import descent_of
 from support import print_table
 from support.inception import inceptions, tensors_of
 from support.tensors import Counted
@@ -53,18 +52,19 @@ def measure(name: str, networks: int, pixels: int, batch_size: int) -> None:
     with TemporaryDirectory() as folder:
         settings = {**CASES[name], "batch_size": batch_size}
         place = folder if settings.get("others_on_disk") else None
-        trainer = inceptions(networks, pixels, settings, folder=place)
-        descent = descent_of(trainer, 0.5)
-        descent.steps(0, 1, middle=2)  # loads what torch loads at first use
+        bench = inceptions(networks, pixels, settings, folder=place)
+        couplings = bench.couplings(0.5)
+        bench.descend(couplings, 1)  # loads what torch loads at first use
         start = process_time()
-        descent.steps(1, 2, middle=2)
+        bench.descend(couplings, 1)
         seconds = process_time() - start
         peak = memory("VmHWM") - before
-        kept = list(tensors_of(trainer))
+        kept = list(tensors_of(bench))
         with Counted(elsewhere=kept) if place else Counted(kept) as counted:
-            descent.steps(2, 3, middle=3)
+            bench.descend(couplings, 1)
         start = process_time()
-        descent.mixer.mix_(descent.layers, effective_step(trainer.settings, 0.01))
+        layers = [layer.data for layer in bench.state.networks.coupled]
+        couplings.mix_(layers, effective_step(bench.setup.settings, 0.01))
         mixing = process_time() - start
     found = {"seconds": seconds, "process": peak, "tensors": counted.peak / 1e6, "mixing": 1000 * mixing}
     print(json.dumps(found))

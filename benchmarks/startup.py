@@ -14,11 +14,9 @@ from support import ROOT, is_quick, print_table
 
 from jointnn.__main__ import JOBS, TOOLS
 
-TRAINER = "jointnn.stages.build, jointnn.training.loop, jointnn.stages.run_training"
 LATER = {
     "fetch": "pyarrow.parquet",
     "prepare": "pyarrow.parquet",
-    "irls": TRAINER,
     "figures": ", ".join(f"jointnn.reporting.figures.{name}" for name in ("curves", "groups", "style")),
 }
 """What a stage imports when it starts to work, besides what its module does. `fetch` imports a source's own
@@ -40,7 +38,8 @@ def seconds(code: str, argument: str = "") -> tuple[float, bool]:
 
 def start_of(stage: str) -> str:
     """The code that does what `python -m jointnn STAGE` does before its work."""
-    modules = ", ".join(filter(None, ["jointnn.__main__", f"jointnn.stages.{stage}", LATER.get(stage)]))
+    module = f"jointnn.stages.{stage}" if stage in JOBS else f"jointnn.stages.tools.{stage}"
+    modules = ", ".join(filter(None, ["jointnn.__main__", module, LATER.get(stage)]))
     return f"import {modules}\njointnn.__main__.parser()"
 
 

@@ -6,73 +6,53 @@ from typing import Any
 
 import torch
 from support import interleaved, is_quick, print_table
+from support.training import Bench
 from torch import nn
 from torchvision.models import Inception3
 
 from jointnn.data.splits import Split
-from jointnn.irls.consistency import layer_weights
-from jointnn.methods.plan import Plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures.adversarial import began, dcgan
 from jointnn.models.architectures.convolutional import small_conv
-from jointnn.models.stacked import Networks
 from jointnn.tasks.base import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.generation import generation
-from jointnn.training.couplings import Couplings, base_strength, effective_step, membership_of
-from jointnn.training.state import Data, Trainer
-from jointnn.training.updates import Descent
+from jointnn.training.couplings import effective_step
 
 
-def trainer_of(
+def bench_of(
     make: Callable[[], nn.Module],
     networks: int,
     images: Split,
     batch_size: int,
     task: Task | None = None,
     **settings: Any,
-) -> Trainer:
-    """Networks on made-up images: what the pixels show does not change the time of a step."""
+) -> Bench:
+    """Return so many networks, all on the same images."""
     modules = {f"dataset_{i}": make().train() for i in range(networks)}
     chosen = MethodSettings(batch_size=batch_size, learning_rate=1e-4, **settings)
-    return Trainer(
-        method="benchmark",
-        networks=Networks(modules, chosen.couple_head, couple_batch_norm=False),
-        data={name: Data(images, images) for name in modules},
-        task=task or classification(),
-        settings=chosen,
-        seed=0,
-    )
+    return Bench.of(modules, dict.fromkeys(modules, images), task or classification(), chosen)
 
 
-def descent_of(trainer: Trainer, weight: float) -> Descent:
-    """What takes steps with one weight for all pairs and blocks; 0 couples nothing."""
-    layers = trainer.networks.coupled
-    membership = membership_of(Plan([], layers=trainer.networks.layers_of_parts))
-    blocks = len(membership), len(layers[0]), len(layers[0])
-    by_layer = layer_weights(torch.full(blocks, weight, dtype=torch.float64), membership)
-    strength = torch.full((len(layers),), base_strength(layers, trainer.settings), dtype=torch.float64)
-    return Descent(trainer, Couplings(by_layer, strength * bool(weight)))
-
-
-def compared(name: str, trainer: Trainer, steps: int, repeats: int) -> list[str]:
-    """One row: both kinds of steps on the same networks, in turns, and what `joint` adds, by itself."""
-    apart, together = descent_of(trainer, 0.0), descent_of(trainer, 0.5)
-    step_size = effective_step(trainer.settings, trainer.settings.learning_rate)
-
-    def take(descent: Descent, averages: bool) -> None:
-        trainer.averages = averages
-        trainer.step += steps
-        descent.steps(trainer.step - steps, trainer.step, middle=0)
+def compared(name: str, bench: Bench, steps: int, repeats: int) -> list[str]:
+    """Return one row: both kinds of steps on the same networks, in turns, and what `joint` adds."""
+    apart, together = bench.couplings(0.0), bench.couplings(0.5)
+    settings, networks = bench.setup.settings, bench.state.networks
+    step_size = effective_step(settings, settings.learning_rate)
+    layers = [layer.data for layer in networks.coupled]
 
     def couple() -> None:
         for _ in range(steps):
-            together.mixer.mix_(together.layers, step_size)
-            trainer.update_average()
+            together.mix_(layers, step_size)
+            bench.state.average.add(networks.coupled)
 
-    cases = [lambda: take(apart, False), lambda: take(together, True), couple]
+    cases = [
+        lambda: bench.descend(apart, steps),
+        lambda: bench.descend(together, steps, average=True),
+        couple,
+    ]
     isolated, joint, coupling = map(min, interleaved(cases, repeats))
-    coupled = sum(layer.shape[1] for layer in trainer.networks.coupled) / 1e6
+    coupled = sum(layer.shape[1] for layer in networks.coupled) / 1e6
     times = [f"{1000 * seconds / steps:.1f}" for seconds in (isolated, joint, coupling)]
     return [
         name,
@@ -88,8 +68,8 @@ def small(repeats: int) -> list[str]:
     """Six networks of the experiment `digits`."""
     images = Split(torch.randint(256, (60, 1, 16, 16), dtype=torch.uint8), torch.randint(10, (60,)))
     make = partial(small_conv, classes=10, channels=1, size=16, width=12)
-    trainer = trainer_of(make, 6, images, batch_size=32)
-    return compared("6 x small_conv, 16 px, batch 32", trainer, steps=10, repeats=repeats)
+    bench = bench_of(make, 6, images, batch_size=32)
+    return compared("6 x small_conv, 16 px, batch 32", bench, steps=10, repeats=repeats)
 
 
 def large(networks: int, batch_size: int, pixels: int, repeats: int) -> list[str]:
@@ -99,9 +79,9 @@ def large(networks: int, batch_size: int, pixels: int, repeats: int) -> list[str
     # Its layers are its modules from input to head. Without the auxiliary head, which is not coupled: with
     # it a step takes longer, and the ratio falls.
     make = partial(Inception3, num_classes=200, aux_logits=False, init_weights=False)
-    trainer = trainer_of(make, networks, images, batch_size)
+    bench = bench_of(make, networks, images, batch_size)
     name = f"{networks} x InceptionV3, {pixels} px, batch {batch_size}"
-    return compared(name, trainer, steps=1, repeats=repeats)
+    return compared(name, bench, steps=1, repeats=repeats)
 
 
 def adversarial(name: str, batch_size: int, pixels: int, repeats: int, **options: int) -> list[str]:
@@ -110,10 +90,10 @@ def adversarial(name: str, batch_size: int, pixels: int, repeats: int, **options
     images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.zeros(shape[0], dtype=torch.int64))
     make = partial({"dcgan": dcgan, "began": began}[name], classes=1, channels=3, size=pixels, **options)
     settings = {"optimiser": "adam", "momentum": 0.5, "couple_head": True}
-    trainer = trainer_of(make, 2, images, batch_size, generation("efficientnet_lite0"), **settings)
+    bench = bench_of(make, 2, images, batch_size, generation("efficientnet_lite0"), **settings)
     narrowed = "".join(f", {option} {value}" for option, value in options.items())
     title = f"2 x {name}{narrowed}, {pixels} px, batch {batch_size}"
-    return compared(title, trainer, steps=10 if options else 1, repeats=repeats)
+    return compared(title, bench, steps=10 if options else 1, repeats=repeats)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
-"""InceptionV3 in a trainer, as in the experiment `fine_grained`, on images that show nothing."""
+"""InceptionV3, as in the experiment `fine_grained`, on images that show nothing."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,9 +10,9 @@ from jointnn.data.augmentations import inception
 from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures.inception import inception_v3
-from jointnn.models.stacked import Networks
+from jointnn.models.offloading import Disk
 from jointnn.tasks.classification import classification
-from jointnn.training.state import Data, Trainer
+from support.training import Bench
 
 CLASSES = [200, 120, 102, 196, 100]
 """Of birds, dogs, flowers, cars and aircraft."""
@@ -23,8 +24,8 @@ def inceptions(
     settings: Mapping[str, object],
     device: str = "cpu",
     folder: str | None = None,
-) -> Trainer:
-    """A trainer of so many InceptionV3 with random weights and one batch of images each.
+) -> Bench:
+    """Return so many InceptionV3 with random weights and one batch of images each.
 
     Args:
         settings: batch_size and the like.
@@ -39,27 +40,20 @@ def inceptions(
             network = inception_v3(CLASSES[place], 3, pixels, weights="none")
             modules[f"dataset_{place}"] = network.train()
         images = Split(torch.zeros(shape, dtype=torch.uint8), torch.zeros(shape[:1], dtype=torch.long))
-    return Trainer(
-        method="benchmark",
-        networks=Networks(modules, couple_head=False, couple_batch_norm=False, folder=folder),
-        data={name: Data(images, images) for name in modules},
-        task=classification(),
-        settings=chosen,
-        seed=0,
-        averages=True,
-        augmentation=inception,
-    )
+    home = None if folder is None else Disk(Path(folder), torch.device(device))
+    return Bench.of(modules, dict.fromkeys(modules, images), classification(), chosen, home, inception)
 
 
-def tensors_of(trainer: Trainer) -> Iterator[Tensor]:
-    """All that a trainer keeps on its device: parameters, gradients, states, averages, statistics."""
-    for tensor in trainer.networks.tensors:
+def tensors_of(bench: Bench) -> Iterator[Tensor]:
+    """Yield all that is kept on the device: parameters, gradients, states, averages, statistics."""
+    networks = bench.state.networks
+    for tensor in networks.tensors:
         yield tensor.data
         if tensor.grad is not None:
             yield tensor.grad
-    for optimiser in trainer.optimisers.of_networks:
-        for state in optimiser.state.values():
-            yield from (value for value in state.values() if isinstance(value, Tensor))
-    yield from trainer.average
-    for network in trainer.networks.modules.values():
+    for index in range(len(networks.modules)):
+        for values in bench.state.optimizer.states(index).values():
+            yield from values
+    yield from bench.state.average.layers
+    for network in networks.modules.values():
         yield from network.buffers()

@@ -85,7 +85,7 @@ def write_outputs(job: Job, state: State, setup: Setup, plan: Plan) -> None:
     """Write the state, the history, distances, and, of a round, its weights; then drop the resume point."""
     folder = job["folder"]
     if not state.diverged:
-        _say_alarms(state, setup)
+        say_alarms(state, setup)
     is_last = job["until"] in ("", plan.phases[-1].name)
     header = checkpoints.header_of(job)
     checkpoints.save(paths.state(folder), state, header, history=False, optimizer=not is_last)
@@ -158,7 +158,7 @@ def _resume_header(job: Job) -> dict[str, Any]:
     return {**checkpoints.header_of(job), "job": digest(job)}
 
 
-def _say_alarms(state: State, setup: Setup) -> None:
+def say_alarms(state: State, setup: Setup) -> None:
     """Print a line, kept in the state too, of what the task finds wrong with each trained network."""
     state.alarms.clear()
     for index, (name, data) in enumerate(setup.data.items()):

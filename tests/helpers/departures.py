@@ -24,8 +24,8 @@ def shrinkage(trainer, steps: int | None = None) -> list[float]:
     """What every layer's differences are multiplied by in a run of l2reg."""
     before = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
     made = plan_of(trainer, "l2reg")
-    couplings = couplings_of(made.phases[0], made, None, trainer.networks.coupled, trainer.settings)
-    trainer.run(couplings, 0, steps or trainer.settings.steps)
+    couplings = couplings_of(made.phases[0], made, [], trainer.networks.coupled, trainer.settings)
+    trainer.descend(couplings, 0, steps or trainer.settings.steps)
     after = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
     ratios = [a / b for a, b in zip(after, before, strict=True)]
     assert all(ratio.max() - ratio.min() < 1e-12 for ratio in ratios)
@@ -68,7 +68,7 @@ def toy(seed: int, networks: int = 4, noise: float = 0.3) -> Quadratics:
 
 def batches_of(trainer, index: int, step: int) -> Split:
     """The batch of a step, in the order that the trainer's own class gives."""
-    train, chosen = trainer.data[trainer.names[index]].train, trainer.batches[index].at(step)
+    train, chosen = trainer.data[trainer.names[index]].train, trainer.setup.batches[index].at(step)
     return Split(train.images[chosen], train.labels[chosen])
 
 

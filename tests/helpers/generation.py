@@ -3,12 +3,11 @@
 import torch
 from torch import nn
 
+from helpers.training import Training, training_of
 from jointnn.data.splits import Split
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.architectures import architecture
-from jointnn.models.stacked import Networks
 from jointnn.tasks.generation import generation
-from jointnn.training.state import Data, Trainer
 
 OPTIONS = {"dcgan": {"width": 3, "latent": 5}, "began": {"width": 3, "latent": 5}}
 SIZE = 16
@@ -26,7 +25,7 @@ def images(seed: int, count: int = 12) -> Split:
     return Split(blurred.to(torch.uint8), torch.zeros(count, dtype=torch.int64))
 
 
-def trainer_of(name: str, count: int = 2, **settings) -> Trainer:
+def trainer_of(name: str, count: int = 2, **settings) -> Training:
     """A trainer of `count` adversarial networks from a common start, coupled as DCGANs are."""
     base = {
         "optimiser": "adam",
@@ -37,11 +36,5 @@ def trainer_of(name: str, count: int = 2, **settings) -> Trainer:
     }
     chosen = MethodSettings.model_validate({**base, "steps": 6, "record_every": 3, "rounds": 2, **settings})
     modules = {f"set{k}": network(name).train() for k in range(count)}
-    return Trainer(
-        method="toy",
-        networks=Networks(modules, chosen.couple_head, chosen.couple_batch_norm, chosen.couple),
-        data={name: Data(images(k), images(k)) for k, name in enumerate(modules)},
-        task=generation("efficientnet_lite0", generated=20),
-        settings=chosen,
-        seed=0,
-    )
+    task = generation("efficientnet_lite0", generated=20)
+    return training_of(modules, [images(k) for k in range(count)], task, chosen)

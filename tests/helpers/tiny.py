@@ -7,9 +7,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
+
+from helpers.training import Training
+from jointnn.io import paths
+from jointnn.io.tensors import read_tensors
 from jointnn.jobs.graph import Jobs
+from jointnn.methods.plan import Plan
 from jointnn.parameters.schema import Params
-from jointnn.stages import fetch, initialise, irls, l2, prepare, sigma
+from jointnn.stages import fetch, initialise, prepare, sigma, train
+from jointnn.stages.build import build, start_of
 
 TINY = {
     "task": "classification",
@@ -73,15 +80,22 @@ def folder_with_data() -> Path:
 
 def run_joint(jobs: Jobs, rounds: int = 3) -> None:
     """The jobs of `joint`, one after the other."""
-    l2.run(jobs.l2("tiny", 0))
+    train.run(jobs.l2("tiny", 0))
     sigma.run(jobs.sigma("tiny", 0))
     for number in range(1, rounds + 1):
-        irls.run(jobs.irls("tiny", 0, number))
+        train.run(jobs.irls("tiny", 0, number))
 
 
 def files_of(folder: str) -> dict[str, bytes]:
     """Every file below a folder, by its path."""
     return {str(path): path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+
+
+def arrays_of(folder: str, dataset: str, kind: str = "networks") -> dict[str, np.ndarray]:
+    """What the state in a folder holds of a network: parameters and buffers, or another kind of tensors."""
+    start = f"{kind}/{dataset}/"
+    arrays, _ = read_tensors(paths.state(folder))
+    return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
 
 
 def started(settings: dict | None = None, **experiment) -> Jobs:
@@ -109,6 +123,13 @@ def adversarial(name: str, settings: dict | None = None, **experiment) -> Jobs:
         prepare.run(jobs.prepare(dataset, 16, TINY["channels"]))
     initialise.run(jobs.initialise("tiny", 0))
     return jobs
+
+
+def begun(job: dict) -> tuple[Training, Plan]:
+    """What a job trains, at the common start of its seed, and its plan."""
+    state, setup, plan = build(job)
+    state.load(start_of(job), {})
+    return Training(state, setup), plan
 
 
 def joint_until(number: int, settings: dict | None = None) -> Jobs:

@@ -1,6 +1,7 @@
 """Small problems for the tests of the method: trainers in float64."""
 
 from collections import OrderedDict
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +9,17 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split
 from jointnn.methods.catalogue import plan
-from jointnn.methods.plan import Plan, Problem
+from jointnn.methods.plan import OneNetwork, Phase, Plan, Problem
 from jointnn.methods.settings import MethodSettings
-from jointnn.models.stacked import Networks
-from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.models.offloading import Home
+from jointnn.models.stacked import StackedNetworks
+from jointnn.tasks.base import OneLoss, Task, evaluating
 from jointnn.tasks.measures import ACCURACY, LOSS, Measure
-from jointnn.training.loop import Progress, run_phases
-from jointnn.training.state import Data, Trainer
+from jointnn.training.couplings import Couplings
+from jointnn.training.gradients import batch_of, put_gradient
+from jointnn.training.loop import learn, minimise
+from jointnn.training.setup import Data, Setup, setup_of
+from jointnn.training.state import State
 
 
 class Additive(nn.Module):
@@ -108,26 +113,59 @@ def names(count: int) -> list[str]:
     return ["one", "two", "three", "four", "five", "six"][:count]
 
 
-def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings) -> Trainer:
-    """A trainer of these networks; the training images serve for validation too."""
-    called = names(len(networks))
-    chosen = MethodSettings.model_validate(settings)
-    return Trainer(
-        method="toy",
-        networks=Networks(
-            dict(zip(called, networks, strict=True)),
-            chosen.couple_head,
-            chosen.couple_batch_norm,
-            tied=chosen.tied,
-        ),
-        data={name: Data(split, split) for name, split in zip(called, splits, strict=True)},
-        task=task,
-        settings=chosen,
-        seed=0,
+@dataclass
+class Training:
+    """Networks that are trained in a test: their state, and what stays as it is."""
+
+    state: State
+    setup: Setup
+
+    networks = property(lambda self: self.state.networks)
+    rows = property(lambda self: self.state.networks.rows)
+    step = property(lambda self: self.state.step)
+    history = property(lambda self: self.state.history)
+    names = property(lambda self: self.setup.names)
+    data = property(lambda self: self.setup.data)
+    settings = property(lambda self: self.setup.settings)
+    task = property(lambda self: self.setup.task)
+
+    def with_task(self, task: Task) -> None:
+        """Another task from now on."""
+        self.setup = replace(self.setup, task=task)
+
+    def gradient(self, index: int, step: int, part: str = "") -> Tensor:
+        """Put the gradient of a network's data term; returns the loss."""
+        return put_gradient(self.state, self.setup, index, step, part, batch_of(self.setup, index, step))
+
+    def descend(self, couplings: Couplings, start: int, end: int) -> None:
+        """Take steps under given couplings."""
+        phase = Phase("given", end - start, OneNetwork(), start=start)
+        for _ in minimise(self.state, self.setup, Plan([phase]), phase, couplings):
+            pass
+
+
+def training_of(
+    modules: dict[str, nn.Module],
+    splits: list[Split],
+    task: Task,
+    settings: MethodSettings,
+    home: Home | None = None,
+) -> Training:
+    """Networks to train; the training images serve for validation too."""
+    networks = StackedNetworks(
+        modules, settings.couple_head, settings.couple_batch_norm, settings.couple, home, settings.tied
     )
+    data = {name: Data(split, split) for name, split in zip(modules, splits, strict=True)}
+    return Training(State.of(networks, settings), setup_of("toy", networks, data, task, settings, seed=0))
 
 
-def additive(splits: list[Split], sizes=(2, 3, 4), **settings) -> Trainer:
+def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings) -> Training:
+    """These networks, under names of no meaning."""
+    modules = dict(zip(names(len(networks)), networks, strict=True))
+    return training_of(modules, splits, task, MethodSettings.model_validate(settings))
+
+
+def additive(splits: list[Split], sizes=(2, 3, 4), **settings) -> Training:
     """Linear networks, all layers coupled, full batches: (6) is a convex quadratic."""
     base = {"batch_size": len(splits[0]), "couple_head": True, "record_every": 10_000}
     torch.manual_seed(0)
@@ -137,26 +175,26 @@ def additive(splits: list[Split], sizes=(2, 3, 4), **settings) -> Trainer:
     return trainer_of(networks, splits, squares(), **{**base, **settings})
 
 
-def mlps(count: int = 3, classes: int = 3, **settings) -> Trainer:
+def mlps(count: int = 3, classes: int = 3, **settings) -> Training:
     """Small networks with batch norm from a common start, in float64."""
     base = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
     splits = [labelled(seed, classes) for seed in range(count)]
     return trainer_of([mlp(classes) for _ in splits], splits, scores(), **{**base, **settings})
 
 
-def plan_of(trainer: Trainer, method: str, groups=(), shared_blocks=1) -> Plan:
+def plan_of(trainer: Training, method: str, groups=(), shared_blocks=1) -> Plan:
     problem = Problem(trainer.names, trainer.networks.layers_of_parts, groups, shared_blocks)
     return plan(method, problem, trainer.settings)
 
 
-def run(trainer: Trainer, method: str, on_record=lambda: None, **problem) -> Progress:
-    """A method from start to end in one process."""
-    progress, made = Progress(), plan_of(trainer, method, **problem)
-    run_phases(trainer, made, made.phases, progress, on_record)
-    return progress
+def run(trainer: Training, method: str, look=lambda: None, **problem) -> State:
+    """A method from start to end in one process; `look` is called at each record."""
+    for _ in learn(trainer.state, trainer.setup, plan_of(trainer, method, **problem)):
+        look()
+    return trainer.state
 
 
-def parameters(trainer: Trainer) -> list[Tensor]:
+def parameters(trainer: Training) -> list[Tensor]:
     """A copy of all parameters and buffers of every network."""
     modules = trainer.networks.modules.values()
     return [value.clone() for module in modules for value in module.state_dict().values()]

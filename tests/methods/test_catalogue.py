@@ -15,10 +15,9 @@ from jointnn.irls.consistency import layer_distances_squared
 from jointnn.irls.groups import adjusted_rand_index, find_groups, inside_and_across
 from jointnn.irls.rounds import next_round
 from jointnn.methods.catalogue import method, plan, settings_read_by
-from jointnn.methods.plan import Phase, Problem
+from jointnn.methods.plan import OneNetwork, Phase, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.training.couplings import couplings_of
-from jointnn.training.loop import finds_weights
 
 METHODS = sorted(method)
 GROUPS = [["a", "c"], ["b", "d"]]
@@ -57,7 +56,7 @@ def test_the_phases_of_every_method_follow_each_other_and_use_the_whole_budget(n
 def test_irls_rounds_are_as_equal_as_whole_steps_allow(name):
     for steps, rounds, l2_fraction, *_ in BUDGETS:
         phases = plan(name, problem(), settings(steps=steps, rounds=rounds, l2_fraction=l2_fraction)).phases
-        found = [phase.steps for phase in phases if finds_weights(phase)]
+        found = [phase.steps for phase in phases if phase.reweights]
         assert len(found) == rounds and max(found) - min(found) <= 1
         assert phases[0].steps == math.ceil(l2_fraction * steps)
 
@@ -144,7 +143,7 @@ def coupled(phase: Phase, name: str, layers: int, found=None, **values) -> torch
     """c over lambda of a phase, shape (L, 4, 4), for layers of one parameter."""
     stacked = [torch.zeros(4, 1, dtype=torch.float64)] * layers
     made = plan(name, problem(layers), settings(**values))
-    return couplings_of(phase, made, found, stacked, settings(**values)).weights
+    return couplings_of(phase, made, [found] if found else [], stacked, settings(**values)).weights
 
 
 @pytest.mark.parametrize(
@@ -174,7 +173,7 @@ def test_fedamp_finds_one_weight_per_pair_of_whole_networks():
 def test_oracle_shares_the_first_blocks_with_all_and_the_others_inside_its_groups():
     made = plan("oracle", Problem(["a", "b", "c", "d"], [5], GROUPS, shared_blocks=2), settings())
     inside = [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
-    assert np.asarray(made.phases[0].weights).tolist() == [[[1] * 4] * 4] * 2 + [inside] * 2
+    assert np.asarray(made.phases[0].coupling.weights).tolist() == [[[1] * 4] * 4] * 2 + [inside] * 2
 
 
 def test_oracle_needs_planted_groups():
@@ -207,7 +206,7 @@ def test_planted_groups_are_found(seed, weighting):
         **{"steps": 80, "learning_rate": 0.4, "momentum": 0.0, "rounds": 3, "strength": {"half_life": 6}},
         **{"scale_factor": 1.5, "weighting": weighting},
     )
-    weights = run(trainer, "joint").found.weights.numpy()
+    weights = run(trainer, "joint").rounds[-1].weights.numpy()
     assert adjusted_rand_index(find_groups(weights, 2), planted) == 1
     inside, across = inside_and_across(weights[-1], planted)
     assert inside > 2 * across
@@ -232,7 +231,7 @@ def test_joint_beats_isolated_and_l2reg_on_planted_groups():
 def test_a_plan_says_what_its_phases_begin_from():
     trainer = mlps(start="shareall", shared_fraction=0.25)
     phases = plan_of(trainer, "joint").phases
-    assert [(p.name, p.steps, p.one_network) for p in phases[:2]] == [
+    assert [(p.name, p.steps, isinstance(p.coupling, OneNetwork)) for p in phases[:2]] == [
         ("one_network", 5, True),
         ("l2", 5, False),
     ]

@@ -61,7 +61,7 @@ def test_after_a_start_from_shareall_one_step_of_the_l2_start_is_enough_for_scal
     assert plan_of(trainer, "joint").phases[1].steps == 1
     progress = run(trainer, "joint")
     assert (progress.sigma > 1e-6).all()
-    first = progress.weights_of_rounds[0]
+    first = progress.rounds[0].weights
     assert (first > 0).all() and (first <= 1).all() and first.min() < 0.9
 
 
@@ -73,7 +73,7 @@ def strengths(decay: float, **settings) -> torch.Tensor:
     made = joint_plan(strength_decay=decay, blocks="single", **settings)
     chosen = MethodSettings.model_validate(settings)
     layers = [torch.zeros(3, 2, dtype=torch.float64)] * 5
-    return couplings_of(made.phases[0], made, None, layers, chosen).weights[:, 0, 1]
+    return couplings_of(made.phases[0], made, [], layers, chosen).weights[:, 0, 1]
 
 
 def test_the_strength_falls_linearly_from_the_first_layer_to_the_last():

@@ -15,7 +15,7 @@ from jointnn.data.splits import as_float
 from jointnn.errors import UserError
 from jointnn.models.architectures import architecture, trunk
 from jointnn.models.architectures.efficientnet import _published
-from jointnn.models.stacked import Networks
+from jointnn.models.stacked import StackedNetworks
 
 BREEDS = {
     "Shih-Tzu": 155, "Rhodesian ridgeback": 159, "Beagle": 162, "English foxhound": 167,
@@ -58,7 +58,7 @@ def test_no_gradient_reaches_the_trunk_and_every_copy_begins_alike():
     assert first(torch.zeros(2, 3, 32, 32)).shape == (2, 192, 1, 1)
     make = architecture["efficientnet_lite0_end"]
     modules = {name: make(classes=3, channels=3, size=32) for name in ("a", "b")}
-    networks = Networks(modules, couple_head=False, couple_batch_norm=False)
+    networks = StackedNetworks(modules, couple_head=False, couple_batch_norm=False)
     assert networks.layers == ["block13", "block14", "block15", "convolution"]
     assert all(torch.equal(layer[0], layer[1]) for layer in networks.coupled)
 

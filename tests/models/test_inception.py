@@ -10,7 +10,7 @@ from jointnn.errors import UserError
 from jointnn.models.architectures import architecture
 from jointnn.models.architectures.inception import adopt
 from jointnn.models.layers import layer_parameters
-from jointnn.models.stacked import Networks
+from jointnn.models.stacked import StackedNetworks
 
 LAYERS = [
     *(f"Conv2d_{name}" for name in ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3")),
@@ -33,7 +33,7 @@ def no_network(tmp_path, monkeypatch):
 
 def test_layers_are_the_top_level_modules_and_the_head_is_last():
     modules = {"birds": made(classes=4), "dogs": made(classes=3)}
-    networks = Networks(modules, couple_head=False, couple_batch_norm=False)
+    networks = StackedNetworks(modules, couple_head=False, couple_batch_norm=False)
     assert networks.layers == LAYERS
     assert list(layer_parameters(modules["dogs"], couple_batch_norm=False)) == [*LAYERS, "fc"]
     assert modules["birds"].fc.out_features == 4

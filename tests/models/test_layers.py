@@ -3,7 +3,7 @@
 import pytest
 import torch
 from helpers.generation import OPTIONS, network, trainer_of
-from helpers.training import mlps, parameters, run
+from helpers.training import mlps, parameters, plan_of, run
 from torch.testing import assert_close
 
 from jointnn.errors import UserError
@@ -11,6 +11,8 @@ from jointnn.models.layers import by_parts
 from jointnn.models.precision import Form, in_form
 from jointnn.stages.run_training import say_alarms
 from jointnn.tasks.generation import generation
+from jointnn.training.couplings import membership_of
+from jointnn.training.setup import setup_of
 
 LATENT = 5
 
@@ -21,7 +23,7 @@ LATENT = 5
 )
 def test_a_turn_gives_a_gradient_to_its_own_part_alone(name, turn, other):
     trainer = trainer_of(name)
-    trainer.gradients.at(0, 0, turn)
+    trainer.gradient(0, 0, turn)
     chosen = trainer.networks.modules["set0"]
     assert all(value.grad.any() for value in getattr(chosen, turn).parameters() if value.dim() > 1)
     assert not any(value.grad.any() for value in getattr(chosen, other).parameters())
@@ -36,7 +38,8 @@ def test_blocks_run_inside_parts():
     parts = [name.split(".")[0] for name in trainer.networks.layers]
     sizes = trainer.networks.layers_of_parts
     assert sizes == [parts.count("generator"), parts.count("discriminator")]
-    members = [{parts[k] for k in row.nonzero()[:, 0].tolist()} for row in trainer.membership]
+    membership = membership_of(plan_of(trainer, "joint"))
+    members = [{parts[k] for k in row.nonzero()[:, 0].tolist()} for row in membership]
     assert members == [{"generator"}] * (sizes[0] - 1) + [{"discriminator"}] * (sizes[1] - 1)
 
 
@@ -86,9 +89,8 @@ def test_a_network_of_other_parts_than_the_task_trains_is_refused():
     with pytest.raises(
         UserError, match="generation trains discriminator and generator, but Sequential has no"
     ):
-        type(trainer)(
-            "toy", trainer.networks, trainer.data, generation("efficientnet_lite0"), trainer.settings, 0
-        )
+        task = generation("efficientnet_lite0")
+        setup_of("toy", trainer.networks, trainer.data, task, trainer.settings, seed=0)
 
 
 def test_pieces_of_a_batch_are_refused_where_parts_take_turns():
@@ -112,10 +114,10 @@ def test_a_collapsed_network_is_named_in_the_log(capsys):
     trainer.networks.modules["set0"].forward = lambda latent: (
         2 * latent[:, :1, None, None].expand(-1, 1, 16, 16)
     )
-    say_alarms(trainer)  # the other one has learned nothing yet
+    say_alarms(trainer.state, trainer.setup)  # the other one has learned nothing yet
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("toy: the network of set1 makes images that hardly differ: ")
-    assert trainer.alarms == {"set1": line.removeprefix("toy: ").removesuffix(".")}
+    assert trainer.state.alarms == {"set1": line.removeprefix("toy: ").removesuffix(".")}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -124,7 +126,7 @@ def test_every_network_learns_from_its_own_images_under_both_solvers(name, solve
     trainer = trainer_of(name, solver=solver, learning_rate=0.002, steps=12)
     run(trainer, "joint")
     every = trainer.settings.record_every
-    assert list(trainer.glimpses["set1"]) == list(range(every, trainer.step + 1, every))
+    assert list(trainer.state.glimpses["set1"]) == list(range(every, trainer.step + 1, every))
     metrics = {row[3] for row in trainer.history if row[1] == "validation"}
     assert {"loss", "spread"} < metrics
     assert all(torch.isfinite(value).all() for value in parameters(trainer))

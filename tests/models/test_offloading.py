@@ -7,13 +7,23 @@ import pytest
 import torch
 from helpers.resume import interrupted
 from helpers.tiny import NORMED, folder_with_data, started
-from helpers.training import assert_views, labelled, mlp, names, parameters, run, scores
+from helpers.training import (
+    Training,
+    assert_views,
+    labelled,
+    mlp,
+    names,
+    parameters,
+    run,
+    scores,
+    training_of,
+)
 
 from jointnn.io import paths
 from jointnn.methods.settings import MethodSettings
-from jointnn.models.stacked import Networks, mapped
+from jointnn.models.offloading import Disk
 from jointnn.stages import train
-from jointnn.training.state import Data, Trainer
+from jointnn.training.updates import gradient_step
 
 BASE = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
 SOLVERS = {
@@ -25,19 +35,13 @@ SOLVERS = {
 }
 
 
-def networks_of(folder: Path | None, count: int = 3, frozen: bool = False, **settings) -> Trainer:
+def networks_of(folder: Path | None, count: int = 3, frozen: bool = False, **settings) -> Training:
     modules = {name: mlp() for name in names(count)}
     for module in modules.values():
         module.second.requires_grad_(not frozen)
     splits = [labelled(seed) for seed in range(count)]
-    return Trainer(
-        method="toy",
-        networks=Networks(modules, False, False, folder=None if folder is None else str(folder)),
-        data={name: Data(split, split) for name, split in zip(modules, splits, strict=True)},
-        task=scores(),
-        settings=MethodSettings.model_validate({**BASE, **settings}),
-        seed=0,
-    )
+    home = None if folder is None else Disk(folder, torch.device("cpu"))
+    return training_of(modules, splits, scores(), MethodSettings.model_validate({**BASE, **settings}), home)
 
 
 @pytest.mark.parametrize("method", ["isolated", "shareall", "l2reg", "joint"])
@@ -71,7 +75,7 @@ def test_what_is_frozen_and_statistics_go_to_the_device_and_back(tmp_path, monke
         return to(value, device, **options)
 
     monkeypatch.setattr(torch.Tensor, "to", spied)
-    with trainer.at_work(0):
+    with trainer.state.at_work(0):
         there = list(moved)
     frozen = [value.data_ptr() for value in one.parameters() if not value.requires_grad]
     for place in [*frozen, one.statistics.data_ptr()]:
@@ -84,20 +88,20 @@ def test_only_the_network_at_work_has_a_gradient_and_is_not_in_a_file(tmp_path):
     one, two = (trainer.networks.modules[name] for name in ("one", "two"))
     file = trainer.rows[0][0].data_ptr()
     assert all(parameter.grad is None for parameter in one.parameters())
-    with trainer.at_work(0):
+    with trainer.state.at_work(0):
         assert_views_of_rows(trainer, "one", 0)
         assert trainer.rows[0][0].data_ptr() != file
         assert all(parameter.grad is not None for parameter in one.parameters())
         assert all(parameter.grad is None for parameter in two.parameters())
-        trainer.gradient_step(0, 0, 0.1)
+        gradient_step(trainer.state, trainer.setup, 0, 0, 0.1)
         learned = [row.data.clone() for row in trainer.rows[0]]
-        states = trainer.optimisers.of_networks[0].state
-        momentum = [states[row]["momentum_buffer"].clone() for row in trainer.rows[0]]
+        momentum = [value.clone() for value in trainer.state.optimizer.states(0)["momentum_buffer"]]
     assert trainer.rows[0][0].data_ptr() == file
     assert_views_of_rows(trainer, "one", 0)
     assert all(torch.equal(row.data, value) for row, value in zip(trainer.rows[0], learned, strict=True))
-    for row, value in zip(trainer.rows[0], momentum, strict=True):
-        assert torch.equal(states[row]["momentum_buffer"], value) and value.any()
+    kept = trainer.state.optimizer.states(0)["momentum_buffer"]
+    for there, value in zip(kept, momentum, strict=True):
+        assert torch.equal(there, value) and value.any()
     assert all(parameter.grad is None for parameter in one.parameters())
 
 
@@ -109,7 +113,7 @@ def assert_views_of_rows(trainer, name, index):
 
 def test_an_error_at_work_leaves_the_network_in_its_files(tmp_path):
     trainer = networks_of(tmp_path)
-    with pytest.raises(KeyboardInterrupt), trainer.at_work(1):
+    with pytest.raises(KeyboardInterrupt), trainer.state.at_work(1):
         trainer.rows[1][0].data.fill_(7.0)
         raise KeyboardInterrupt
     assert (trainer.networks.tensors[0].data[1] == 7).all()
@@ -119,7 +123,7 @@ def test_an_error_at_work_leaves_the_network_in_its_files(tmp_path):
 def test_a_mapped_tensor_is_its_file(tmp_path):
     path = tmp_path / "folder" / "values"
     value = torch.randn(3, 5)
-    tensor = mapped(value, path)
+    tensor = Disk(path.parent, torch.device("cpu")).keep(value, path.name)
     assert torch.equal(tensor, value)
     tensor[1, 2] = 42.0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -7,7 +7,7 @@ from helpers.params import PROJECT
 
 from jointnn.__main__ import main
 from jointnn.models.parameter_counts import together
-from jointnn.models.stacked import Networks
+from jointnn.models.stacked import StackedNetworks
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
 from jointnn.stages.tools.layers import PATH, network
@@ -30,7 +30,7 @@ def test_what_is_counted_is_what_is_trained(method):
     experiment = PARAMS.experiments["jae_mnist"]
     tied = merged_settings(PARAMS, "jae_mnist", method)["tied"]
     modules = {name: network(experiment) for name in experiment.datasets}
-    trained = Networks(modules, couple_head=True, couple_batch_norm=False, tied=tied).tensors
+    trained = StackedNetworks(modules, couple_head=True, couple_batch_norm=False, tied=tied).tensors
     assert sum(tensor.numel() for tensor in trained) == together(list(modules.values()), tied)
 
 

@@ -17,15 +17,15 @@ from helpers.training import (
 from torch.testing import assert_close
 
 from jointnn.errors import UserError
-from jointnn.models.stacked import Networks
+from jointnn.models.stacked import StackedNetworks
 
 TIED = ["first", "second"]
 SGD = {"batch_size": 24, "steps": 30, "record_every": 10, "momentum": 0.0, "couple_head": True}
 
 
-def networks_of(count: int = 3, **given) -> Networks:
+def networks_of(count: int = 3, **given) -> StackedNetworks:
     modules = {name: mlp(seed=7) for name in names(count)}
-    return Networks(modules, couple_head=True, couple_batch_norm=False, **given)
+    return StackedNetworks(modules, couple_head=True, couple_batch_norm=False, **given)
 
 
 def tied_trainer(count: int = 3, **settings):
@@ -54,7 +54,7 @@ def test_the_gradient_of_each_task_reaches_tied_layers_and_only_its_own_private_
         tied = module.get_parameter("second.weight").grad
         before = tied.clone()
         others = {k: modules[k].get_parameter("third.weight").grad.clone() for k in range(3) if k != index}
-        trainer.gradients.at(index, 0)
+        trainer.gradient(index, 0)
         alone.append(tied - before if index else tied.clone())
         assert alone[-1].abs().max() > 0
         assert module.get_parameter("third.weight").grad.abs().max() > 0
@@ -74,7 +74,7 @@ def test_tied_layers_follow_the_gradient_of_the_sum_of_all_losses():
     values = {pointer: p.detach().clone() for pointer, p in parameters.items()}
     for step in range(10):
         for index in range(3):
-            loose.gradients.at(index, step)
+            loose.gradient(index, step)
         for pointer, value in values.items():
             value.sub_(loose.settings.learning_rate * parameters[pointer].grad)
             parameters[pointer].data.copy_(value)
@@ -138,7 +138,7 @@ def test_ties_that_cannot_be_are_refused(tied, message):
 def test_tied_layers_of_other_shapes_are_refused():
     modules = {"one": mlp(3), "two": mlp(4)}
     with pytest.raises(UserError, match="Layer 'head' has other shapes for two than for one"):
-        Networks(modules, True, False, tied=["head"])
+        StackedNetworks(modules, True, False, tied=["head"])
 
 
 @pytest.mark.parametrize("settings", [{"others_on_disk": True}, {"solver": "block_coordinate"}])
@@ -150,5 +150,5 @@ def test_solvers_that_work_on_one_network_at_a_time_are_refused(settings):
 def test_a_plan_of_tied_layers_couples_nothing():
     trainer = tied_trainer(tied=TIED)
     (phase,) = plan_of(trainer, "jae").phases
-    assert not phase.weights.any()
+    assert not phase.coupling.weights.any()
     assert phase.steps == trainer.settings.steps

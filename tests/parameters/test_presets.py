@@ -25,7 +25,7 @@ def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
     layers = [real([0.0], [float(d)]) for d in (1, 2, 3)]
     made = plan("joint", Problem(["a", "b"], [3]), settings)
     phase = made.phases[0] if found is None else made.phases[1]
-    couplings = couplings_of(phase, made, found, layers, settings)
+    couplings = couplings_of(phase, made, [found] if found else [], layers, settings)
     values = couplings.strength[:, None, None] * couplings.weights
     return settings, over_pairs(values * layer_distances_squared(layers)).item()
 
@@ -53,7 +53,7 @@ def test_the_preset_authors_code_has_single_layers_and_a_fixed_lambda_per_pair()
     found = found_weights(1.0, 0.5, 0.0)
     assert penalty_of("authors_code", found)[1] == pytest.approx(0.0025 * (1 + 0.5 * 4))
     made = plan("joint", Problem(["a", "b"], [3]), settings)
-    assert [phase.restart for phase in made.phases] == [False, True]
+    assert [phase.restarts for phase in made.phases] == [False, True]
     assert (settings.solver, settings.turn, settings.average) == ("block_coordinate", "step", False)
     params = read_params(PROJECT / "params.yaml").presets["authors_code"]
     assert params["couple_head"] is False and params["couple_batch_norm"] is False

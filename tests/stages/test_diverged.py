@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.tables import cells
-from helpers.tiny import adversarial, folder_with_data
+from helpers.tiny import adversarial, arrays_of, folder_with_data
 from helpers.tracking import STORE, runs_of
 
 from jointnn.io import files, paths, tensors
@@ -16,7 +16,7 @@ from jointnn.irls import consistency
 from jointnn.methods.settings import MethodSettings
 from jointnn.reporting.tracking import import_runs
 from jointnn.reporting.tracking.find import find_runs
-from jointnn.stages import attempt, collect, evaluate, figures, initialise, irls, l2, sigma, train
+from jointnn.stages import attempt, collect, evaluate, figures, initialise, sigma, train
 from jointnn.tasks.generation import generation
 
 WILD = {"learning_rate": 1e5}
@@ -38,8 +38,7 @@ def folder(monkeypatch):
 
 
 def network(folder: str) -> dict[str, np.ndarray]:
-    arrays, _ = tensors.read_tensors(paths.network(folder, "odd"))
-    return {key: value for key, value in arrays.items() if key.startswith("network/")}
+    return arrays_of(folder, "odd")
 
 
 def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -48,8 +47,8 @@ def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 def layer_distances(folder: str, layers: list[str]) -> list[list[list[float]]]:
     """Squared distances of the two networks of a folder, layer by layer, shape (L, 2, 2)."""
-    odd, even = (tensors.read_tensors(paths.network(folder, name))[0] for name in ("odd", "even"))
-    names = [[name for name in odd if name.startswith(f"network/{layer}.")] for layer in layers]
+    odd, even = (arrays_of(folder, name) for name in ("odd", "even"))
+    names = [[name for name in odd if name.startswith(f"{layer}.")] for layer in layers]
     values = [
         [torch.from_numpy(np.concatenate([each[name].ravel() for name in of])) for of in names]
         for each in (odd, even)
@@ -67,10 +66,10 @@ def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys)
     jobs = adversarial("began", tuned={"isolated": WILD, "joint": WILD}, figures=FIGURES)
     run_and_record(train, jobs.train("tiny", 0, "isolated"))
     assert "tiny, seed 0, isolated diverged: the loss of " in capsys.readouterr().out
-    run_and_record(l2, jobs.l2("tiny", 0))
+    run_and_record(train, jobs.l2("tiny", 0))
     run_and_record(sigma, jobs.sigma("tiny", 0))
     for number in (1, 2, 3):
-        run_and_record(irls, jobs.irls("tiny", 0, number))
+        run_and_record(train, jobs.irls("tiny", 0, number))
     run_and_record(train, jobs.train("tiny", 0, "fedamp"))
     evaluate.run(jobs.evaluate("tiny", 0))
     collect.run({**jobs.collect("tiny"), "measures": ["loss", "kernel_distance"]})
@@ -97,9 +96,9 @@ def test_it_ends_as_if_its_budget_had_ended_at_the_last_record(monkeypatch):
     wild = {"learning_rate": 1.0, "record_every": 1}
     train.run(adversarial("dcgan", {**wild, "steps": 1}).train("tiny", 0, "isolated"))
     one_step = network("runs/tiny/s0/isolated")
-    assert not diverged(paths.network("runs/tiny/s0/isolated", "even"))
+    assert not diverged(paths.state("runs/tiny/s0/isolated"))
     train.run(adversarial("dcgan", wild).train("tiny", 0, "isolated"))
-    assert "at step 1 is " in diverged(paths.network("runs/tiny/s0/isolated", "even"))
+    assert "at step 1 is " in diverged(paths.state("runs/tiny/s0/isolated"))
     assert equal(network("runs/tiny/s0/isolated"), one_step)
     assert not equal(one_step, network("runs/tiny/s0/start"))
 
@@ -114,35 +113,35 @@ def test_a_point_of_the_search_is_no_result_and_nothing_of_it_is_measured():
 
 def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it():
     calm, wild = adversarial("began"), adversarial("began", tuned={"joint": WILD})
-    l2.run(calm.l2("tiny", 0))
+    train.run(calm.l2("tiny", 0))
     sigma.run(calm.sigma("tiny", 0))
     first = {**wild.irls("tiny", 0, 1), "before": calm.irls("tiny", 0, 1)["before"]}
-    irls.run(first)
+    train.run(first)
     second = wild.irls("tiny", 0, 2)
     second["before"] = {**second["before"], "before": {"identity": first["identity"]}}
-    irls.run(second)
-    assert not diverged(paths.network(paths.l2("tiny", 0), "odd"))
+    train.run(second)
+    assert not diverged(paths.state(paths.l2("tiny", 0)))
     for number in (1, 2):
         folder = paths.round_("tiny", 0, number)
-        assert "joint diverged" in diverged(paths.network(folder, "odd"))
+        assert "joint diverged" in diverged(paths.state(folder))
         assert equal(network(folder), network(paths.l2("tiny", 0)))
         found = files.read_json(f"{folder}/distances.json")
         assert found["layer_distances_squared"] == layer_distances(folder, found["layers"])
-    irls.run(calm.irls("tiny", 0, 1))
+    train.run(calm.irls("tiny", 0, 1))
     sound = files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")
-    irls.run(first)
+    train.run(first)
     assert files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")["weights"] == sound["weights"]
 
 
 def test_a_restart_brings_no_run_back_that_diverged_before_it():
     once = {"rounds": 1, "restart": True, "weighting": "median"}
     calm, wild = adversarial("began", once), adversarial("began", once, tuned={"joint": WILD})
-    l2.run(wild.l2("tiny", 0))
+    train.run(wild.l2("tiny", 0))
     sigma.run(wild.sigma("tiny", 0))
-    irls.run({**calm.irls("tiny", 0, 1), "before": wild.irls("tiny", 0, 1)["before"]})
+    train.run({**calm.irls("tiny", 0, 1), "before": wild.irls("tiny", 0, 1)["before"]})
     before, after = paths.l2("tiny", 0), paths.round_("tiny", 0, 1)
-    sentence = diverged(paths.network(before, "odd"))
-    assert "diverged: the loss of " in sentence == diverged(paths.network(after, "odd"))
+    sentence = diverged(paths.state(before))
+    assert "diverged: the loss of " in sentence == diverged(paths.state(after))
     assert equal(network(after), network(before))
 
 

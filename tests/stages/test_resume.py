@@ -12,12 +12,11 @@ import pandas as pd
 import pytest
 from helpers.params import PROJECT
 from helpers.resume import interrupted, killed_after
-from helpers.tiny import NORMED, adversarial, files_of, folder_with_data, run_joint, started
+from helpers.tiny import NORMED, adversarial, arrays_of, files_of, folder_with_data, run_joint, started
 
 from jointnn.errors import UserError
 from jointnn.io import files, paths
-from jointnn.io.tensors import read_tensors
-from jointnn.stages import irls, l2, train
+from jointnn.stages import train
 
 VARIANTS = {
     "sgd without momentum": {"momentum": 0.0, "weight_decay": 0.01},
@@ -51,8 +50,7 @@ def test_a_killed_job_with_batch_norm_continues_to_the_same_bytes(monkeypatch, c
     jobs = started(**NORMED)
     job = jobs.train("tiny", 0, "fedamp")
     interrupted(lambda: train.run(job), "runs/tiny/s0/fedamp", monkeypatch, capsys, after=[2, 4])
-    arrays, _ = read_tensors("runs/tiny/s0/fedamp/odd.safetensors")
-    assert arrays["network/conv1.1.num_batches_tracked"] == 12
+    assert arrays_of("runs/tiny/s0/fedamp", "odd")["conv1.1.num_batches_tracked"] == 12
 
 
 @pytest.mark.parametrize("name", ["dcgan", "began"])
@@ -70,27 +68,37 @@ def test_a_killed_job_with_tied_layers_continues_to_the_same_bytes(monkeypatch, 
     settings = {"optimiser": "adam", "tied": ["conv1", "conv2"], "couple_head": True}
     job = started(settings, methods=["jae", "joint"]).train("tiny", 0, "jae")
     interrupted(lambda: train.run(job), "runs/tiny/s0/jae", monkeypatch, capsys)
-    odd, even = (read_tensors(f"runs/tiny/s0/jae/{name}.safetensors")[0] for name in ("odd", "even"))
-    assert (odd["network/conv1.0.weight"] == even["network/conv1.0.weight"]).all()
-    # The first network's checkpoint holds the optimiser's state of what all have in common.
-    assert "optimiser/exp_avg/conv1.0.weight" in odd
-    assert "optimiser/exp_avg/conv1.0.weight" not in even
+    odd, even = (arrays_of("runs/tiny/s0/jae", name) for name in ("odd", "even"))
+    assert (odd["conv1.0.weight"] == even["conv1.0.weight"]).all()
+
+
+def test_the_optimizer_of_tied_layers_is_kept_once_and_that_of_a_finished_method_not_at_all(monkeypatch):
+    settings = {"optimiser": "adam", "tied": ["conv1", "conv2"], "couple_head": True}
+    job = started(settings, methods=["jae", "joint"]).train("tiny", 0, "jae")
+    with killed_after(monkeypatch, 2):
+        train.run(job)
+    resume = paths.resume_of("runs/tiny/s0/jae/settings.json")
+    odd, even = (arrays_of(resume, name, "optimizer") for name in ("odd", "even"))
+    assert "exp_avg/conv1.0.weight" in odd and "exp_avg/conv1.0.weight" not in even
+    assert "exp_avg/head.weight" in odd and "exp_avg/head.weight" in even
+    train.run(job)
+    assert not arrays_of("runs/tiny/s0/jae", "odd", "optimizer")
 
 
 def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     jobs = started()
     run_joint(jobs)
     job = jobs.irls("tiny", 0, 3)
-    interrupted(lambda: irls.run(job), "runs/tiny/s0/joint/round_3", monkeypatch, capsys)
+    interrupted(lambda: train.run(job), "runs/tiny/s0/joint/round_3", monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("average", [True, False])
 def test_a_killed_job_under_a_falling_strength_continues_to_the_same_bytes(average, monkeypatch, capsys):
     jobs = started({"strength_decay": 0.5, "record_every": 1, "average": average})
     first, last = jobs.l2("tiny", 0), jobs.irls("tiny", 0, 3)
-    interrupted(lambda: l2.run(first), paths.l2("tiny", 0), monkeypatch, capsys)
+    interrupted(lambda: train.run(first), paths.l2("tiny", 0), monkeypatch, capsys)
     run_joint(jobs)
-    interrupted(lambda: irls.run(last), paths.round_("tiny", 0, 3), monkeypatch, capsys)
+    interrupted(lambda: train.run(last), paths.round_("tiny", 0, 3), monkeypatch, capsys)
 
 
 def test_a_job_that_is_killed_twice_continues_to_the_same_bytes(monkeypatch):

@@ -1,18 +1,16 @@
 """Rounds as jobs of their own: what one process gives, also after convergence."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.params import PROJECT
 from helpers.tiny import (
     NORMED,
     adversarial,
+    arrays_of,
+    begun,
     files_of,
     folder_with_data,
     jobs_of,
@@ -23,13 +21,12 @@ from helpers.tiny import (
 
 from jointnn.io import files, paths
 from jointnn.io.tensors import read_tensors
+from jointnn.irls.rounds import Round
 from jointnn.jobs.graph import Jobs
-from jointnn.stages import evaluate, l2, sigma, train
-from jointnn.stages.build import trainer_of
-from jointnn.stages.run_training import distances_of, load_start
+from jointnn.stages import evaluate, sigma, train
+from jointnn.stages.run_training import distances_of
 from jointnn.training.couplings import couplings_of
-from jointnn.training.loop import Progress, run_phases
-from jointnn.training.phase_state import round_from_json, round_to_json
+from jointnn.training.loop import learn
 
 
 @pytest.fixture(autouse=True)
@@ -64,28 +61,26 @@ def test_rounds_of_adversarial_networks_give_bit_for_bit_what_one_process_gives(
 def as_jobs_and_as_one_process(jobs: Jobs) -> None:
     rounds = jobs.rounds("tiny")
     run_joint(jobs, rounds)
-    job = jobs.irls("tiny", 0, rounds)
-    trainer, plan = trainer_of(job)
-    load_start(trainer, job)
-    progress = Progress()
-    run_phases(trainer, plan, plan.phases, progress, restart=lambda: load_start(trainer, job))
+    trained, plan = begun(jobs.irls("tiny", 0, rounds))
+    for _ in learn(trained.state, trained.setup, plan):
+        pass
     last = paths.round_("tiny", 0, rounds)
-    for name, module in trainer.networks.modules.items():
-        arrays, _ = read_tensors(paths.network(last, name))
+    for name, module in trained.networks.modules.items():
+        arrays = arrays_of(last, name)
         for key, value in module.state_dict().items():
-            np.testing.assert_array_equal(arrays[f"network/{key}"], value.numpy(), strict=True)
-        kept = {key: value for key, value in arrays.items() if key.startswith("glimpse/")}
-        assert len(kept) == len(trainer.glimpses[name])
-        for step, images in trainer.glimpses[name].items():
-            np.testing.assert_array_equal(kept[f"glimpse/{step}"], images.numpy())
+            np.testing.assert_array_equal(arrays[key], value.numpy(), strict=True)
+        kept = arrays_of(last, name, "glimpses")
+        assert len(kept) == len(trained.state.glimpses[name])
+        for step, images in trained.state.glimpses[name].items():
+            np.testing.assert_array_equal(kept[str(step)], images.numpy())
+    found = trained.state.rounds[-1].to_json()
     weights = files.read_json(f"{last}/weights.json")
-    assert {key: weights[key] for key in round_to_json(progress.found)} == round_to_json(progress.found)
-    assert files.read_json(f"{last}/distances.json") == distances_of(trainer, plan, progress)
+    assert {key: weights[key] for key in found} == found
+    assert files.read_json(f"{last}/distances.json") == distances_of(trained.state, plan)
     folders = [paths.round_("tiny", 0, k) for k in range(rounds + 1)]
     kinds = ("history.csv", "test_history.csv")
     tables = pd.concat([pd.read_csv(f"{folder}/{kind}") for folder in folders for kind in kinds])
-    written = {tuple(row) for row in tables[tables["metric"] != "delta"].to_numpy().tolist()}
-    assert written == {tuple(row) for row in trainer.history}
+    assert {tuple(row) for row in tables.to_numpy().tolist()} == {tuple(row) for row in trained.history}
 
 
 def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
@@ -98,46 +93,37 @@ def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
     }
     jobs = started(settings)
     run_joint(jobs, 1)
-    job = jobs.irls("tiny", 0, 1)
-    trainer, plan = trainer_of(job)
-    load_start(trainer, job)
-    found = round_from_json(files.read_json("runs/tiny/s0/joint/round_1/weights.json"))
+    trained, plan = begun(jobs.irls("tiny", 0, 1))
+    found = Round.from_json(files.read_json("runs/tiny/s0/joint/round_1/weights.json"))
     phase = plan.phases[1]
-    couplings = couplings_of(phase, plan, found, trainer.networks.coupled, trainer.settings)
-    trainer.step = phase.start  # the order of the batches goes on
-    trainer.run(couplings, phase.start, phase.end)
-    arrays, _ = read_tensors("runs/tiny/s0/joint/round_1/odd.safetensors")
-    own = trainer.networks.modules["odd"].state_dict()
-    np.testing.assert_array_equal(arrays["network/conv2.0.weight"], own["conv2.0.weight"].numpy())
+    couplings = couplings_of(phase, plan, [found], trained.networks.coupled, trained.settings)
+    trained.state.step = phase.start  # the order of the batches goes on
+    trained.descend(couplings, phase.start, phase.end)
+    own = trained.networks.modules["odd"].state_dict()
+    arrays = arrays_of("runs/tiny/s0/joint/round_1", "odd")
+    np.testing.assert_array_equal(arrays["conv2.0.weight"], own["conv2.0.weight"].numpy())
 
 
 def test_weights_stay_after_convergence_and_training_goes_on():
     joint_until(3, {"tolerance": 1.0})
     second, third = (files.read_json(paths.round_("tiny", 0, k) + "/weights.json") for k in (2, 3))
     assert second["converged"] and second["weights"] == third["weights"]
-    before, after = (read_tensors(paths.round_("tiny", 0, k) + "/odd.safetensors")[0] for k in (2, 3))
-    assert not np.array_equal(before["network/conv1.0.weight"], after["network/conv1.0.weight"])
+    before, after = (arrays_of(paths.round_("tiny", 0, k), "odd") for k in (2, 3))
+    assert not np.array_equal(before["conv1.0.weight"], after["conv1.0.weight"])
 
 
-def test_a_round_after_convergence_repeats_its_parents_files_without_torch():
-    jobs = joint_until(2, {"tolerance": 1.0, "stop_when_converged": True})
+def test_a_round_after_convergence_repeats_the_networks_and_weights_of_the_one_before():
+    jobs = joint_until(3, {"tolerance": 1.0, "stop_when_converged": True, "rounds": 4})
     job = jobs.irls("tiny", 0, 3)
-    files.write_json("job.json", job)
-    code = (
-        "import json, sys; from jointnn.stages import irls; irls.run(json.load(open('job.json')));"
-        "assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=True)
     before, after = (paths.round_("tiny", 0, k) for k in (2, 3))
     assert {Path(p).name for p in files_of(after)} == {Path(p).name for p in files_of(before)}
-    for name in ("odd", "even"):
-        (old, old_header), (new, header) = (read_tensors(paths.network(f, name)) for f in (before, after))
-        assert old.keys() == new.keys()
-        for key in old:
-            np.testing.assert_array_equal(old[key], new[key], strict=True)
-        changed = {key for key in header if header[key] != old_header[key]}
-        assert changed == {"round", "settings"}
-        assert (header["round"], header["settings"]) == ("3", job["identity"])
+    (old, old_header), (new, header) = (read_tensors(paths.state(folder)) for folder in (before, after))
+    assert old.keys() == new.keys()
+    for key in old:
+        np.testing.assert_array_equal(old[key], new[key], strict=True)
+    changed = {key for key in header if header[key] != old_header[key]}
+    assert changed == {"round", "settings"}
+    assert (header["round"], header["settings"]) == ("3", job["identity"])
     weights = [files.read_json(f"{folder}/weights.json") for folder in (before, after)]
     assert weights[1] == {**weights[0], "round": 3, "delta": 0.0}
     assert files.read_json(f"{after}/distances.json") == files.read_json(f"{before}/distances.json")
@@ -147,13 +133,12 @@ def test_a_round_after_convergence_repeats_its_parents_files_without_torch():
 
 def test_a_repeated_round_is_what_evaluation_and_a_process_that_stops_there_need():
     jobs = joint_until(3, {"tolerance": 1.0, "stop_when_converged": True, "rounds": 3})
-    job = jobs.irls("tiny", 0, 3)
-    trainer, plan = trainer_of(job)
-    load_start(trainer, job)
-    run_phases(trainer, plan, plan.phases, Progress())
-    arrays, _ = read_tensors("runs/tiny/s0/joint/round_3/odd.safetensors")
-    own = trainer.networks.modules["odd"].state_dict()
-    np.testing.assert_array_equal(arrays["network/head.weight"], own["head.weight"].numpy())
+    trained, plan = begun(jobs.irls("tiny", 0, 3))
+    for _ in learn(trained.state, trained.setup, plan):
+        pass
+    own = trained.networks.modules["odd"].state_dict()
+    arrays = arrays_of("runs/tiny/s0/joint/round_3", "odd")
+    np.testing.assert_array_equal(arrays["head.weight"], own["head.weight"].numpy())
     for name in ("isolated", "fedamp"):
         train.run(jobs.train("tiny", 0, name))
     evaluate.run(jobs.evaluate("tiny", 0))
@@ -163,7 +148,7 @@ def test_the_l2_start_is_the_same_job_whatever_comes_after_it():
     before = jobs_of().l2("tiny", 0)
     for settings in ({"rounds": 5}, {"weighting": "geman_mcclure"}, {"scale_factor": 2.0}):
         assert jobs_of(settings).l2("tiny", 0) == before
-    l2.run(started().l2("tiny", 0))
+    train.run(started().l2("tiny", 0))
     sigma.run(jobs_of({"scale_factor": 2.0}).sigma("tiny", 0))
     doubled = files.read_json(paths.sigma("tiny", 0))["sigma"]
     sigma.run(jobs_of().sigma("tiny", 0))

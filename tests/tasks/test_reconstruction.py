@@ -174,10 +174,10 @@ def test_the_gradient_of_every_task_reaches_the_shared_branch_and_its_own_privat
     trainer = trainer_of(networks, splits, task, tied=["shared"], couple_head=True, batch_size=10, steps=1)
     first, second = trainer.networks.modules.values()
     assert first.shared.dense1[1].weight.data_ptr() == second.shared.dense1[1].weight.data_ptr()
-    trainer.gradients.at(0, 0)
+    trainer.gradient(0, 0)
     of_first = first.shared.dense1[1].weight.grad.clone()
     assert of_first.abs().max() > 0 and first.private.dense1[1].weight.grad.abs().max() > 0
     assert not second.private.dense1[1].weight.grad.any()
-    trainer.gradients.at(1, 0)
+    trainer.gradient(1, 0)
     assert not torch.equal(second.shared.dense1[1].weight.grad, of_first)
     assert second.private.dense1[1].weight.grad.abs().max() > 0

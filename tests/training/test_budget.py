@@ -21,7 +21,7 @@ def test_every_method_takes_the_same_number_of_steps_on_the_same_batches(method)
             return super().loss(network, batch)
 
     trainer = mlps(steps=11)
-    trainer.task = watching()
+    trainer.with_task(watching())
     run(trainer, method)
     order = mlps(steps=11)
     expected = [
@@ -59,10 +59,10 @@ def test_a_passing_spike_of_one_network_does_not_expel_it_when_distances_are_ave
     splits = [regression(i, truth, size=200) for i, truth in enumerate(truths)]
     settings = {"batch_size": 1, "steps": 200, "learning_rate": 0.02, "momentum": 0.0, "rounds": 1}
     settings |= {"l2_fraction": 0.5, "strength": {"half_life": 60}, "average": average}
-    calm = run(additive(splits, **settings), "joint").found.weights
+    calm = run(additive(splits, **settings), "joint").rounds[-1].weights
     # One wrong label, met in the last step of the L2 start.
-    splits[0].labels[additive(splits, **settings).batches[0].at(99)] += 1000
-    weights = run(additive(splits, **settings), "joint").found.weights
+    splits[0].labels[additive(splits, **settings).setup.batches[0].at(99)] += 1000
+    weights = run(additive(splits, **settings), "joint").rounds[-1].weights
     pairs = ~torch.eye(6, dtype=torch.bool)
     assert calm[:, pairs].min() > 0.1
     if expelled:

@@ -26,7 +26,7 @@ def fixed_point(problem: Quadratics, weights: torch.Tensor, **settings) -> torch
     base = {"learning_rate": 0.1, "steps": 550} if momentum else {"learning_rate": 0.5, "steps": 120}
     trainer = additive(problem.splits, **{**base, **settings})
     couplings = Couplings(weights, torch.full((3,), 0.1, dtype=torch.float64))
-    trainer.run(couplings, 0, trainer.settings.steps)
+    trainer.descend(couplings, 0, trainer.settings.steps)
     return torch.cat([layer.detach() for layer in trainer.networks.coupled], dim=1)
 
 

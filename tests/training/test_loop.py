@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from helpers.departures import without_pull_of_data
-from helpers.training import additive, mlps, parameters, regression, run
+from helpers.training import additive, mlps, parameters, plan_of, regression, run
 from torch.testing import assert_close
 
 from jointnn.errors import DivergedError, UserError
+from jointnn.training.loop import distances_between
 
 
 def test_mixing_happens_every_so_many_steps_with_a_step_as_much_larger():
@@ -81,7 +82,7 @@ def test_distances_are_those_of_parameters_averaged_over_the_last_half_of_a_roun
 
     def look():
         layers[trainer.step] = [layer.detach().clone() for layer in trainer.networks.coupled]
-        averages[trainer.step] = [layer.clone() for layer in trainer.average]
+        averages[trainer.step] = [layer.clone() for layer in trainer.state.average.layers]
 
     progress = run(trainer, "joint", look)
     # Phases of 10, 5 and 5 steps; a half of 5 begins after 2.
@@ -91,14 +92,17 @@ def test_distances_are_those_of_parameters_averaged_over_the_last_half_of_a_roun
             assert_close(averages[last][k], mean)
     mean = averages[20][1]
     expected = (mean[0] - mean[2]).square().sum()
-    assert_close(progress.layer_distances_squared[1, 0, 2], expected)
+    assert_close(distances_between(progress, plan_of(trainer, "joint"))[1, 0, 2], expected)
 
 
 def test_without_averaging_distances_are_those_of_the_last_parameters():
     trainer = mlps(average=False)
     progress = run(trainer, "joint")
     layer = trainer.networks.coupled[2].detach()
-    assert_close(progress.layer_distances_squared[2, 0, 1], (layer[0] - layer[1]).square().sum())
+    assert_close(
+        distances_between(progress, plan_of(trainer, "joint"))[2, 0, 1],
+        (layer[0] - layer[1]).square().sum(),
+    )
 
 
 @pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
@@ -124,7 +128,7 @@ def test_a_loss_that_is_no_number_or_explodes_is_named_with_its_step(poison):
             at_step_7 = network is which and sum(n is which for n in counted) == 8
             return inner(network, batch) + (poison if at_step_7 else 0)
 
-    trainer.task = poisoned()
+    trainer.with_task(poisoned())
     with pytest.raises(
         DivergedError, match=r"toy diverged: the loss of two at step 7 is (nan|inf|1e\+09)\."
     ):
