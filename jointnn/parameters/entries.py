@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jointnn.errors import UserError
 from jointnn.registry import is_own, nearest, short
+from jointnn.tasks.measures import OURS
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -25,6 +26,10 @@ KINDS = {
 GIVEN = {"self", "classes", "channels", "size"}
 """Arguments that are no options: what the experiment gives an architecture."""
 
+
+MEASURES, BASE = "jointnn.tasks.measures", "jointnn.tasks.base"
+WITHOUT_MEASURES = {*sys.stdlib_module_names, "numpy", "torch", "torchvision"}
+"""Packages from which a task imports no measures."""
 
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -76,6 +81,43 @@ def labels_of(task: str) -> str:
             if isinstance(said, ast.Assign) and ast.unparse(said.targets[0]) == "labels":
                 return str(ast.literal_eval(said.value))
     return ""
+
+
+def measures_of(task: str) -> set[str] | None:
+    """Return the names of all measures that a task can give, or None where its file alone does not tell.
+
+    They are those that the file makes itself, and those of ours that it imports.
+    """
+    found = {"loss"}
+    for node in ast.walk(parsed(file_of("task", task))):
+        if isinstance(node, ast.Call) and _name_of(node) == "Measure":
+            named = [*node.args[:1], *(given.value for given in node.keywords if given.arg == "name")]
+            if not named or not isinstance(named[0], ast.Constant):
+                return None
+            found.add(str(named[0].value))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            if (names := _measures_imported(node)) is None:
+                return None
+            found |= names
+    return found
+
+
+def _measures_imported(node: ast.Import | ast.ImportFrom) -> set[str] | None:
+    """Return the measures of ours that an import names; None: what it imports may hold others."""
+    if isinstance(node, ast.Import):
+        return set() if {alias.name.split(".")[0] for alias in node.names} <= WITHOUT_MEASURES else None
+    names, module = (
+        {alias.name: alias.asname for alias in node.names},
+        "." * node.level + (node.module or ""),
+    )
+    if module == MEASURES:
+        known = {*(name.upper() for name in OURS), "Measure", "HIGHEST", "LOWEST"}
+        return (
+            None if set(names) - known or any(names.values()) else {n.lower() for n in names} & OURS.keys()
+        )
+    ours = module.startswith("jointnn.") and not module.startswith("jointnn.tasks.")
+    harmless = ours or module in ("jointnn.tasks", BASE) or module.split(".")[0] in WITHOUT_MEASURES
+    return set() if harmless and "measures" not in names else None
 
 
 def _own_file(name: str) -> Path:

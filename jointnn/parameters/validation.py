@@ -12,7 +12,7 @@ from jointnn.methods.catalogue import method, plan, settings_read_by
 from jointnn.methods.plan import OneNetwork, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
-from jointnn.parameters.entries import file_of, labels_of, options_of
+from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import lines_of
 from jointnn.parameters.resolve import merged_settings, method_settings
 from jointnn.parameters.schema import ExperimentParams, Params
@@ -62,6 +62,7 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
 def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     yield from _wrong_names(at, experiment, params)
     yield from _wrong_labels(at, experiment, params)
+    yield from _wrong_measures(at, experiment)
     yield from _wrong_groups(at, experiment)
     yield from _wrong_counts(at, experiment, params)
     yield from jae_mistakes(at, name, experiment, params)
@@ -113,6 +114,17 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
             )
     if experiment.trunk and experiment.augmentation:
         yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."
+
+
+def _wrong_measures(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    """Measures that the task cannot give, as far as its source tells."""
+    try:
+        known = measures_of(experiment.task)
+    except UserError:  # an unknown task, which is said elsewhere
+        return
+    for name in experiment.measures:
+        if known is not None and name not in known:
+            yield f"{at}.measures: {experiment.task} does not measure {name!r}{nearest(name, known)}"
 
 
 def _wrong_labels(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
