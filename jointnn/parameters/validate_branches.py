@@ -29,7 +29,7 @@ def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Param
 
 def _wrong_networks(at: str, experiment: ExperimentParams) -> Iterator[str]:
     try:
-        known = options_of(experiment.architecture)
+        known = options_of("architecture", experiment.architecture)
     except UserError:
         return  # that it is no architecture is said elsewhere
     for name, options in experiment.architecture_of.items():

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
 from jointnn.methods.catalogue import method
-from jointnn.parameters.entries import file_of, options_of
+from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import jae_mistakes
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
 from jointnn.parameters.validate_settings import unread, wrong_settings
 from jointnn.parameters.validate_sweeps import sweep_mistakes
-from jointnn.registry import nearest
+from jointnn.registry import nearest, short
 
 RESERVED = {
     "all": "histories call the figures of the whole problem so",
@@ -48,6 +48,7 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
         if name in RESERVED:
             yield f"datasets.{name}: {RESERVED[name]}; choose another name."
         try:
+            file_of("dataset", dataset.source)  # a mistake in one's own is said by its line
             source_of(dataset)
         except UserError as error:
             yield f"datasets.{name}: {error}"
@@ -55,6 +56,8 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
 
 def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     yield from _wrong_names(at, experiment, params)
+    yield from _wrong_labels(at, experiment, params)
+    yield from _wrong_measures(at, experiment)
     yield from _wrong_groups(at, experiment)
     yield from _wrong_counts(at, experiment, params)
     yield from jae_mistakes(at, name, experiment, params)
@@ -87,21 +90,57 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
     for key in ("methods", "tuned", "search"):
         yield from unknown(f"{at}.{key}", list(getattr(experiment, key)), method)
     for key in ("datasets", "methods", "seeds", "figures"):
-        for entry, count in Counter(getattr(experiment, key)).items():
+        entries = getattr(experiment, key)
+        # Figures are files under their own names, whatever module they are from.
+        for entry, count in Counter(map(short, entries) if key == "figures" else entries).items():
             if count > 1:
                 yield f"{at}.{key}: {entry!r} stands here {count} times; once is enough."
-    entries = [(kind, kind, getattr(experiment, kind)) for kind in NAMED if getattr(experiment, kind)]
-    for key, kind, entry in [*entries, *(("figures", "figure", figure) for figure in experiment.figures)]:
+    named = [(kind, kind, getattr(experiment, kind)) for kind in NAMED if getattr(experiment, kind)]
+    for key, kind, entry in [*named, *(("figures", "figure", figure) for figure in experiment.figures)]:
         try:
             file_of(kind, entry)
         except UserError as error:
             yield f"{at}.{key}: {error}"
             continue
-        options = options_of(entry) if kind == "architecture" else None
+        options = options_of(kind, entry) if kind in ("architecture", "task") else None
         if options is not None:
-            yield from unknown(f"{at}.architecture_options", list(experiment.architecture_options), options)
+            given = list(getattr(experiment, f"{kind}_options"))
+            yield from unknown(f"{at}.{kind}_options", given, options)
     if experiment.trunk and experiment.augmentation:
         yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."
+
+
+def _wrong_measures(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    """Measures that the task cannot give, as far as its source tells."""
+    try:
+        known = measures_of(experiment.task)
+    except UserError:  # an unknown task, which is said elsewhere
+        return
+    for name in experiment.measures:
+        if known is not None and name not in known:
+            yield f"{at}.measures: {experiment.task} does not measure {name!r}{nearest(name, known)}"
+
+
+def _wrong_labels(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Datasets whose labels are numbers where the task learns classes, or the other way round."""
+    try:
+        wanted = labels_of(experiment.task)
+    except UserError:  # an unknown task, which is said elsewhere
+        return
+    for name in (name for name in experiment.datasets if name in params.datasets):
+        numbers = params.datasets[name].numbers is not None
+        if wanted == "numbers" and not numbers:
+            yield (
+                f"{at}.task: {experiment.task} learns numbers, but the labels of {name} are classes; name "
+                f"its numbers under datasets.{name}.numbers, or choose another task."
+            )
+            return  # the same would be said of every dataset
+        if wanted == "classes" and numbers:
+            yield (
+                f"{at}.task: {experiment.task} learns classes, but the labels of {name} are numbers; use "
+                "task: regression."
+            )
+            return
 
 
 def _wrong_groups(at: str, experiment: ExperimentParams) -> Iterator[str]:

@@ -14,7 +14,7 @@ from jointnn.io.files import read_json, to_json, write_atomically, write_table
 from jointnn.io.yaml import to_yaml
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
-from jointnn.tasks.measures import measure_of
+from jointnn.tasks.measures import measure_of, told_measure
 
 FINALISTS = 4
 
@@ -71,7 +71,9 @@ def _results(job: dict[str, Any], name: str) -> dict[str, dict[int, dict[str, An
 def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float | None]:
     """What decides, of each point, higher is better; None for one that diverged."""
     values = {k: result["validation"].get(metric) for k, result in results.items()}
-    score = measure_of(metric).score
+    # Each point that did not diverge says which way its task takes for better.
+    said = [result["best"][metric] for result in results.values() if metric in result.get("best", {})]
+    score = (told_measure(metric, {"best": said[0]}) if said else measure_of(metric)).score
     return {k: None if value is None else score(value) for k, value in values.items()}
 
 

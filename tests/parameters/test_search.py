@@ -145,6 +145,17 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     assert [json.loads(text) for text in grid["settings"][3:]] == [{"scale_factor": k} for k in (1, 2, 3)]
 
 
+@pytest.mark.parametrize(("best", "best_point"), [("highest", 0), ("lowest", 2), ("0.46", 1)])
+def test_of_a_tasks_own_measure_the_best_is_chosen_as_the_task_says(best, best_point):
+    for k, value in enumerate([0.5, 0.45, 0.4, None]):
+        reached = {} if value is None else {"validation": {"found": value}, "best": {"found": best}}
+        result = {"method": "isolated", "point": k, "settings": {"learning_rate": k + 1.0}}
+        result |= {"validation": {}, "best": {}, **reached}
+        files.write_json(f"search/toy/s1000/isolated/point_{k}.json", result)
+    choice = from_yaml(chosen("found", isolated=4))
+    assert choice["tuned"]["isolated"] == {"learning_rate": best_point + 1.0}
+
+
 def test_of_errors_the_lowest_is_chosen():
     attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
     choice = from_yaml(chosen("error", isolated=3))

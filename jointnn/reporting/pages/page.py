@@ -11,6 +11,8 @@ from jointnn.io import paths
 from jointnn.io.files import read_bytes, read_table, write_atomically
 from jointnn.parameters.schema import Params
 from jointnn.parameters.search import rule
+from jointnn.registry import short
+from jointnn.reporting.measures import read_measures
 from jointnn.reporting.pages import sections
 from jointnn.reporting.tables import grid, printed, times
 from jointnn.reporting.tables.rendering import capitalised
@@ -33,14 +35,15 @@ def page_of(params: Params, name: str) -> str:
     paper = read_table(NUMBERS) if NUMBERS.exists() else numbers.iloc[:0]
     table = read_table(points) if points.exists() else None
     drawn, missing = figures(name, experiment.figures)
+    told = read_measures(name, experiment.seeds)
     return _rendered(
         "experiment.md",
         name,
         experiment=experiment,
         tables=sections.results(_text(folder / "table.md")),
         rule=rule(params.experiments, name),
-        **sections.beside_the_paper(paper[paper.experiment == name], numbers),
-        **sections.selected(experiment, table),
+        **sections.beside_the_paper(paper[paper.experiment == name], numbers, told),
+        **sections.selected(experiment, table, told),
         data=sections.data(experiment, params.datasets),
         cost=sections.cost(times(name, experiment.seeds), experiment.methods),
         figures=drawn,
@@ -98,9 +101,9 @@ def figures(name: str, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the figures with their captions, each copied beside the page, and those that are not drawn."""
     blocks, missing = [], []
     for one in wanted:
-        drawn = Path("results", name, "figures", f"{one}.svg")
+        drawn = Path(paths.figure(name, one))
         if drawn.exists():
-            blocks.append(figure(drawn, f"{name}_{one}", caption(one)))
+            blocks.append(figure(drawn, f"{name}_{short(one)}", caption(short(one))))
         else:
             missing.append(f"`{one}`")
     return blocks, missing

@@ -25,21 +25,24 @@ def results(table: str) -> str:
     return re.sub(r"^## ", "### ", re.sub(r"\A# .*\n+", "", body), flags=re.MULTILINE).strip()
 
 
-def beside_the_paper(paper: pd.DataFrame, summary: pd.DataFrame) -> dict[str, Any]:
+def beside_the_paper(
+    paper: pd.DataFrame, summary: pd.DataFrame, told: Mapping[str, Measure]
+) -> dict[str, Any]:
     """Return `paper`, rows with the paper's numbers beside ours, and their `sources`; empty without any.
 
     Args:
         paper: rows of the experiment: columns method, dataset, measure, value (as printed there), source.
         summary: summary.csv of the experiment.
+        told: the measures of the experiment, by name.
     """
     lines: Rows = []
     for row in paper.to_dict("records"):
-        measure = measure_of(row["measure"])
+        measure = measure_of(row["measure"], told)
         own = summary[summary.split == "test"]
         own = own[(own.metric == row["measure"]) & (own.method == row["method"])]
         own = own[own.dataset == row["dataset"]]
         ours = _spread(measure, own["mean"].iloc[0], own["std"].iloc[0]) if len(own) else "–"
-        said = f"{measure.name} ({measure.unit})"
+        said = f"{measure.title} ({measure.unit})"
         lines.append([printed(row["method"]), printed(row["dataset"]), said, str(row["value"]), ours])
     sources = list(dict.fromkeys(paper.source.astype(str))) if lines else []
     return {"paper": _under(["method", "dataset", "measure", "paper", "ours"], lines), "sources": sources}
@@ -55,11 +58,14 @@ def _spread(measure: Measure, mean: float, deviation: float) -> str:
     return measure.number(mean) + ("" if pd.isna(deviation) else f" ± {measure.number(deviation)}")
 
 
-def selected(experiment: ExperimentParams, table: pd.DataFrame | None) -> dict[str, Any]:
+def selected(
+    experiment: ExperimentParams, table: pd.DataFrame | None, told: Mapping[str, Measure]
+) -> dict[str, Any]:
     """Return the settings of every method, and what the grid measured on validation.
 
     Args:
         table: search/<experiment>/grid.csv; None if it is not there.
+        told: the measures of the experiment, by name; the first decided the search.
 
     Returns:
         `common`, settings of all methods; `chosen`, a row for each method; `searched`, whether there is a
@@ -70,23 +76,19 @@ def selected(experiment: ExperimentParams, table: pd.DataFrame | None) -> dict[s
         own = [f"preset `{PRESETS[name]}`"] if name in PRESETS else []
         own += [in_words(experiment.tuned[name])] if experiment.tuned.get(name) else []
         lines.append([printed(name), "; ".join(own) or "as all"])
+    measure = measure_of(experiment.measures[0], told)
     return {
         "common": {key: value for key, value in experiment.settings.items() if key not in UNTOLD},
-        "chosen": lines if table is None else _with_scores(lines, experiment, table),
+        "chosen": lines if table is None else _with_scores(lines, experiment, table, measure),
         "searched": table is not None,
-        "measure": _scored(experiment),
+        "measure": measure,
         "otherwise": [] if table is None else _not_as_chosen(experiment, table),
     }
 
 
-def _scored(experiment: ExperimentParams) -> Measure:
-    """Return the measure that decided the search: the first."""
-    return measure_of(experiment.measures[0])
-
-
-def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame) -> Rows:
+def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame, measure: Measure) -> Rows:
     """Return two more columns: the validation score of the chosen point, and the spread over points."""
-    measure, column = _scored(experiment), f"validation_{experiment.measures[0]}"
+    column = f"validation_{measure.name}"
     found = [[*lines[0], "chosen point", "all points"]]
     for line, name in zip(lines[1:], experiment.methods, strict=True):
         rows = table[table.method == name]

@@ -36,7 +36,7 @@ def table_markdown(measured: Sequence[Results]) -> str:
     blocks = [f"# {measured[0].experiment}"]
     for index, results in enumerate(measured):
         if len(measured) > 1:
-            blocks.append(f"## {capitalised(results.measure.name)}")
+            blocks.append(f"## {capitalised(results.measure.title)}")
         blocks += _table(results, first=index == 0)
     if sources := measured[0].sources:
         lines = [f"- {printed(dataset)}: {source}" for dataset, source in sources.items()]
