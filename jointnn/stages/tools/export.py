@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
@@ -62,7 +63,7 @@ def main(arguments: argparse.Namespace) -> None:
     for dataset in job.datasets:
         prepared = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
         classes = json.loads(prepared["classes"])
-        made_of = {
+        made_of: dict[str, Any] = {
             "name": job.architecture,
             "options": job.architecture_options,
             "classes": len(classes),
