@@ -244,6 +244,9 @@ class TrainingJob(ProblemJob):
     start: str
     """The folder of the common start of its seed, or of the start that its method has for itself."""
     method: str
+    """The row of the table that it trains."""
+    plan: str
+    """The method by which it trains."""
     task: str
     task_options: dict[str, Any]
     settings: dict[str, Any]

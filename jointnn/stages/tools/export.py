@@ -10,9 +10,9 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.tensors import diverged, read_header
 from jointnn.jobs.graph import Jobs
-from jointnn.methods.catalogue import method as methods
 from jointnn.models.saved import make_network, write_network
 from jointnn.parameters.load import read_params
+from jointnn.parameters.rows import trained_rows
 from jointnn.registry import nearest
 from jointnn.training.checkpoints import load_network
 
@@ -47,7 +47,8 @@ def main(arguments: argparse.Namespace) -> None:
     if experiment not in params.experiments:
         raise UserError(f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}")
     chosen = params.experiments[experiment]
-    methods[name]  # refuses one that is not known
+    if name not in trained_rows():
+        raise UserError(f"No method is named {name!r}{nearest(name, trained_rows())}")
     if name not in chosen.methods:
         raise UserError(f"{experiment} does not train {name!r}, but {', '.join(chosen.methods)}.")
     seed = chosen.seeds[0] if arguments.seed is None else arguments.seed
