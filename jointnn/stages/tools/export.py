@@ -10,10 +10,8 @@ from jointnn.io import paths
 from jointnn.io.tensors import diverged, read_header
 from jointnn.jobs.graph import Jobs
 from jointnn.methods.catalogue import method as methods
-from jointnn.models.saved import make_network, write_network
 from jointnn.parameters.load import read_params
 from jointnn.registry import nearest
-from jointnn.training.checkpoints import load_network
 
 LINES = """\
 import jointnn
@@ -42,6 +40,10 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: experiment, method or seed are not known, or their run is missing, of other settings, or
             diverged.
     """
+    # Help needs no torch.
+    from jointnn.models.saved import make_network, write_network
+    from jointnn.training.checkpoints import load_network
+
     params, experiment, name = read_params(), arguments.experiment, arguments.method
     if experiment not in params.experiments:
         raise UserError(f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}")
