@@ -1,6 +1,5 @@
 """A network by the name of its architecture, and a trained one in a file of its own."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,10 +29,8 @@ def make_network(
     Raises:
         UserError: the name, an option or a package is missing.
     """
-    module, _, function = name.partition(":")
-    make = getattr(importlib.import_module(module), function) if function else architecture[name]
     try:
-        made: nn.Module = make(classes=classes, channels=channels, size=size, **options)
+        made: nn.Module = architecture[name](classes=classes, channels=channels, size=size, **options)
     except TypeError as error:
         raise UserError(
             f"architecture {name} could not be made with the options {dict(options)}: {error}."

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -42,15 +43,28 @@ def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, Tensor | 
         tensors = load_file(path)  # mapped: what is not looked at takes no memory
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
-    check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
+    if "numbers" not in header:
+        check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
     return Split(tensors["images"], tensors["labels"]), tensors.get("pictures")
 
 
 def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
-    """Training and validation images of the job's seed, and the test split where it is wanted."""
+    """Training and validation images of the job's seed, and the test split where it is wanted.
+
+    Raises:
+        UserError: labels are numbers, and the task learns classes, or the other way round.
+    """
     pool, pictures = prepared_split(job, dataset, test=False)
+    numbers = pool.labels.is_floating_point()
+    _check_kind("numbers" if numbers else "classes", job, dataset)
     train, validation = draw(
-        pool.labels.numpy(), job["seed"], dataset, job["train_images"], job["validation_images"], pictures
+        # Numbers have no classes that a draw could be balanced over.
+        np.zeros(len(pool), np.int64) if numbers else pool.labels.numpy(),
+        job["seed"],
+        dataset,
+        job["train_images"],
+        job["validation_images"],
+        pictures,
     )
     learned = pool.part(train)
     if (count := job["labelled"].get(dataset)) is not None:
@@ -62,14 +76,24 @@ def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     )
 
 
+def _check_kind(labels: str, job: Job, dataset: str) -> None:
+    wanted = getattr(task[job["task"]], "labels", "")
+    if wanted and wanted != labels:
+        raise UserError(
+            f"The task {job['task']} learns {wanted}, but the labels of {dataset} are {labels}. Choose "
+            "another task or dataset."
+        )
+
+
 def network_of(job: Job, dataset: str, method: str = "") -> nn.Module:
-    """A network of the job's architecture with as many outputs as the dataset has classes.
+    """A network of the job's architecture with as many outputs as the dataset has classes or numbers.
 
     Args:
         method: whose network it is, where the job is of several methods.
     """
     path = paths.prepared(dataset, job["size"], trunk=job["trunk"])
-    classes = len(json.loads(read_header(path)["classes"]))
+    header = read_header(path)
+    classes = len(json.loads(header.get("numbers", header["classes"])))
     own = job["architecture_of"].get(method, {}) if method else {}
     options = {**job["architecture_options"], **own}
     return make_network(job["architecture"], options, classes, job["channels"], job["size"])
@@ -85,6 +109,23 @@ def task_of(job: Job) -> Task:
             f"task {name} could not be made with the options {dict(options)}: {error}."
         ) from error
     return made
+
+
+def augmentation_of(job: Job) -> Augmentation | None:
+    """What is done to the training images of a job, if anything.
+
+    Raises:
+        UserError: one's own does not say how many random numbers it takes.
+    """
+    if not job["augmentation"]:
+        return None
+    made = augmentation[job["augmentation"]]
+    if not hasattr(made, "numbers"):
+        raise UserError(
+            f"augmentation {job['augmentation']} does not say how many random numbers it takes of each "
+            "image. Write @takes(1), from jointnn.data.augmentations, above it."
+        )
+    return cast(Augmentation, made)
 
 
 def build(job: Job) -> tuple[State, Setup, Plan]:
@@ -119,7 +160,7 @@ def build(job: Job) -> tuple[State, Setup, Plan]:
         task=task_of(job),
         settings=settings,
         seed=job["seed"],
-        augmentation=cast(Augmentation, augmentation[job["augmentation"]]) if job["augmentation"] else None,
+        augmentation=augmentation_of(job),
         start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
     )
     return State.of(networks, settings), setup, made

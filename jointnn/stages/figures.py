@@ -31,6 +31,6 @@ def run(settings: dict[str, Any]) -> None:
     for name in settings["figures"]:
         draw = figure[name]
         with style():
-            write_atomically(folder / f"{name}.svg", to_svg(draw(context)))
+            write_atomically(paths.figure(settings["experiment"], name), to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
     write_table(paths.curves(settings["experiment"]), curves_table(context))

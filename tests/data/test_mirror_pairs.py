@@ -60,7 +60,7 @@ def test_from_folders_to_networks_no_picture_is_on_both_sides(tmp_path, monkeypa
     source = DatasetParams(source="class_folders", path="own", mirrored=True)
     fetch.run({"dataset": "own", "source": source.of_fetch()})
     prepare.run({"dataset": "own", "size": 8, "channels": 1, "fit": "crop", "mirrored": source.mirrored})
-    job = {"seed": 0, "size": 8, "channels": 1, "trunk": None, "labelled": {}}
+    job = {"seed": 0, "size": 8, "channels": 1, "trunk": None, "labelled": {}, "task": "completion"}
     job |= {"train_images": 16, "validation_images": 8}
     data = data_of(job, "own", test=True, device=torch.device("cpu"))
     learned = {image.numpy().tobytes() for image in data.train.images}

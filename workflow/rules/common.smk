@@ -11,10 +11,10 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from jointnn.io import paths
 from jointnn.parameters import search
-from jointnn.jobs.graph.environment import KEEP_FREED
+from jointnn.jobs.environment import KEEP_FREED
 from jointnn.errors import UserError
-from jointnn.jobs.graph.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
-from jointnn.jobs.graph.graph import Jobs
+from jointnn.jobs.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
+from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
 
@@ -182,10 +182,16 @@ def trained(experiment):
 def results_of(experiment):
     """What a user wants of an experiment: its tables and figures."""
     folder = f"results/{experiment}"
-    figures = [f"{folder}/figures/{name}.svg" for name in EXPERIMENTS[experiment].figures]
+    figures = [paths.figure(experiment, name) for name in EXPERIMENTS[experiment].figures]
     tables = ["table.md", "table.tex", "summary.csv", "metrics.csv", "settings.json"]
     apart = [paths.metrics(experiment), paths.curves(experiment)]
     return [*(f"{folder}/{name}" for name in tables), *figures, f"{folder}/figures/settings.json", *apart]
+
+
+def caption(figure):
+    """What the report says of a figure; of one's own it shows the name alone."""
+    file = f"../report/{figure}.rst"
+    return {"caption": file} if Path(workflow.basedir, "workflow/rules", file).exists() else {}
 
 
 def abandoned_seeds(experiment):

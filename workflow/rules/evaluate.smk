@@ -15,6 +15,7 @@ for experiment, chosen in EXPERIMENTS.items():
             images=prepared(JOB, experiment, test=True),
         output:
             metrics=f"{R}/s{{seed}}/metrics.csv",
+            measures=f"{R}/s{{seed}}/measures.json",
             evidence=f"{R}/s{{seed}}/evidence.safetensors",
             record=f"{R}/s{{seed}}/settings.json",
         log:
@@ -36,7 +37,10 @@ for experiment, chosen in EXPERIMENTS.items():
             f"collect_{experiment}"
         input:
             settings=settings(job("collect", experiment=experiment)),
-            metrics=of_seeds(experiment, [f"{R}/s{{seed}}/metrics.csv", f"{R}/s{{seed}}/settings.json"]),
+            metrics=of_seeds(
+                experiment,
+                [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "measures.json", "settings.json"]],
+            ),
         output:
             metrics=f"{R}/metrics.csv",
             summary=report(f"{R}/summary.csv", caption="../report/summary.rst", category=experiment),
@@ -63,7 +67,8 @@ for experiment, chosen in EXPERIMENTS.items():
         for name in ["history.csv", "test_history.csv", "settings.json"]
     ]
     MEASURED = [
-        f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "evidence.safetensors", "settings.json"]
+        f"{R}/s{{seed}}/{name}"
+        for name in ["metrics.csv", "measures.json", "evidence.safetensors", "settings.json"]
     ]
 
     rule:
@@ -80,7 +85,7 @@ for experiment, chosen in EXPERIMENTS.items():
             images=prepared(JOB, experiment, test=False, pixels=True),
         output:
             [
-                report(f"{R}/figures/{name}.svg", caption=f"../report/{name}.rst", category=experiment)
+                report(paths.figure(experiment, name), category=experiment, **caption(name))
                 for name in chosen.figures
             ],
             groups=f"{R}/figures/groups.csv",

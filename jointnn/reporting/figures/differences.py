@@ -41,7 +41,7 @@ def differences(context: Context) -> Figure:
     unit = "points" if context.drawn.factor == 100 else context.drawn.unit
     better = "right" if context.drawn.higher_is_better else "left"
     axes.set_xlabel(
-        f"test {context.drawn.name}\nminus that of {context.label(BASE)} ({unit}; better: {better})"
+        f"test {context.drawn.title}\nminus that of {context.label(BASE)} ({unit}; better: {better})"
     )
     return drawing
 

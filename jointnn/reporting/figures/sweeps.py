@@ -36,7 +36,7 @@ def sweep_curve(results: SweepResults) -> Figure:
     axes.set_xlim(-0.5, len(results.columns) - 0.5)
     axes.set_xlabel(textwrap.fill(results.along, 80), parse_math=False)
     unit = {"per cent": "%"}.get(results.measure.unit, results.measure.unit)
-    axes.set_ylabel(textwrap.fill(f"test {results.measure.name}, {results.place} ({unit})", 40))
+    axes.set_ylabel(textwrap.fill(f"test {results.measure.title}, {results.place} ({unit})", 40))
     factor = results.measure.factor
     _draw_yardsticks(axes, {name: factor * value for name, value in results.yardsticks.items()})
     handles, names = axes.get_legend_handles_labels()

@@ -77,7 +77,7 @@ def header(results: Results, *, first: bool = True) -> list[str]:
     count = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)} ({seeds})"
     spread = "mean ± standard deviation over " if len(results.seeds) > 1 else ""
     sentences = [
-        f"{capitalised(results.measure.name)} on the test split in {results.measure.unit} "
+        f"{capitalised(results.measure.title)} on the test split in {results.measure.unit} "
         f"({results.measure.better} is better), {spread}{count}."
     ]
     if results.measure.least:
