@@ -125,9 +125,10 @@ class brightness(OneLoss):  # noqa: N801
 
 def test_a_task_of_ones_own_learns_numbers():
     datasets = {name: (inputs, inputs.mean(1)) for name, (inputs, _) in three().items()}
-    fitted = jointnn.fit(datasets, mlp, brightness(), **{**SHORT, "steps": 60})
-    losses = [row.value for row in fitted.history if (row.split, row.dataset) == ("validation", "one")]
-    assert losses[-1] < losses[0]
+    for task in (brightness(), "regression"):
+        fitted = jointnn.fit(datasets, mlp, task, **{**SHORT, "steps": 60})
+        losses = [row.value for row in fitted.history if row[1:4] == ("validation", "one", "loss")]
+        assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("method", ["isolated", "l2reg", "shareall", "finetune", "fedamp"])
@@ -195,6 +196,13 @@ def shared(_classes: int) -> nn.Module:
         (three(), mlp, {"device": "mps"}, "device: 'mps' is not to be had here"),
         (three(), mlp, {"device": "warp"}, "device: 'warp' is not to be had here"),
         (three(), mlp, {"task_options": {"a": 1}}, "task classification could not be made"),
+        (
+            {n: (points(0)[0], torch.ones(30)) for n in "ab"},
+            mlp,
+            {},
+            "the task classification wants classes",
+        ),
+        (three(), mlp, {"task": "regression"}, "the task regression wants numbers: floats"),
         (three(), shared, {}, "has a parameter under two names"),
         (three(), "small_con", {}, "No architecture is named 'small_con'; did you mean 'small_conv'"),
         ({"one": points(0, 3), "two": points(1, 4)}, mlp, {"couple_head": True}, "set couple_head: false"),
