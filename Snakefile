@@ -8,9 +8,8 @@ min_version("9.0")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/sweep.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tracking.smk"
 
 
@@ -28,10 +27,13 @@ rule all:
     """The default experiments."""
     default_target: True
     input:
-        [results_of(experiment) + tidied(experiment) for experiment in PARAMS.default],
+        results_of(*PARAMS.default),
 
 
 rule paper:
     """The experiments at the scale of the paper: days on a GPU."""
     input:
-        [results_of(experiment) + tidied(experiment) for experiment in PARAMS.paper],
+        results_of(*PARAMS.paper),
+
+
+include: "workflow/rules/targets.smk"

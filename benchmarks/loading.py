@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import chdir
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from support import interleaved, is_quick, print_table
@@ -16,6 +15,7 @@ from jointnn.data.sampling import Batches
 from jointnn.data.splits import Split, as_float
 from jointnn.io import paths
 from jointnn.io.tensors import write_tensors
+from jointnn.jobs.specs import ProblemJob
 from jointnn.stages.build import data_of
 
 TARGET = 5000
@@ -23,17 +23,29 @@ TARGET = 5000
 CLASSES = 20
 
 
-def written(count: int, size: int) -> dict[str, Any]:
+def written(count: int, size: int) -> ProblemJob:
     """Write prepared images of noise, which take the same time; returns the job that reads them."""
     images = torch.randint(256, (count, 3, size, size), dtype=torch.uint8).numpy()
     labels = (torch.arange(count) % CLASSES).numpy()
     header = {"dataset": "photos", "size": size, "channels": 3, "classes": json.dumps([*range(CLASSES)])}
     write_tensors(paths.prepared("photos", size), {"images": images, "labels": labels}, header)
-    whole: dict[str, Any] = {"train_images": None, "validation_images": CLASSES, "labelled": {}, "seed": 0}
-    return {"size": size, "channels": 3, "trunk": None, **whole}
+    return ProblemJob(
+        stage="train",
+        experiment="loading",
+        seed=0,
+        datasets=["photos"],
+        size=size,
+        channels=3,
+        trunk=None,
+        train_images=None,
+        validation_images=CLASSES,
+        architecture="small_conv",
+        architecture_options={},
+        labelled={},
+    )
 
 
-def read(job: dict[str, Any]) -> Split:
+def read(job: ProblemJob) -> Split:
     """The training images of a job, as it reads them."""
     return data_of(job, "photos", test=False, device=torch.device("cpu")).train
 
@@ -58,9 +70,9 @@ def epoch(split: Split, batch_size: int, name: str | None) -> Callable[[], None]
     return run
 
 
-def rows_of(job: dict[str, Any], batch_size: int, repeats: int) -> list[list[str]]:
+def rows_of(job: ProblemJob, batch_size: int, repeats: int) -> list[list[str]]:
     """The rows for the images of a job."""
-    split, size = read(job), job["size"]
+    split, size = read(job), job.size
     names = [None, *sorted(augmentation)]
     cases: list[Callable[[], object]] = [partial(read, job)]
     cases += [epoch(split, batch_size, name) for name in names]

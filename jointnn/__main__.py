@@ -11,12 +11,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from jointnn import __version__
 from jointnn.errors import UserError, missing_extra
 from jointnn.io import paths
-from jointnn.io.files import read_json, to_json, write_atomically
+from jointnn.io.files import read_json, write_atomically
+from jointnn.jobs.specs import Job, NoJobError, job_of
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
@@ -115,35 +115,35 @@ def run_job(stage: str, path: Path) -> None:
     Raises:
         UserError: the file is missing, lies elsewhere, or is that of another job.
     """
-    job = _settings(path)
-    if job.get("stage") != stage:
-        raise UserError(f"{path} is for the stage {job.get('stage')!r}, not for {stage!r}.")
-    # Taken now: by the end params.yaml may have been edited, and the settings file been written again.
-    record, content = Path(paths.record(job)), to_json(job).encode()
+    # Read once: by the end params.yaml may have been edited, and the settings file been written again.
+    job = _job(path)
+    if job.stage != stage:
+        raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
+    record = Path(job.record)
     record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
     importlib.import_module(f"jointnn.stages.{stage}").run(job)
-    write_atomically(record, content)
+    write_atomically(record, job.text.encode())
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    """The content of a settings file, which must lie where its job is looked for."""
+def _job(path: Path) -> Job:
+    """The job of a settings file, which must lie where it is looked for."""
     near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     if not near.is_relative_to(paths.SETTINGS):
         raise UserError(f"{path} is not below {paths.SETTINGS}/, where settings files lie.")
     if not path.is_file():
         raise UserError(f"{path} is no file. `snakemake -n` writes the settings files of all jobs.")
-    job = read_json(path)
     try:
-        expected = f"{paths.SETTINGS}/{paths.record(job)}"
-    except (KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} holds no settings of a job; `snakemake -n` writes it anew.") from None
-    if near.as_posix() != expected:
+        job = job_of(read_json(path))
+    except NoJobError as error:
         raise UserError(
-            f"{path} holds the settings of another job: they belong to {expected}. Change "
+            f"{path} holds no settings of a job, since {error}; `snakemake -n` writes it anew."
+        ) from None
+    if near.as_posix() != job.settings_file:
+        raise UserError(
+            f"{path} holds the settings of another job: they belong to {job.settings_file}. Change "
             "params.yaml and let `snakemake -n` write them."
         )
-    result: dict[str, Any] = job
-    return result
+    return job
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

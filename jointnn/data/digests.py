@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,7 +32,11 @@ def source_digest(params: DatasetParams) -> str:
             return ABSENT
         contents = digests_of_files(source)
     packages = (*source.packages, "pillow", "pyarrow")
-    return files.digest([source.origin, contents, {name: version(name) for name in packages}])
+    return files.digest([source.origin, contents, {name: _version(name) for name in packages}])
+
+
+_version = cache(version)
+"""Asked for by every dataset, and slow to find."""
 
 
 def kept_digest(dataset: str, params: DatasetParams) -> str:

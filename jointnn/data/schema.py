@@ -112,7 +112,7 @@ class DatasetParams(BaseModel):
     def _is_known(cls, value: str) -> str:
         from jointnn.data.sources import dataset
 
-        if not is_own(value) and value not in dataset.load():
+        if not is_own(value) and value not in dataset and value not in dataset.load():
             said = f"No source is named {value!r}{nearest(value, dataset)}"
             raise PydanticCustomError("unknown_name", "{said}", {"said": said})
         return value

@@ -54,28 +54,28 @@ def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:
     return f"{search_folder(experiment, seed)}/{method}/point_{point}.json"
 
 
-def l2(experiment: str, seed: int | str) -> str:
-    """Folder of the L2 start of `joint`."""
-    return f"{seed_folder(experiment, seed)}/l2"
+def method(experiment: str, seed: int, name: str) -> str:
+    """Folder of all that a method trains."""
+    return f"{seed_folder(experiment, seed)}/{name}"
 
 
-def sigma(experiment: str, seed: int) -> str:
-    """The scales."""
-    return f"{seed_folder(experiment, seed)}/sigma.json"
+def round_(experiment: str, seed: int, name: str, number: int) -> str:
+    """Folder of an IRLS round of a method whose rounds are jobs; round 0 is its L2 start."""
+    return f"{method(experiment, seed, name)}/{f'round_{number}' if number else 'l2'}"
 
 
-def round_(experiment: str, seed: int | str, number: int) -> str:
-    """Folder of an IRLS round; round 0 is the L2 start."""
-    if number == 0:
-        return l2(experiment, seed)
-    return f"{seed_folder(experiment, seed)}/joint/round_{number}"
+def sigma(experiment: str, seed: int, name: str) -> str:
+    """The scales that its rounds share."""
+    return f"{method(experiment, seed, name)}/sigma.json"
 
 
-def run(experiment: str, seed: int | str, method: str, rounds: int) -> str:
-    """Folder of the networks that a method ends with."""
-    if method == "joint":
-        return round_(experiment, seed, rounds)
-    return f"{seed_folder(experiment, seed)}/{method}"
+def run(experiment: str, seed: int, name: str, rounds: int) -> str:
+    """Folder of the networks that a method ends with.
+
+    Args:
+        rounds: how many of its rounds are jobs; 0 where the method is one job.
+    """
+    return round_(experiment, seed, name, rounds) if rounds else method(experiment, seed, name)
 
 
 def state(folder: str) -> str:
@@ -113,57 +113,7 @@ def diverged(resume: str) -> str:
     return f"{resume}/diverged.json"
 
 
-def record(job: dict) -> str:  # type: ignore[type-arg]
-    """The record of a job, from its settings."""
-    stage, experiment, seed = job["stage"], job.get("experiment", ""), job.get("seed", 0)
-    folder = seed_folder(experiment, seed)
-    match stage:
-        case "fetch":
-            return f"{raw(job['dataset'])}/settings.json"
-        case "prepare":
-            return f"data/prepared/{job['dataset']}-{job['size']}.settings.json"
-        case "activations":
-            return f"data/prepared/{job['dataset']}-{job['size']}-{job['trunk']}.settings.json"
-        case "initialise":
-            return f"{job['start']}/settings.json"
-        case "sigma":
-            return f"{folder}/sigma.settings.json"
-        case "train":
-            return f"{job['folder']}/settings.json"
-        case "evaluate":
-            return f"results/{experiment}/s{seed}/settings.json"
-        case "attempt":
-            return attempt(experiment, seed, job["method"], job["point"]).replace(".json", ".settings.json")
-        case "choose":
-            return f"search/{experiment}/settings.json"
-        case "figures":
-            return f"results/{experiment}/figures/settings.json"
-        case "sweep":
-            return f"{sweep(job['sweep'])}/settings.json"
-    return f"results/{experiment}/settings.json"
-
-
-def benchmark(job: dict) -> str:  # type: ignore[type-arg]
-    """Where Snakemake writes what a job cost: time [s], peak memory [MB], ..."""
-    stage, experiment = job["stage"], job.get("experiment", "")
-    match stage:
-        case "fetch":
-            return f"logs/data/{job['dataset']}.fetch.tsv"
-        case "prepare":
-            return f"logs/data/{job['dataset']}-{job['size']}.prepare.tsv"
-        case "activations":
-            return f"logs/data/{job['dataset']}-{job['size']}-{job['trunk']}.activations.tsv"
-        case "collect" | "figures":
-            return f"logs/{experiment}/{stage}.tsv"
-        case "evaluate":
-            return f"logs/{experiment}/s{job['seed']}/evaluate.tsv"
-        case "choose":
-            return f"logs/{experiment}/search/choose.tsv"
-        case "sweep":
-            return f"logs/sweeps/{job['sweep']}.tsv"
-        case "attempt":
-            return f"logs/{experiment}/search/s{job['seed']}/{job['method']}_{job['point']}.tsv"
-    if stage == "initialise" and job["start"].startswith("search/"):
-        return f"logs/{experiment}/search/s{job['seed']}/{Path(job['start']).name}.tsv"
-    made = record(job).removeprefix("runs/").removesuffix("settings.json").rstrip("./")
-    return f"logs/{made}.tsv"
+def told(folder: str) -> str:
+    """Log and costs of a job that writes into a folder of runs/ or search/, without their endings."""
+    top, experiment, *below = folder.split("/")
+    return "/".join(["logs", experiment, *(["search"] if top == "search" else []), *below])

@@ -1,145 +1,277 @@
-"""The settings file of every job: all that it may know, and nothing that it does not read.
+"""The graph of jobs: which job comes before which. It stands here and nowhere else.
 
-A settings file holds settings, the digest of the code and of the job's sources, and the digests of the jobs
-before it. A job is fresh exactly if the record beside its outputs is equal to it.
+Digests, the order of jobs and the inputs of Snakemake's rules all follow from `Jobs.before`.
 """
 
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from jointnn.io import paths
+from jointnn.jobs import data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
-from jointnn.jobs.data_jobs import Job, job_of
-from jointnn.jobs.training_jobs import TrainingJobs
-from jointnn.methods.catalogue import REAL
+from jointnn.jobs.identity import identity
+from jointnn.jobs.specs import (
+    ActivationsJob,
+    AttemptJob,
+    ChooseJob,
+    CollectJob,
+    EvaluateJob,
+    FetchJob,
+    FiguresJob,
+    InitialiseJob,
+    Job,
+    PrepareJob,
+    SigmaJob,
+    SweepJob,
+    TrainJob,
+)
+from jointnn.methods.catalogue import segments
 from jointnn.parameters import search
-from jointnn.parameters.contamination import seen
-from jointnn.parameters.resolve import method_settings, settings_for
-from jointnn.parameters.schema import Params
+from jointnn.parameters.resolve import method_settings
+from jointnn.parameters.schema import ExperimentParams, Params
+
+Asked = ParamSpec("Asked")
+Made = TypeVar("Made", bound=Job)
 
 
-class Jobs(TrainingJobs):
-    """The jobs of a params.yaml, each as the content of its settings file."""
+Make = Callable[Concatenate["Jobs", Asked], Made]
+
+
+def _once(make: Make[Asked, Made]) -> Make[Asked, Made]:
+    """Work out a job once: the same one is asked for by everything after it."""
+
+    @wraps(make)
+    def made(self: "Jobs", /, *asked: Asked.args, **named: Asked.kwargs) -> Made:
+        key = (make.__name__, asked, tuple(sorted(named.items())))
+        if key not in self._made:
+            self._made[key] = make(self, *asked, **named)
+        job: Made = self._made[key]
+        return job
+
+    return made
+
+
+class Jobs:
+    """The jobs of a params.yaml. A job is worked out, with all before it, when it is asked for."""
 
     def __init__(self, params: Params) -> None:
-        super().__init__(params)
-        self.evaluate = lru_cache(self.evaluate)  # type: ignore[method-assign]
+        self.params = params
+        self._made: dict[Any, Any] = {}
+        self._codes: dict[Any, dict[str, str]] = {}
+        self._before: dict[str, Mapping[str, Job]] = {}
 
-    def evaluate(self, experiment: str, seed: int) -> Job:
+    def before(self, job: Job) -> Mapping[str, Job]:
+        """Return the jobs just before one, by what they are to it."""
+        return self._before[job.record]
+
+    def in_order(self, *last: Job) -> Iterator[Job]:
+        """Return jobs and all before them, each once and after those that it needs."""
+        done: set[str] = set()
+
+        def visit(job: Job) -> Iterator[Job]:
+            if job.record not in done:
+                done.add(job.record)
+                for other in self.before(job).values():
+                    yield from visit(other)
+                yield job
+
+        for job in last:
+            yield from visit(job)
+
+    def of_experiment(self, experiment: str) -> Iterator[Job]:
+        """Return every job of an experiment, its search included, in order."""
+        chosen = [self.choose(experiment)] if self._experiment(experiment).search else []
+        return self.in_order(self.collect(experiment), self.figures(experiment), *chosen)
+
+    def inputs(self, job: Job, *, images: bool = True) -> list[str]:
+        """Return the files of the jobs before one that it reads; the test split is not for every job.
+
+        Args:
+            images: with the images that networks take, which are cheap and not versioned.
+        """
+        return [
+            file
+            for other in self.before(job).values()
+            if images or not other.makes_images
+            for file in [*other.made, *(other.of_test if job.reads_test else []), other.record]
+        ]
+
+    @_once
+    def fetch(self, dataset: str) -> FetchJob:
+        """Bring a dataset into the Parquet layout."""
+        return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
+
+    @_once
+    def prepare(self, dataset: str, size: int) -> PrepareJob:
+        """Decode and resize it."""
+        settings = data_jobs.prepare(self.params, dataset, size)
+        return self._job(PrepareJob, settings, {"fetch": self.fetch(dataset)})
+
+    @_once
+    def activations(self, dataset: str, size: int, trunk: str) -> ActivationsJob:
+        """Send its images through a frozen trunk."""
+        settings = data_jobs.activations(self.params, dataset, size, trunk)
+        return self._job(ActivationsJob, settings, {"prepare": self.prepare(dataset, size)})
+
+    @_once
+    def initialise(
+        self, experiment: str, seed: int, own: str = "", searched: bool = False
+    ) -> InitialiseJob:
+        """Make the common start of a seed, or that of a method with another network, `own`."""
+        settings = training_jobs.initialise(self.params, experiment, seed, own, searched=searched)
+        return self._job(InitialiseJob, settings, self._images(experiment))
+
+    def search_start(self, experiment: str, seed: int, own: str = "") -> InitialiseJob:
+        """Make the start of a tuning seed."""
+        return self.initialise(experiment, seed, own, searched=True)
+
+    @_once
+    def train(self, experiment: str, seed: int, method: str) -> TrainJob:
+        """Train a method in one job."""
+        settings = training_jobs.train(self.params, experiment, seed, method)
+        return self._job(TrainJob, settings, self._begin(experiment, seed, method))
+
+    @_once
+    def l2(self, experiment: str, seed: int, method: str) -> TrainJob:
+        """Train the L2 start (5) of a method with rounds."""
+        settings = training_jobs.l2(self.params, experiment, seed, method)
+        return self._job(TrainJob, settings, self._begin(experiment, seed, method))
+
+    @_once
+    def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
+        """Find the scales of 4.2.1."""
+        settings = training_jobs.sigma(self.params, experiment, seed, method)
+        return self._job(SigmaJob, settings, {"l2": self.l2(experiment, seed, method)})
+
+    @_once
+    def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
+        """Run one IRLS round."""
+        settings = training_jobs.irls(self.params, experiment, seed, method, number)
+        is_first = number == 1
+        chain = {
+            "sigma": self.sigma(experiment, seed, method),
+            "before": self.l2(experiment, seed, method)
+            if is_first
+            else self.irls(experiment, seed, method, number - 1),
+        }
+        return self._job(TrainJob, settings, {**self._begin(experiment, seed, method), **chain})
+
+    def final(self, experiment: str, seed: int, method: str) -> TrainJob:
+        """Return the job that ends a method."""
+        if rounds := self.rounds(experiment, method):
+            return self.irls(experiment, seed, method, rounds)
+        return self.train(experiment, seed, method)
+
+    @_once
+    def evaluate(self, experiment: str, seed: int) -> EvaluateJob:
         """Measure every method of a seed."""
-        chosen = self.params.experiments[experiment]
-        last = {name: self.final(experiment, seed, name) for name in chosen.methods}
-        settings = {
-            "stage": "evaluate",
-            **self._problem(experiment, seed),
-            "task": chosen.task,
-            "task_options": chosen.task_options,
-            "architecture_of": chosen.architecture_of,
-            "device": method_settings(self.params, experiment, "joint").device,
-            "runs": {name: paths.run(experiment, seed, name, self.rounds(experiment)) for name in last},
-        }
-        code = code_digests("evaluate", self._entries(experiment))
-        return job_of(settings, code, {**self._images(experiment), **last})
+        last = {name: self.final(experiment, seed, name) for name in self._experiment(experiment).methods}
+        runs = {name: job.folder for name, job in last.items()}
+        settings = result_jobs.evaluate(self.params, experiment, seed, runs)
+        return self._job(EvaluateJob, settings, {**self._images(experiment), **last})
 
-    def collect(self, experiment: str) -> Job:
-        """All seeds of an experiment in tables."""
-        chosen = self.params.experiments[experiment]
-        settings = {
-            "stage": "collect",
-            **self._shown(experiment),
-            "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
-            "selection": search.rule(self.params.experiments, experiment),
-            "sources": {name: self.params.datasets[name].source for name in chosen.datasets},
-            "seen": seen(chosen, self.params.datasets),
-            "task": chosen.task,
-            "features": chosen.task_options.get("features"),
-            "generated": chosen.task_options.get("generated"),
-        }
-        return job_of(settings, code_digests("collect"), self._evaluations(experiment))
+    @_once
+    def collect(self, experiment: str) -> CollectJob:
+        """Bring all seeds of an experiment into tables."""
+        settings = result_jobs.collect(self.params, experiment)
+        return self._job(CollectJob, settings, self._evaluations(experiment))
 
-    def figures(self, experiment: str) -> Job:
-        """The figures of an experiment."""
-        chosen = self.params.experiments[experiment]
-        settings = {
-            "stage": "figures",
-            **self._shown(experiment),
-            "rounds": self.rounds(experiment),
-            "groups": chosen.groups,
-            "groups_round": chosen.groups_round or self.rounds(experiment),
-            "size": chosen.image_size,
-            "figures": chosen.figures,
-        }
-        code = code_digests("figures", [("figure", name) for name in chosen.figures])
-        return job_of(settings, code, self._evaluations(experiment))
+    @_once
+    def figures(self, experiment: str) -> FiguresJob:
+        """Draw the figures of an experiment. They show images, and not what a trunk makes of them."""
+        chosen = self._experiment(experiment)
+        images = {f"images/{name}": self.prepare(name, chosen.image_size) for name in chosen.datasets}
+        counts = {name: self.rounds(experiment, name) for name in chosen.methods}
+        rounds = {name: count for name, count in counts.items() if count}
+        settings = result_jobs.figures(self.params, experiment, rounds)
+        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment)})
 
-    def sweep(self, name: str) -> Job:
-        """Several experiments that differ in one number, seen together."""
-        chosen = self.params.sweeps[name]
-        collected = {experiment: self.collect(experiment) for experiment in chosen.experiments}
-        first = next(iter(collected.values()))
-        seen_by_any = [dataset for job in collected.values() for dataset in job["seen"]]
-        settings = {
-            "stage": "sweep",
-            "sweep": name,
-            **chosen.model_dump(),
-            **{
-                key: first[key]
-                for key in ("methods", "datasets", "seeds", "reference", "features", "generated")
-            },
-            "selections": {
-                experiment: search.rule(self.params.experiments, experiment, beside_others=True)
-                for experiment in collected
-            },
-            "seen": list(dict.fromkeys(seen_by_any)),
-        }
-        # The jobs that write what is read: they hold the digests of every evaluation.
-        return job_of(settings, code_digests("sweep"), collected)
+    @_once
+    def sweep(self, sweep: str) -> SweepJob:
+        """Bring several experiments together that differ in one number."""
+        tables = {name: self.collect(name) for name in self.params.sweeps[sweep].experiments}
+        return self._job(SweepJob, result_jobs.sweep(self.params, sweep, tables), tables)
 
-    def attempt(self, experiment: str, seed: int, name: str, point: int) -> Job:
-        """A grid point of the search, on a tuning seed."""
-        chosen = self.params.experiments[experiment]
-        overrides = search.points(chosen, name)[point]
-        settings = settings_for(name, method_settings(self.params, experiment, name, overrides))
-        start = paths.search_start(experiment, seed, self.own_network(experiment, name))
-        own = {
-            "point": point,
-            "overrides": overrides,
-            "measures": chosen.measures,
-            "curves": False,
-            "begins_at": start,
-        }
-        return self._training("attempt", experiment, seed, name, settings, own)
+    @_once
+    def attempt(self, experiment: str, seed: int, method: str, point: int) -> AttemptJob:
+        """Try a grid point of the search, on a tuning seed."""
+        settings = training_jobs.attempt(self.params, experiment, seed, method, point)
+        return self._job(AttemptJob, settings, self._begin(experiment, seed, method, searched=True))
 
-    def choose(self, experiment: str) -> Job:
-        """The choice of the search."""
-        chosen = self.params.experiments[experiment]
+    @_once
+    def choose(self, experiment: str) -> ChooseJob:
+        """Choose the best point of each method."""
         attempts = {
-            f"s{seed}/{name}/{k}": self.attempt(experiment, seed, name, k)
-            for seed, grid in search.attempts(chosen).items()
+            f"s{seed}/{name}/{point}": self.attempt(experiment, seed, name, point)
+            for seed, grid in search.attempts(self._experiment(experiment)).items()
             for name, points in grid.items()
-            for k in points
+            for point in points
         }
-        settings = {
-            "stage": "choose",
-            "experiment": experiment,
-            "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
-            "measures": chosen.measures,
-            "groups_count": len(chosen.groups) if chosen.groups else None,
-            "ties": "jae_found" in chosen.methods,
-            "tuning_seed": chosen.tuning_seed,
+        return self._job(ChooseJob, result_jobs.choose(self.params, experiment), attempts)
+
+    def rounds(self, experiment: str, method: str) -> int:
+        """Return how many rounds of a method are jobs of their own; 0 where it is one job."""
+        return max(len(segments(method, method_settings(self.params, experiment, method))) - 1, 0)
+
+    def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:
+        """Return what every job that trains needs: images and a start."""
+        own = training_jobs.own_network(self.params, experiment, method)
+        return {**self._images(experiment), "start": self.initialise(experiment, seed, own, searched)}
+
+    def _images(self, experiment: str) -> dict[str, Job]:
+        """Return the jobs that make what networks take, of every dataset."""
+        chosen = self._experiment(experiment)
+        return {
+            f"images/{name}": self.activations(name, chosen.image_size, chosen.trunk)
+            if chosen.trunk
+            else self.prepare(name, chosen.image_size)
+            for name in chosen.datasets
         }
-        return job_of(settings, code_digests("choose"), attempts)
 
     def _evaluations(self, experiment: str) -> dict[str, Job]:
-        """The evaluations of all seeds."""
-        seeds = self.params.experiments[experiment].seeds
+        seeds = self._experiment(experiment).seeds
         return {f"s{seed}": self.evaluate(experiment, seed) for seed in seeds}
 
-    def _shown(self, experiment: str) -> Job:
-        chosen = self.params.experiments[experiment]
-        return {
-            "experiment": experiment,
-            "methods": chosen.methods,
-            "datasets": chosen.datasets,
-            "seeds": chosen.seeds,
-            "measures": chosen.measures,
-        }
+    def _experiment(self, experiment: str) -> ExperimentParams:
+        return self.params.experiments[experiment]
+
+    def _job(
+        self, model: type[Made], settings: Mapping[str, Any], before: Mapping[str, Job] | None = None
+    ) -> Made:
+        """Return a job of these settings after these jobs, with the digests of all that decides it."""
+        known = {name: job.known for name, job in (before or {}).items()}
+        job = model(
+            **settings,
+            code=self._code(settings),
+            before=known,
+            identity=identity(settings, {name: job.identity for name, job in known.items()}),
+        )
+        self._before[job.record] = before or {}
+        return job
+
+    def _code(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Return the digests of the code that a job runs; the files are read once for all such jobs."""
+        asked = (settings["stage"], *entries_of(settings))
+        if asked not in self._codes:
+            self._codes[asked] = code_digests(asked[0], asked[1:])
+        return self._codes[asked]
+
+
+def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the registered entries that a job runs, each by kind and name."""
+    match settings["stage"]:
+        case "fetch":
+            return [("dataset", settings["source"]["source"])]
+        case "figures":
+            return [("figure", name) for name in settings["figures"]]
+        case "activations":
+            kinds = ["trunk"]
+        case "initialise":
+            kinds = ["architecture"]
+        case "evaluate":
+            kinds = ["architecture", "task"]
+        case "train" | "attempt":
+            kinds = ["architecture", "task", "augmentation"]
+        case _:
+            kinds = []
+    return [(kind, settings[kind]) for kind in kinds if settings[kind] is not None]

@@ -42,7 +42,7 @@ def stale(params: Params, name: str) -> list[str]:
 
 def stale_sweep(params: Params, name: str) -> list[str]:
     """The same for a sweep, with those of its experiments that are there."""
-    now = json.loads(to_json(Jobs(params).sweep(name)))
+    now = json.loads(Jobs(params).sweep(name).text)
     record = read_json(Path(paths.sweep(name), "settings.json"))
     found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
     for one in params.sweeps[name].experiments:
@@ -63,11 +63,11 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
 
 def _trained_otherwise(params: Params, name: str, method: str) -> bool:
     """The settings of a method. One that only the record has, or only params.yaml, must be off there."""
-    rounds = method_settings(params, name, "joint").rounds
+    jobs = Jobs(params)
     now = settings_for(method, method_settings(params, name, method))
     usual = settings_for(method, MethodSettings())
     for seed in params.experiments[name].seeds:
-        record = Path(paths.run(name, seed, method, rounds), "settings.json")
+        record = Path(paths.run(name, seed, method, jobs.rounds(name, method)), "settings.json")
         if record.exists():
             was = read_json(record)["settings"]
             gone = any(value for key, value in was.items() if key not in now)

@@ -14,13 +14,23 @@ import numpy as np
 from jointnn.errors import UserError
 from jointnn.methods.plan import Fixed, OneNetwork, Phase, Plan, Problem, Reweighted
 from jointnn.methods.settings import Adaptive, Coupled, Irls, MethodSettings, Pulled, Shared, Tied, Training
-from jointnn.registry import Registry
+from jointnn.registry import Entry, Registry
 
 REAL = "real"
 """What tables show in the place of a method: images that are not made but real (`Task.reference`)."""
 
 
 method = Registry("method")
+
+
+def in_rounds(entry: Entry) -> Entry:
+    """Say of a method that its L2 start, sigma and each of its rounds are jobs, each cached on its own."""
+    IN_ROUNDS.add(entry.__name__)
+    return entry
+
+
+IN_ROUNDS: set[str] = set()
+"""The names of such methods; every other one is one job."""
 
 
 @method
@@ -61,6 +71,7 @@ def finetune(problem: Problem, settings: Shared) -> Plan:
 
 
 @method
+@in_rounds
 def joint(problem: Problem, settings: Irls) -> Plan:
     """The paper's method: an L2 start, then IRLS rounds that weight and train."""
     shared = round(settings.shared_fraction * settings.steps) if settings.start == "shareall" else 0
@@ -181,3 +192,10 @@ def settings_read_by(name: str) -> type[Training]:
     function: Callable[..., Plan] = method[name]
     read: type[Training] = get_type_hints(function)["settings"]
     return read
+
+
+def segments(name: str, settings: MethodSettings) -> list[str]:
+    """Return the phases of a method that end a job, in order; none where the method is one job."""
+    if name not in IN_ROUNDS:
+        return []
+    return ["l2", *(f"round_{number}" for number in range(1, settings.rounds + 1))]

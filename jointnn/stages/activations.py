@@ -1,34 +1,33 @@
 """activations: what a frozen trunk makes of images, once for all jobs that learn from it."""
 
-from typing import Any
-
 import torch
 
 from jointnn.data.splits import as_float
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_tensors, write_tensors
+from jointnn.jobs.specs import ActivationsJob
 from jointnn.models.architectures import trunk
 
 BATCH = 64
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: ActivationsJob) -> None:
     """Write data/prepared/<dataset>-<size>-<trunk>.safetensors, and ...-test: activations, as images are.
 
     `images` are floats, what the trunk gives for each; all else is that of the images.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    network = trunk[job["trunk"]](channels=job["channels"], size=job["size"]).eval()
+    network = trunk[job.trunk](channels=job.channels, size=job.size).eval()
     for test in (False, True):
-        path = paths.prepared(job["dataset"], job["size"], test)
+        path = paths.prepared(job.dataset, job.size, test)
         arrays, header = read_tensors(path)
-        check_header(path, header, {"dataset": job["dataset"], "channels": job["channels"]})
+        check_header(path, header, {"dataset": job.dataset, "channels": job.channels})
         with torch.no_grad():
             batches = torch.from_numpy(arrays["images"]).split(BATCH)
             found = torch.cat([network(as_float(images)) for images in batches])
         write_tensors(
-            paths.prepared(job["dataset"], job["size"], test, job["trunk"]),
+            paths.prepared(job.dataset, job.size, test, job.trunk),
             {**arrays, "images": found.numpy()},
-            {**header, "trunk": job["trunk"]},
+            {**header, "trunk": job.trunk},
         )

@@ -4,9 +4,9 @@ from statistics import fmean
 from typing import Any
 
 from jointnn.errors import DivergedError
-from jointnn.io import paths
 from jointnn.io.files import write_json
 from jointnn.irls.tying import mean_weights
+from jointnn.jobs.specs import AttemptJob
 from jointnn.methods.plan import Plan
 from jointnn.stages.build import build
 from jointnn.stages.run_training import drop_resume_point, train
@@ -17,16 +17,16 @@ from jointnn.training.setup import Setup
 from jointnn.training.state import State
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: AttemptJob) -> None:
     """Write search/<experiment>/s<seed>/<method>/point_<k>.json: a point and what it reaches on validation.
 
     A point that diverges is an answer too: it is written with the sentence, and never chosen.
     """
     state, setup, plan = build(job)
-    result: dict[str, Any] = {"method": job["method"], "point": job["point"], "settings": job["overrides"]}
+    result: dict[str, Any] = {"method": job.method, "point": job.point, "settings": job.overrides}
     try:
         train(job, state, setup, plan, keep=False)
-        means = _means(state, setup, job["measures"])
+        means = _means(state, setup, job.measures)
         result["validation"] = named(means, setup.task)
         result["best"] = {measure.name: measure.direction for measure in means}
         result["weights_of_rounds"] = [found.weights.tolist() for found in state.rounds]
@@ -40,7 +40,7 @@ def run(job: dict[str, Any]) -> None:
             "layers": {},
             "diverged": str(error),
         }
-    write_json(paths.attempt(job["experiment"], job["seed"], job["method"], job["point"]), result)
+    write_json(job.result, result)
     drop_resume_point(job)
 
 

@@ -1,7 +1,6 @@
 """From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from jointnn.data.splits import Split, check_labels
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_header
+from jointnn.jobs.specs import EvaluateJob, InitialiseJob, ProblemJob, TrainingJob
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
@@ -30,15 +30,13 @@ from jointnn.training.device import device_of
 from jointnn.training.setup import Data, Setup, setup_of
 from jointnn.training.state import State
 
-Job = Mapping[str, Any]
 
-
-def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
+def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
     """All prepared images of a dataset, or their activations in the job's trunk, that training and
     validation, or the test, are taken from; and which of them are one picture, where that is told."""
-    path = paths.prepared(dataset, job["size"], test, job["trunk"])
+    path = paths.prepared(dataset, job.size, test, job.trunk)
     header = read_header(path)
-    check_header(path, header, {"dataset": dataset, "size": job["size"], "channels": job["channels"]})
+    check_header(path, header, {"dataset": dataset, "size": job.size, "channels": job.channels})
     try:
         tensors = load_file(path)  # mapped: what is not looked at takes no memory
     except SafetensorError as error:
@@ -48,26 +46,21 @@ def prepared_split(job: Job, dataset: str, test: bool) -> tuple[Split, Tensor | 
     return Split(tensors["images"], tensors["labels"]), tensors.get("pictures")
 
 
-def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
-    """Training and validation images of the job's seed, and the test split where it is wanted.
-
-    Raises:
-        UserError: labels are numbers, and the task learns classes, or the other way round.
-    """
+def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> Data:
+    """Training and validation images of the job's seed, and the test split where it is wanted."""
     pool, pictures = prepared_split(job, dataset, test=False)
     numbers = pool.labels.is_floating_point()
-    _check_kind("numbers" if numbers else "classes", job, dataset)
     train, validation = draw(
         # Numbers have no classes that a draw could be balanced over.
         np.zeros(len(pool), np.int64) if numbers else pool.labels.numpy(),
-        job["seed"],
+        job.seed,
         dataset,
-        job["train_images"],
-        job["validation_images"],
+        job.train_images,
+        job.validation_images,
         pictures,
     )
     learned = pool.part(train)
-    if (count := job["labelled"].get(dataset)) is not None:
+    if (count := job.labelled.get(dataset)) is not None:
         learned = with_labels(learned, count)
     return Data(
         train=learned.to(device),
@@ -76,32 +69,20 @@ def data_of(job: Job, dataset: str, test: bool, device: torch.device) -> Data:
     )
 
 
-def _check_kind(labels: str, job: Job, dataset: str) -> None:
-    wanted = getattr(task[job["task"]], "labels", "")
-    if wanted and wanted != labels:
-        raise UserError(
-            f"The task {job['task']} learns {wanted}, but the labels of {dataset} are {labels}. Choose "
-            "another task or dataset."
-        )
-
-
-def network_of(job: Job, dataset: str, method: str = "") -> nn.Module:
+def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
     """A network of the job's architecture with as many outputs as the dataset has classes or numbers.
 
     Args:
         method: whose network it is, where the job is of several methods.
     """
-    path = paths.prepared(dataset, job["size"], trunk=job["trunk"])
-    header = read_header(path)
+    header = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
     classes = len(json.loads(header.get("numbers", header["classes"])))
-    own = job["architecture_of"].get(method, {}) if method else {}
-    options = {**job["architecture_options"], **own}
-    return make_network(job["architecture"], options, classes, job["channels"], job["size"])
+    return make_network(job.architecture, job.options_of(method), classes, job.channels, job.size)
 
 
-def task_of(job: Job) -> Task:
+def task_of(job: TrainingJob | EvaluateJob) -> Task:
     """The task of a job, with its options."""
-    name, options = job["task"], job["task_options"]
+    name, options = job.task, job.task_options
     try:
         made: Task = task[name](**options)
     except TypeError as error:
@@ -111,37 +92,31 @@ def task_of(job: Job) -> Task:
     return made
 
 
-def augmentation_of(job: Job) -> Augmentation | None:
+def augmentation_of(job: TrainingJob) -> Augmentation | None:
     """What is done to the training images of a job, if anything.
 
     Raises:
         UserError: one's own does not say how many random numbers it takes.
     """
-    if not job["augmentation"]:
+    if not job.augmentation:
         return None
-    made = augmentation[job["augmentation"]]
+    made = augmentation[job.augmentation]
     if not hasattr(made, "numbers"):
         raise UserError(
-            f"augmentation {job['augmentation']} does not say how many random numbers it takes of each "
+            f"augmentation {job.augmentation} does not say how many random numbers it takes of each "
             "image. Write @takes(1), from jointnn.data.augmentations, above it."
         )
     return cast(Augmentation, made)
 
 
-def build(job: Job) -> tuple[State, Setup, Plan]:
+def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     """Return the state of a job's networks before they are put to any start, its setup and its plan."""
-    settings = MethodSettings.model_validate(job["settings"])
+    settings = MethodSettings.model_validate(job.settings)
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True)
     device = device_of(settings.device)
-    home = (
-        Disk(Path(paths.resume_of(paths.record(dict(job))), "waiting"), device)
-        if settings.others_on_disk
-        else None
-    )
-    modules = {
-        name: network_of(job, name).to("cpu" if home else device).train() for name in job["datasets"]
-    }
+    home = Disk(Path(job.resume, "waiting"), device) if settings.others_on_disk else None
+    modules = {name: network_of(job, name).to("cpu" if home else device).train() for name in job.datasets}
     networks = StackedNetworks(
         modules,
         settings.couple_head,
@@ -150,37 +125,50 @@ def build(job: Job) -> tuple[State, Setup, Plan]:
         home,
         settings.tied,
     )
-    groups = list((job.get("groups") or {}).values())
-    problem = Problem(job["datasets"], networks.layers_of_parts, groups, job.get("shared_blocks", 0))
-    made = plan(job["method"], problem, settings)
+    groups = list((job.groups or {}).values())
+    problem = Problem(job.datasets, networks.layers_of_parts, groups, job.shared_blocks)
+    made = plan(job.method, problem, settings)
     setup = setup_of(
-        label=f"{job['experiment']}, seed {job['seed']}, {job['method']}",
+        label=f"{job.experiment}, seed {job.seed}, {job.method}",
         networks=networks,
-        data={name: data_of(job, name, job["curves"], device) for name in modules},
+        data={name: data_of(job, name, job.curves, device) for name in modules},
         task=task_of(job),
         settings=settings,
-        seed=job["seed"],
+        seed=job.seed,
         augmentation=augmentation_of(job),
         start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
     )
     return State.of(networks, settings), setup, made
 
 
-def start_of(job: Job) -> dict[str, Tensor]:
+def start_of(job: TrainingJob) -> dict[str, Tensor]:
     """Return the saved networks of the common start of a job's seed."""
-    return checkpoints.read(paths.state(job["start"]), expected_of(job, "start"))[0]
+    return checkpoints.read(paths.state(job.start), expected_of(job, "start"))[0]
 
 
-def expected_of(job: Job, before: str) -> dict[str, Any]:
+def expected_of(job: TrainingJob, before: str) -> dict[str, Any]:
     """Return what the state that a job before this one left must say of itself.
 
     Args:
         before: what that job is to this one: its `start`, or the phase `before` it.
     """
     expected = {
-        "experiment": job["experiment"],
-        "seed": job["seed"],
-        "architecture": job["architecture"],
-        "settings": job["before"][before]["identity"],
+        "experiment": job.experiment,
+        "seed": job.seed,
+        "architecture": job.architecture,
+        "settings": job.before[before].identity,
     }
-    return expected | ({"round": job["round"] - 1} if before == "before" else {})
+    return expected | ({"round": job.round - 1} if job.round and before == "before" else {})
+
+
+def header_of(job: TrainingJob | InitialiseJob) -> dict[str, Any]:
+    """Return what a state that this job leaves says of itself."""
+    method, number = (job.stage, 0) if isinstance(job, InitialiseJob) else (job.method, job.round or 0)
+    return {
+        "experiment": job.experiment,
+        "method": method,
+        "seed": job.seed,
+        "round": number,
+        "architecture": job.architecture,
+        "settings": job.identity,
+    }

@@ -14,12 +14,13 @@ from jointnn.io.files import read_json, to_json, write_atomically, write_table
 from jointnn.io.yaml import to_yaml
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
+from jointnn.jobs.specs import ChooseJob
 from jointnn.tasks.measures import measure_of, told_measure
 
 FINALISTS = 4
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: ChooseJob) -> None:
     """Write search/<experiment>/grid.csv and choice.yaml.
 
     The mean over the tuning seeds decides, among the points that were tried on all of them. The best
@@ -31,39 +32,38 @@ def run(job: dict[str, Any]) -> None:
         UserError: every point of some method diverged.
     """
     rows, tuned, ahead, groups_round, of_layers = [], {}, {}, None, {}
-    first, shown = str(job["tuning_seed"]), [*job["measures"], "loss"]
-    for name in job["attempts"][first]:
+    first, shown = str(job.tuning_seed), [*job.measures, "loss"]
+    for name in job.attempts[first]:
         found = _results(job, name)
         measured = {seed: _scores(of, shown[0]) for seed, of in found.items()}
         try:
             best = choose(list(measured.values()))
         except ValueError as error:
-            raise UserError(f"{job['experiment']}, {name}: {error}.") from error
+            raise UserError(f"{job.experiment}, {name}: {error}.") from error
         tuned[name] = found[first][best]["settings"]
         ahead[name] = finalists(measured[first], FINALISTS)
         if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
-            groups_round = best_round([np.asarray(w) for w in weights], job["groups_count"])
+            groups_round = best_round([np.asarray(w) for w in weights], job.groups_count)
             of_layers = found[first][best]["layers"]
         for seed, of in found.items():
             for k, result in of.items():
                 settings = to_json(result["settings"]).replace("\n", "")
                 values = [result["validation"].get(metric) for metric in shown]
                 rows.append((name, k, settings, int(seed), *values, k == best))
-    if job["ties"] and of_layers:
+    if job.ties and of_layers:
         tuned["jae_found"] = {**tuned.get("jae", {}), "tied": layers_to_tie(of_layers)}
     choice = {"tuned": tuned} | ({} if groups_round is None else {"groups_round": groups_round})
-    folder = f"search/{job['experiment']}"
     columns = ["method", "point", "settings", "seed", *(f"validation_{m}" for m in shown), "chosen"]
-    write_table(f"{folder}/grid.csv", pd.DataFrame(rows, columns=columns))
+    write_table(f"{job.folder}/grid.csv", pd.DataFrame(rows, columns=columns))
     lines = _lines({**choice, "finalists": ahead}, job)
-    write_atomically(f"{folder}/choice.yaml", lines.encode())
+    write_atomically(f"{job.folder}/choice.yaml", lines.encode())
 
 
-def _results(job: dict[str, Any], name: str) -> dict[str, dict[int, dict[str, Any]]]:
+def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
     """What each point of a method reached, by tuning seed and point."""
     return {
-        seed: {k: read_json(paths.attempt(job["experiment"], int(seed), name, k)) for k in grid[name]}
-        for seed, grid in job["attempts"].items()
+        seed: {k: read_json(paths.attempt(job.experiment, int(seed), name, k)) for k in grid[name]}
+        for seed, grid in job.attempts.items()
         if name in grid
     }
 
@@ -77,10 +77,10 @@ def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float 
     return {k: None if value is None else score(value) for k, value in values.items()}
 
 
-def _lines(choice: dict[str, Any], job: dict[str, Any]) -> str:
+def _lines(choice: dict[str, Any], job: ChooseJob) -> str:
     """Lines to paste under the experiment in params.yaml."""
-    seeds = ", ".join(job["attempts"])
-    source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job['experiment']}\n"
+    seeds = ", ".join(job.attempts)
+    source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job.experiment}\n"
     return textwrap.indent(source + to_yaml(choice), "    ")
 
 

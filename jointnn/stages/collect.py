@@ -11,34 +11,28 @@ import pandas as pd
 
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_json, write_table
+from jointnn.jobs.specs import CollectJob
 from jointnn.reporting.tables import read_metrics, results_from, summarise, table_latex, table_markdown
 from jointnn.tasks.measures import check_given
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(job: CollectJob) -> None:
     """Collect the metrics of an experiment.
 
     What the tasks tell of their measures is read from measures.json beside the metrics of each seed.
 
-    Args:
-        settings: `experiment`, `methods`, `datasets`, `seeds`, `measures` (a table for each); optional
-            `reference` (methods that are no competitors), and for the header of the first table
-            `selection`, `sources`, `features`, `generated` and `seen`.
-
     Raises:
         UserError: the task gives none of a measure that is wanted.
     """
-    reference = settings.get("reference") or []
-    methods = list(dict.fromkeys([*settings["methods"], *reference]))
-    metrics = read_metrics(settings["experiment"], methods, settings["datasets"], settings["seeds"])
-    given = metrics.loc[metrics.split == "test", "metric"]
-    check_given(settings["measures"], given, "on the test split")
-    results = [results_from(metrics, settings, measure) for measure in settings["measures"]]
-    folder = Path("results", settings["experiment"])
+    methods = list(dict.fromkeys([*job.methods, *job.reference]))
+    metrics = read_metrics(job.experiment, methods, job.datasets, job.seeds)
+    check_given(job.measures, metrics.loc[metrics.split == "test", "metric"], "on the test split")
+    results = [results_from(metrics, job.settings_alone(), measure) for measure in job.measures]
+    folder = Path(job.folder)
     write_table(folder / "metrics.csv", metrics)
     summary = summarise(metrics)
     write_table(folder / "summary.csv", summary)
-    write_json(paths.metrics(settings["experiment"]), means(summary))
+    write_json(paths.metrics(job.experiment), means(summary))
     write_atomically(folder / "table.md", table_markdown(results).encode())
     write_atomically(folder / "table.tex", table_latex(results).encode())
 

@@ -8,6 +8,7 @@ import torch
 from jointnn.io import paths
 from jointnn.io.files import write_json, write_table
 from jointnn.io.tensors import diverged, write_tensors
+from jointnn.jobs.specs import EvaluateJob
 from jointnn.methods.catalogue import REAL
 from jointnn.stages.build import data_of, network_of, task_of
 from jointnn.tasks.base import named
@@ -18,7 +19,7 @@ from jointnn.training.device import device_of
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: EvaluateJob) -> None:
     """Write metrics.csv, measures.json and evidence.safetensors. The test split is read here.
 
     They lie in results/<experiment>/s<seed>/. measures.json says of each measure in metrics.csv what the
@@ -31,13 +32,13 @@ def run(job: dict[str, Any]) -> None:
     metrics: list[tuple[Any, ...]] = []
     told: dict[str, dict[str, Any]] = {}
     evidence: dict[str, Any] = {}
-    chosen, device = task_of(job), device_of(job["device"])
-    for dataset in job["datasets"]:
+    chosen, device = task_of(job), device_of(job.device)
+    for dataset in job.datasets:
         data = data_of(job, dataset, test=True, device=device)
         assert data.test is not None
         splits = {"validation": data.validation, "test": data.test}
         found = {REAL: chosen.reference(splits, data.train)}
-        for name, folder in job["runs"].items():
+        for name, folder in job.runs.items():
             network = network_of(job, dataset, name).to(device)
             glimpses = load_network(paths.state(folder), dataset, network, _expected(job, name))
             if diverged(paths.state(folder)):
@@ -51,23 +52,22 @@ def run(job: dict[str, Any]) -> None:
                 evidence[f"{name}/{dataset}/{key}"] = values.cpu().numpy()
         for name, of_splits in found.items():
             for split, measured in of_splits.items():
-                row = (job["experiment"], name, job["seed"], dataset)
+                row = (job.experiment, name, job.seed, dataset)
                 metrics += [
                     (*row, metric, split, value) for metric, value in named(measured, chosen).items()
                 ]
                 told |= {measure.name: measure.told() for measure in measured}
-    folder = f"results/{job['experiment']}/s{job['seed']}"
-    write_table(f"{folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
-    write_json(f"{folder}/measures.json", told)
-    header = {"kind": "evidence", "experiment": job["experiment"], "seed": job["seed"], "task": job["task"]}
-    write_tensors(f"{folder}/evidence.safetensors", evidence, header)
+    write_table(f"{job.folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
+    write_json(f"{job.folder}/measures.json", told)
+    header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}
+    write_tensors(f"{job.folder}/evidence.safetensors", evidence, header)
 
 
-def _expected(job: dict[str, Any], name: str) -> dict[str, Any]:
+def _expected(job: EvaluateJob, name: str) -> dict[str, Any]:
     return {
-        "experiment": job["experiment"],
-        "seed": job["seed"],
+        "experiment": job.experiment,
+        "seed": job.seed,
         "method": name,
-        "architecture": job["architecture"],
-        "settings": job["before"][name]["identity"],
+        "architecture": job.architecture,
+        "settings": job.before[name].identity,
     }

@@ -11,23 +11,20 @@ from jointnn.data.selection import arrange
 from jointnn.data.source import Images, source_of
 from jointnn.errors import UserError
 from jointnn.io import files, paths
+from jointnn.jobs.specs import FetchJob
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(job: FetchJob) -> None:
     """Write data/raw/<dataset>/{train,test}.parquet and, last, manifest.json.
-
-    Args:
-        settings: dataset (its name), source (an entry of params.yaml, see DatasetParams) and, where
-            the workflow calls, source_digest.
 
     Raises:
         UserError: a damaged image, a wrong label, an empty class, a missing split, a path that
             leads outside, a part or labelling that does not fit; always with the name of the file.
     """
-    name, params = settings["dataset"], DatasetParams.model_validate(settings["source"])
+    name, params = job.dataset, DatasetParams.model_validate(job.source)
     source = source_of(params)
     train, test, classes = arrange(source.read(), params, name)
-    _check_source(name, params, settings.get("source_digest", ABSENT))
+    _check_source(name, params, job.source_digest)
     for images in (train, test):
         for content, place in zip(images.content, images.places, strict=True):
             decode(content, place)

@@ -1,26 +1,24 @@
 """initialise: the common start of a seed, the same parameters for every network."""
 
-from typing import Any
-
 import torch
 
 from jointnn.data.sampling import generator
 from jointnn.io import paths
 from jointnn.io.tensors import Tensors, write_tensors
-from jointnn.stages.build import network_of
-from jointnn.training.checkpoints import header_of
+from jointnn.jobs.specs import InitialiseJob
+from jointnn.stages.build import header_of, network_of
 from jointnn.training.state import NETWORKS
 
 
-def run(job: dict[str, Any]) -> None:
+def run(job: InitialiseJob) -> None:
     """Write state.safetensors into the folder that the job names as its start.
 
     Random numbers start again for each network, so networks of one architecture are equal; where heads
     differ in size, what comes before the head is still equal.
     """
     arrays: Tensors = {}
-    for dataset in job["datasets"]:
-        torch.manual_seed(generator(job["seed"], "start").initial_seed())
+    for dataset in job.datasets:
+        torch.manual_seed(generator(job.seed, "start").initial_seed())
         network = network_of(job, dataset).state_dict()
         arrays |= {f"{NETWORKS}/{dataset}/{name}": value.numpy() for name, value in network.items()}
-    write_tensors(paths.state(job["start"]), arrays, header_of(job))
+    write_tensors(paths.state(job.start), arrays, header_of(job))

@@ -12,9 +12,10 @@ from jointnn.data.source import Images
 from jointnn.errors import UserError
 from jointnn.io import files, paths
 from jointnn.io.tensors import write_tensors
+from jointnn.jobs.specs import PrepareJob
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(job: PrepareJob) -> None:
     """Write data/prepared/<dataset>-<size>.safetensors and ...-<size>-test.safetensors.
 
     Each holds `images`, uint8 of shape (N, channels, size, size), and `labels`, int64 of shape
@@ -23,15 +24,11 @@ def run(settings: dict[str, Any]) -> None:
     header has their names under `numbers`. Training and validation are drawn from the first later, per
     seed; of a mirrored dataset it holds `pictures` too, int64 of shape (N,): which are one picture.
 
-    Args:
-        settings: dataset (its name), size (pixels), channels (1 or 3), fit (crop or squash) and
-            mirrored.
-
     Raises:
         UserError: a file is missing, damaged, or not the one that the manifest describes; or the
             dataset is mirrored, but no image in it is another's mirror image.
     """
-    name, size, channels = settings["dataset"], settings["size"], settings["channels"]
+    name, size, channels = job.dataset, job.size, job.channels
     manifest = files.read_json(f"{paths.raw(name)}/manifest.json")
     numbers = manifest.get("numbers", [])
     for split in ("train", "test"):
@@ -48,13 +45,13 @@ def run(settings: dict[str, Any]) -> None:
         if numbers:
             header["numbers"] = json.dumps(numbers, ensure_ascii=False)
         arrays = {
-            "images": to_pixels(images, size, channels, settings["fit"]),
+            "images": to_pixels(images, size, channels, job.fit),
             "labels": (
                 np.array(images.numbers, np.float32) if numbers else np.array(images.labels, np.int64)
             ),
         }
-        if settings["mirrored"] and split == "train":
-            arrays["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, settings["fit"]), name)
+        if job.mirrored and split == "train":
+            arrays["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, job.fit), name)
         write_tensors(paths.prepared(name, size, split == "test"), arrays, header)
 
 

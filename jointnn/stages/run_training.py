@@ -1,7 +1,7 @@
 """A job that trains: begin or resume, train to its end, and what it leaves."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import torch
 
 from jointnn.errors import DivergedError
 from jointnn.io import paths
-from jointnn.io.files import digest, read_json, write_json, write_table
+from jointnn.io.files import read_json, write_json, write_table
 from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
 from jointnn.irls.rounds import Round, block_names
+from jointnn.jobs.specs import TrainingJob, TrainJob
 from jointnn.methods.plan import Plan
-from jointnn.stages.build import expected_of
+from jointnn.stages.build import expected_of, header_of
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of
@@ -26,10 +27,9 @@ from jointnn.training.setup import Setup
 from jointnn.training.state import Row, State
 
 COLUMNS = ["step", "split", "dataset", "metric", "value"]
-Job = Mapping[str, Any]
 
 
-def train(job: Job, state: State, setup: Setup, plan: Plan, *, keep: bool = True) -> None:
+def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: bool = True) -> None:
     """Train from where the job begins, or from the last record of one that was killed, to its end.
 
     Args:
@@ -38,12 +38,12 @@ def train(job: Job, state: State, setup: Setup, plan: Plan, *, keep: bool = True
     Raises:
         DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
     """
-    resume = resume_folder(job)
+    resume = job.resume
     if _begin_or_resume(job, state):
         print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
     Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
-        for _ in shown(learn(state, setup, plan, plan.end_of(job.get("until", ""))), state, setup):
+        for _ in shown(learn(state, setup, plan, plan.end_of(job.until)), state, setup):
             checkpoints.save(paths.state(resume), state, _resume_header(job))
             write_history(resume, state.history)
     except DivergedError as error:  # said in the log, and by this file in MLflow
@@ -54,22 +54,22 @@ def train(job: Job, state: State, setup: Setup, plan: Plan, *, keep: bool = True
         _end_at_last_record(job, state, str(error))
 
 
-def _begin_or_resume(job: Job, state: State) -> bool:
+def _begin_or_resume(job: TrainingJob, state: State) -> bool:
     """Put the state to the resume point of this very job, or to its begin; return whether it resumes."""
-    resume = paths.state(resume_folder(job))
+    resume = paths.state(job.resume)
     # Of other settings, or of other code, it is of another job.
-    if Path(resume).exists() and read_header(resume).get("job") == digest(job):
+    if Path(resume).exists() and read_header(resume).get("job") == job.digest:
         checkpoints.load(resume, state, {})
         return True
-    before = "before" if "before" in job["before"] else "start"
-    checkpoints.load(paths.state(job["begins_at"]), state, expected_of(job, before))
-    if before == "before" and state.sigma is None:  # the job `sigma` has worked it out
-        known = read_json(paths.sigma(job["experiment"], job["seed"]))
+    before = "before" if "before" in job.before else "start"
+    checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before))
+    if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
+        known = read_json(job.sigma)
         state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
     return False
 
 
-def _end_at_last_record(job: Job, state: State, sentence: str) -> None:
+def _end_at_last_record(job: TrainingJob, state: State, sentence: str) -> None:
     """Put a run that diverged to its last record, with the sentence that says so.
 
     There its networks are finite, so that every job after this one can do its work; nothing is trained on
@@ -81,35 +81,30 @@ def _end_at_last_record(job: Job, state: State, sentence: str) -> None:
     state.sigma, state.rounds, state.diverged = sigma, rounds, sentence
 
 
-def write_outputs(job: Job, state: State, setup: Setup, plan: Plan) -> None:
+def write_outputs(job: TrainJob, state: State, setup: Setup, plan: Plan) -> None:
     """Write the state, the history, distances, and, of a round, its weights; then drop the resume point."""
-    folder = job["folder"]
+    folder = job.folder
     if not state.diverged:
         say_alarms(state, setup)
-    is_last = job["until"] in ("", plan.phases[-1].name)
-    header = checkpoints.header_of(job)
+    is_last = job.until in ("", plan.phases[-1].name)
+    header = header_of(job)
     checkpoints.save(paths.state(folder), state, header, history=False, optimizer=not is_last)
     write_history(folder, state.history)
     write_json(f"{folder}/distances.json", distances_of(state, plan))
-    if "round" in job:
-        write_json(f"{folder}/weights.json", weights_of(state, plan, job["round"]))
+    if job.round is not None:
+        write_json(f"{folder}/weights.json", weights_of(state, plan, job.round))
     if (
         is_last
         and not state.diverged
-        and (sentence := diagnosis(_weights(state.rounds), setup.names, job["method"]))
+        and (sentence := diagnosis(_weights(state.rounds), setup.names, job.method))
     ):
         print(sentence, flush=True)  # noqa: T201
     drop_resume_point(job)
 
 
-def resume_folder(job: Job) -> str:
-    """Return the folder in which a job that trains keeps its last state until it ends."""
-    return paths.resume_of(paths.record(dict(job)))
-
-
-def drop_resume_point(job: Job) -> None:
+def drop_resume_point(job: TrainingJob) -> None:
     """Delete what a job kept while it trained: its outputs are written."""
-    shutil.rmtree(resume_folder(job), ignore_errors=True)
+    shutil.rmtree(job.resume, ignore_errors=True)
 
 
 def write_history(folder: str, history: Sequence[Row]) -> None:
@@ -154,8 +149,8 @@ def _weights(rounds: Sequence[Round]) -> list[np.ndarray]:
     return [found.weights.numpy() for found in rounds]
 
 
-def _resume_header(job: Job) -> dict[str, Any]:
-    return {**checkpoints.header_of(job), "job": digest(job)}
+def _resume_header(job: TrainingJob) -> dict[str, Any]:
+    return {**header_of(job), "job": job.digest}
 
 
 def say_alarms(state: State, setup: Setup) -> None:

@@ -5,20 +5,14 @@ curve.svg.
 """
 
 from pathlib import Path
-from typing import Any
 
-from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_table
+from jointnn.jobs.specs import SweepJob
 from jointnn.reporting.tables.sweeps import read_sweep, summarise_sweep, sweep_markdown
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(job: SweepJob) -> None:
     """Bring the results of a sweep together.
-
-    Args:
-        settings: `sweep`, `dataset` (or `average`), `measure`, `along`, `experiments` (each with its
-            number), `methods`, `seeds`, `datasets` (of the average), `selections` (of each experiment);
-            optional `yardsticks`, `reference` (methods that are no competitors), `seen`, `features`.
 
     Raises:
         UserError: the table of an experiment is missing, or has nothing of the measure and dataset.
@@ -26,8 +20,8 @@ def run(settings: dict[str, Any]) -> None:
     from jointnn.reporting.figures.style import style, to_svg
     from jointnn.reporting.figures.sweeps import sweep_curve
 
-    results = read_sweep(settings)
-    folder = Path(paths.sweep(settings["sweep"]))
+    results = read_sweep(job.settings_alone())
+    folder = Path(job.folder)
     write_table(folder / "summary.csv", summarise_sweep(results))
     write_atomically(folder / "table.md", sweep_markdown(results).encode())
     with style():

@@ -84,15 +84,3 @@ def load_network(
         raise UserError(f"{path}: {error} Delete it and run the job that makes it.") from error
     glimpses = within(found, f"{GLIMPSES}/{dataset}")
     return {int(step): glimpses[step] for step in sorted(glimpses, key=int)}
-
-
-def header_of(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a state of this job says of itself."""
-    return {
-        "experiment": job["experiment"],
-        "method": job.get("method", job["stage"]),
-        "seed": job["seed"],
-        "round": job.get("round", 0),
-        "architecture": job["architecture"],
-        "settings": job["identity"],
-    }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.dataset import MIRROR, write
+from helpers.jobs import start_of
 
 from jointnn.data.images import encode_png
 from jointnn.data.mirror_pairs import THUMBNAIL, pictures_of
@@ -11,6 +12,7 @@ from jointnn.data.parquet import from_parquet
 from jointnn.data.sampling import draw
 from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
+from jointnn.jobs.specs import FetchJob, PrepareJob
 from jointnn.stages import fetch, prepare
 from jointnn.stages.build import data_of
 from jointnn.stages.prepare import to_pixels
@@ -58,10 +60,9 @@ def test_from_folders_to_networks_no_picture_is_on_both_sides(tmp_path, monkeypa
             write(f"own/{split}/people/{number}.png", encode_png(pixels))
             write(f"own/{split}/people/{number}_mirrored.png", encode_png(pixels[:, ::-1].copy()))
     source = DatasetParams(source="class_folders", path="own", mirrored=True)
-    fetch.run({"dataset": "own", "source": source.of_fetch()})
-    prepare.run({"dataset": "own", "size": 8, "channels": 1, "fit": "crop", "mirrored": source.mirrored})
-    job = {"seed": 0, "size": 8, "channels": 1, "trunk": None, "labelled": {}, "task": "completion"}
-    job |= {"train_images": 16, "validation_images": 8}
+    fetch.run(FetchJob(dataset="own", source=source.of_fetch()))
+    prepare.run(PrepareJob(dataset="own", size=8, channels=1, fit="crop", mirrored=source.mirrored))
+    job = start_of(datasets=["own"], train_images=16, validation_images=8)
     data = data_of(job, "own", test=True, device=torch.device("cpu"))
     learned = {image.numpy().tobytes() for image in data.train.images}
     assert (len(learned), len(data.validation)) == (16, 8)

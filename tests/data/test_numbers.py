@@ -7,17 +7,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers.dataset import parquet, picture, pixels, read, refused, two_classes, write
+from helpers.dataset import picture, pixels, read, refused, two_classes, write
+from helpers.jobs import start_of
 from pydantic import ValidationError
 
 from jointnn.data.parquet import from_parquet, to_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import ONE_CLASS
+from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.io.files import read_json
 from jointnn.io.tensors import read_tensors
+from jointnn.jobs.specs import FetchJob, PrepareJob
+from jointnn.methods.settings import MethodSettings
+from jointnn.models.architectures import architecture
+from jointnn.models.stacked import StackedNetworks
 from jointnn.stages import fetch, prepare
 from jointnn.stages.build import data_of, network_of
+from jointnn.tasks import task as TASKS
+from jointnn.training.setup import Data, setup_of
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +72,7 @@ def test_a_parquet_column_of_numbers_is_read_by_its_name(kind):
 def test_what_fetch_writes_is_a_mirror(monkeypatch):
     write_list("all.txt", [f"{k / 8} {k}" for k in range(8)])
     source = DatasetParams(source="list_file", path="own/all.txt", numbers=["x", "y"], pool=4)
-    fetch.run({"dataset": "own", "source": source.of_fetch()})
+    fetch.run(FetchJob(dataset="own", source=source.of_fetch()))
     monkeypatch.setenv("JOINTNN_MIRROR", "data/raw")
     train, test, _ = read(source="mirror", path="own", numbers=["x", "y"])
     assert len(train) == len(test) == 4
@@ -168,16 +176,10 @@ def test_a_dataset_of_classes_has_the_digest_that_it_had_before_there_were_numbe
 
 # --- from there to networks ---
 
-JOB = {
-    "seed": 0, "size": 8, "channels": 1, "trunk": None, "labelled": {}, "task": "regression",
-    "train_images": None, "validation_images": 5, "architecture": "small_conv",
-    "architecture_options": {"width": 2}, "architecture_of": {},
-}  # fmt: skip
-
 
 def prepared(source: DatasetParams) -> None:
-    fetch.run({"dataset": "own", "source": source.of_fetch()})
-    prepare.run({"dataset": "own", "size": 8, "channels": 1, "fit": "crop", "mirrored": source.mirrored})
+    fetch.run(FetchJob(dataset="own", source=source.of_fetch()))
+    prepare.run(PrepareJob(dataset="own", size=8, channels=1, fit="crop", mirrored=source.mirrored))
 
 
 def test_each_image_keeps_its_numbers_to_the_network_which_has_an_output_for_each():
@@ -186,23 +188,19 @@ def test_each_image_keeps_its_numbers_to_the_network_which_has_an_output_for_eac
     arrays, header = read_tensors("data/prepared/own-8.safetensors")
     assert arrays["labels"].dtype == np.float32 and arrays["labels"].shape == (15, 2)
     assert header["numbers"] == '["x", "y"]'
-    data = data_of(JOB, "own", test=True, device=torch.device("cpu"))
+    job = start_of(datasets=["own"], validation_images=5)
+    data = data_of(job, "own", test=True, device=torch.device("cpu"))
     assert [len(split) for split in (data.train, data.validation, data.test)] == [10, 5, 5]
     for split in (data.train, data.validation, data.test):
         values = split.images[:, 0, 0, 0].float()  # picture k is of grey k
         assert torch.equal(split.labels, torch.stack([values, values / 2], dim=1))
-    assert network_of(JOB, "own")(torch.zeros(3, 1, 8, 8)).shape == (3, 2)
+    assert network_of(job, "own")(torch.zeros(3, 1, 8, 8)).shape == (3, 2)
 
 
-@pytest.mark.parametrize("task", ["classification", "transfer"])
-def test_a_task_of_classes_refuses_numbers_and_the_other_way_round(task):
-    write_list("all.txt", [str(k) for k in range(20)])
-    prepared(DatasetParams(source="list_file", path="own/all.txt", numbers=["x"], pool=15))
-    with pytest.raises(
-        UserError, match=f"The task {task} learns classes, but the labels of own are numbers"
-    ):
-        data_of({**JOB, "task": task}, "own", test=False, device=torch.device("cpu"))
-    write("train.parquet", parquet([0, 1] * 6, ["a", "b"]))
-    prepared(DatasetParams(source="parquet", path="train.parquet", pool=8))
-    with pytest.raises(UserError, match="regression learns numbers, but the labels of own are classes"):
-        data_of(JOB, "own", test=False, device=torch.device("cpu"))
+@pytest.mark.parametrize(("task", "numbers"), [("classification", True), ("regression", False)])
+def test_a_task_of_classes_refuses_numbers_and_the_other_way_round(task, numbers):
+    labels = torch.zeros(4, 1) if numbers else torch.zeros(4, dtype=torch.int64)
+    data = Data(*(Split(torch.zeros(4, 1, 8, 8), labels) for _ in range(2)))
+    networks = StackedNetworks({"own": architecture["small_conv"](2, 1, 8, width=2)}, True, True)
+    with pytest.raises(UserError, match=f"The task {task} learns .*, but the labels of own are"):
+        setup_of("x", networks, {"own": data}, TASKS[task](), MethodSettings(), seed=0)

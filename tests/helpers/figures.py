@@ -9,6 +9,7 @@ from matplotlib.text import Text
 
 from jointnn.io.files import write_json, write_table
 from jointnn.io.tensors import write_tensors
+from jointnn.jobs.specs import FiguresJob
 from jointnn.reporting.figures import figure
 
 GROUPS = {
@@ -73,7 +74,7 @@ def write_run(seed: int) -> None:
     for method, final in FINAL.items():
         if method != "joint":
             write_curves(folder / method, seed, final, range(0, LAST + 1, 50))
-    write_curves(folder / "l2", seed, FINAL["joint"], range(0, 301, 50))
+    write_curves(folder / "joint" / "l2", seed, FINAL["joint"], range(0, 301, 50))
     for number in range(1, ROUNDS + 1):
         part = folder / "joint" / f"round_{number}"
         steps = range(ENDS[number - 1], ENDS[number] + 1, 29)
@@ -172,10 +173,16 @@ def write_images() -> None:
 def settings(**changes) -> dict:
     return {
         "stage": "figures", "experiment": "toy", "methods": METHODS, "datasets": DATASETS,
-        "seeds": SEEDS, "rounds": ROUNDS, "groups": GROUPS, "groups_round": 4,
+        "seeds": SEEDS, "rounds": {"joint": ROUNDS}, "groups": GROUPS, "groups_round": 4,
         "measures": ["accuracy", "error"],
         "figures": sorted(figure.load()), "labels": None, "size": 16, **changes,
     }  # fmt: skip
+
+
+def job(**changes) -> FiguresJob:
+    """The job that draws figures."""
+    given = settings(**changes)
+    return FiguresJob(**{name: value for name, value in given.items() if name in FiguresJob.model_fields})
 
 
 def build() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from helpers.params import read
-from jointnn.io.files import to_json, write_table
+from jointnn.io.files import write_table
+from jointnn.jobs import specs
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import SweepJob
 from jointnn.stages import collect, sweep
 from jointnn.stages.evaluate import METRICS
 
@@ -56,12 +58,12 @@ def evaluate(values: dict[str, Any] = VALUES, shuffled: int = 0) -> None:
             write_table(Path("results", experiment, f"s{seed}", "metrics.csv"), table)
 
 
-def job_of(**changes) -> dict:
+def job_of(**changes) -> SweepJob:
     """The job of the sweep, after the tables of its experiments were made."""
     jobs = Jobs(params(**changes))
     for experiment in VALUES:
         collect.run(jobs.collect(experiment))
-    return json.loads(to_json(jobs.sweep(NAME)))
+    return specs.job_of(json.loads(jobs.sweep(NAME).text))
 
 
 def run(**changes) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from jointnn.io.files import write_table
+from jointnn.jobs.specs import CollectJob
 
 # method: dataset: test accuracy of seeds 0, 1, 2
 VALUES = {
@@ -17,14 +18,15 @@ VALUES = {
 COLUMNS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
 
-def settings(**changes) -> dict:
-    return {
+def settings(**changes) -> CollectJob:
+    given = {
         "stage": "collect", "experiment": "toy", "datasets": ["letters_a", "digits"],
         "methods": ["isolated", "l2reg", "finetune", "fedamp", "joint", "oracle"],
         "seeds": [0, 1, 2], "reference": ["oracle"], "measures": ["accuracy"],
         "selection": "12 points for every method, chosen on validation",
         "sources": {"digits": "scikit-learn's file, 8 & 16 px"}, "task": "classification", **changes,
     }  # fmt: skip
+    return CollectJob(**given)
 
 
 def write_metrics() -> Path:

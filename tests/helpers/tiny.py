@@ -13,6 +13,7 @@ from helpers.training import Training
 from jointnn.io import paths
 from jointnn.io.tensors import read_tensors
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import TrainJob
 from jointnn.methods.plan import Plan
 from jointnn.parameters.schema import Params
 from jointnn.stages import fetch, initialise, prepare, sigma, train
@@ -61,7 +62,7 @@ def _folder_with_data() -> Path:
     os.chdir(folder)
     for name in TINY["datasets"]:
         fetch.run(jobs.fetch(name))
-        prepare.run(jobs.prepare(name, TINY["image_size"], TINY["channels"]))
+        prepare.run(jobs.prepare(name, TINY["image_size"]))
     os.chdir(before)
     return folder
 
@@ -80,10 +81,10 @@ def folder_with_data() -> Path:
 
 def run_joint(jobs: Jobs, rounds: int = 3) -> None:
     """The jobs of `joint`, one after the other."""
-    train.run(jobs.l2("tiny", 0))
-    sigma.run(jobs.sigma("tiny", 0))
+    train.run(jobs.l2("tiny", 0, "joint"))
+    sigma.run(jobs.sigma("tiny", 0, "joint"))
     for number in range(1, rounds + 1):
-        train.run(jobs.irls("tiny", 0, number))
+        train.run(jobs.irls("tiny", 0, "joint", number))
 
 
 def files_of(folder: str) -> dict[str, bytes]:
@@ -120,12 +121,12 @@ def adversarial(name: str, settings: dict | None = None, **experiment) -> Jobs:
         {**chosen, "schedule": "stalled", "patience": 1, **(settings or {})}, **tiny, **experiment
     )
     for dataset in TINY["datasets"]:
-        prepare.run(jobs.prepare(dataset, 16, TINY["channels"]))
+        prepare.run(jobs.prepare(dataset, 16))
     initialise.run(jobs.initialise("tiny", 0))
     return jobs
 
 
-def begun(job: dict) -> tuple[Training, Plan]:
+def begun(job: TrainJob) -> tuple[Training, Plan]:
     """What a job trains, at the common start of its seed, and its plan."""
     state, setup, plan = build(job)
     state.load(start_of(job), {})

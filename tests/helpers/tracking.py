@@ -71,7 +71,7 @@ class Project:
     def jobs(self, seed):
         """(record, upstream, steps) of the jobs of `joint`, in order."""
         folder = f"runs/digits/s{seed}"
-        l2, sigma = f"{folder}/l2/settings.json", f"{folder}/sigma.settings.json"
+        l2, sigma = f"{folder}/joint/l2/settings.json", f"{folder}/joint/sigma.settings.json"
         one, two = (f"{folder}/joint/round_{k}/settings.json" for k in (1, 2))
         return [
             (l2, [], (0, 40)),

@@ -120,7 +120,8 @@ def test_digests_are_the_same_in_another_folder(copy):
 @pytest.mark.slow
 def test_reading_params_and_settings_of_all_jobs_imports_no_torch():
     program = (
-        "import sys; from jointnn.reading import read_params; from jointnn.jobs import Jobs; "
+        "import sys; from jointnn.parameters.load import read_params; "
+        "from jointnn.jobs.graph import Jobs; "
         "params = read_params(); jobs = Jobs(params); [jobs.figures(name) for name in params.experiments]; "
         "print([name for name in ('torch', 'pandas', 'mlflow', 'matplotlib') if name in sys.modules])"
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from helpers.params import GONE, read
 
-from jointnn.io import paths
-from jointnn.io.files import digest, to_json
+from jointnn.io.files import digest
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.identity import OLD_NAMES, identity
+from jointnn.jobs.specs import Before, job_of
 from jointnn.parameters.search import attempts
 
 METHODS = ["isolated", "l2reg", "shareall", "finetune", "fedamp", "oracle"]
@@ -34,21 +34,22 @@ def settings_files(edits: Mapping | None = None) -> dict[str, str]:
     params, experiment = read(dict(edits or {})), "toy"
     jobs, chosen = Jobs(params), params.experiments[experiment]
     found = {f"fetch {name}": jobs.fetch(name) for name in chosen.datasets}
-    size, channels = chosen.image_size, chosen.channels
-    found |= {f"prepare {name}": jobs.prepare(name, size, channels) for name in chosen.datasets}
+    size = chosen.image_size
+    found |= {f"prepare {name}": jobs.prepare(name, size) for name in chosen.datasets}
     for seed in chosen.seeds:
         found[f"s{seed} start"] = jobs.initialise(experiment, seed)
         found |= {f"s{seed} {n}": jobs.train(experiment, seed, n) for n in chosen.methods if n != "joint"}
-        found |= {f"s{seed} l2": jobs.l2(experiment, seed), f"s{seed} sigma": jobs.sigma(experiment, seed)}
-        rounds = range(1, jobs.rounds(experiment) + 1)
-        found |= {f"s{seed} round {k}": jobs.irls(experiment, seed, k) for k in rounds}
+        found[f"s{seed} l2"] = jobs.l2(experiment, seed, "joint")
+        found[f"s{seed} sigma"] = jobs.sigma(experiment, seed, "joint")
+        rounds = range(1, jobs.rounds(experiment, "joint") + 1)
+        found |= {f"s{seed} round {k}": jobs.irls(experiment, seed, "joint", k) for k in rounds}
         found[f"s{seed} evaluate"] = jobs.evaluate(experiment, seed)
     found |= {"collect": jobs.collect(experiment), "figures": jobs.figures(experiment)}
     for seed, grid in attempts(jobs.params.experiments[experiment]).items():
         for name, points in grid.items():
             found |= {f"attempt {name} {k}": jobs.attempt(experiment, seed, name, k) for k in points}
     found["choose"] = jobs.choose(experiment)
-    return {name: to_json(job) for name, job in found.items()}
+    return {name: job.text for name, job in found.items()}
 
 
 @cache
@@ -176,7 +177,7 @@ def test_a_setting_written_out_as_it_is_by_default_reruns_nothing():
 
 
 def test_no_two_jobs_have_the_same_record():
-    records = [paths.record(json.loads(job)) for job in settings_files().values()]
+    records = [job_of(json.loads(job)).record for job in settings_files().values()]
     assert len(set(records)) == len(records)
 
 
@@ -184,17 +185,17 @@ def test_a_job_of_the_search_knows_no_seed_that_is_reported_and_no_test_split():
     jobs = Jobs(read())
     for name in ("isolated", "joint"):
         job = jobs.attempt("toy", 1000, name, 1)
-        assert (job["seed"], job["curves"]) == (1000, False)
-        assert job["overrides"].items() <= {"learning_rate": 0.1, "scale_factor": 2}.items()
-        assert job["settings"]["learning_rate"] == 0.1
+        assert (job.seed, job.curves, job.reads_test) == (1000, False, False)
+        assert job.overrides.items() <= {"learning_rate": 0.1, "scale_factor": 2}.items()
+        assert job.settings["learning_rate"] == 0.1
 
 
 def test_a_point_of_the_search_is_over_the_settings_and_not_over_what_was_tuned():
     point = Jobs(read({f"{TOY}.tuned.joint": {"momentum": 0.1, "scale_factor": 9}})).attempt(
         "toy", 1000, "joint", 0
     )
-    assert (point["settings"]["momentum"], point["settings"]["scale_factor"]) == (0.9, 1.0)
-    assert (point["settings"]["learning_rate"], point["settings"]["steps"]) == (0.01, 60)
+    assert (point.settings["momentum"], point.settings["scale_factor"]) == (0.9, 1.0)
+    assert (point.settings["learning_rate"], point.settings["steps"]) == (0.01, 60)
 
 
 def test_a_network_that_knows_imagenet_has_seen_the_dogs():
@@ -212,8 +213,8 @@ def test_a_network_that_knows_imagenet_has_seen_the_dogs():
         "experiments.toy.channels": 3,
         "experiments.heir": GONE,
     }
-    assert Jobs(read(experiments)).collect("toy")["seen"] == ["breeds", "beasts"]
-    assert Jobs(read()).collect("toy")["seen"] == []
+    assert Jobs(read(experiments)).collect("toy").seen == ["breeds", "beasts"]
+    assert Jobs(read()).collect("toy").seen == []
 
 
 def test_only_the_oracle_and_the_figures_know_the_planted_groups():
@@ -233,23 +234,23 @@ def test_an_infinite_setting_is_written_as_json_knows_it():
 def test_a_method_with_a_network_of_its_own_has_a_start_of_its_own():
     params = read({f"{TOY}.architecture_of": {"shareall": {"width": 5}}})
     jobs = Jobs(params)
-    assert jobs.starts("toy") == ["", "shareall"]
     own, common = jobs.initialise("toy", 0, "shareall"), jobs.initialise("toy", 0)
-    assert own["start"] == "runs/toy/s0/start_shareall"
-    assert (own["architecture_options"], common["architecture_options"]) == ({"width": 5}, {"width": 4})
+    assert own.start == "runs/toy/s0/start_shareall"
+    assert (own.architecture_options, common.architecture_options) == ({"width": 5}, {"width": 4})
     trained = jobs.train("toy", 0, "shareall")
-    assert (trained["start"], trained["architecture_options"]) == (own["start"], {"width": 5})
-    assert trained["before"]["start"] == {"identity": own["identity"], "record": digest(own)}
-    assert jobs.train("toy", 0, "isolated")["start"] == common["start"]
-    records = {paths.record(job) for job in (own, common, jobs.search_start("toy", 7, "shareall"))}
+    assert (trained.start, trained.architecture_options) == (own.start, {"width": 5})
+    assert trained.before["start"] == Before(identity=own.identity, record=digest(json.loads(own.text)))
+    assert jobs.train("toy", 0, "isolated").start == common.start
+    made = {job.folder for job in jobs.of_experiment("toy") if job.stage == "initialise"}
+    assert {folder for folder in made if "/s0/" in folder} == {own.start, common.start}
+    records = {job.record for job in (own, common, jobs.search_start("toy", 7, "shareall"))}
     assert len(records) == 3
 
 
 def test_code_is_in_records_and_in_no_identity(monkeypatch):
     """A moved file makes a job run again, and no network foreign."""
     before = {name: json.loads(text) for name, text in settings_files().items()}
-    for module in ("data_jobs", "training_jobs", "graph"):
-        monkeypatch.setattr(f"jointnn.jobs.{module}.code_digests", lambda *_: {"elsewhere.py": "another"})
+    monkeypatch.setattr("jointnn.jobs.graph.code_digests", lambda *_: {"elsewhere.py": "another"})
     after = {name: json.loads(text) for name, text in settings_files().items()}
     assert all(digest(before[name]) != digest(after[name]) for name in before)
     assert {name: job["identity"] for name, job in before.items()} == {

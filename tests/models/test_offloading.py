@@ -141,5 +141,5 @@ def test_a_job_with_networks_on_disk_is_killed_and_goes_on(method, monkeypatch, 
     monkeypatch.chdir(folder_with_data())
     settings = {"others_on_disk": True, "solver": "block_coordinate", "accumulate": 2}
     jobs = started({**settings, "checkpoint_activations": True}, **NORMED)
-    folder = paths.run("tiny", 0, method, rounds=3)
+    folder = paths.method("tiny", 0, method)
     interrupted(lambda: train.run(jobs.train("tiny", 0, method)), folder, monkeypatch, capsys, after=[2])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.jobs import start_of
 from helpers.tiny import NORMED, arrays_of, begun, folder_with_data, started
 from helpers.training import assert_views, mlp, mlps, run
 
@@ -66,18 +67,11 @@ def test_every_network_of_a_seed_starts_from_the_same_parameters(network, monkey
 
 def test_networks_with_heads_of_other_sizes_start_equal_before_the_head(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    job = {"experiment": "x", "seed": 0, "size": 8, "channels": 1, "datasets": ["three", "five"]}
-    job |= {
-        "architecture": "small_conv",
-        "architecture_options": {"width": 2},
-        "stage": "initialise",
-        "identity": "0",
-        "trunk": None,
-    }
+    job = start_of()
     for name, classes in {"three": '["a", "b", "c"]', "five": '["a", "b", "c", "d", "e"]'}.items():
         header = {"dataset": name, "size": 8, "channels": 1, "classes": classes}
         write_tensors(paths.prepared(name, 8), {"labels": np.zeros(1, np.int64)}, header)
-    initialise.run({**job, "start": paths.start("x", 0)})
+    initialise.run(job)
     three, five = (arrays_of(paths.start("x", 0), name) for name in ("three", "five"))
     assert three["head.weight"].shape == (3, 8) and five["head.weight"].shape == (5, 8)
     for key in three:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.figures import texts
+from helpers.jobs import altered
 from helpers.sweep import CHOSEN, FOLDER, NAME, VALUES, cells, evaluate, job_of, run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -54,8 +55,7 @@ def test_the_header_says_seeds_and_how_was_selected():
         "(0, 1). Selection: hyper-parameters chosen in toy on the validation split of seed 1000, which"
     ) in run()
     job = job_of()
-    job["selections"]["toy"] = "guessed"
-    sweep.run(job)
+    sweep.run(altered(job, selections={**job.selections, "toy": "guessed"}))
     table = (FOLDER / "table.md").read_text()
     assert "Selection: at 0 and 9.5: hyper-parameters chosen in toy on the validation split" in table
     assert "; at 40: guessed. The best of a column is bold" in table
@@ -87,7 +87,8 @@ def test_a_method_without_results_is_a_cross_in_the_table_and_a_gap_in_its_line(
     sweep.run(job)
     assert cells((FOLDER / "table.md").read_text(), "joint")[1] == "X"
     assert len(pd.read_csv(FOLDER / "summary.csv")) == 8
-    assert np.isnan(heights(sweep_curve(read_sweep(job)), "joint")).tolist() == [False, True, False]
+    drawing = sweep_curve(read_sweep(job.settings_alone()))
+    assert np.isnan(heights(drawing, "joint")).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -116,7 +117,7 @@ def heights(drawing, method: str) -> np.ndarray:
 def test_the_curve_has_the_look_of_each_method_the_numbers_as_ticks_and_the_yardsticks_by_name():
     evaluate()
     with style():
-        drawing = sweep_curve(read_sweep(job_of()))
+        drawing = sweep_curve(read_sweep(job_of().settings_alone()))
     (axes,) = drawing.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "9.5", "40"]
     assert np.diff(axes.get_xticks()).tolist() == [1, 1]
@@ -133,7 +134,9 @@ def test_no_text_of_the_curve_is_small_cut_off_or_taken_for_mathematics():
     evaluate()
     hard = {f"Author{k} et al. $x_$ 2016, a long name of what it is": 0.6 + k / 500 for k in range(6)}
     with style():
-        drawing = sweep_curve(read_sweep(job_of(yardsticks=hard, along="labels, $y_$, " * 8)))
+        drawing = sweep_curve(
+            read_sweep(job_of(yardsticks=hard, along="labels, $y_$, " * 8).settings_alone())
+        )
         FigureCanvasAgg(drawing).draw()
         written = [text for text in drawing.findobj(Text) if text.get_text() and text.get_visible()]
     assert min(text.get_fontsize() for text in written) >= 7
@@ -163,7 +166,7 @@ def test_an_experiment_that_was_not_run_or_lacks_the_measure_is_refused_by_its_f
     evaluate()
     job = job_of()
     with pytest.raises(UserError, match=r"heir/metrics.csv has no 'recall' of 'second' on the test split"):
-        sweep.run({**job, "measure": "recall", "experiments": {"heir": 1, "toy": 2}})
+        sweep.run(altered(job, measure="recall", experiments={"heir": 1, "toy": 2}))
     Path("results/heir/metrics.csv").unlink()
     with pytest.raises(UserError, match=r"Run the job that makes it: snakemake results/heir/metrics.csv"):
         sweep.run(job)

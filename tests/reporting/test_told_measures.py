@@ -41,7 +41,7 @@ def tell(experiment: str, renamed: dict[str, str], *measures: Measure) -> None:
 def test_a_table_prints_and_compares_as_the_task_says(measure, said, bold, plain):
     folder = write_metrics()
     tell("toy", {"accuracy": measure.name}, measure, LOSS)
-    collect.run(settings(measures=[measure.name], methods=["isolated", "joint"], reference=None))
+    collect.run(settings(measures=[measure.name], methods=["isolated", "joint"], reference=[]))
     table = (folder / "table.md").read_text()
     assert said in table
     assert cells(table, bold)[0].startswith("**") and not cells(table, plain)[0].startswith("**")

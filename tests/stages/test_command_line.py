@@ -12,11 +12,21 @@ from helpers.params import PROJECT, read
 from jointnn import __version__
 from jointnn.__main__ import JOBS, TOOLS, main
 from jointnn.data.schema import DatasetParams
-from jointnn.io import paths
-from jointnn.io.files import to_json
+from jointnn.io import files
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import ChooseJob, FetchJob, Job
 
-WITHOUT_TORCH = ["fetch", "prepare", "collect", "figures", "sweep", "choose", "track", "times", "schema"]
+WITHOUT_TORCH = [
+    "fetch",
+    "prepare",
+    "collect",
+    "figures",
+    "sweep",
+    "choose",
+    "tools.track",
+    "tools.times",
+    "tools.schema",
+]
 HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")
 
 
@@ -33,11 +43,11 @@ def helped(capsys, *words: str) -> str:
     return capsys.readouterr().out
 
 
-def settings_file(job: dict) -> str:
+def settings_file(job: Job) -> str:
     """Write a job's settings file where it belongs."""
-    path = Path(paths.SETTINGS, paths.record(job))
+    path = Path(job.settings_file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_json(job))
+    path.write_text(job.text)
     return str(path)
 
 
@@ -89,7 +99,7 @@ def test_the_version_is_that_of_the_project(capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["irls"], ["nonsense"], ["irls", "a", "b"], ["times", "--seeds", "x", "toy"]]
+    "words", [[], ["train"], ["nonsense"], ["train", "a", "b"], ["times", "--seeds", "x", "toy"]]
 )
 def test_a_wrong_command_line_ends_with_2(words, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -133,7 +143,7 @@ def test_the_settings_of_another_stage_or_job_are_one_sentence(capsys):
 def fetch_of_own(**fields) -> str:
     """The settings file of a job that fetches one's own images."""
     source = DatasetParams(**{"source": "class_folders", "path": "own", **fields}).model_dump()
-    return settings_file({"stage": "fetch", "dataset": "own", "source": source})
+    return settings_file(FetchJob(dataset="own", source=source))
 
 
 def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
@@ -141,16 +151,15 @@ def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
     assert not Path("data/raw/own/settings.json").exists()
 
 
+def choice(attempts: dict) -> ChooseJob:
+    """The job that chooses among these attempts."""
+    return ChooseJob(
+        experiment="toy", attempts=attempts, tuning_seed=3, measures=["loss"], groups_count=None, ties=False
+    )
+
+
 def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
-    job = {
-        "stage": "choose",
-        "experiment": "toy",
-        "attempts": {"3": {}},
-        "tuning_seed": 3,
-        "measures": ["loss"],
-        "ties": False,
-    }
-    path = settings_file(job)
+    path = settings_file(choice({"3": {}}))
     assert main(["choose", path]) == 0
     assert Path("search/toy/settings.json").read_text() == Path(path).read_text()
     Path("search/toy/settings.json").unlink()
@@ -160,8 +169,8 @@ def test_a_job_that_ends_well_leaves_its_settings_as_the_record():
 
 @pytest.mark.slow
 def test_a_mistake_of_ours_keeps_its_traceback():
-    job = {"stage": "choose", "experiment": "toy", "attempts": {"3": {"joint": 7}}, "tuning_seed": 3}
-    path = settings_file({**job, "measures": ["loss"]})
+    files.write_json("search/toy/s3/joint/point_0.json", ["no result"])
+    path = settings_file(choice({"3": {"joint": [0]}}))
     ran = run("choose", path)
     assert ran.returncode == 1
     assert ran.stderr.startswith("Traceback (most recent call last):")
@@ -179,7 +188,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_ctrl_c_ends_without_a_traceback():
     program = (
-        "import signal, sys, jointnn.files; from jointnn.__main__ import main\n"
+        "import signal, sys, jointnn.io.files; from jointnn.__main__ import main\n"
         "sys.addaudithook(lambda event, _: event == 'os.rename' and signal.raise_signal(signal.SIGINT))\n"
         "sys.exit(main(['schema']))"
     )

@@ -1,11 +1,11 @@
 """A run of an adversarial game that diverged: kept, named in its log, in MLflow and in the table."""
 
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.jobs import altered
 from helpers.tables import cells
 from helpers.tiny import adversarial, arrays_of, folder_with_data
 from helpers.tracking import STORE, runs_of
@@ -13,6 +13,7 @@ from helpers.tracking import STORE, runs_of
 from jointnn.io import files, paths, tensors
 from jointnn.io.tensors import diverged
 from jointnn.irls import consistency
+from jointnn.jobs.specs import Job
 from jointnn.methods.settings import MethodSettings
 from jointnn.reporting.tracking import import_runs
 from jointnn.reporting.tracking.find import find_runs
@@ -57,22 +58,22 @@ def layer_distances(folder: str, layers: list[str]) -> list[list[list[float]]]:
     return consistency.layer_distances_squared(stacked, METRIC).tolist()
 
 
-def run_and_record(stage: ModuleType, job: dict[str, Any]) -> None:
+def run_and_record(stage: ModuleType, job: Job) -> None:
     stage.run(job)
-    files.write_json(paths.record(job), job)
+    files.write_atomically(job.record, job.text.encode())
 
 
 def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys):
     jobs = adversarial("began", tuned={"isolated": WILD, "joint": WILD}, figures=FIGURES)
     run_and_record(train, jobs.train("tiny", 0, "isolated"))
     assert "tiny, seed 0, isolated diverged: the loss of " in capsys.readouterr().out
-    run_and_record(train, jobs.l2("tiny", 0))
-    run_and_record(sigma, jobs.sigma("tiny", 0))
+    run_and_record(train, jobs.l2("tiny", 0, "joint"))
+    run_and_record(sigma, jobs.sigma("tiny", 0, "joint"))
     for number in (1, 2, 3):
-        run_and_record(train, jobs.irls("tiny", 0, number))
+        run_and_record(train, jobs.irls("tiny", 0, "joint", number))
     run_and_record(train, jobs.train("tiny", 0, "fedamp"))
     evaluate.run(jobs.evaluate("tiny", 0))
-    collect.run({**jobs.collect("tiny"), "measures": ["loss", "kernel_distance"]})
+    collect.run(altered(jobs.collect("tiny"), measures=["loss", "kernel_distance"]))
     table = (folder / "results/tiny/table.md").read_text()
     assert cells(table, "isolated") == cells(table, "joint") == ["X<sup>a</sup>"] * 3
     assert "<sup>a</sup> over 0 of 1 seeds; the run of seed 0 diverged: its log says where." in table
@@ -113,33 +114,35 @@ def test_a_point_of_the_search_is_no_result_and_nothing_of_it_is_measured():
 
 def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it():
     calm, wild = adversarial("began"), adversarial("began", tuned={"joint": WILD})
-    train.run(calm.l2("tiny", 0))
-    sigma.run(calm.sigma("tiny", 0))
-    first = {**wild.irls("tiny", 0, 1), "before": calm.irls("tiny", 0, 1)["before"]}
+    train.run(calm.l2("tiny", 0, "joint"))
+    sigma.run(calm.sigma("tiny", 0, "joint"))
+    first = altered(wild.irls("tiny", 0, "joint", 1), before=calm.irls("tiny", 0, "joint", 1).before)
     train.run(first)
-    second = wild.irls("tiny", 0, 2)
-    second["before"] = {**second["before"], "before": {"identity": first["identity"]}}
-    train.run(second)
-    assert not diverged(paths.state(paths.l2("tiny", 0)))
+    second = wild.irls("tiny", 0, "joint", 2)
+    train.run(altered(second, before={**second.before, "before": first.known}))
+    assert not diverged(paths.state(paths.round_("tiny", 0, "joint", 0)))
     for number in (1, 2):
-        folder = paths.round_("tiny", 0, number)
+        folder = paths.round_("tiny", 0, "joint", number)
         assert "joint diverged" in diverged(paths.state(folder))
-        assert equal(network(folder), network(paths.l2("tiny", 0)))
+        assert equal(network(folder), network(paths.round_("tiny", 0, "joint", 0)))
         found = files.read_json(f"{folder}/distances.json")
         assert found["layer_distances_squared"] == layer_distances(folder, found["layers"])
-    train.run(calm.irls("tiny", 0, 1))
-    sound = files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")
+    train.run(calm.irls("tiny", 0, "joint", 1))
+    sound = files.read_json(f"{paths.round_('tiny', 0, 'joint', 1)}/weights.json")
     train.run(first)
-    assert files.read_json(f"{paths.round_('tiny', 0, 1)}/weights.json")["weights"] == sound["weights"]
+    assert (
+        files.read_json(f"{paths.round_('tiny', 0, 'joint', 1)}/weights.json")["weights"]
+        == sound["weights"]
+    )
 
 
 def test_a_restart_brings_no_run_back_that_diverged_before_it():
     once = {"rounds": 1, "restart": True, "weighting": "median"}
     calm, wild = adversarial("began", once), adversarial("began", once, tuned={"joint": WILD})
-    train.run(wild.l2("tiny", 0))
-    sigma.run(wild.sigma("tiny", 0))
-    train.run({**calm.irls("tiny", 0, 1), "before": wild.irls("tiny", 0, 1)["before"]})
-    before, after = paths.l2("tiny", 0), paths.round_("tiny", 0, 1)
+    train.run(wild.l2("tiny", 0, "joint"))
+    sigma.run(wild.sigma("tiny", 0, "joint"))
+    train.run(altered(calm.irls("tiny", 0, "joint", 1), before=wild.irls("tiny", 0, "joint", 1).before))
+    before, after = paths.round_("tiny", 0, "joint", 0), paths.round_("tiny", 0, "joint", 1)
     sentence = diverged(paths.state(before))
     assert "diverged: the loss of " in sentence == diverged(paths.state(after))
     assert equal(network(after), network(before))

@@ -45,7 +45,7 @@ def test_every_registry_gives_what_stands_in_ones_own_module_and_keeps_its_names
 
 
 def test_an_own_trunk_makes_the_activations_that_networks_learn_from():
-    job = jobs_of(trunk="own_entries:halves").activations("odd", 8, 1, "own_entries:halves")
+    job = jobs_of(trunk="own_entries:halves").activations("odd", 8, "own_entries:halves")
     activations.run(job)
     made, header = read_tensors(paths.prepared("odd", 8, trunk="own_entries:halves"))
     pixels = torch.from_numpy(read_tensors(paths.prepared("odd", 8))[0]["images"]).float() / 127.5 - 1

@@ -15,6 +15,7 @@ from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
 from jointnn.io import files, paths
 from jointnn.io.tensors import read_tensors
+from jointnn.jobs.specs import FetchJob, PrepareJob
 from jointnn.stages import fetch, prepare
 
 
@@ -27,12 +28,12 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def fetch_own(**fields) -> dict:
     """Fetch the dataset `own` and return its manifest."""
     source = DatasetParams(**{"source": "class_folders", "path": "own", **fields}).model_dump()
-    fetch.run({"stage": "fetch", "dataset": "own", "source": source})
+    fetch.run(FetchJob(dataset="own", source=source))
     return json.loads(Path("data/raw/own/manifest.json").read_text())
 
 
 def prepare_own(size: int = 4, channels: int = 1) -> tuple[dict, dict]:
-    prepare.run({"dataset": "own", "size": size, "channels": channels, "fit": "crop", "mirrored": False})
+    prepare.run(PrepareJob(dataset="own", size=size, channels=channels, fit="crop", mirrored=False))
     return read_tensors(f"data/prepared/own-{size}.safetensors")
 
 
@@ -137,11 +138,11 @@ def test_an_image_of_absurd_size_is_refused_without_decoding_it():
 def test_sources_that_changed_after_the_workflow_was_read_are_refused():
     two_classes("own")
     params = DatasetParams(source="class_folders", path="own")
-    settings = {"dataset": "own", "source": params.model_dump(), "source_digest": source_digest(params)}
-    fetch.run(settings)
+    job = FetchJob(dataset="own", source=params.model_dump(), source_digest=source_digest(params))
+    fetch.run(job)
     write("own/train/cat/new.png", picture(5))
     with pytest.raises(UserError, match="own: the files of its source changed"):
-        fetch.run(settings)
+        fetch.run(job)
 
 
 def test_prepare_refuses_files_that_the_manifest_does_not_describe():
@@ -160,10 +161,8 @@ def test_prepare_refuses_files_that_the_manifest_does_not_describe():
 def test_two_parts_have_disjoint_images_from_the_source_to_the_arrays():
     for k in (1, 2):
         source = DatasetParams(source="optical_digits", part=f"{k}/2", pool=200).model_dump()
-        fetch.run({"dataset": f"optical_{k}", "source": source})
-        prepare.run(
-            {"dataset": f"optical_{k}", "size": 16, "channels": 1, "fit": "crop", "mirrored": False}
-        )
+        fetch.run(FetchJob(dataset=f"optical_{k}", source=source))
+        prepare.run(PrepareJob(dataset=f"optical_{k}", size=16, channels=1, fit="crop", mirrored=False))
     names = []
     for k in (1, 2):
         for split, count in (("train", 200), ("test", None)):

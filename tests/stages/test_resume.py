@@ -88,17 +88,17 @@ def test_the_optimizer_of_tied_layers_is_kept_once_and_that_of_a_finished_method
 def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     jobs = started()
     run_joint(jobs)
-    job = jobs.irls("tiny", 0, 3)
+    job = jobs.irls("tiny", 0, "joint", 3)
     interrupted(lambda: train.run(job), "runs/tiny/s0/joint/round_3", monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("average", [True, False])
 def test_a_killed_job_under_a_falling_strength_continues_to_the_same_bytes(average, monkeypatch, capsys):
     jobs = started({"strength_decay": 0.5, "record_every": 1, "average": average})
-    first, last = jobs.l2("tiny", 0), jobs.irls("tiny", 0, 3)
-    interrupted(lambda: train.run(first), paths.l2("tiny", 0), monkeypatch, capsys)
+    first, last = jobs.l2("tiny", 0, "joint"), jobs.irls("tiny", 0, "joint", 3)
+    interrupted(lambda: train.run(first), paths.round_("tiny", 0, "joint", 0), monkeypatch, capsys)
     run_joint(jobs)
-    interrupted(lambda: train.run(last), paths.round_("tiny", 0, 3), monkeypatch, capsys)
+    interrupted(lambda: train.run(last), paths.round_("tiny", 0, "joint", 3), monkeypatch, capsys)
 
 
 def test_a_job_that_is_killed_twice_continues_to_the_same_bytes(monkeypatch):
@@ -130,7 +130,7 @@ def test_a_training_process_ended_by_sigkill_continues_to_the_same_bytes():
     job = jobs.train("tiny", 0, "fedamp")
     folder = "runs/tiny/s0/fedamp"
     settings = Path(paths.SETTINGS, folder, "settings.json")
-    files.write_json(settings, job)
+    files.write_atomically(settings, job.text.encode())
     command = [sys.executable, "-m", "jointnn", "train", str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     history = Path(paths.RESUME, folder, "history.csv")

@@ -59,12 +59,12 @@ def test_rounds_of_adversarial_networks_give_bit_for_bit_what_one_process_gives(
 
 
 def as_jobs_and_as_one_process(jobs: Jobs) -> None:
-    rounds = jobs.rounds("tiny")
+    rounds = jobs.rounds("tiny", "joint")
     run_joint(jobs, rounds)
-    trained, plan = begun(jobs.irls("tiny", 0, rounds))
+    trained, plan = begun(jobs.irls("tiny", 0, "joint", rounds))
     for _ in learn(trained.state, trained.setup, plan):
         pass
-    last = paths.round_("tiny", 0, rounds)
+    last = paths.round_("tiny", 0, "joint", rounds)
     for name, module in trained.networks.modules.items():
         arrays = arrays_of(last, name)
         for key, value in module.state_dict().items():
@@ -77,7 +77,7 @@ def as_jobs_and_as_one_process(jobs: Jobs) -> None:
     weights = files.read_json(f"{last}/weights.json")
     assert {key: weights[key] for key in found} == found
     assert files.read_json(f"{last}/distances.json") == distances_of(trained.state, plan)
-    folders = [paths.round_("tiny", 0, k) for k in range(rounds + 1)]
+    folders = [paths.round_("tiny", 0, "joint", k) for k in range(rounds + 1)]
     kinds = ("history.csv", "test_history.csv")
     tables = pd.concat([pd.read_csv(f"{folder}/{kind}") for folder in folders for kind in kinds])
     assert {tuple(row) for row in tables.to_numpy().tolist()} == {tuple(row) for row in trained.history}
@@ -93,7 +93,7 @@ def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
     }
     jobs = started(settings)
     run_joint(jobs, 1)
-    trained, plan = begun(jobs.irls("tiny", 0, 1))
+    trained, plan = begun(jobs.irls("tiny", 0, "joint", 1))
     found = Round.from_json(files.read_json("runs/tiny/s0/joint/round_1/weights.json"))
     phase = plan.phases[1]
     couplings = couplings_of(phase, plan, [found], trained.networks.coupled, trained.settings)
@@ -106,16 +106,16 @@ def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
 
 def test_weights_stay_after_convergence_and_training_goes_on():
     joint_until(3, {"tolerance": 1.0})
-    second, third = (files.read_json(paths.round_("tiny", 0, k) + "/weights.json") for k in (2, 3))
+    second, third = (files.read_json(paths.round_("tiny", 0, "joint", k) + "/weights.json") for k in (2, 3))
     assert second["converged"] and second["weights"] == third["weights"]
-    before, after = (arrays_of(paths.round_("tiny", 0, k), "odd") for k in (2, 3))
+    before, after = (arrays_of(paths.round_("tiny", 0, "joint", k), "odd") for k in (2, 3))
     assert not np.array_equal(before["conv1.0.weight"], after["conv1.0.weight"])
 
 
 def test_a_round_after_convergence_repeats_the_networks_and_weights_of_the_one_before():
     jobs = joint_until(3, {"tolerance": 1.0, "stop_when_converged": True, "rounds": 4})
-    job = jobs.irls("tiny", 0, 3)
-    before, after = (paths.round_("tiny", 0, k) for k in (2, 3))
+    job = jobs.irls("tiny", 0, "joint", 3)
+    before, after = (paths.round_("tiny", 0, "joint", k) for k in (2, 3))
     assert {Path(p).name for p in files_of(after)} == {Path(p).name for p in files_of(before)}
     (old, old_header), (new, header) = (read_tensors(paths.state(folder)) for folder in (before, after))
     assert old.keys() == new.keys()
@@ -123,7 +123,7 @@ def test_a_round_after_convergence_repeats_the_networks_and_weights_of_the_one_b
         np.testing.assert_array_equal(old[key], new[key], strict=True)
     changed = {key for key in header if header[key] != old_header[key]}
     assert changed == {"round", "settings"}
-    assert (header["round"], header["settings"]) == ("3", job["identity"])
+    assert (header["round"], header["settings"]) == ("3", job.identity)
     weights = [files.read_json(f"{folder}/weights.json") for folder in (before, after)]
     assert weights[1] == {**weights[0], "round": 3, "delta": 0.0}
     assert files.read_json(f"{after}/distances.json") == files.read_json(f"{before}/distances.json")
@@ -133,7 +133,7 @@ def test_a_round_after_convergence_repeats_the_networks_and_weights_of_the_one_b
 
 def test_a_repeated_round_is_what_evaluation_and_a_process_that_stops_there_need():
     jobs = joint_until(3, {"tolerance": 1.0, "stop_when_converged": True, "rounds": 3})
-    trained, plan = begun(jobs.irls("tiny", 0, 3))
+    trained, plan = begun(jobs.irls("tiny", 0, "joint", 3))
     for _ in learn(trained.state, trained.setup, plan):
         pass
     own = trained.networks.modules["odd"].state_dict()
@@ -145,12 +145,12 @@ def test_a_repeated_round_is_what_evaluation_and_a_process_that_stops_there_need
 
 
 def test_the_l2_start_is_the_same_job_whatever_comes_after_it():
-    before = jobs_of().l2("tiny", 0)
+    before = jobs_of().l2("tiny", 0, "joint")
     for settings in ({"rounds": 5}, {"weighting": "geman_mcclure"}, {"scale_factor": 2.0}):
-        assert jobs_of(settings).l2("tiny", 0) == before
-    train.run(started().l2("tiny", 0))
-    sigma.run(jobs_of({"scale_factor": 2.0}).sigma("tiny", 0))
-    doubled = files.read_json(paths.sigma("tiny", 0))["sigma"]
-    sigma.run(jobs_of().sigma("tiny", 0))
-    assert doubled == [2 * value for value in files.read_json(paths.sigma("tiny", 0))["sigma"]]
-    assert json.loads(Path(paths.sigma("tiny", 0)).read_text())["scale_factor"] == 1.0
+        assert jobs_of(settings).l2("tiny", 0, "joint") == before
+    train.run(started().l2("tiny", 0, "joint"))
+    sigma.run(jobs_of({"scale_factor": 2.0}).sigma("tiny", 0, "joint"))
+    doubled = files.read_json(paths.sigma("tiny", 0, "joint"))["sigma"]
+    sigma.run(jobs_of().sigma("tiny", 0, "joint"))
+    assert doubled == [2 * value for value in files.read_json(paths.sigma("tiny", 0, "joint"))["sigma"]]
+    assert json.loads(Path(paths.sigma("tiny", 0, "joint")).read_text())["scale_factor"] == 1.0

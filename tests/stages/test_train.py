@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.jobs import altered
 from helpers.tiny import files_of, folder_with_data, started
 
 from jointnn.errors import DivergedError, UserError
@@ -36,7 +37,7 @@ def test_a_diverged_point_of_the_search_is_an_answer():
         job = jobs.attempt("tiny", 1000, "isolated", point)
         initialise.run(jobs.search_start("tiny", 1000))
         attempt.run(job)
-        assert not Path(paths.resume_of(paths.record(job))).exists()
+        assert not Path(job.resume).exists()
     good, bad = (files.read_json(f"search/tiny/s1000/isolated/point_{k}.json") for k in (0, 1))
     assert 0 <= good["validation"]["accuracy"] <= 1 and good["diverged"] is None
     assert not bad["validation"] and "tiny, seed 1000, isolated diverged" in bad["diverged"]
@@ -46,7 +47,7 @@ def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
     job = jobs.attempt("tiny", 1000, "isolated", 0)
     initialise.run(jobs.search_start("tiny", 1000))
-    attempt.run({**job, "measures": ["accuracy", "frechet_distance"]})
+    attempt.run(altered(job, measures=["accuracy", "frechet_distance"]))
     result = files.read_json("search/tiny/s1000/isolated/point_0.json")
     assert list(result["validation"]) == ["accuracy", "loss"]
     for missing, measures in (
@@ -54,12 +55,12 @@ def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out
         ("acuracy", ["accuracy", "acuracy"]),
     ):
         with pytest.raises(UserError, match=f"the task gives no '{missing}' on the validation split"):
-            attempt.run({**job, "measures": measures})
+            attempt.run(altered(job, measures=measures))
 
 
 def test_only_reported_seeds_measure_the_test_split(tmp_path, monkeypatch):
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
-    assert jobs.train("tiny", 0, "isolated")["curves"] is True
+    assert jobs.train("tiny", 0, "isolated").curves is True
     job = jobs.attempt("tiny", 1000, "isolated", 0)
     initialise.run(jobs.search_start("tiny", 1000))
     shutil.copytree(".", tmp_path, ignore=shutil.ignore_patterns("*-test.safetensors"), dirs_exist_ok=True)

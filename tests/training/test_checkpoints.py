@@ -24,21 +24,21 @@ def refused(job, message: str) -> None:
     with pytest.raises(UserError) as error:
         train.run(job)
     assert message in str(error.value), error.value
-    assert not files_of(paths.round_("tiny", 0, job["round"]))
+    assert not files_of(paths.round_("tiny", 0, "joint", job.round))
 
 
 def test_a_checkpoint_of_other_settings_is_refused():
     joint_until(0)
-    job = jobs_of({"learning_rate": 0.01}).irls("tiny", 0, 1)
-    refused(job, "runs/tiny/s0/l2/state.safetensors belongs to another settings: it says ")
+    job = jobs_of({"learning_rate": 0.01}).irls("tiny", 0, "joint", 1)
+    refused(job, "runs/tiny/s0/joint/l2/state.safetensors belongs to another settings: it says ")
 
 
 @pytest.mark.parametrize(
     ("entry", "value"), [("architecture", "resnet"), ("round", "7"), ("seed", "3"), ("experiment", "huge")]
 )
 def test_a_checkpoint_of_another_job_is_refused_by_name(entry, value):
-    job = joint_until(0).irls("tiny", 0, 1)
-    path = "runs/tiny/s0/l2/state.safetensors"
+    job = joint_until(0).irls("tiny", 0, "joint", 1)
+    path = "runs/tiny/s0/joint/l2/state.safetensors"
     arrays, header = tensors.read_tensors(path)
     tensors.write_tensors(path, arrays, {**header, entry: value})
     refused(job, f"{path} belongs to another {entry}: it says {value!r}, this job needs {header[entry]!r}.")
@@ -63,8 +63,8 @@ def test_a_checkpoint_of_another_job_is_refused_by_name(entry, value):
     ids=["missing", "another shape", "unknown"],
 )
 def test_a_checkpoint_of_another_architecture_is_refused(change, message):
-    job = joint_until(0).irls("tiny", 0, 1)
-    path = "runs/tiny/s0/l2/state.safetensors"
+    job = joint_until(0).irls("tiny", 0, "joint", 1)
+    path = "runs/tiny/s0/joint/l2/state.safetensors"
     arrays, header = tensors.read_tensors(path)
     change(arrays)
     tensors.write_tensors(path, arrays, header)
@@ -72,8 +72,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(change, message):
 
 
 def refused_if_damaged(change: Callable[[bytes], bytes]) -> None:
-    job = joint_until(0).irls("tiny", 0, 1)
-    path = Path("runs/tiny/s0/l2/state.safetensors")
+    job = joint_until(0).irls("tiny", 0, "joint", 1)
+    path = Path("runs/tiny/s0/joint/l2/state.safetensors")
     path.write_bytes(change(path.read_bytes()))
     refused(job, f"{path} is damaged: ")
 
@@ -89,8 +89,8 @@ def test_a_checkpoint_with_a_damaged_head_is_refused(at):
 
 
 def test_a_missing_checkpoint_is_refused_with_the_command_that_makes_it():
-    job = joint_until(0).irls("tiny", 0, 1)
-    Path("runs/tiny/s0/l2/state.safetensors").unlink()
+    job = joint_until(0).irls("tiny", 0, "joint", 1)
+    Path("runs/tiny/s0/joint/l2/state.safetensors").unlink()
     refused(
         job, "state.safetensors could not be read: No such file or directory. Run the job that makes it"
     )

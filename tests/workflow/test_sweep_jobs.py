@@ -25,7 +25,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def test_the_job_by_hand_leaves_its_outputs_and_its_record():
     evaluate()
     job = job_of()
-    settings = Path(paths.SETTINGS, paths.record(job))
+    settings = Path(paths.SETTINGS, job.record)
     write_atomically(settings, to_json(job).encode())
     command = [sys.executable, "-m", "jointnn", "sweep", str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
@@ -57,7 +57,7 @@ def test_after_a_checkout_a_fresh_sweep_is_not_older_than_the_tables_it_was_made
     jobs = Jobs(params())
     run()
     for job in [*(jobs.collect(name) for name in VALUES), jobs.sweep(NAME)]:
-        write_atomically(paths.record(job), to_json(job).encode())
+        write_atomically(job.record, to_json(job).encode())
     for age, folder in enumerate([FOLDER, *(Path("results", name) for name in VALUES)]):
         for path in folder.glob("*.*"):
             os.utime(path, (1000 + age, 1000 + age))

@@ -1,21 +1,19 @@
-"""params.yaml, the settings files of jobs, and the files that several rules name."""
+"""params.yaml, and what rules ask the graph of jobs: settings files, inputs, and what targets want."""
 
 import os
 import sys
-from functools import cache
 from pathlib import Path
 
 # Jobs run the Python and the package of this checkout, whatever else is installed.
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
-from jointnn.io import paths
-from jointnn.parameters import search
-from jointnn.jobs.environment import KEEP_FREED
 from jointnn.errors import UserError
-from jointnn.jobs.freshness import is_fresh, mend_times, mend_times_of_sweep, write_settings
+from jointnn.jobs.environment import KEEP_FREED
+from jointnn.jobs.freshness import is_finished, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
-from jointnn.parameters.load import read_params
+from jointnn.jobs.kept_params import read_params
+from jointnn.registry import nearest
 
 
 def refuse(sentence):
@@ -41,157 +39,119 @@ except UserError as error:
 
 JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
+SEARCHED = [name for name, chosen in EXPERIMENTS.items() if chosen.search]
+KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
+NAME = "[a-z][a-z0-9_]*"
+CAPTIONS = workflow.current_basedir.join("../report")
 
-# Sizes of the prepared images of a dataset, each with its number of channels, on which experiments agree.
-SIZES = {
-    (dataset, chosen.image_size): chosen.channels
-    for chosen in EXPERIMENTS.values()
-    for dataset in chosen.datasets
-}
+# A finished job does not ask for its images, so that nothing is done for those of a dataset that are not
+# here. But whoever wants to see the graph, or all of it done again, wants them in it.
+SHOWN_WHOLE = {"--rulegraph", "--dag", "--filegraph", "--report", "--summary", "--detailed-summary"}
+WANTS_WHOLE = getattr(workflow.dag_settings, "forceall", False) or bool(SHOWN_WHOLE & set(sys.argv))
 
 
 wildcard_constraints:
-    experiment="|".join(EXPERIMENTS),
-    dataset="|".join(PARAMS.datasets),
+    experiment=rf"(?!sweeps/){NAME}",
+    dataset=NAME,
+    method=rf"(?!start[_/]){NAME}",
+    trunk=r"(?!test\b)[a-zA-Z_][\w.:]*",
+    sweep=NAME,
+    own=rf"(_{NAME})?",
     seed=r"\d+",
-    k=r"\d+",
+    number=r"\d+",
     size=r"\d+",
-    trunk="|".join(sorted({chosen.trunk for chosen in EXPERIMENTS.values() if chosen.trunk})) or "none",
     point=r"\d+",
 
 
-def job(stage, **values):
-    """The function that gives the job of a rule (its settings) for the rule's wildcards.
-
-    `values` are arguments of Jobs.<stage>; one that is a function is called with the wildcards.
-    """
-
-    def found(wildcards):
-        known = {name: value(wildcards) if callable(value) else value for name, value in values.items()}
-        try:
-            return getattr(JOBS, stage)(**known)
-        except UserError as error:
-            refuse(str(error))
-
-    return found
+def job(stage, wildcards):
+    """The job of a rule: its wildcards are the arguments of Jobs.<stage>."""
+    given = {name: int(text) if text.isdigit() else text for name, text in wildcards.items()}
+    for kind in given.keys() & KNOWN.keys():
+        if given[kind] not in KNOWN[kind]:
+            refuse(f"params.yaml has no {kind} {given[kind]!r}{nearest(given[kind], KNOWN[kind])}")
+    if "own" in given:
+        given["own"] = given["own"].removeprefix("_")
+    try:
+        return getattr(JOBS, stage)(**given)
+    except UserError as error:
+        refuse(str(error))
 
 
-def settings(job_of):
+def settings(stage):
     """The input function that gives a job's settings file, whose time tells whether the job must run."""
-
-    def written(wildcards):
-        known = job_of(wildcards)
-        if "experiment" in known:
-            mend_times_once(known["experiment"])
-        elif known["stage"] == "sweep":
-            mend_times_of_sweep_once(known["sweep"])
-        return write_settings(known)
-
-    return written
+    return lambda wildcards: write_settings(job(stage, wildcards))
 
 
-@cache
-def mend_times_once(experiment):
-    """Mend the times of an experiment's files, which a checkout may have mixed up, before any is looked at."""
-    mend_times(JOBS, experiment)
+def before(stage):
+    """The input function that gives what a job reads of the jobs before it; their times do not matter.
 
-
-@cache
-def mend_times_of_sweep_once(sweep):
-    """The same for a sweep, whose files are those of several experiments and its own."""
-    mend_times_of_sweep(JOBS, sweep)
-
-
-def number(name):
-    """Reads a number from the wildcards."""
-    return lambda wildcards: int(wildcards[name])
-
-
-def networks(experiment, folder):
-    """The state in a folder of an experiment, and its record."""
-    return [paths.state(folder), f"{folder}/settings.json"]
-
-
-def run_files(experiment, folder, *more):
-    """What every job that trains writes."""
-    names = ["history.csv", "test_history.csv", "distances.json", *more]
-    return [*networks(experiment, folder), *(f"{folder}/{name}" for name in names)]
-
-
-def start_of(experiment, method, seed="{seed}", folder=paths.start):
-    """The files of the start of a method: the common one, unless its network is another."""
-    return networks(experiment, folder(experiment, seed, JOBS.own_network(experiment, method)))
-
-
-def sigma(experiment):
-    """The scales of a seed, and their record."""
-    folder = paths.seed_folder(experiment, "{seed}")
-    return [f"{folder}/sigma.json", f"{folder}/sigma.settings.json"]
-
-
-def prepared(job_of, experiment, test, pixels=False):
-    """The input function that gives what is drawn from, and that of the test if wanted: images, or what a
-    trunk makes of them unless `pixels` are asked for.
-
-    They are cheap, and DVC does not version them. So a job that is fresh does not ask for those that are
-    not here: else an edit of the figures, in a fresh clone, would train all networks again.
+    Images are cheap, and DVC does not version them. So a job that is finished does not ask for them: else an
+    edit of the figures, in a fresh clone, would train all networks again.
     """
-    chosen = EXPERIMENTS[experiment]
-    size, trunk = chosen.image_size, None if pixels else chosen.trunk
-    stage = "activations" if trunk else "prepare"
-    files = [
-        file
-        for name in chosen.datasets
-        for file in [
-            paths.prepared(name, size, trunk=trunk),
-            *([paths.prepared(name, size, test=True, trunk=trunk)] if test else []),
-            paths.record({"stage": stage, "dataset": name, "size": size, "trunk": trunk}),
-        ]
-    ]
 
     def wanted(wildcards):
-        return [file for file in files if Path(file).exists()] if is_fresh(job_of(wildcards)) else files
+        known = job(stage, wildcards)
+        files = JOBS.inputs(known, images=WANTS_WHOLE or not is_finished(known))
+        return [ancient(file) for file in of_the_past(files)]
 
     return wanted
 
 
-def parts_of_joint(experiment):
-    """Folders of the L2 start and of the rounds, where `joint` is among the methods."""
-    rounds = JOBS.rounds(experiment) if "joint" in EXPERIMENTS[experiment].methods else -1
-    return [paths.round_(experiment, "{seed}", k) for k in range(rounds + 1)]
+def gpus(stage):
+    """The function that gives how many GPUs a job asks for: none where the experiment says `device: cpu`."""
+    return lambda wildcards: job(stage, wildcards).gpus
 
 
-def of_seeds(experiment, files):
-    """Files with {seed} in their names, of every seed."""
-    return [file.format(seed=seed) for seed in EXPERIMENTS[experiment].seeds for file in files]
+def cores(stage):
+    """The function that gives the threads of a job."""
+    return lambda wildcards: job(stage, wildcards).threads
+
+
+def is_asked_for(target):
+    """Whether a call names a target, or lists them all."""
+    return workflow.dag_settings is None or target in workflow.dag_settings.targets or target in sys.argv
+
+
+def results_of(*experiments):
+    """The input function of a target: the tables and figures of experiments."""
+    return lambda wildcards: [file for name in experiments for file in _results(name)]
+
+
+def _results(experiment):
+    """Outputs of an experiment. Its figures are no outputs of a rule, but those that are here are reported."""
+    collected, drawn = JOBS.collect(experiment), JOBS.figures(experiment)
+    figures = [_reported(file, experiment) for file in drawn.of_choice if Path(file).exists()]
+    made = [file for file in [*collected.outputs, *drawn.outputs] if file not in drawn.of_choice]
+    return [*made, *figures, *_tidied(experiment)]
+
+
+def _reported(file, category):
+    """A file that reports show, with the caption of its name; one's own figure has none."""
+    name = f"{Path(file).stem}.rst"
+    caption = {"caption": CAPTIONS.join(name)} if Path("workflow/report", name).exists() else {}
+    return report(file, category=category, **caption)
 
 
 def trained(experiment):
-    """All that the training of an experiment makes."""
-    methods = [name for name in EXPERIMENTS[experiment].methods if name != "joint"]
-    folders = [paths.run(experiment, "{seed}", name, 0) for name in methods]
-    files = [file for folder in folders for file in run_files(experiment, folder)]
-    for k, folder in enumerate(parts_of_joint(experiment)):
-        files += run_files(experiment, folder, *(["weights.json"] if k else []))
-    if "joint" in EXPERIMENTS[experiment].methods:
-        files += sigma(experiment)
-    starts = [paths.start(experiment, "{seed}", own) for own in JOBS.starts(experiment)]
-    return of_seeds(experiment, [file for start in starts for file in networks(experiment, start)] + files)
+    """The input function of a target: all that the training of an experiment makes."""
+
+    def wanted(wildcards):
+        chosen = EXPERIMENTS[experiment]
+        last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
+        made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
+        return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
+
+    return wanted
 
 
-def results_of(experiment):
-    """What a user wants of an experiment: its tables and figures."""
-    folder = f"results/{experiment}"
-    figures = [paths.figure(experiment, name) for name in EXPERIMENTS[experiment].figures]
-    tables = ["table.md", "table.tex", "summary.csv", "metrics.csv", "settings.json"]
-    apart = [paths.metrics(experiment), paths.curves(experiment)]
-    return [*(f"{folder}/{name}" for name in tables), *figures, f"{folder}/figures/settings.json", *apart]
+def choice_of(experiment):
+    """The input function of a target: the choice of an experiment's search."""
+    return lambda wildcards: JOBS.choose(experiment).outputs
 
 
-def caption(figure):
-    """What the report says of a figure; of one's own it shows the name alone."""
-    file = f"../report/{figure}.rst"
-    return {"caption": file} if Path(workflow.basedir, "workflow/rules", file).exists() else {}
+def swept(sweep):
+    """The input function of a target: the table and the figure of a sweep."""
+    return lambda wildcards: JOBS.sweep(sweep).outputs
 
 
 def abandoned_seeds(experiment):
@@ -201,6 +161,6 @@ def abandoned_seeds(experiment):
     return sorted(str(path) for path in found if path.name not in named)
 
 
-def tidied(experiment):
+def _tidied(experiment):
     """Asks for the abandoned seeds to be dropped, if there are any."""
     return [f"work/tidied/{experiment}"] if abandoned_seeds(experiment) else []

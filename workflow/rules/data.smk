@@ -4,9 +4,10 @@
 rule fetch:
     """A dataset from its source into Parquet files, every image checked, and a manifest."""
     input:
-        settings=settings(job("fetch", dataset=lambda w: w.dataset)),
+        settings=settings("fetch"),
     output:
-        splits=expand("data/raw/{{dataset}}/{split}.parquet", split=["train", "test"]),
+        train="data/raw/{dataset}/train.parquet",
+        test="data/raw/{dataset}/test.parquet",
         manifest="data/raw/{dataset}/manifest.json",
         record="data/raw/{dataset}/settings.json",
     log:
@@ -25,15 +26,8 @@ rule fetch:
 rule prepare:
     """The images of a dataset at one size, as arrays; the test split is a file of its own."""
     input:
-        settings=settings(
-            job(
-                "prepare",
-                dataset=lambda w: w.dataset,
-                size=number("size"),
-                channels=lambda w: SIZES[w.dataset, int(w.size)],
-            )
-        ),
-        raw=rules.fetch.output,
+        settings=settings("prepare"),
+        before=before("prepare"),
     output:
         images="data/prepared/{dataset}-{size}.safetensors",
         test="data/prepared/{dataset}-{size}-test.safetensors",
@@ -54,16 +48,8 @@ rule prepare:
 rule activations:
     """What a frozen trunk makes of the images of a dataset, once for all jobs that learn from it."""
     input:
-        settings=settings(
-            job(
-                "activations",
-                dataset=lambda w: w.dataset,
-                size=number("size"),
-                channels=lambda w: SIZES[w.dataset, int(w.size)],
-                trunk=lambda w: w.trunk,
-            )
-        ),
-        images=rules.prepare.output,
+        settings=settings("activations"),
+        before=before("activations"),
     output:
         images="data/prepared/{dataset}-{size}-{trunk}.safetensors",
         test="data/prepared/{dataset}-{size}-{trunk}-test.safetensors",
@@ -75,6 +61,7 @@ rule activations:
     conda:
         "../envs/jointnn.yaml"
     resources:
+        gpu=0,  # it computes on the CPU, once
         mem_mb=8000,
         runtime=60,
     shell:

@@ -1,115 +1,108 @@
-"""From networks to what a person looks at: metrics of a seed, tables, figures."""
+"""From networks to what a person looks at: measures of a seed, tables, figures, sweeps."""
 
-for experiment, chosen in EXPERIMENTS.items():
-    LAST = {name: paths.run(experiment, "{seed}", name, JOBS.rounds(experiment)) for name in chosen.methods}
-    R = f"results/{experiment}"
-    JOB = job("evaluate", experiment=experiment, seed=number("seed"))
 
-    rule:
-        """Every method of a seed on validation and test, and what figures show of its networks."""
-        name:
-            f"evaluate_{experiment}"
-        input:
-            settings=settings(JOB),
-            networks=[file for folder in LAST.values() for file in networks(experiment, folder)],
-            images=prepared(JOB, experiment, test=True),
-        output:
-            metrics=f"{R}/s{{seed}}/metrics.csv",
-            measures=f"{R}/s{{seed}}/measures.json",
-            evidence=f"{R}/s{{seed}}/evidence.safetensors",
-            record=f"{R}/s{{seed}}/settings.json",
-        log:
-            f"logs/{experiment}/s{{seed}}/evaluate.log",
-        benchmark:
-            f"logs/{experiment}/s{{seed}}/evaluate.tsv"
-        conda:
-            "../envs/jointnn.yaml"
-        resources:
-            gpu=1,
-            mem_mb=16000,  # for 180 thousand training images (Task III): 3 GB a copy of their features
-            runtime=120,
-        shell:
-            "python -m jointnn evaluate {input.settings} > {log} 2>&1"
+rule evaluate:
+    """Every method of a seed on validation and test, and what figures show of its networks."""
+    input:
+        settings=settings("evaluate"),
+        before=before("evaluate"),
+    output:
+        metrics="results/{experiment}/s{seed}/metrics.csv",
+        measures="results/{experiment}/s{seed}/measures.json",
+        evidence="results/{experiment}/s{seed}/evidence.safetensors",
+        record="results/{experiment}/s{seed}/settings.json",
+    log:
+        "logs/{experiment}/s{seed}/evaluate.log",
+    benchmark:
+        "logs/{experiment}/s{seed}/evaluate.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        gpu=gpus("evaluate"),
+        mem_mb=16000,  # for 180 thousand training images (Task III): 3 GB a copy of their features
+        runtime=120,
+    shell:
+        "python -m jointnn evaluate {input.settings} > {log} 2>&1"
 
-    rule:
-        """All seeds in tables."""
-        name:
-            f"collect_{experiment}"
-        input:
-            settings=settings(job("collect", experiment=experiment)),
-            metrics=of_seeds(
-                experiment,
-                [f"{R}/s{{seed}}/{name}" for name in ["metrics.csv", "measures.json", "settings.json"]],
-            ),
-        output:
-            metrics=f"{R}/metrics.csv",
-            summary=report(f"{R}/summary.csv", caption="../report/summary.rst", category=experiment),
-            table=report(f"{R}/table.md", caption="../report/table.rst", category=experiment),
-            latex=f"{R}/table.tex",
-            dvc=paths.metrics(experiment),
-            record=f"{R}/settings.json",
-        log:
-            f"logs/{experiment}/collect.log",
-        benchmark:
-            f"logs/{experiment}/collect.tsv"
-        conda:
-            "../envs/jointnn.yaml"
-        resources:
-            mem_mb=1000,
-            runtime=10,
-        shell:
-            "python -m jointnn collect {input.settings} > {log} 2>&1"
 
-    JOB = job("figures", experiment=experiment)
-    HISTORIES = [
-        f"{folder}/{name}"
-        for folder in [*LAST.values(), *parts_of_joint(experiment)[:-1]]
-        for name in ["history.csv", "test_history.csv", "settings.json"]
-    ]
-    MEASURED = [
-        f"{R}/s{{seed}}/{name}"
-        for name in ["metrics.csv", "measures.json", "evidence.safetensors", "settings.json"]
-    ]
+rule collect:
+    """All seeds of an experiment in tables."""
+    input:
+        settings=settings("collect"),
+        before=before("collect"),
+    output:
+        metrics="results/{experiment}/metrics.csv",
+        summary=report(
+            "results/{experiment}/summary.csv", caption="../report/summary.rst", category="{experiment}"
+        ),
+        table=report(
+            "results/{experiment}/table.md", caption="../report/table.rst", category="{experiment}"
+        ),
+        latex="results/{experiment}/table.tex",
+        dvc="results/{experiment}.metrics.json",
+        record="results/{experiment}/settings.json",
+    log:
+        "logs/{experiment}/collect.log",
+    benchmark:
+        "logs/{experiment}/collect.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m jointnn collect {input.settings} > {log} 2>&1"
 
-    rule:
-        """The figures."""
-        name:
-            f"figures_{experiment}"
-        input:
-            settings=settings(JOB),
-            seeds=of_seeds(experiment, MEASURED),
-            histories=of_seeds(experiment, HISTORIES),
-            weights=of_seeds(
-                experiment, [f"{folder}/weights.json" for folder in parts_of_joint(experiment)[1:]]
-            ),
-            images=prepared(JOB, experiment, test=False, pixels=True),
-        output:
-            [
-                report(paths.figure(experiment, name), category=experiment, **caption(name))
-                for name in chosen.figures
-            ],
-            groups=f"{R}/figures/groups.csv",
-            curves=paths.curves(experiment),
-            record=f"{R}/figures/settings.json",
-        log:
-            f"logs/{experiment}/figures.log",
-        benchmark:
-            f"logs/{experiment}/figures.tsv"
-        conda:
-            "../envs/jointnn.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        shell:
-            "python -m jointnn figures {input.settings} > {log} 2>&1"
 
-    rule:
-        """Everything of one experiment: `snakemake {experiment}`."""
-        name:
-            experiment
-        input:
-            results_of(experiment),
-            tidied(experiment),
+rule figures:
+    """The figures of an experiment; which those are is its choice, so no rule can name them."""
+    input:
+        settings=settings("figures"),
+        before=before("figures"),
+    output:
+        groups="results/{experiment}/figures/groups.csv",
+        curves="results/{experiment}.curves.csv",
+        record="results/{experiment}/figures/settings.json",
+    log:
+        "logs/{experiment}/figures.log",
+    benchmark:
+        "logs/{experiment}/figures.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m jointnn figures {input.settings} > {log} 2>&1"
+
+
+rule sweep:
+    """A measure of all experiments of a sweep against the number in which they differ."""
+    input:
+        settings=settings("sweep"),
+        before=before("sweep"),
+    output:
+        summary="results/sweeps/{sweep}/summary.csv",
+        table=report(
+            "results/sweeps/{sweep}/table.md",
+            caption="../report/sweep_table.rst",
+            category="sweep {sweep}",
+        ),
+        curve=report(
+            "results/sweeps/{sweep}/curve.svg", caption="../report/sweep.rst", category="sweep {sweep}"
+        ),
+        record="results/sweeps/{sweep}/settings.json",
+    log:
+        "logs/sweeps/{sweep}.log",
+    benchmark:
+        "logs/sweeps/{sweep}.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m jointnn sweep {input.settings} > {log} 2>&1"
 
 
 rule tidy:

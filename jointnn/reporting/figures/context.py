@@ -27,7 +27,7 @@ class Context:
     """An experiment as figures see it. What was not run is None or empty, never an error.
 
     Attributes:
-        rounds: K, the number of IRLS rounds.
+        rounds: of each method whose rounds are jobs of their own, how many there are.
         groups: planted groups by name; None if none were planted.
         groups_round: the round at which groups are read.
         labels: names to print instead of the usual ones of datasets and methods.
@@ -39,7 +39,7 @@ class Context:
     methods: Sequence[str]
     datasets: Sequence[str]
     seeds: Sequence[int]
-    rounds: int = 0
+    rounds: Mapping[str, int] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] | None = None
     groups_round: int = 1
     measures: Sequence[str] = ("accuracy",)
@@ -55,12 +55,13 @@ class Context:
             UserError: a dataset stands in no planted group or in several; `groups_round` is no round.
         """
         known = {name: settings.get(name) for name in cls.__dataclass_fields__}
-        known["groups_round"] = known["groups_round"] or known["rounds"]
+        last = max((known["rounds"] or {}).values(), default=None)
+        known["groups_round"] = known["groups_round"] or last
         context = cls(**{name: value for name, value in known.items() if value is not None})
         context.planted()
-        if context.rounds and not 1 <= context.groups_round <= context.rounds:
+        if last and not 1 <= context.groups_round <= last:
             raise UserError(
-                f"groups_round: {context.groups_round} is none of the {context.rounds} rounds. It is "
+                f"groups_round: {context.groups_round} is none of the {last} rounds. It is "
                 "the round at which groups are read from the weights."
             )
         return context
@@ -78,10 +79,16 @@ class Context:
         return Path(paths.seed_folder(self.experiment, seed))
 
     def parts(self, method: str) -> list[str]:
-        """The folders of a method in order: for `joint` the L2 start and its rounds."""
-        if method != "joint":
+        """The folders of a method in order: one, or those of its L2 start and its rounds."""
+        if method not in self.rounds:
             return [method]
-        return ["l2", *(f"joint/round_{number}" for number in range(1, self.rounds + 1))]
+        rounds = range(1, self.rounds[method] + 1)
+        return [f"{method}/l2", *(f"{method}/round_{number}" for number in rounds)]
+
+    @property
+    def in_rounds(self) -> str:
+        """The method whose weights are shown: the first whose rounds are jobs; empty if there is none."""
+        return next((name for name in self.methods if name in self.rounds), "")
 
     def history(self, method: str, seed: int, name: str) -> pd.DataFrame:
         """history.csv or test_history.csv of a method, parts joined; empty if it was not run.
@@ -166,8 +173,8 @@ class Context:
         return [image for name in names for image in evidence[name][:count]]
 
     def _weight_records(self, seed: int) -> list[dict[str, Any]]:
-        files = [self.folder(seed) / part / "weights.json" for part in self.parts("joint")[1:]]
-        if "joint" not in self.methods or not all(path.exists() for path in files):
+        files = [self.folder(seed) / part / "weights.json" for part in self.parts(self.in_rounds)[1:]]
+        if not files or not all(path.exists() for path in files):
             return []
         if any(map(diverged, files[-1].parent.glob("*.safetensors"))):
             return []

@@ -181,13 +181,15 @@ def _enlarge(axes: Axes, curves: Sequence[pd.DataFrame], higher: bool) -> None:
 
 def _draw_consistency_loss(axes: Axes, context: Context) -> None:
     """Eq. (3) on a second axis; ticks on the first mark where a round begins."""
-    tables = [context.history("joint", seed, "history.csv") for seed in context.seeds]
+    method = context.in_rounds
+    first, *rounds = context.parts(method)
+    tables = [context.history(method, seed, "history.csv") for seed in context.seeds]
     rows = pd.concat(tables)
-    rows = rows[(rows.dataset == "all") & (rows.metric == "consistency_loss") & (rows.part != "l2")]
+    rows = rows[(rows.dataset == "all") & (rows.metric == "consistency_loss") & (rows.part != first)]
     if rows.empty:
         return
     starts = pd.concat(tables).groupby("part").step.max()
-    for step in starts[[part for part in context.parts("joint")[:-1] if part in starts.index]]:
+    for step in starts[[part for part in [first, *rounds][:-1] if part in starts.index]]:
         axes.axvline(step, ymax=0.03, color=RULE, linewidth=0.8, zorder=1)
     mean = rows.groupby("step").value.mean().astype(float)
     second = axes.twinx()
@@ -199,5 +201,7 @@ def _draw_consistency_loss(axes: Axes, context: Context) -> None:
     second.set_ylim(*((0, 3 * highest) if rising else (-2 * highest, 1.1 * highest)))
     second.spines["right"].set(visible=True, color=LOSS)
     second.tick_params(colors=LOSS)
-    second.set_ylabel("consistency loss of joint", color=LOSS, loc="bottom" if rising else "top")
-    axes.plot([], [], color=LOSS, linewidth=0.9, linestyle=(0, (1, 1)), label="consistency loss of joint")
+    second.set_ylabel(f"consistency loss of {method}", color=LOSS, loc="bottom" if rising else "top")
+    axes.plot(
+        [], [], color=LOSS, linewidth=0.9, linestyle=(0, (1, 1)), label=f"consistency loss of {method}"
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 def times(experiment: str, seeds: Sequence[int]) -> pd.DataFrame:
     """Wall time and peak memory from Snakemake's benchmark files logs/<experiment>/s<seed>/**.tsv.
 
-    The rounds of `joint`, with `l2` and `sigma` before them, are added up; memory is their largest.
+    The jobs of a method, such as the rounds of `joint`, are added up; memory is their largest.
 
     Returns:
         Columns method, seconds (mean over seeds), seconds_std, peak_mb (largest), jobs (per seed),
@@ -19,8 +19,7 @@ def times(experiment: str, seeds: Sequence[int]) -> pd.DataFrame:
     for seed in seeds:
         folder = Path("logs", experiment, f"s{seed}")
         for path in sorted(folder.rglob("*.tsv")):
-            part = path.relative_to(folder).with_suffix("").parts[0]
-            method = "joint" if part in ("l2", "sigma") else part
+            method = path.relative_to(folder).with_suffix("").parts[0]
             timed = pd.read_csv(path, sep="\t", na_values=["-"])
             rows.append((method, seed, timed.s.mean(), timed.max_rss.max()))
     table = pd.DataFrame(rows, columns=["method", "seed", "seconds", "peak_mb"])

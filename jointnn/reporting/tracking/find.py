@@ -81,8 +81,7 @@ def _seeds(root: Path, experiment: str) -> list[int]:
 
 def _methods(root: Path, experiment: str, seed: int) -> list[str]:
     names = _everywhere(root, Path(paths.seed_folder(experiment, seed)))
-    joint = ["joint"] if "l2" in names else []
-    return sorted({name for name in names if not paths.is_start(name)} - {"l2"} | {*joint})
+    return sorted(name for name in names if not paths.is_start(name))
 
 
 def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:
@@ -91,13 +90,13 @@ def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:
 
 
 def _jobs(root: Path, seed_folder: Path, method: str) -> list[Job]:
-    """All jobs that may belong to a run, in their order."""
-    if method != "joint":
-        return [_job(root, seed_folder / method)]
-    names = [f"joint/{name}" for name in _everywhere(root, seed_folder / "joint")]
-    rounds = sorted((_job(root, seed_folder / name) for name in names), key=lambda job: job.round)
-    sigma = _job(root, seed_folder, "sigma.settings.json")
-    return [_job(root, seed_folder / "l2"), sigma, *rounds]
+    """All jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
+    folder = seed_folder / method
+    inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
+    if not inside:
+        return [_job(root, folder)]
+    start, *rounds = sorted((_job(root, folder / name) for name in inside), key=lambda job: job.round)
+    return [start, _job(root, folder, "sigma.settings.json"), *rounds]
 
 
 def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
-from jointnn.io import paths
-from jointnn.io.files import read_json, to_json, write_atomically
-from jointnn.jobs.freshness import jobs_in_order
+from jointnn.io.files import read_json, write_atomically
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import Job
 from jointnn.parameters.load import read_params
 from jointnn.registry import nearest
 from jointnn.stages.tools import golden_bytes as golden
@@ -49,13 +48,13 @@ def main(arguments: argparse.Namespace) -> None:
     if name not in params.experiments:
         raise UserError(f"no experiment is named {name!r}{nearest(name, params.experiments)}")
     commit = _commit_of_clean_tree()
-    jobs = [job for job, _ in jobs_in_order(Jobs(params), name)]
-    accepted = {paths.record(job): job for job in jobs if _differs_in_code_alone(job)}
+    jobs = Jobs(params).of_experiment(name)
+    accepted = {job.record: job for job in jobs if _differs_in_code_alone(job)}
     if not accepted:
         raise UserError(f"{name} has no results that differ from today's in their code alone.")
     said = golden.compare(golden.made_now())
     for record, job in accepted.items():
-        write_atomically(record, to_json(job).encode())
+        write_atomically(record, job.text.encode())
     _log(commit, name, len(accepted), arguments.because)
     sys.stdout.write(f"{said} {len(accepted)} records of {name} have today's code now. Commit {LOG}.\n")
 
@@ -78,12 +77,12 @@ def _git(*arguments: str) -> str:
         raise UserError(f"accept needs a git repository: git {arguments[0]} failed.") from error
 
 
-def _differs_in_code_alone(job: dict[str, Any]) -> bool:
+def _differs_in_code_alone(job: Job) -> bool:
     """Return whether a job's record has its settings and those of all before it, but other code."""
-    record = Path(paths.record(job))
+    record = Path(job.record)
     if not record.exists():
         return False
-    was, now = read_json(record), json.loads(to_json(job))
+    was, now = read_json(record), json.loads(job.text)
 
     def settings(known: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in known.items() if key not in OF_CODE}

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
@@ -55,29 +56,29 @@ def main(arguments: argparse.Namespace) -> None:
     if seed not in chosen.seeds:
         raise UserError(f"{experiment} has the seeds {', '.join(map(str, chosen.seeds))}, not {seed}.")
     job = Jobs(params).final(experiment, seed, name)
-    state = paths.state(job["folder"])
+    state = paths.state(job.folder)
     if not Path(state).is_file():
         raise UserError(f"{experiment} was not run for {name}, seed {seed}. Run it: snakemake {experiment}")
     if sentence := diverged(state):
         raise UserError(f"There is nothing to export. {sentence}")
-    expected = {"experiment": experiment, "seed": seed, "method": name, "settings": job["identity"]}
-    for dataset in job["datasets"]:
-        prepared = read_header(paths.prepared(dataset, job["size"], trunk=job["trunk"]))
+    expected = {"experiment": experiment, "seed": seed, "method": name, "settings": job.identity}
+    for dataset in job.datasets:
+        prepared = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
         outputs = json.loads(prepared.get("numbers", prepared["classes"]))
-        made_of = {
-            "name": job["architecture"],
-            "options": job["architecture_options"],
+        made_of: dict[str, Any] = {
+            "name": job.architecture,
+            "options": job.architecture_options,
             "classes": len(outputs),
-            "channels": job["channels"],
-            "size": job["size"],
+            "channels": job.channels,
+            "size": job.size,
         }
         network = make_network(**made_of)
         load_network(state, dataset, network, expected)
         path = arguments.to / f"{dataset}.safetensors"
         notes = {**expected, "dataset": dataset, "outputs": json.dumps(outputs, ensure_ascii=False)}
-        write_network(path, network, made_of, notes | ({"trunk": job["trunk"]} if job["trunk"] else {}))
+        write_network(path, network, made_of, notes | ({"trunk": job.trunk} if job.trunk else {}))
         sys.stdout.write(f"{path}\n")
-    inputs = f"floats in -1..1, shape (N, {job['channels']}, {job['size']}, {job['size']})"
-    if job["trunk"]:
-        inputs = f"what the frozen trunk {job['trunk']} makes of {inputs}"
+    inputs = f"floats in -1..1, shape (N, {job.channels}, {job.size}, {job.size})"
+    if job.trunk:
+        inputs = f"what the frozen trunk {job.trunk} makes of {inputs}"
     sys.stdout.write("\n" + LINES.format(path=path, inputs=inputs))

@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 
 from jointnn.errors import UserError
-from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, write_json
 from jointnn.io.tensors import read_tensors, write_tensors
-from jointnn.jobs.freshness import jobs_in_order, jobs_of_sweep_in_order
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
@@ -58,13 +56,10 @@ def _run_jobs(params: Path, folder: Path) -> None:
     os.chdir(folder)
     try:
         jobs = Jobs(read_params(params))
-        every = [step for name in jobs.params.experiments for step in jobs_in_order(jobs, name)]
-        every += [step for name in jobs.params.sweeps for step in jobs_of_sweep_in_order(jobs, name)]
-        done = set()
-        for job, _ in every:
-            if paths.record(job) not in done:
-                importlib.import_module(f"jointnn.stages.{job['stage']}").run(job)
-                done.add(paths.record(job))
+        every = [job for name in jobs.params.experiments for job in jobs.of_experiment(name)]
+        every += jobs.in_order(*map(jobs.sweep, jobs.params.sweeps))
+        for job in {job.record: job for job in every}.values():
+            importlib.import_module(f"jointnn.stages.{job.stage}").run(job)
     finally:
         os.chdir(here)
 

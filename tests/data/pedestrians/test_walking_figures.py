@@ -18,6 +18,7 @@ from jointnn.io import paths
 from jointnn.io.files import read_json
 from jointnn.io.tensors import read_tensors
 from jointnn.jobs.code_digests import code_digests
+from jointnn.jobs.specs import FetchJob, PrepareJob
 from jointnn.stages import fetch, prepare
 
 SOURCE = "synthetic_pedestrians"
@@ -187,11 +188,11 @@ def test_the_job_follows_the_code_that_draws_and_is_never_absent():
 
 def test_fetched_and_prepared_the_pictures_are_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    fetch.run({"dataset": "people", "source": {"source": SOURCE, "pool": 5}})
+    fetch.run(FetchJob(dataset="people", source={"source": SOURCE, "pool": 5}))
     manifest = read_json(f"{paths.raw('people')}/manifest.json")
     assert manifest["splits"]["train"]["images_per_class"] == {"person": 5}
     assert "drawn by this project" in manifest["origin"]
-    prepare.run({"dataset": "people", "size": 32, "channels": 3, "fit": "squash", "mirrored": False})
+    prepare.run(PrepareJob(dataset="people", size=32, channels=3, fit="squash", mirrored=False))
     for test, count in ((False, 5), (True, 1)):
         tensors = read_tensors(paths.prepared("people", 32, test))[0]
         assert tensors["images"].shape == (count, 3, 32, 32)

@@ -11,6 +11,7 @@ from jointnn.data.digests import source_digest
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import source_of
 from jointnn.io import files, tensors
+from jointnn.jobs.specs import FetchJob, PrepareJob
 from jointnn.stages import fetch, prepare
 
 
@@ -147,8 +148,8 @@ def test_official_files_become_parquet_and_pixels_and_the_manifest_says_from_wha
     place("fgvc_aircraft", monkeypatch, aircraft())
     source = DatasetParams(source="fgvc_aircraft")
     settings = {"source": source.model_dump(mode="json"), "source_digest": source_digest(source)}
-    fetch.run({"dataset": "planes", **settings})
-    prepare.run({"dataset": "planes", "size": 4, "channels": 3, "fit": "crop", "mirrored": False})
+    fetch.run(FetchJob(dataset="planes", **settings))
+    prepare.run(PrepareJob(dataset="planes", size=4, channels=3, fit="crop", mirrored=False))
     manifest = files.read_json("data/raw/planes/manifest.json")
     assert manifest["licence"] == "non-commercial research"
     assert manifest["splits"]["train"]["images_per_class"] == {"707-320": 1, "Cessna 172": 1}

@@ -37,7 +37,7 @@ def write(parts: dict[str, list[str]]) -> Context:
     for number in range(1, ROUNDS + 1):
         record = {"round": number, "blocks": blocks, "datasets": DATASETS, "weights": weights}
         write_json(Path("runs", "toy", "s0", "joint", f"round_{number}", "weights.json"), record)
-    return Context("toy", ["joint"], DATASETS, [0], rounds=ROUNDS, groups_round=ROUNDS)
+    return Context("toy", ["joint"], DATASETS, [0], rounds={"joint": ROUNDS}, groups_round=ROUNDS)
 
 
 @pytest.mark.parametrize(

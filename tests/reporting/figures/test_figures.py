@@ -16,6 +16,7 @@ from helpers.figures import (
     ROUNDS,
     SEEDS,
     build,
+    job,
     planted_weights,
     settings,
     texts,
@@ -55,9 +56,9 @@ def drawn(experiment, monkeypatch) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(figure.load()))
 def test_every_figure_is_drawn_and_its_bytes_are_the_same_each_time(drawn, name):
-    figures.run(settings(figures=[name]))
+    figures.run(job(figures=[name]))
     first = (drawn / f"{name}.svg").read_bytes()
-    figures.run(settings(figures=[name]))
+    figures.run(job(figures=[name]))
     assert (drawn / f"{name}.svg").read_bytes() == first
     root = ElementTree.fromstring(first)
     assert root.tag.endswith("svg")
@@ -113,7 +114,7 @@ def test_a_method_has_the_same_colour_in_every_figure(drawn):
 
 
 def test_the_groups_of_every_round_and_seed_are_written(drawn):
-    figures.run(settings(figures=[]))
+    figures.run(job(figures=[]))
     table = pd.read_csv(drawn / "groups.csv")
     assert list(table.seed) == [seed for seed in SEEDS for _ in range(ROUNDS)]
     late = table[table["round"] >= 4]
@@ -157,7 +158,7 @@ def test_the_curve_of_joint_runs_from_the_l2_start_to_the_last_round(drawn):
     curve = learning_curve(context, "joint", "accuracy")
     assert curve.index.is_monotonic_increasing and curve.index.is_unique
     assert curve.index[0] == 0 and curve.index[-1] > ENDS[-2]
-    shorter = Context.of(settings(rounds=2, groups_round=2))
+    shorter = Context.of(settings(rounds={"joint": 2}, groups_round=2))
     assert len(learning_curve(shorter, "joint", "accuracy")) < len(curve)
 
 
@@ -186,15 +187,15 @@ def test_examples_show_one_image_of_every_class_first():
 
 def test_an_unknown_figure_is_refused_by_name(drawn):
     with pytest.raises(UserError, match="No figure is named 'figure_9'"):
-        figures.run(settings(figures=["figure_9"]))
+        figures.run(job(figures=["figure_9"]))
 
 
 def test_a_round_beyond_the_last_is_refused(drawn):
     with pytest.raises(UserError, match="groups_round: 7 is none of the 6 rounds"):
-        figures.run(settings(groups_round=7))
+        figures.run(job(groups_round=7))
 
 
 def test_a_dataset_in_two_groups_is_refused(drawn):
     groups = {**GROUPS, "again": ["optical"]}
     with pytest.raises(UserError, match="'optical' stands in 2"):
-        figures.run(settings(groups=groups))
+        figures.run(job(groups=groups))

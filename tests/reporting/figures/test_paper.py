@@ -12,6 +12,7 @@ from helpers.figures import (
     SEEDS,
     build,
     completions,
+    job,
     planted_weights,
     settings,
     texts,
@@ -122,7 +123,7 @@ def test_figure_3_of_an_error_keeps_the_consistency_loss_above_the_falling_curve
 
 @pytest.mark.parametrize("name", ["figure_3_curves", "figure_5_errors"])
 def test_the_file_of_a_figure_names_every_method_as_it_is_printed(name):
-    figures.run(settings(figures=[name]))
+    figures.run(job(figures=[name]))
     svg = Path("results", "toy", "figures", f"{name}.svg").read_text()
     assert all(f"<!-- {method} -->" in svg for method in NAMES)
     assert "joint_paper" not in svg

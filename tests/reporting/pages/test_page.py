@@ -1,6 +1,7 @@
 """The tool `page`: an experiment's results page from small real files."""
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from helpers.params import PROJECT, edited, read, write
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import write_json, write_table
+from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.jobs.graph import Jobs
 from jointnn.reporting.words import in_words
 from jointnn.stages import collect
@@ -52,12 +53,12 @@ def project(tmp_path, monkeypatch) -> Path:
         ]
         columns = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
         write_table(f"results/toy/s{seed}/metrics.csv", pd.DataFrame(rows, columns=columns))
-        for name in ("isolated", "joint_paper", "l2", "joint/round_1"):
+        for name in ("isolated", "joint_paper", "joint/l2", "joint/round_1"):
             log = Path(f"logs/toy/s{seed}/{name}.tsv")
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(f"s\tmax_rss\n{100 + 20 * seed}\t{500 + seed}\n")
     collect.run(job)
-    write_json("results/toy/settings.json", job)
+    write_atomically("results/toy/settings.json", job.text.encode())
     Path("results/toy/figures").mkdir()
     Path("results/toy/figures/weights.svg").write_bytes(SVG)
     return tmp_path
@@ -204,9 +205,9 @@ def test_results_of_other_settings_are_refused(project):
 
 
 def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is_none(project):
-    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
+    record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     del record["settings"]["momentum"]
-    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), record)
+    write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), record)
     made()
     changed = edited(EDITS)["experiments"]["toy"]["tuned"] | {"isolated": {"learning_rate": 0.2}}
     write(EDITS | {"experiments.toy.tuned": changed})
@@ -225,8 +226,8 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
     ids=str,
 )
 def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
-    record = Jobs(read(EDITS)).train("toy", 0, "isolated")
-    write_json(Path(paths.run("toy", 0, "isolated", 3), "settings.json"), {**record, **recorded})
+    record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
+    write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), {**record, **recorded})
     with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
         made()
 

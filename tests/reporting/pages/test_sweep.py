@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 import pytest
+from helpers.jobs import altered
 from helpers.sweep import FOLDER, NAME, evaluate, job_of, params, run
 
 from jointnn.errors import UserError
-from jointnn.io.files import write_json
+from jointnn.io.files import write_atomically, write_json
 from jointnn.jobs.graph import Jobs
 from jointnn.stages.tools import page
 
@@ -59,7 +60,7 @@ def test_a_sweep_of_other_settings_is_refused():
 
 
 def test_an_experiment_of_other_settings_is_refused():
-    record = Jobs(params()).collect("heir")
-    write_json("results/heir/settings.json", {**record, "seeds": [7]})
+    record = altered(Jobs(params()).collect("heir"), seeds=[7])
+    write_atomically(record.record, record.text.encode())
     with pytest.raises(UserError, match="has now: seeds of heir"):
         made()

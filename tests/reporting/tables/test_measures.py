@@ -21,7 +21,7 @@ def test_where_one_is_ideal_the_nearest_to_it_is_bold(folder):
         rows = pd.read_csv(path).replace({"metric": {"accuracy": "nearest_ratio"}})
         far = rows.method.eq("isolated")  # 1.38, 1.40, 1.42 are farther from 1 than 0.80 to 0.82 are
         write_table(path, rows.assign(value=rows.value.where(~far, 2.1 - rows.value)))
-    collect.run(settings(measures=["nearest_ratio"], methods=["isolated", "joint"], reference=None))
+    collect.run(settings(measures=["nearest_ratio"], methods=["isolated", "joint"], reference=[]))
     table = (folder / "table.md").read_text()
     assert "(nearer to 1 is better)" in table and "seeds with joint nearer to 1" in table
     assert cells(table, "joint")[0] == "**0.810 ± 0.010**"
@@ -41,7 +41,7 @@ def test_what_small_datasets_do_not_have_is_said_and_not_compared(folder):
 
 
 def test_of_a_loss_the_lowest_is_bold_and_joint_counts_below(folder):
-    collect.run(settings(measures=["loss"], methods=["isolated", "joint"], reference=None))
+    collect.run(settings(measures=["loss"], methods=["isolated", "joint"], reference=[]))
     table = (folder / "table.md").read_text()
     assert cells(table, "isolated")[1] == "**1.2000 ± 0.2000**"
     assert cells(table, "joint")[1] == "1.5000 ± 0.1000"
@@ -71,7 +71,7 @@ def test_an_error_is_named_in_words_and_the_lowest_is_bold(folder):
     for path in folder.glob("s*/metrics.csv"):
         rows = pd.read_csv(path)
         write_table(path, rows.replace({"metric": {"accuracy": "error"}}))
-    collect.run(settings(measures=["error"], methods=["isolated", "joint"], reference=None))
+    collect.run(settings(measures=["error"], methods=["isolated", "joint"], reference=[]))
     table = (folder / "table.md").read_text()
     assert "Squared error over the image on the test split in thousandths (lower is better)" in table
     assert "##" not in table

@@ -11,7 +11,7 @@ from jointnn.stages.tools import times
 
 def test_times_add_up_the_rounds_of_joint_and_take_the_largest_memory(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    jobs = {"l2": (10, 300), "sigma": (1, 90), "isolated": (40, 350)}
+    jobs = {"joint/l2": (10, 300), "joint/sigma": (1, 90), "isolated": (40, 350)}
     jobs |= {f"joint/round_{number}": (5 * number, 300 + number) for number in (1, 2)}
     for seed in (0, 1):
         for job, (seconds, memory) in jobs.items():

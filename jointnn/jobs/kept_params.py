@@ -1,0 +1,68 @@
+"""params.yaml as it was read and checked before: the workflow is read often, and seldom edited."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jointnn.errors import UserError
+from jointnn.io.files import digest, read_json, sha256_of_file, write_atomically
+from jointnn.parameters import load
+from jointnn.parameters.entries import PACKAGE, file_of
+from jointnn.parameters.schema import Params
+from jointnn.registry import is_own
+
+KEPT = "work/params.json"
+
+
+def read_params(path: str = load.FILE) -> Params:
+    """Return the checked content of params.yaml; it is checked once, until it or the code changes.
+
+    Raises:
+        UserError: with one line for each mistake found.
+    """
+    kept = _kept()
+    if kept is not None and kept["of"] == _state([path, *kept["own"]]):
+        return Params.model_validate(kept["params"])
+    params = load.read_params(path)
+    own = sorted(str(file) for file in _own_files(params))
+    content = {"of": _state([path, *own]), "own": own, "params": params.model_dump()}
+    # What JSON cannot hold is read anew each time.
+    try:
+        text = json.dumps(content)
+    except (TypeError, ValueError):
+        return params
+    if Params.model_validate(json.loads(text)["params"]) == params:
+        write_atomically(KEPT, text.encode())
+    return params
+
+
+def _kept() -> dict[str, Any] | None:
+    """What was kept, if it is there and whole."""
+    try:
+        kept = read_json(KEPT)
+    except UserError:
+        return None
+    return kept if isinstance(kept, dict) and {"of", "own", "params"} <= kept.keys() else None
+
+
+def _state(files: Iterable[str]) -> str:
+    """The digest of files and of what the package's are like: size and time tell a change of code."""
+    contents = [sha256_of_file(file) if Path(file).is_file() else "" for file in files]
+    code = [
+        (str(file), status.st_size, status.st_mtime_ns)
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if (status := file.stat())
+    ]
+    return digest([contents, code])
+
+
+def _own_files(params: Params) -> set[Path]:
+    """Files of one's own entries, of which was checked that they are there and take their options."""
+    named = {("dataset", chosen.source) for chosen in params.datasets.values()}
+    for chosen in params.experiments.values():
+        named |= {
+            (kind, getattr(chosen, kind)) for kind in ("architecture", "task", "trunk", "augmentation")
+        }
+        named |= {("figure", name) for name in chosen.figures}
+    return {file_of(kind, name) for kind, name in named if name and is_own(name)}

@@ -1,0 +1,124 @@
+"""The settings of the jobs after training: measures, tables, figures, sweeps, the choice of the search.
+
+Functions of a params.yaml; which job comes after which is said by `graph`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jointnn.jobs.specs import CollectJob
+from jointnn.jobs.training_jobs import problem
+from jointnn.methods.catalogue import REAL
+from jointnn.methods.settings import MethodSettings
+from jointnn.parameters import search
+from jointnn.parameters.contamination import seen
+from jointnn.parameters.schema import Params
+
+OF_FIRST = ("methods", "datasets", "seeds", "reference", "features", "generated")
+"""What a sweep has from the first of its experiments."""
+
+
+def evaluate(params: Params, experiment: str, seed: int, runs: Mapping[str, str]) -> dict[str, Any]:
+    """Return those of the job that measures every method of a seed.
+
+    Args:
+        runs: the folder of each method's networks.
+    """
+    chosen = params.experiments[experiment]
+    return {
+        "stage": "evaluate",
+        **problem(params, experiment, seed),
+        "task": chosen.task,
+        "task_options": chosen.task_options,
+        "architecture_of": chosen.architecture_of,
+        "device": _device(params, experiment),
+        "runs": runs,
+    }
+
+
+def collect(params: Params, experiment: str) -> dict[str, Any]:
+    """Return those of the job that brings all seeds of an experiment into tables."""
+    chosen = params.experiments[experiment]
+    return {
+        "stage": "collect",
+        **_shown(params, experiment),
+        "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
+        "selection": search.rule(params.experiments, experiment),
+        "sources": {name: params.datasets[name].source for name in chosen.datasets},
+        "seen": seen(chosen, params.datasets),
+        "task": chosen.task,
+        "features": chosen.task_options.get("features"),
+        "generated": chosen.task_options.get("generated"),
+    }
+
+
+def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[str, Any]:
+    """Return those of the figures of an experiment.
+
+    Args:
+        rounds: of each method whose rounds are jobs, how many there are.
+    """
+    chosen = params.experiments[experiment]
+    return {
+        "stage": "figures",
+        **_shown(params, experiment),
+        "rounds": rounds,
+        "groups": chosen.groups,
+        "groups_round": chosen.groups_round,
+        "size": chosen.image_size,
+        "figures": chosen.figures,
+    }
+
+
+def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[str, Any]:
+    """Return those of a sweep: several experiments that differ in one number, together.
+
+    Args:
+        tables: the job that makes the tables of each.
+    """
+    chosen = params.sweeps[name]
+    first = next(iter(tables.values()))
+    seen_by_any = [dataset for job in tables.values() for dataset in job.seen]
+    return {
+        "stage": "sweep",
+        "sweep": name,
+        **chosen.model_dump(),
+        **{key: getattr(first, key) for key in OF_FIRST},
+        "selections": {
+            experiment: search.rule(params.experiments, experiment, beside_others=True)
+            for experiment in tables
+        },
+        "seen": list(dict.fromkeys(seen_by_any)),
+    }
+
+
+def choose(params: Params, experiment: str) -> dict[str, Any]:
+    """Return those of the choice of the search."""
+    chosen = params.experiments[experiment]
+    return {
+        "stage": "choose",
+        "experiment": experiment,
+        "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
+        "measures": chosen.measures,
+        "groups_count": len(chosen.groups) if chosen.groups else None,
+        "ties": "jae_found" in chosen.methods,
+        "tuning_seed": chosen.tuning_seed,
+    }
+
+
+def _shown(params: Params, experiment: str) -> dict[str, Any]:
+    """Return what tables and figures show."""
+    chosen = params.experiments[experiment]
+    return {
+        "experiment": experiment,
+        "methods": chosen.methods,
+        "datasets": chosen.datasets,
+        "seeds": chosen.seeds,
+        "measures": chosen.measures,
+    }
+
+
+def _device(params: Params, experiment: str) -> str:
+    """Return the device that all methods of an experiment have in common."""
+    chosen, usual = params.experiments[experiment], MethodSettings.model_fields["device"].default
+    return str({**params.presets[chosen.preset], **chosen.settings}.get("device", usual))

@@ -1,0 +1,569 @@
+"""The jobs, one frozen model per stage: what a job may know, where it writes, which jobs came before it.
+
+A job's settings file is its JSON, and a copy of that, the record, lies beside its outputs. A stage gets the
+model and nothing else.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Literal
+
+from pydantic import ValidationError
+
+from jointnn.io import paths
+from jointnn.io.files import sha256, to_json
+from jointnn.schema import Strict
+
+
+class Before(Strict):
+    """What a job knows of a job before it."""
+
+    identity: str
+    """The digest of what decides its numbers: the networks of that job bear it."""
+    record: str
+    """The digest of its whole record, code included: it says what is out of date."""
+
+
+class Job(Strict):
+    """What all jobs have in common. `outputs`, `log` and the like follow from the settings."""
+
+    makes_images: ClassVar[bool] = False
+    """Whether its outputs are cheap and not versioned: a job that is up to date does not ask for them."""
+    reads_test: ClassVar[bool] = False
+    """Whether it is given the test split."""
+
+    stage: str
+    code: dict[str, str] = {}
+    """Digests of the code that it runs, by file."""
+    before: dict[str, Before] = {}
+    """The jobs before it, by what they are to it."""
+    identity: str = ""
+    """The digest of what decides its numbers: its settings and the identities before it, never code."""
+
+    def settings_alone(self) -> dict[str, Any]:
+        """Return what was set, without code and jobs before it: what an identity is the digest of."""
+        return {name: value for name, value in self._set().items() if name not in OF_CODE}
+
+    @cached_property
+    def text(self) -> str:
+        """The content of its settings file and of its record."""
+        return to_json(self._set())
+
+    def _set(self) -> dict[str, Any]:
+        return {"stage": self.stage, **self.model_dump(exclude_unset=True)}
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of that."""
+        return sha256(self.text.encode())[:16]
+
+    @cached_property
+    def known(self) -> Before:
+        """What the jobs after it know of it."""
+        return Before(identity=self.identity, record=self.digest)
+
+    @property
+    def record(self) -> str:
+        """Where the copy of its settings lies, beside its outputs."""
+        return f"{self.folder}/settings.json"
+
+    @property
+    def settings_file(self) -> str:
+        """Where its settings are written before it runs."""
+        return f"{paths.SETTINGS}/{self.record}"
+
+    @property
+    def resume(self) -> str:
+        """Folder in which it keeps its last state while it trains."""
+        return paths.resume_of(self.record)
+
+    @property
+    def folder(self) -> str:
+        """Folder of its outputs."""
+        raise NotImplementedError
+
+    @property
+    def made(self) -> list[str]:
+        """Its outputs besides the record and what only those are given that read the test split."""
+        raise NotImplementedError
+
+    @property
+    def of_test(self) -> list[str]:
+        """Outputs that only a job with `reads_test` is given."""
+        return []
+
+    @property
+    def of_choice(self) -> list[str]:
+        """Those of its outputs that a user chooses, so that no rule of Snakemake can name them."""
+        return []
+
+    @property
+    def outputs(self) -> list[str]:
+        """All that it writes, its record last."""
+        return [*self.made, *self.of_test, self.record]
+
+    @property
+    def told(self) -> str:
+        """Where its log and its costs lie, without the ending."""
+        raise NotImplementedError
+
+    @property
+    def log(self) -> str:
+        """What it prints."""
+        return f"{self.told}.log"
+
+    @property
+    def benchmark(self) -> str:
+        """Where Snakemake writes what it cost: time [s], peak memory [MB], ..."""
+        return f"{self.told}.tsv"
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs it asks for."""
+        return 0
+
+
+class FetchJob(Job):
+    """Bring a dataset into the Parquet layout."""
+
+    stage: Literal["fetch"] = "fetch"
+    dataset: str
+    source: dict[str, Any]
+    """An entry of params.yaml, see DatasetParams."""
+    source_digest: str = "absent"
+
+    @property
+    def folder(self) -> str:
+        return paths.raw(self.dataset)
+
+    @property
+    def made(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in ("train.parquet", "test.parquet", "manifest.json")]
+
+    @property
+    def told(self) -> str:
+        return f"logs/data/{self.dataset}.fetch"
+
+
+class _ImagesJob(Job):
+    """What jobs have in common that make images, or what a trunk makes of them."""
+
+    makes_images: ClassVar[bool] = True
+    dataset: str
+    size: int
+    channels: int
+    trunk: str | None = None
+
+    @property
+    def folder(self) -> str:
+        return "data/prepared"
+
+    @property
+    def record(self) -> str:
+        return self.made[0].replace(".safetensors", ".settings.json")
+
+    @property
+    def made(self) -> list[str]:
+        return [paths.prepared(self.dataset, self.size, trunk=self.trunk)]
+
+    @property
+    def of_test(self) -> list[str]:
+        return [paths.prepared(self.dataset, self.size, test=True, trunk=self.trunk)]
+
+    @property
+    def told(self) -> str:
+        return f"logs/data/{PurePosixPath(self.made[0]).stem}.{self.stage}"
+
+
+class PrepareJob(_ImagesJob):
+    """Decode and resize the images of a dataset."""
+
+    reads_test: ClassVar[bool] = True
+    stage: Literal["prepare"] = "prepare"
+    trunk: None = None
+    fit: str
+    mirrored: bool
+
+
+class ActivationsJob(_ImagesJob):
+    """Send them through a frozen trunk."""
+
+    reads_test: ClassVar[bool] = True
+    stage: Literal["activations"] = "activations"
+    trunk: str
+
+
+class ProblemJob(Job):
+    """Data and network of an experiment, or of a method with a network of its own."""
+
+    experiment: str
+    seed: int
+    datasets: list[str]
+    size: int
+    channels: int
+    trunk: str | None
+    train_images: int | None
+    validation_images: int
+    architecture: str
+    architecture_options: dict[str, Any]
+    labelled: dict[str, int]
+    architecture_of: dict[str, dict[str, Any]] = {}
+    """Options of single methods, over those."""
+
+    def options_of(self, method: str) -> dict[str, Any]:
+        """Return the options of the architecture for the network of a method."""
+        return {**self.architecture_options, **self.architecture_of.get(method, {})}
+
+
+class InitialiseJob(ProblemJob):
+    """The start of a seed, the same parameters for every network."""
+
+    stage: Literal["initialise"] = "initialise"
+    start: str
+    """Its folder."""
+
+    @property
+    def folder(self) -> str:
+        return self.start
+
+    @property
+    def made(self) -> list[str]:
+        return [paths.state(self.folder)]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
+class TrainingJob(ProblemJob):
+    """What jobs have in common that train."""
+
+    groups: dict[str, list[str]] | None = None
+    shared_blocks: int = 0
+    start: str
+    """The folder of the common start of its seed, or of the start that its method has for itself."""
+    method: str
+    task: str
+    task_options: dict[str, Any]
+    settings: dict[str, Any]
+    """Of the method: those that it reads."""
+    augmentation: str | None
+    curves: bool
+    """Whether the test split is measured along training."""
+    until: str = ""
+    """The phase of its method that it ends with; none: the last."""
+    round: int | None = None
+    """The IRLS round that it is, where it is one."""
+
+    @property
+    def begins_at(self) -> str:
+        """The folder of the state that it goes on from."""
+        return self.start
+
+    @property
+    def threads(self) -> int:
+        """Threads on the CPU."""
+        return int(self.settings["threads"])
+
+    @property
+    def gpus(self) -> int:
+        return gpus_of(self.settings["device"])
+
+
+class TrainJob(TrainingJob):
+    """From a state to a later one: an L2 start (5), one IRLS round, or a whole method."""
+
+    reads_test: ClassVar[bool] = True
+    stage: Literal["train"] = "train"
+
+    @property
+    def begins_at(self) -> str:
+        if self.round is None:
+            return self.start
+        return paths.round_(self.experiment, self.seed, self.method, self.round - 1)
+
+    @property
+    def sigma(self) -> str:
+        """Where the scales lie that a round weighs distances with."""
+        return paths.sigma(self.experiment, self.seed, self.method)
+
+    @property
+    def folder(self) -> str:
+        if not self.until:
+            return paths.method(self.experiment, self.seed, self.method)
+        return paths.round_(self.experiment, self.seed, self.method, self.round or 0)
+
+    @property
+    def made(self) -> list[str]:
+        of_round = [] if self.round is None else ["weights.json"]
+        names = ["history.csv", "test_history.csv", "distances.json", *of_round]
+        return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
+class SigmaJob(Job):
+    """The scale of each block, 4.2.1."""
+
+    stage: Literal["sigma"] = "sigma"
+    experiment: str
+    seed: int
+    method: str
+    settings: dict[str, Any]
+
+    @property
+    def sigma(self) -> str:
+        """The scales."""
+        return paths.sigma(self.experiment, self.seed, self.method)
+
+    @property
+    def l2(self) -> str:
+        """The folder of the L2 start."""
+        return paths.round_(self.experiment, self.seed, self.method, 0)
+
+    @property
+    def folder(self) -> str:
+        return paths.method(self.experiment, self.seed, self.method)
+
+    @property
+    def record(self) -> str:
+        return f"{self.folder}/sigma.settings.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [self.sigma]
+
+    @property
+    def told(self) -> str:
+        return paths.told(f"{self.folder}/sigma")
+
+
+class AttemptJob(TrainingJob):
+    """A point of the search, on a tuning seed. It is never given the test split."""
+
+    stage: Literal["attempt"] = "attempt"
+    point: int
+    overrides: dict[str, Any]
+    measures: list[str]
+
+    @property
+    def folder(self) -> str:
+        return str(PurePosixPath(self.made[0]).parent)
+
+    @property
+    def record(self) -> str:
+        return self.made[0].replace(".json", ".settings.json")
+
+    @property
+    def result(self) -> str:
+        """What it reaches."""
+        return paths.attempt(self.experiment, self.seed, self.method, self.point)
+
+    @property
+    def made(self) -> list[str]:
+        return [self.result]
+
+    @property
+    def told(self) -> str:
+        return paths.told(f"{paths.search_folder(self.experiment, self.seed)}/{self.method}_{self.point}")
+
+
+class ChooseJob(Job):
+    """The choice of the search."""
+
+    stage: Literal["choose"] = "choose"
+    experiment: str
+    attempts: dict[str, dict[str, list[int]]]
+    """Points of each method by tuning seed."""
+    measures: list[str]
+    groups_count: int | None
+    ties: bool
+    """Whether layers are chosen that `jae_found` is to tie."""
+    tuning_seed: int
+
+    @property
+    def folder(self) -> str:
+        return f"search/{self.experiment}"
+
+    @property
+    def made(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in ("grid.csv", "choice.yaml")]
+
+    @property
+    def told(self) -> str:
+        return f"logs/{self.experiment}/search/choose"
+
+
+class EvaluateJob(ProblemJob):
+    """Measure every method of a seed."""
+
+    reads_test: ClassVar[bool] = True
+    stage: Literal["evaluate"] = "evaluate"
+    task: str
+    task_options: dict[str, Any]
+    device: str
+    runs: dict[str, str]
+    """The folder of each method's networks."""
+
+    @property
+    def folder(self) -> str:
+        return f"results/{self.experiment}/s{self.seed}"
+
+    @property
+    def made(self) -> list[str]:
+        return [
+            f"{self.folder}/{name}" for name in ("metrics.csv", "measures.json", "evidence.safetensors")
+        ]
+
+    @property
+    def told(self) -> str:
+        return f"logs/{self.experiment}/s{self.seed}/evaluate"
+
+    @property
+    def gpus(self) -> int:
+        return gpus_of(self.device)
+
+
+class CollectJob(Job):
+    """All seeds of an experiment in tables."""
+
+    stage: Literal["collect"] = "collect"
+    experiment: str
+    methods: list[str]
+    datasets: list[str]
+    seeds: list[int]
+    measures: list[str]
+    """A table for each."""
+    reference: list[str] = []
+    """Methods that are no competitors."""
+    selection: str = ""
+    sources: dict[str, str] = {}
+    seen: list[str] = []
+    task: str = ""
+    features: str | None = None
+    generated: int | None = None
+
+    @property
+    def folder(self) -> str:
+        return f"results/{self.experiment}"
+
+    @property
+    def made(self) -> list[str]:
+        names = ("metrics.csv", "summary.csv", "table.md", "table.tex")
+        return [*(f"{self.folder}/{name}" for name in names), paths.metrics(self.experiment)]
+
+    @property
+    def told(self) -> str:
+        return f"logs/{self.experiment}/collect"
+
+
+class FiguresJob(Job):
+    """The figures of an experiment."""
+
+    stage: Literal["figures"] = "figures"
+    experiment: str
+    methods: list[str]
+    datasets: list[str]
+    seeds: list[int]
+    measures: list[str]
+    rounds: dict[str, int] = {}
+    """Of each method whose rounds are jobs of their own, how many there are."""
+    groups: dict[str, list[str]] | None = None
+    groups_round: int | None = None
+    size: int | None = None
+    figures: list[str]
+
+    @property
+    def folder(self) -> str:
+        return f"results/{self.experiment}/figures"
+
+    @property
+    def of_choice(self) -> list[str]:
+        return [paths.figure(self.experiment, name) for name in self.figures]
+
+    @property
+    def made(self) -> list[str]:
+        return [*self.of_choice, f"{self.folder}/groups.csv", paths.curves(self.experiment)]
+
+    @property
+    def told(self) -> str:
+        return f"logs/{self.experiment}/figures"
+
+
+class SweepJob(Job):
+    """Several experiments that differ in one number, seen together."""
+
+    stage: Literal["sweep"] = "sweep"
+    sweep: str
+    dataset: str
+    measure: str
+    along: str
+    experiments: dict[str, float]
+    yardsticks: dict[str, float] = {}
+    methods: list[str]
+    datasets: list[str]
+    seeds: list[int]
+    reference: list[str] = []
+    features: str | None = None
+    generated: int | None = None
+    selections: dict[str, str]
+    seen: list[str] = []
+
+    @property
+    def folder(self) -> str:
+        return paths.sweep(self.sweep)
+
+    @property
+    def made(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in ("summary.csv", "table.md", "curve.svg")]
+
+    @property
+    def told(self) -> str:
+        return f"logs/sweeps/{self.sweep}"
+
+
+OF_CODE = frozenset({"code", "before", "identity"})
+"""Fields of a job that are no settings of its own."""
+MODELS: dict[str, type[Job]] = {
+    "fetch": FetchJob,
+    "prepare": PrepareJob,
+    "activations": ActivationsJob,
+    "initialise": InitialiseJob,
+    "train": TrainJob,
+    "sigma": SigmaJob,
+    "attempt": AttemptJob,
+    "choose": ChooseJob,
+    "evaluate": EvaluateJob,
+    "collect": CollectJob,
+    "figures": FiguresJob,
+    "sweep": SweepJob,
+}
+"""The model of each stage."""
+
+
+def gpus_of(device: str) -> int:
+    """Return how many GPUs a job asks for whose networks compute on a device of params.yaml."""
+    return 0 if device == "cpu" else 1
+
+
+class NoJobError(ValueError):
+    """What is there is not the settings of a job."""
+
+
+def job_of(content: Any) -> Job:
+    """Return the job whose settings file or record holds this content.
+
+    Raises:
+        NoJobError: it is none, or has other fields than a job of today.
+    """
+    stage = content.get("stage") if isinstance(content, Mapping) else None
+    if stage not in MODELS:
+        raise NoJobError("it names no stage")
+    try:
+        return MODELS[stage].model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise NoJobError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
