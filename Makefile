@@ -51,7 +51,7 @@ bench: .venv/ready
 	@for file in benchmarks/*.py; do python $$file || exit 1; done
 
 lock: .venv/ready
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock --quiet
 
 .PHONY: run test fast check docs hooks report ui bench lock

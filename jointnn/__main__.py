@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jointnn import __version__
-from jointnn.errors import UserError
+from jointnn.errors import UserError, missing_extra
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_atomically
 from jointnn.jobs.specs import Job, NoJobError, job_of
@@ -37,6 +37,7 @@ TOOLS = {
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
     "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
     "golden": "compare all arrays of tiny jobs with the golden ones, to the bit",
     "schema": "write workflow/params.schema.json, for editors; --check only compares",
@@ -150,12 +151,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # cuBLAS is deterministic only with a fixed workspace; must be set before torch starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    call = parser(words[0] if words else None).parse_args(words)
     try:
+        call = parser(words[0] if words else None).parse_args(words)
         if call.stage in JOBS:
             run_job(call.stage, call.settings)
         else:
             importlib.import_module(f"jointnn.stages.tools.{call.stage}").main(call)
+    except ModuleNotFoundError as error:  # of the core alone: stages and most tools need an extra
+        if (sentence := missing_extra(error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
+        return 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -3,7 +3,9 @@
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from jointnn.errors import UserError
@@ -13,6 +15,8 @@ Entry = TypeVar("Entry", bound=Callable[..., Any])
 
 class Registry(dict[str, Callable[..., Any]]):
     """Named entries of one kind. Used as a decorator, it adds an entry under its own name.
+
+    One's own entries need no decorator: `package.module:name` is imported from the project's root.
 
     Args:
         kind: what an entry is, for messages: "architecture".
@@ -33,6 +37,8 @@ class Registry(dict[str, Callable[..., Any]]):
         return entry
 
     def __missing__(self, name: str) -> Callable[..., Any]:
+        if is_own(name):
+            return self._imported(name)
         self.load()
         return self[name] if name in self else self._refuse(name)
 
@@ -45,8 +51,27 @@ class Registry(dict[str, Callable[..., Any]]):
             importlib.import_module(f"{self.package}.{module.name}")
         return self
 
+    def _imported(self, name: str) -> Callable[..., Any]:
+        """Import one's own entry; that there is one was looked at when params.yaml was read."""
+        module, _, entry = name.partition(":")
+        # `python -m jointnn` has the project's root on its path, the script `jointnn` has not.
+        if not {"", str(Path.cwd())} & set(sys.path):
+            sys.path.insert(0, str(Path.cwd()))
+        found: Callable[..., Any] = getattr(importlib.import_module(module), entry)
+        return found
+
     def _refuse(self, name: str) -> NoReturn:
         raise UserError(f"No {self.kind} is named {name!r}{nearest(name, self)}")
+
+
+def is_own(name: str) -> bool:
+    """Return whether a name is that of one's own entry, package.module:name."""
+    return ":" in name
+
+
+def short(name: str) -> str:
+    """Return an entry's own name, for files that are named after it: `scatter` of `my_figures:scatter`."""
+    return name.rpartition(":")[2]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,8 +1,10 @@
 """What the models of params.yaml have in common: no key that is not declared, no true for a number."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from jointnn.errors import UserError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -31,3 +33,22 @@ class Strict(BaseModel):
         if wants is not bool and any(isinstance(entry, bool) for entry in found):
             raise ValueError("must not be true or false")
         return value
+
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """Return the model of values that were given in Python.
+
+        Raises:
+            UserError: one of them is unknown or wrong; names it.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "settings"
+            if first["type"] == "value_error":
+                raise UserError(f"{place}: {first['ctx']['error']}.") from None
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(sorted(cls.model_fields))
+                raise UserError(f"{place} is no setting. Known: {known}.") from None
+            raise UserError(f"{place}: {first['input']!r} does not fit: {first['msg']}.") from None

@@ -40,6 +40,7 @@ ONLY_IN = {
     "torchvision": r"data/|models/architectures/",
     "torchmetrics": r"tasks/image_fidelity",
     "matplotlib": r"reporting/figures/",
+    "jinja2": r"reporting/pages/",
     "pydantic": r"schema|parameters/|methods/settings|data/schema|jobs/",
 }
 """Third-party packages that only some files may import, as patterns of their paths in jointnn/."""

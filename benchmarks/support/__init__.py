@@ -20,18 +20,9 @@ def is_quick(description: str | None) -> bool:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table in Markdown, with the cores it was measured on."""
-    widths = [max(3, *map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    from jointnn.reporting.tables import grid  # when all is measured: it imports pandas
 
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    print(f"{title} ({os.cpu_count()} cores)\n")
-    print(*map(line, [columns, rule, *rows]), sep="\n", end="\n\n")
+    print(f"{title} ({os.cpu_count()} cores)\n\n{grid([columns, *rows])}\n")
 
 
 def free_memory() -> int:

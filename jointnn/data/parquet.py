@@ -1,9 +1,10 @@
-"""Images in Parquet, in the layout of the Hugging Face Hub: `image` {bytes, path} and `label`."""
+"""Images in Parquet, as on the Hugging Face Hub: `image` {bytes, path} and `label`, or numbers."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from jointnn.data.source import Images
+from jointnn.data.source import ONE_CLASS, Images, checked_number
 from jointnn.errors import UserError
 
 ROWS = 10_000
@@ -12,16 +13,20 @@ HEAVY = 1 << 30
 must stay below the 2 GiB that Arrow's offsets reach."""
 
 
-def to_parquet(images: Images, classes: list[str]) -> bytes:
+def to_parquet(images: Images, classes: list[str], numbers: Sequence[str] = ()) -> bytes:
     """A Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
 
-    The names of the classes stand in the schema's metadata under `huggingface`. Equal images give
-    equal bytes.
+    Where labels are numbers, a column of each (float64) stands in the place of `label`. The names of the
+    classes stand in the schema's metadata under `huggingface`. Equal images give equal bytes.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    features = {"image": {"_type": "Image"}, "label": {"names": classes, "_type": "ClassLabel"}}
+    features: dict[str, Any] = {"image": {"_type": "Image"}}
+    if numbers:
+        features |= {name: {"dtype": "float64", "_type": "Value"} for name in numbers}
+    else:
+        features["label"] = {"names": classes, "_type": "ClassLabel"}
     rows = ROWS if sum(map(len, images.content)) < HEAVY else ROWS // 10
     chunks = []
     for first in range(0, len(images), rows):
@@ -29,7 +34,11 @@ def to_parquet(images: Images, classes: list[str]) -> bytes:
         names = pa.array(images.names[first : first + rows], pa.string())
         chunks.append(pa.StructArray.from_arrays([content, names], ["bytes", "path"]))
     image = pa.chunked_array(chunks, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
-    table = pa.table({"image": image, "label": pa.array(images.labels, pa.int64())})
+    labels = {
+        name: pa.array(of, pa.float64())
+        for name, of in zip(numbers, zip(*images.numbers, strict=True), strict=True)
+    }
+    table = pa.table({"image": image, **(labels or {"label": pa.array(images.labels, pa.int64())})})
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     buffer = pa.BufferOutputStream()
     # Encoded images do not compress any further.
@@ -38,15 +47,19 @@ def to_parquet(images: Images, classes: list[str]) -> bytes:
     return written
 
 
-def from_parquet(content: bytes, where: str) -> tuple[Images, list[str] | None]:
+def from_parquet(
+    content: bytes, where: str, numbers: Sequence[str] = ()
+) -> tuple[Images, list[str] | None]:
     """Images of a Parquet file, and the names of their classes if the file has them.
 
     Args:
         content: the file.
         where: names the file in messages.
+        numbers: columns of numbers, which are then the labels.
 
     Raises:
-        UserError: the file is damaged, has other columns, or a row has no image or no label.
+        UserError: the file is damaged, has other columns, or a row has no image, no label, or a number
+            that is none.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -59,32 +72,47 @@ def from_parquet(content: bytes, where: str) -> tuple[Images, list[str] | None]:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"{where} is damaged: {reason}. Replace it.") from error
-    _check_columns(table, where)
+    _check_columns(table, where, numbers)
     encoded = pc.struct_field(table["image"], "bytes").to_pylist()
-    labels = table["label"].to_pylist()
-    places = [f"{where}, row {i}" for i in range(len(labels))]
+    places = [f"{where}, row {i}" for i in range(len(encoded))]
+    labels = [0] * len(encoded) if numbers else table["label"].to_pylist()
     for place, image, label in zip(places, encoded, labels, strict=True):
         if image is None or label is None:
             raise UserError(f"{place} has no {'label' if image else 'image bytes'}. Fill it in or drop it.")
-    return Images(encoded, labels, _names(table), places), _classes(table)
+    columns = [_numbers(table, name, places) for name in numbers]
+    images = Images(encoded, labels, _names(table), places, list(zip(*columns, strict=True)))
+    return images, ONE_CLASS if numbers else _classes(table)
 
 
-def _check_columns(table: Any, where: str) -> None:
+def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
     import pyarrow as pa
 
-    for column in ("image", "label"):
+    for column in ("image", *(numbers or ["label"])):
         if table.column_names.count(column) != 1:
             raise UserError(
                 f"{where} has no column {column!r}, only {table.column_names}. Images are read "
                 "from a column `image` (struct of bytes and path) and classes from `label` "
-                "(integers)."
+                "(integers), or numbers from the columns that `numbers` names."
             )
-    image, label = table.schema.field("image").type, table.schema.field("label").type
+    image = table.schema.field("image").type
     fields = [image.field(i) for i in range(image.num_fields)]
     if not any(f.name == "bytes" and pa.types.is_binary(f.type) for f in fields):
         raise UserError(f"{where}: `image` is a {image}. It must be a struct of bytes and path.")
-    if not pa.types.is_integer(label):
-        raise UserError(f"{where}: `label` is a {label}. Labels must be integers from 0.")
+    for name in numbers:
+        kind = table.schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise UserError(f"{where}: `{name}` is a {kind}. It must be a column of numbers.")
+    if not numbers and not pa.types.is_integer(label := table.schema.field("label").type):
+        raise UserError(
+            f"{where}: `label` is a {label}. Classes must be integers from 0; if labels are numbers, "
+            "say so with numbers: [label]."
+        )
+
+
+def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:
+    """A column of numbers, each of which is there and finite."""
+    told = zip(table[name].to_pylist(), places, strict=True)
+    return [checked_number(value, name, place) for value, place in told]
 
 
 def _names(table: Any) -> list[str]:

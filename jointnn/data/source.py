@@ -1,5 +1,6 @@
 """What a dataset source is: files, their origin and licence, and how images are read from them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
 
 NOT_STATED = "not stated"
+ONE_CLASS = ["image"]
+"""The class of all images where there are none, or where labels are numbers."""
 
 
 @dataclass(frozen=True)
@@ -16,31 +19,51 @@ class Images:
 
     Attributes:
         content: each image as the encoded bytes of a PNG, a JPEG or the like.
-        labels: each image's class, from 0.
+        labels: each image's class, from 0; where labels are numbers, all are of one class.
         names: each image's name, kept in the Parquet file.
         places: where each image stands, for messages: "own/train.txt, line 3: a.png".
+        numbers: each image's numbers, where labels are numbers; empty elsewhere.
     """
 
     content: list[bytes] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
+    numbers: list[tuple[float, ...]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def add(self, content: bytes, label: int, name: str, place: str) -> None:
+    def add(
+        self,
+        content: bytes,
+        label: int,
+        name: str,
+        place: str,
+        numbers: tuple[float, ...] | None = None,
+    ) -> None:
         """Append one image."""
         self.content.append(content)
         self.labels.append(label)
         self.names.append(name)
         self.places.append(place)
+        if numbers is not None:
+            self.numbers.append(numbers)
+
+    def extend(self, images: "Images") -> None:
+        """Append others."""
+        self.content.extend(images.content)
+        self.labels.extend(images.labels)
+        self.names.extend(images.names)
+        self.places.extend(images.places)
+        self.numbers.extend(images.numbers)
 
     def take(self, indices: Sequence[int]) -> "Images":
         """The images at `indices`, in that order."""
         chosen = Images()
         for i in indices:
-            chosen.add(self.content[i], self.labels[i], self.names[i], self.places[i])
+            numbers = self.numbers[i] if self.numbers else None
+            chosen.add(self.content[i], self.labels[i], self.names[i], self.places[i], numbers)
         return chosen
 
 
@@ -51,7 +74,7 @@ class Splits:
     Attributes:
         train: the official training images, or the whole where there is no official split.
         test: the official test images; None where there is no official split.
-        classes: the names of the classes, in the order of their labels.
+        classes: the names of the classes, in the order of their labels; `ONE_CLASS` of numbers.
     """
 
     train: Images
@@ -93,14 +116,34 @@ def accept(params: DatasetParams, *fields: str) -> None:
     """Refuse fields that a source would ignore.
 
     Args:
-        fields: those of path, pool, classes, licence and attribute that the source reads.
+        fields: those of path, pool, classes, numbers, licence and attribute that the source reads.
     """
-    for name in ("path", "pool", "classes", "licence", "attribute"):
+    for name in ("path", "pool", "classes", "numbers", "licence", "attribute"):
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "
                 "given. Leave the line out of params.yaml."
             )
+
+
+def checked_number(text: object, name: str, place: str) -> float:
+    """Return a number of an image's label.
+
+    Args:
+        name: what the number is, and `place` where it stands, for messages.
+
+    Raises:
+        UserError: it is missing, no number, or not finite.
+    """
+    try:
+        value = float(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(
+            f"{place}: {name} is {text!r}, which is no finite number. Mend it or drop the image."
+        )
+    return value
 
 
 def needed_path(params: DatasetParams, meaning: str) -> str:

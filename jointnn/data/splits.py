@@ -21,7 +21,7 @@ class Split:
     Attributes:
         images: uint8 pixels, or floats that a network takes as they are, shape (N, C, H, W). Large ones
             stay in the computer's memory.
-        labels: int64, shape (N,), on the device where networks work.
+        labels: classes, int64 (N,), or numbers, float32 (N, K), on the device where networks work.
         numbers: uniform in [0, 1), shape (N, K): all that is random about a batch, such as where its
             holes are. None where nothing is.
         places: where in `images`, which then holds those of other splits too, this one's are, shape (N,).

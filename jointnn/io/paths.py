@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from jointnn.registry import short
+
 SETTINGS = "work/settings"
 RESUME = "work/resume"
 SWEEPS = "results/sweeps"
@@ -89,6 +91,11 @@ def metrics(experiment: str) -> str:
 def curves(experiment: str) -> str:
     """The learning curves, a column per method, for `dvc plots`."""
     return f"results/{experiment}.curves.csv"
+
+
+def figure(experiment: str, name: str) -> str:
+    """A figure; one's own, package.module:name, has the last part of its name."""
+    return f"results/{experiment}/figures/{short(name)}.svg"
 
 
 def sweep(name: str) -> str:

@@ -1,49 +1,55 @@
-"""Reading YAML as people mean it: no key twice, and 1e-3 is a number."""
+"""YAML 1.2 as DVC reads it: no key twice, 1e-3 is a number, 0500 is 500 and yes is a text."""
 
-import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from jointnn.errors import UserError
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, which alone would take the last of two equal keys and 1e-3 for a text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands here a second time", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+def _yaml() -> YAML:
+    """Return a reader and writer of plain values, in Python alone: the same with and without libyaml."""
+    return YAML(typ="safe", pure=True)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+def from_yaml(text: str) -> Any:
+    """Return the value that a text in YAML holds.
+
+    Raises:
+        YAMLError: it is no YAML, or holds a key twice.
+    """
+    return _yaml().load(text)
+
+
+def to_yaml(value: Any) -> str:
+    """Return a value as YAML, its mappings in their order, the innermost on a line of their own."""
+    writer, text = _yaml(), StringIO()
+    writer.default_flow_style = None
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared as None
+    writer.width = 1000
+    writer.dump(value, text)
+    return text.getvalue()
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The content of a YAML file.
+    """Return the content of a YAML file.
 
     Raises:
         UserError: it cannot be read, is no YAML, or holds a key twice; names the line.
     """
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        return from_yaml(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
-    except yaml.MarkedYAMLError as error:
+    except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UserError(f"{path}: {place}{error.problem}.") from error
-    except yaml.YAMLError as error:
+        problem = error.problem.partition(" with value ")[0]  # of a key twice, whose values may be sections
+        raise UserError(f"{path}: {place}{problem}.") from error
+    except (YAMLError, ValueError) as error:  # a date or number that its form promises and is none
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error

@@ -19,8 +19,7 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     Args:
         stage: its name, the module jointnn/stages/<stage>.py.
         used: kind and name of registered entries that the job uses, ("architecture", "small_conv");
-            one's own architecture, package.module:function, counts with all that it imports from the
-            project's folder.
+            one's own, package.module:name, counts with all that it imports from the project's folder.
     """
     named = [entries.file_of(kind, name) for kind, name in used]
     first = [entries.PACKAGE / "stages" / f"{stage}.py", *named]

@@ -10,6 +10,7 @@ from jointnn.io.files import digest, read_json, sha256_of_file, write_atomically
 from jointnn.parameters import load
 from jointnn.parameters.entries import PACKAGE, file_of
 from jointnn.parameters.schema import Params
+from jointnn.registry import is_own
 
 KEPT = "work/params.json"
 
@@ -57,6 +58,11 @@ def _state(files: Iterable[str]) -> str:
 
 
 def _own_files(params: Params) -> set[Path]:
-    """Files of own networks, whose options were checked."""
-    named = {chosen.architecture for chosen in params.experiments.values()}
-    return {file_of("architecture", name) for name in named if ":" in name}
+    """Files of one's own entries, of which was checked that they are there and take their options."""
+    named = {("dataset", chosen.source) for chosen in params.datasets.values()}
+    for chosen in params.experiments.values():
+        named |= {
+            (kind, getattr(chosen, kind)) for kind in ("architecture", "task", "trunk", "augmentation")
+        }
+        named |= {("figure", name) for name in chosen.figures}
+    return {file_of(kind, name) for kind, name in named if name and is_own(name)}

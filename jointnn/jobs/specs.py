@@ -248,6 +248,9 @@ class TrainingJob(ProblemJob):
     start: str
     """The folder of the common start of its seed, or of the start that its method has for itself."""
     method: str
+    """The row of the table that it trains."""
+    plan: str
+    """The method by which it trains."""
     task: str
     task_options: dict[str, Any]
     settings: dict[str, Any]
@@ -421,7 +424,9 @@ class EvaluateJob(ProblemJob):
 
     @property
     def made(self) -> list[str]:
-        return [f"{self.folder}/{name}" for name in ("metrics.csv", "evidence.safetensors")]
+        return [
+            f"{self.folder}/{name}" for name in ("metrics.csv", "measures.json", "evidence.safetensors")
+        ]
 
     @property
     def told(self) -> str:
@@ -488,7 +493,7 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        return [f"{self.folder}/{name}.svg" for name in self.figures]
+        return [paths.figure(self.experiment, name) for name in self.figures]
 
     @property
     def made(self) -> list[str]:

@@ -13,8 +13,10 @@ def layer_names(module: nn.Module) -> list[str]:
     """The layers of a module in order, those of its parts one part after the other."""
     if parts := getattr(module, "parts", ()):
         return [f"{part}.{name}" for part in parts for name in layer_names(module.get_submodule(part))]
-    named: list[str] = getattr(module, "layers", [name for name, _ in module.named_children()])
-    return named
+    named = getattr(module, "layers", None)
+    if isinstance(named, list | tuple):  # else it is a child of that name, a ModuleList for instance
+        return list(named)
+    return [name for name, _ in module.named_children()]
 
 
 def parts_of(module: nn.Module) -> Sequence[str]:
@@ -67,8 +69,14 @@ def by_parts(module: nn.Module, made_of: Callable[[nn.Module], nn.Module]) -> nn
     return made
 
 
-def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, list[str]]:
-    """Names of the trainable parameters of each layer that may be coupled, by layer."""
+def layer_parameters(
+    module: nn.Module, couple_batch_norm: bool, layers: Sequence[str] | None = None
+) -> dict[str, list[str]]:
+    """Return the names of the trainable parameters of each layer that may be coupled, by layer.
+
+    Args:
+        layers: names of submodules in order; None: those that the module has or names itself.
+    """
     normed = {
         f"{name}.{parameter}" if name else parameter
         for name, part in module.named_modules()
@@ -76,7 +84,7 @@ def layer_parameters(module: nn.Module, couple_batch_norm: bool) -> dict[str, li
         for parameter, _ in part.named_parameters(recurse=False)
     }
     named: dict[str, list[str]] = {}
-    for layer in layer_names(module):
+    for layer in layer_names(module) if layers is None else layers:
         names = [
             f"{layer}.{name}"
             for name, value in module.get_submodule(layer).named_parameters()

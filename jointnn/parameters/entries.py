@@ -1,13 +1,16 @@
-"""Registered entries found by reading source, without importing it: the workflow must not import torch."""
+"""Entries, registered or one's own, found by reading source: the workflow must not import torch."""
 
 import ast
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
 from jointnn.errors import UserError
-from jointnn.registry import nearest
+from jointnn.registry import is_own, nearest, short
+from jointnn.tasks.measures import OURS
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -22,9 +25,13 @@ KINDS = {
 }
 
 
-GIVEN = {"classes", "channels", "size"}
-"""Arguments of an architecture that are no options: what the experiment gives."""
+GIVEN = {"self", "classes", "channels", "size"}
+"""Arguments that are no options: what the experiment gives an architecture."""
 
+
+MEASURES, BASE = "jointnn.tasks.measures", "jointnn.tasks.base"
+WITHOUT_MEASURES = {*sys.stdlib_module_names, "numpy", "torch", "torchvision"}
+"""Packages from which a task imports no measures."""
 
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -39,12 +46,12 @@ def shown(file: Path, root: Path) -> str:
 
 
 def file_of(kind: str, name: str) -> Path:
-    """The file that defines a registered entry, or one's own architecture `package.module:function`.
+    """The file that defines a registered entry, or one's own, `package.module:name`, of any kind.
 
     Raises:
         UserError: there is none; the nearest name, or all known ones, are given.
     """
-    if kind == "architecture" and ":" in name:
+    if is_own(name):
         return _own_file(name)
     known = {}
     family = PACKAGE / KINDS[kind]
@@ -56,23 +63,77 @@ def file_of(kind: str, name: str) -> Path:
     return known[name]
 
 
-def options_of(architecture: str) -> list[str] | None:
-    """The options that an architecture takes; None: any."""
-    name = architecture.rpartition(":")[2]
-    definitions = parsed(file_of("architecture", architecture)).body
-    function = next(node for node in definitions if isinstance(node, Defined) and node.name == name)
-    if isinstance(function, ast.ClassDef) or function.args.kwarg is not None:
+def options_of(kind: str, name: str) -> list[str] | None:
+    """Return the options of an architecture or a task; None: any, or those of a class above it."""
+    definitions = parsed(file_of(kind, name)).body
+    made = next(node for node in definitions if isinstance(node, Defined) and node.name == short(name))
+    if isinstance(made, ast.ClassDef):
+        inside = (node for node in made.body if isinstance(node, Defined) and node.name == "__init__")
+        made = next(inside, made)
+    if isinstance(made, ast.ClassDef) or made.args.kwarg is not None:
         return None
-    arguments = [*function.args.args, *function.args.kwonlyargs]
+    arguments = [*made.args.args, *made.args.kwonlyargs]
     return [argument.arg for argument in arguments if argument.arg not in GIVEN]
 
 
+def declared(kind: str, name: str) -> Mapping[str, Any]:
+    """Return what the decorator of an entry says about it: {"imagenet": True} of @trunk(imagenet=True)."""
+    file = file_of(kind, name)
+    return _entries(file, kind, file.stat().st_mtime_ns).get(name.rpartition(":")[2], {})
+
+
+def labels_of(task: str) -> str:
+    """Return what labels a task learns, classes or numbers, where its class says so; else nothing."""
+    for made in parsed(file_of("task", task)).body:
+        for said in made.body if isinstance(made, ast.ClassDef) and made.name == short(task) else ():
+            if isinstance(said, ast.Assign) and ast.unparse(said.targets[0]) == "labels":
+                return str(ast.literal_eval(said.value))
+    return ""
+
+
+def measures_of(task: str) -> set[str] | None:
+    """Return the names of all measures that a task can give, or None where its file alone does not tell.
+
+    They are those that the file makes itself, and those of ours that it imports.
+    """
+    found = {"loss"}
+    for node in ast.walk(parsed(file_of("task", task))):
+        if isinstance(node, ast.Call) and _name_of(node) == "Measure":
+            named = [*node.args[:1], *(given.value for given in node.keywords if given.arg == "name")]
+            if not named or not isinstance(named[0], ast.Constant):
+                return None
+            found.add(str(named[0].value))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            if (names := _measures_imported(node)) is None:
+                return None
+            found |= names
+    return found
+
+
+def _measures_imported(node: ast.Import | ast.ImportFrom) -> set[str] | None:
+    """Return the measures of ours that an import names; None: what it imports may hold others."""
+    if isinstance(node, ast.Import):
+        return set() if {alias.name.split(".")[0] for alias in node.names} <= WITHOUT_MEASURES else None
+    names, module = (
+        {alias.name: alias.asname for alias in node.names},
+        "." * node.level + (node.module or ""),
+    )
+    if module == MEASURES:
+        known = {*(name.upper() for name in OURS), "Measure", "HIGHEST", "LOWEST"}
+        return (
+            None if set(names) - known or any(names.values()) else {n.lower() for n in names} & OURS.keys()
+        )
+    ours = module.startswith("jointnn.") and not module.startswith("jointnn.tasks.")
+    harmless = ours or module in ("jointnn.tasks", BASE) or module.split(".")[0] in WITHOUT_MEASURES
+    return set() if harmless and "measures" not in names else None
+
+
 def _own_file(name: str) -> Path:
-    """The file of package.module:function, found as an import from the project's root finds it.
+    """The file of package.module:name, found as an import from the project's root finds it.
 
     No package is imported for it, since that could import torch.
     """
-    module, _, function = name.partition(":")
+    module, _, entry = name.partition(":")
     folders, file = [str(Path.cwd()), *sys.path], None
     for part in module.split("."):
         spec = PathFinder.find_spec(part, folders) if part.isidentifier() else None
@@ -81,31 +142,36 @@ def _own_file(name: str) -> Path:
     if not file or not file.endswith(".py"):
         raise UserError(
             f"{name!r} has no module {module!r} that can be imported from the project's root; write "
-            "package.module:function."
+            "package.module:name."
         )
     defined = [node.name for node in parsed(Path(file)).body if isinstance(node, Defined)]
-    if function not in defined:
-        raise UserError(
-            f"{Path(file).name} defines no {function!r} at its top level{nearest(function, defined)}"
-        )
+    if entry not in defined:
+        raise UserError(f"{Path(file).name} defines no {entry!r} at its top level{nearest(entry, defined)}")
     return Path(file)
 
 
 @cache
-def _entries(file: Path, kind: str, _changed: int) -> tuple[str, ...]:
-    """Names that a file registers as `kind`: those below a decorator of that name."""
-    return tuple(
-        node.name
+def _entries(file: Path, kind: str, _changed: int) -> dict[str, dict[str, Any]]:
+    """Return what a file registers as `kind`, below a decorator of that name, and what it says of each."""
+    return {
+        node.name: _facts_of(decorator)
         for node in parsed(file).body
         if isinstance(node, Defined)
-        and any(_name_of(decorator) == kind for decorator in node.decorator_list)
-    )
+        for decorator in node.decorator_list
+        if _name_of(decorator) == kind
+    }
 
 
 def _name_of(decorator: ast.expr) -> str | None:
-    """kind, of @kind and of @kind(...)."""
+    """Return kind, of @kind and of @kind(...)."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return called.id if isinstance(called, ast.Name) else None
+
+
+def _facts_of(decorator: ast.expr) -> dict[str, Any]:
+    """Return the keywords of @kind(...)."""
+    given = decorator.keywords if isinstance(decorator, ast.Call) else []
+    return {keyword.arg: ast.literal_eval(keyword.value) for keyword in given if keyword.arg}
 
 
 def parsed(file: Path) -> ast.Module:

@@ -1,7 +1,6 @@
 """From pydantic's errors to lines that a person can act on: the path, the value found, what it is for."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,20 +10,31 @@ from jointnn.registry import nearest
 
 Path = Sequence[int | str]
 
-REWORDED = {
-    r"^Value error, ": "",
-    r"^(Input|String|List|Dictionary|Keys|Value) should ": "must ",
-    r"valid dictionary( or instance of \w+)?": "mapping, as in key: value",
-    r"valid list": "list, as in [a, b]",
-    r"valid string": "text",
-    r"must be strings": "must be a text",
-    r"valid integer.*": "whole number",
-    r"valid number.*": "number",
-    r"a valid boolean.*": "true or false",
-    r" after validation": "",
-    r"match pattern '\^\[a-z\].*'": "hold small letters, digits and _ alone, and begin with a letter",
+SAYS = {
+    "bool": "must be true or false",
+    "dict_type": "must be a mapping, as in key: value",
+    "finite_number": "must be a finite number",
+    "float": "must be a number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be greater than or equal to {ge:g}",
+    "int": "must be a whole number",
+    "invalid_key": "must be a text",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be less than or equal to {le:g}",
+    "list_type": "must be a list, as in [a, b]",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a mapping, as in key: value",
+    "string_pattern_mismatch": "must {pattern}",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a text",
+    "too_short": "must have at least {min_length} {items}, not {actual_length}",
+    "value_error": "{error}",
 }
-"""Words of pydantic, and ours."""
+"""Our sentence for each type of pydantic's errors, or for all types that begin so, with its context."""
+PATTERNS = {
+    r"^[a-z][a-z0-9_]*$": "hold small letters, digits and _ alone, and begin with a letter",
+    r"^\S+$": "be a word without spaces",
+}
 
 
 def lines_of(error: ValidationError, model: type[BaseModel], value: Any, at: str = "") -> Iterator[str]:
@@ -38,6 +48,13 @@ def lines_of(error: ValidationError, model: type[BaseModel], value: Any, at: str
         path = ".".join([*([at] if at else []), *_path(details["loc"], value)])
         sentence = _sentence(details, model)
         yield f"{path}: {sentence}" if path else sentence
+
+
+def unknown(at: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
+    """Yield one line for each name that is not among the known ones."""
+    for name in names:
+        if name not in known:
+            yield f"{at}: {name!r} is not known{nearest(name, known)}"
 
 
 def _path(loc: Path, value: Any) -> Iterator[str]:
@@ -60,10 +77,20 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return f"this key is missing. {meaning}".rstrip()
     if details["type"] == "unknown_name":  # which says already what is known
         return details["msg"]
-    reason = details["msg"].rstrip(".")
-    for theirs, ours in REWORDED.items():
-        reason = re.sub(theirs, ours, reason)
+    reason = _reason(details)
     return f"{_found(details, reason)}{reason}. {meaning}".rstrip()
+
+
+def _reason(details: ErrorDetails) -> str:
+    """Return what is wrong, in our words; in pydantic's own for a type that no model of ours has today."""
+    kind, context = details["type"], details.get("ctx", {})
+    said = SAYS.get(kind) or SAYS.get(kind.split("_")[0])
+    if said is None:
+        return details["msg"]
+    words = {"items": "item" if context.get("min_length") == 1 else "items"}
+    if pattern := context.get("pattern"):
+        words["pattern"] = PATTERNS.get(pattern, f"match {pattern}")
+    return said.format(**context | words).rstrip(".")
 
 
 def _found(details: ErrorDetails, reason: str) -> str:

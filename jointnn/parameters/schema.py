@@ -6,14 +6,25 @@ The models below, and those of methods and datasets, are the only place where an
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag
+from pydantic_core.core_schema import chain_schema
 
 from jointnn.data.schema import DatasetParams
+from jointnn.methods.settings import MethodSettings
 from jointnn.schema import Count, Name, Number, Strict
 
-Overrides = dict[str, Any]
+
+class _PartOfSettings:
+    """Some of the settings of a method: checked when all are put together, explained to editors at once."""
+
+    def __get_pydantic_json_schema__(self, _: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return a reference to that of MethodSettings: the first step of a chain may be one."""
+        return handler(chain_schema([MethodSettings.__pydantic_core_schema__]))
+
+
+Overrides = Annotated[dict[str, Any], _PartOfSettings()]
 Grid = Annotated[
-    Annotated[dict[str, list[Any]], Tag("grid")] | Annotated[list[Overrides], Tag("points")],
+    Annotated[dict[str, list[Any]], Tag("grid")] | Annotated[list[dict[str, Any]], Tag("points")],
     Discriminator(lambda value: "points" if isinstance(value, list) else "grid"),
 ]
 
@@ -27,21 +38,23 @@ class ExperimentParams(Strict):
     preset: Name = "default"
     """A set of settings under `presets`."""
     task: str
-    """What is learned: classification, completion, generation, reconstruction or transfer."""
+    """What is learned: classification, completion, generation, reconstruction, regression or transfer; or
+    one's own task, package.module:name."""
     task_options: dict[str, Any] = {}
     """Passed to the task: for generation features, the ImageNet network in which images are measured."""
     measures: Annotated[list[Name], Field(min_length=1)] = ["accuracy"]
     """What tables show, by name; the first one decides the search."""
     architecture: str
-    """A registered architecture, or one's own: package.module:function."""
+    """A registered architecture, or one's own, package.module:name."""
     architecture_options: dict[str, Any] = {}
     """Passed to the architecture: widths and the like."""
     architecture_of: dict[Name, dict[str, Any]] = {}
     """Of single methods, such as `pair`: options over those. Its networks have a start of their own."""
-    trunk: Name | None = None
+    trunk: str | None = None
     """A frozen network that all images go through once; networks learn from its activations."""
-    augmentation: Name | None = None
-    """What is done to training images, anew in every epoch: flip, flip_shift, inception."""
+    augmentation: str | None = None
+    """What is done to training images, anew in every epoch: flip, flip_shift, inception, or one's own,
+    package.module:name."""
     datasets: Annotated[list[Name], Field(min_length=2)]
     """Names under `datasets`, at least two."""
     groups: dict[Name, list[Name]] | None = None
@@ -70,8 +83,8 @@ class ExperimentParams(Strict):
     """Per method the points (from 0) that were best on the tuning seed; as many for each method."""
     methods: Annotated[list[Name], Field(min_length=1)]
     """Methods in the order of the table."""
-    figures: list[Name] = []
-    """Figures to draw, by name; none: tables alone."""
+    figures: list[str] = []
+    """Figures to draw, by name or as package.module:name; none: tables alone."""
     settings: Overrides = {}
     """Settings of all methods of this experiment, over the preset."""
     tuned: dict[Name, Overrides] = {}

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from jointnn.parameters.messages import unknown
 from jointnn.parameters.schema import Params, SweepParams
 from jointnn.registry import nearest
-from jointnn.tasks.measures import MEASURES, measure_of
+from jointnn.tasks.measures import measure_of
 
 ALIKE = ("methods", "seeds")
 """What must be the same, in any order, for numbers to be comparable."""
@@ -18,11 +19,9 @@ def sweep_mistakes(params: Params) -> Iterator[str]:
         at = f"sweeps.{name}"
         if f"sweep_{name}" in params.experiments:
             yield f"{at}: an experiment is named sweep_{name}, as its target would be; choose another name."
-        unknown = [entry for entry in sweep.experiments if entry not in params.experiments]
-        for entry in unknown:
-            yield f"{at}.experiments: {entry!r} is not known{nearest(entry, params.experiments)}"
+        yield from unknown(f"{at}.experiments", list(sweep.experiments), params.experiments)
         yield from _same_numbers(at, sweep)
-        if not unknown:
+        if sweep.experiments.keys() <= params.experiments.keys():
             yield from _differences(at, sweep, params)
             yield from _wrong_dataset(at, sweep, params)
             yield from _wrong_measure(at, sweep, params)
@@ -72,10 +71,7 @@ def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
 
 
 def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """A measure that is not known at all, or the first experiment that does not show it."""
-    if sweep.measure not in MEASURES:
-        yield f"{at}.measure: {sweep.measure!r} is not known{nearest(sweep.measure, MEASURES)}"
-        return
+    """The first experiment that does not show the measure."""
     for name in sweep.experiments:
         measures = params.experiments[name].measures
         if sweep.measure not in measures:

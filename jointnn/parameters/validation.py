@@ -1,24 +1,19 @@
-"""What is wrong in params.yaml and cannot be seen in one value alone, each with its path."""
+"""Mistakes in params.yaml that no value shows alone: in names, groups and counts, each with its path."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from pydantic import ValidationError
+from collections import Counter
+from collections.abc import Iterator
 
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
-from jointnn.methods.catalogue import method, plan, settings_read_by
-from jointnn.methods.plan import OneNetwork, Problem
-from jointnn.methods.settings import MethodSettings
-from jointnn.parameters import search
-from jointnn.parameters.entries import file_of, options_of
-from jointnn.parameters.messages import lines_of
-from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
+from jointnn.parameters.messages import unknown
+from jointnn.parameters.rows import trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import jae_mistakes
+from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
+from jointnn.parameters.validate_settings import unread, wrong_settings
 from jointnn.parameters.validate_sweeps import sweep_mistakes
-from jointnn.registry import nearest
+from jointnn.registry import nearest, short
 
 RESERVED = {
     "all": "histories call the figures of the whole problem so",
@@ -34,12 +29,12 @@ TAKEN = {"activations", "all", "fetch", "paper", "prepare", "tidy", "track"}
 
 
 def mistakes(params: Params) -> Iterator[str]:
-    """One line for each mistake."""
-    yield from _unknown("default", params.default, params.experiments)
-    yield from _unknown("paper", params.paper, params.experiments)
+    """Yield one line for each mistake."""
+    yield from unknown("default", params.default, params.experiments)
+    yield from unknown("paper", params.paper, params.experiments)
     yield from _dataset_mistakes(params)
     for name, preset in params.presets.items():
-        yield from _wrong_settings(f"presets.{name}", preset)
+        yield from wrong_settings(f"presets.{name}", preset)
     yield from _channel_mistakes(params)
     for name, experiment in params.experiments.items():
         if name in TAKEN:
@@ -53,6 +48,7 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
         if name in RESERVED:
             yield f"datasets.{name}: {RESERVED[name]}; choose another name."
         try:
+            file_of("dataset", dataset.source)  # a mistake in one's own is said by its line
             source_of(dataset)
         except UserError as error:
             yield f"datasets.{name}: {error}"
@@ -60,6 +56,8 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
 
 def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     yield from _wrong_names(at, experiment, params)
+    yield from _wrong_labels(at, experiment, params)
+    yield from _wrong_measures(at, experiment)
     yield from _wrong_groups(at, experiment)
     yield from _wrong_counts(at, experiment, params)
     yield from jae_mistakes(at, name, experiment, params)
@@ -67,48 +65,82 @@ def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, param
     parts |= {f"tuned.{chosen}": settings for chosen, settings in experiment.tuned.items()}
     # Whether settings fit together is asked of the whole, below.
     broken = [
-        line for key, part in parts.items() for line in _wrong_settings(f"{at}.{key}", part, alone=False)
+        line for key, part in parts.items() for line in wrong_settings(f"{at}.{key}", part, alone=False)
     ]
     yield from broken
     for chosen, settings in experiment.tuned.items():
-        yield from _unread(f"{at}.tuned.{chosen}", chosen, settings)
+        yield from unread(f"{at}.tuned.{chosen}", chosen, settings)
     if (
         not broken
         and experiment.preset in params.presets
         and not list(_preset_mistakes(experiment, params))
     ):
-        wrong = list(_wrong_methods(at, name, experiment, params))
-        yield from wrong or _wrong_search(f"{at}.search", name, experiment, params)
-        yield from _wrong_finalists(at, experiment)
+        wrong = list(wrong_methods(at, name, experiment, params))
+        yield from wrong or wrong_search(f"{at}.search", name, experiment, params)
+        yield from wrong_finalists(at, experiment)
 
 
 def _preset_mistakes(experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    return _wrong_settings("", params.presets[experiment.preset])
+    return wrong_settings("", params.presets[experiment.preset])
 
 
 def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    yield from _unknown(f"{at}.preset", [experiment.preset], params.presets)
-    yield from _unknown(f"{at}.datasets", experiment.datasets, params.datasets)
+    yield from unknown(f"{at}.preset", [experiment.preset], params.presets)
+    yield from unknown(f"{at}.datasets", experiment.datasets, params.datasets)
     for key in ("methods", "tuned", "search"):
-        yield from _unknown(f"{at}.{key}", list(getattr(experiment, key)), method)
+        yield from unknown(f"{at}.{key}", list(getattr(experiment, key)), trained_rows())
     for key in ("datasets", "methods", "seeds", "figures"):
-        for entry, count in Counter(getattr(experiment, key)).items():
+        entries = getattr(experiment, key)
+        # Figures are files under their own names, whatever module they are from.
+        for entry, count in Counter(map(short, entries) if key == "figures" else entries).items():
             if count > 1:
                 yield f"{at}.{key}: {entry!r} stands here {count} times; once is enough."
-    entries = [(kind, kind, getattr(experiment, kind)) for kind in NAMED if getattr(experiment, kind)]
-    for key, kind, entry in [*entries, *(("figures", "figure", figure) for figure in experiment.figures)]:
+    named = [(kind, kind, getattr(experiment, kind)) for kind in NAMED if getattr(experiment, kind)]
+    for key, kind, entry in [*named, *(("figures", "figure", figure) for figure in experiment.figures)]:
         try:
             file_of(kind, entry)
         except UserError as error:
             yield f"{at}.{key}: {error}"
             continue
-        options = options_of(entry) if kind == "architecture" else None
+        options = options_of(kind, entry) if kind in ("architecture", "task") else None
         if options is not None:
-            yield from _unknown(
-                f"{at}.architecture_options", list(experiment.architecture_options), options
-            )
+            given = list(getattr(experiment, f"{kind}_options"))
+            yield from unknown(f"{at}.{kind}_options", given, options)
     if experiment.trunk and experiment.augmentation:
         yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."
+
+
+def _wrong_measures(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    """Measures that the task cannot give, as far as its source tells."""
+    try:
+        known = measures_of(experiment.task)
+    except UserError:  # an unknown task, which is said elsewhere
+        return
+    for name in experiment.measures:
+        if known is not None and name not in known:
+            yield f"{at}.measures: {experiment.task} does not measure {name!r}{nearest(name, known)}"
+
+
+def _wrong_labels(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Datasets whose labels are numbers where the task learns classes, or the other way round."""
+    try:
+        wanted = labels_of(experiment.task)
+    except UserError:  # an unknown task, which is said elsewhere
+        return
+    for name in (name for name in experiment.datasets if name in params.datasets):
+        numbers = params.datasets[name].numbers is not None
+        if wanted == "numbers" and not numbers:
+            yield (
+                f"{at}.task: {experiment.task} learns numbers, but the labels of {name} are classes; name "
+                f"its numbers under datasets.{name}.numbers, or choose another task."
+            )
+            return  # the same would be said of every dataset
+        if wanted == "classes" and numbers:
+            yield (
+                f"{at}.task: {experiment.task} learns classes, but the labels of {name} are numbers; use "
+                "task: regression."
+            )
+            return
 
 
 def _wrong_groups(at: str, experiment: ExperimentParams) -> Iterator[str]:
@@ -154,7 +186,7 @@ def _wrong_counts(at: str, experiment: ExperimentParams, params: Params) -> Iter
 
 
 def _channel_mistakes(params: Params) -> Iterator[str]:
-    """A prepared file is named by dataset and size, so its users must agree on its channels."""
+    """Yield channels that differ: a prepared file is named by dataset and size, its users must agree."""
     seen: dict[tuple[str, int], tuple[str, int]] = {}
     for name, experiment in params.experiments.items():
         for dataset in experiment.datasets:
@@ -166,100 +198,3 @@ def _channel_mistakes(params: Params) -> Iterator[str]:
                     f"{experiment.image_size} pixels with {channels}; declare it under a second name."
                 )
                 break
-
-
-def _wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    """Settings of each method as a whole. A line that several methods share is one line."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    # The workflow asks for the rounds of joint, whether it is among the methods or not.
-    for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned, "joint"]):
-        if chosen not in method:
-            continue
-        lines = list(_wrong_settings("", merged_settings(params, name, chosen)))
-        for line in lines or _wrong_plan(chosen, experiment, method_settings(params, name, chosen)):
-            found[line].append(chosen)
-    for line, names in found.items():
-        yield f"{at} ({', '.join(names)}): {line}"
-    if not found and experiment.groups_round is not None:
-        rounds = method_settings(params, name, "joint").rounds
-        if experiment.groups_round > rounds:
-            yield f"{at}.groups_round: {experiment.groups_round} is more than the {rounds} rounds of joint."
-
-
-def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSettings) -> Iterator[str]:
-    """A budget that is too small for the parts of a method."""
-    if name == "oracle":  # needs groups, which are looked at elsewhere; one part
-        return
-    layers = [2]  # how many makes no difference to the steps
-    phases = plan(name, Problem(experiment.datasets, layers), settings).phases
-    if any(
-        phase.steps < 1
-        for phase in phases
-        if not isinstance(phase.coupling, OneNetwork) and phase.name != "apart"
-    ):
-        yield (
-            f"steps: {settings.steps} are too few for an L2 start and {settings.rounds} rounds; raise "
-            "steps, or lower rounds or l2_fraction."
-        )
-
-
-def _wrong_finalists(at: str, experiment: ExperimentParams) -> Iterator[str]:
-    """Finalists that are no points of the grid, or not as many for each method."""
-    yield from _unknown(f"{at}.finalists", list(experiment.finalists), experiment.search)
-    for name, points in experiment.finalists.items():
-        count = len(search.points(experiment, name))
-        for point in points:
-            if name in experiment.search and point >= count:
-                yield f"{at}.finalists.{name}: {point} is none of the {count} points from 0."
-    sizes = {name: len(experiment.finalists.get(name, [])) for name in experiment.search}
-    if experiment.further_tuning_seeds and len(set(sizes.values())) > 1:
-        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        yield f"{at}.finalists: every method needs the same number of finalists, but there are {shown}."
-
-
-def _wrong_search(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    """Points that are no settings, and grids of unequal size, which would starve some method."""
-    sizes = {chosen: len(search.points(experiment, chosen)) for chosen in experiment.search}
-    for chosen in sizes:
-        said: set[str] = set()
-        for number, point in enumerate(search.points(experiment, chosen)):
-            here = f"{at}.{chosen} (point {number})"
-            if chosen in method:
-                wrong = [*_wrong_settings("", merged_settings(params, name, chosen, point))]
-                for line in [*wrong, *_unread("", chosen, point)]:
-                    if line not in said:
-                        yield f"{here}: {line}"
-                    said.add(line)
-    for chosen in (chosen for chosen, size in sizes.items() if not size):
-        yield f"{at}.{chosen}: there are no points; give each setting at least one value, or drop it."
-    if len(set(sizes.values())) > 1:
-        shown = ", ".join(f"{chosen} {size}" for chosen, size in sizes.items())
-        yield f"{at}: every method needs the same number of points, but there are {shown}."
-
-
-def _unread(at: str, name: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Settings that are chosen for a method, but that it does not read."""
-    read = settings_read_by(name).model_fields if name in method else MethodSettings.model_fields
-    for key in settings:
-        if key in MethodSettings.model_fields and key not in read:
-            yield f"{at}.{key}: {name} does not read this setting; leave it out.".removeprefix(".")
-
-
-def _wrong_settings(at: str, settings: dict[str, Any], alone: bool = True) -> Iterator[str]:
-    """Mistakes in a set of settings.
-
-    Args:
-        alone: whether they must fit together, too.
-    """
-    try:
-        MethodSettings.model_validate(settings)
-    except ValidationError as error:
-        if not alone and all(details["loc"] == () for details in error.errors()):
-            return
-        yield from lines_of(error, MethodSettings, settings, at)
-
-
-def _unknown(at: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> Iterator[str]:
-    for name in names:
-        if name not in known:
-            yield f"{at}: {name!r} is not known{nearest(name, known)}"

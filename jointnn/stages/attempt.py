@@ -3,14 +3,15 @@
 from statistics import fmean
 from typing import Any
 
-from jointnn.errors import DivergedError, UserError
+from jointnn.errors import DivergedError
 from jointnn.io.files import write_json
 from jointnn.irls.tying import mean_weights
 from jointnn.jobs.specs import AttemptJob
 from jointnn.methods.plan import Plan
 from jointnn.stages.build import build
 from jointnn.stages.run_training import drop_resume_point, train
-from jointnn.tasks.measures import MEASURES
+from jointnn.tasks.base import named
+from jointnn.tasks.measures import Measure, check_given
 from jointnn.training.couplings import membership_of
 from jointnn.training.setup import Setup
 from jointnn.training.state import State
@@ -25,12 +26,20 @@ def run(job: AttemptJob) -> None:
     result: dict[str, Any] = {"method": job.method, "point": job.point, "settings": job.overrides}
     try:
         train(job, state, setup, plan, keep=False)
-        result["validation"] = _means(state, setup, job.measures)
+        means = _means(state, setup, job.measures)
+        result["validation"] = named(means, setup.task)
+        result["best"] = {measure.name: measure.direction for measure in means}
         result["weights_of_rounds"] = [found.weights.tolist() for found in state.rounds]
         result["layers"] = _layer_weights(state, plan)
         result["diverged"] = None
     except DivergedError as error:
-        result |= {"validation": {}, "weights_of_rounds": [], "layers": {}, "diverged": str(error)}
+        result |= {
+            "validation": {},
+            "best": {},
+            "weights_of_rounds": [],
+            "layers": {},
+            "diverged": str(error),
+        }
     write_json(job.result, result)
     drop_resume_point(job)
 
@@ -43,7 +52,7 @@ def _layer_weights(state: State, plan: Plan) -> dict[str, float]:
     return dict(zip(state.networks.layers, of_layers.tolist(), strict=True))
 
 
-def _means(state: State, setup: Setup, measures: list[str]) -> dict[str, float]:
+def _means(state: State, setup: Setup, measures: list[str]) -> dict[Measure, float]:
     """Return means over datasets of what the networks reach on the validation split.
 
     The first measure decides and must be there; another that is known may need more images than this split
@@ -55,12 +64,7 @@ def _means(state: State, setup: Setup, measures: list[str]) -> dict[str, float]:
             network = state.networks.modules[name]
             found.append(setup.task.results(network, {"validation": data.validation}, data.train))
     of_datasets = [result["validation"] for result in found]
-    given = set.intersection(*map(set, of_datasets))
-    for metric in measures:
-        if metric not in given and (metric == measures[0] or metric not in MEASURES):
-            raise UserError(
-                f"measures: the task gives no {metric!r} on the validation split, only "
-                f"{', '.join(sorted(given))}. Mend it in params.yaml."
-            )
-    wanted = [metric for metric in (*measures, "loss") if metric in given]
-    return {metric: fmean(result[metric] for result in of_datasets) for metric in wanted}
+    given = {measure.name: measure for measure in set.intersection(*map(set, of_datasets))}
+    check_given(measures, given, "on the validation split", first_decides=True)
+    wanted = [given[name] for name in dict.fromkeys((*measures, "loss")) if name in given]
+    return {measure: fmean(result[measure] for result in of_datasets) for measure in wanted}

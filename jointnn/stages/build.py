@@ -1,10 +1,10 @@
 """From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -20,31 +20,15 @@ from jointnn.jobs.specs import EvaluateJob, InitialiseJob, ProblemJob, TrainingJ
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
-from jointnn.models.architectures import architecture
 from jointnn.models.offloading import Disk
+from jointnn.models.saved import make_network
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task
 from jointnn.training import checkpoints
+from jointnn.training.device import device_of
 from jointnn.training.setup import Data, Setup, setup_of
 from jointnn.training.state import State
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a setting: `auto` is a GPU where there is one that knows float64 (Apple's does not).
-
-    Raises:
-        UserError: there is no such device here, or it has no float64, in which distances are summed.
-    """
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        usable = accelerator is not None and accelerator.type != "mps"
-        return accelerator if accelerator and usable else torch.device("cpu")
-    try:
-        torch.empty(0, device=name, dtype=torch.float64)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise UserError(f"device: {name!r} is not to be had here. Set device: auto.") from error
-    return torch.device(name)
 
 
 def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
@@ -57,15 +41,23 @@ def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Te
         tensors = load_file(path)  # mapped: what is not looked at takes no memory
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
-    check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
+    if "numbers" not in header:
+        check_labels(tensors["labels"].tolist(), len(json.loads(header["classes"])), dataset)
     return Split(tensors["images"], tensors["labels"]), tensors.get("pictures")
 
 
 def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> Data:
     """Training and validation images of the job's seed, and the test split where it is wanted."""
     pool, pictures = prepared_split(job, dataset, test=False)
+    numbers = pool.labels.is_floating_point()
     train, validation = draw(
-        pool.labels.numpy(), job.seed, dataset, job.train_images, job.validation_images, pictures
+        # Numbers have no classes that a draw could be balanced over.
+        np.zeros(len(pool), np.int64) if numbers else pool.labels.numpy(),
+        job.seed,
+        dataset,
+        job.train_images,
+        job.validation_images,
+        pictures,
     )
     learned = pool.part(train)
     if (count := job.labelled.get(dataset)) is not None:
@@ -78,22 +70,14 @@ def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> 
 
 
 def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
-    """A network of the job's architecture with as many outputs as the dataset has classes.
+    """A network of the job's architecture with as many outputs as the dataset has classes or numbers.
 
     Args:
         method: whose network it is, where the job is of several methods.
     """
-    path = paths.prepared(dataset, job.size, trunk=job.trunk)
-    classes = len(json.loads(read_header(path)["classes"]))
-    name, options = job.architecture, job.options_of(method)
-    make = _own(name) if ":" in name else architecture[name]
-    try:
-        made: nn.Module = make(classes=classes, channels=job.channels, size=job.size, **options)
-    except TypeError as error:
-        raise UserError(
-            f"architecture {name} could not be made with the options {options}: {error}."
-        ) from error
-    return made
+    header = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
+    classes = len(json.loads(header.get("numbers", header["classes"])))
+    return make_network(job.architecture, job.options_of(method), classes, job.channels, job.size)
 
 
 def task_of(job: TrainingJob | EvaluateJob) -> Task:
@@ -108,10 +92,21 @@ def task_of(job: TrainingJob | EvaluateJob) -> Task:
     return made
 
 
-def _own(name: str) -> Any:
-    """One's own architecture: package.module:function, importable from the project's root."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+def augmentation_of(job: TrainingJob) -> Augmentation | None:
+    """What is done to the training images of a job, if anything.
+
+    Raises:
+        UserError: one's own does not say how many random numbers it takes.
+    """
+    if not job.augmentation:
+        return None
+    made = augmentation[job.augmentation]
+    if not hasattr(made, "numbers"):
+        raise UserError(
+            f"augmentation {job.augmentation} does not say how many random numbers it takes of each "
+            "image. Write @takes(1), from jointnn.data.augmentations, above it."
+        )
+    return cast(Augmentation, made)
 
 
 def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
@@ -132,7 +127,7 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     )
     groups = list((job.groups or {}).values())
     problem = Problem(job.datasets, networks.layers_of_parts, groups, job.shared_blocks)
-    made = plan(job.method, problem, settings)
+    made = plan(job.plan, problem, settings)
     setup = setup_of(
         label=f"{job.experiment}, seed {job.seed}, {job.method}",
         networks=networks,
@@ -140,7 +135,7 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
         task=task_of(job),
         settings=settings,
         seed=job.seed,
-        augmentation=cast(Augmentation, augmentation[job.augmentation]) if job.augmentation else None,
+        augmentation=augmentation_of(job),
         start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
     )
     return State.of(networks, settings), setup, made

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
+from jointnn.io.yaml import to_yaml
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
 from jointnn.jobs.specs import ChooseJob
-from jointnn.tasks.measures import measure_of
+from jointnn.tasks.measures import measure_of, told_measure
 
 FINALISTS = 4
 
@@ -71,16 +71,17 @@ def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
 def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float | None]:
     """What decides, of each point, higher is better; None for one that diverged."""
     values = {k: result["validation"].get(metric) for k, result in results.items()}
-    score = measure_of(metric).score
+    # Each point that did not diverge says which way its task takes for better.
+    said = [result["best"][metric] for result in results.values() if metric in result.get("best", {})]
+    score = (told_measure(metric, {"best": said[0]}) if said else measure_of(metric)).score
     return {k: None if value is None else score(value) for k, value in values.items()}
 
 
 def _lines(choice: dict[str, Any], job: ChooseJob) -> str:
     """Lines to paste under the experiment in params.yaml."""
     seeds = ", ".join(job.attempts)
-    tuned = yaml.safe_dump(choice, sort_keys=False, default_flow_style=None, width=1000)
     source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job.experiment}\n"
-    return textwrap.indent(source + tuned, "    ")
+    return textwrap.indent(source + to_yaml(choice), "    ")
 
 
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:

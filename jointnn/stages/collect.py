@@ -13,12 +13,20 @@ from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.jobs.specs import CollectJob
 from jointnn.reporting.tables import read_metrics, results_from, summarise, table_latex, table_markdown
+from jointnn.tasks.measures import check_given
 
 
 def run(job: CollectJob) -> None:
-    """Collect the metrics of an experiment."""
+    """Collect the metrics of an experiment.
+
+    What the tasks tell of their measures is read from measures.json beside the metrics of each seed.
+
+    Raises:
+        UserError: the task gives none of a measure that is wanted.
+    """
     methods = list(dict.fromkeys([*job.methods, *job.reference]))
     metrics = read_metrics(job.experiment, methods, job.datasets, job.seeds)
+    check_given(job.measures, metrics.loc[metrics.split == "test", "metric"], "on the test split")
     results = [results_from(metrics, job.settings_alone(), measure) for measure in job.measures]
     folder = Path(job.folder)
     write_table(folder / "metrics.csv", metrics)

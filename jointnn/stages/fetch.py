@@ -30,9 +30,9 @@ def run(job: FetchJob) -> None:
             decode(content, place)
     splits = {}
     for split, images in {"train": train, "test": test}.items():
-        content = to_parquet(images, classes)
+        content = to_parquet(images, classes, params.numbers or ())
         files.write_atomically(f"{paths.raw(name)}/{split}.parquet", content)
-        splits[split] = _describe(images, classes) | {"sha256": files.sha256(content)}
+        splits[split] = _describe(images, classes, params.numbers or []) | {"sha256": files.sha256(content)}
     manifest = {
         "dataset": name,
         "source": params.model_dump(exclude_defaults=True),
@@ -42,11 +42,16 @@ def run(job: FetchJob) -> None:
         "splits": splits,
         "source_files": digests_of_files(source),
     }
+    if params.numbers:
+        manifest["numbers"] = params.numbers
     files.write_json(f"{paths.raw(name)}/manifest.json", manifest)
 
 
-def _describe(images: Images, classes: list[str]) -> dict[str, Any]:
-    """Counts of a split, in all and per class."""
+def _describe(images: Images, classes: list[str], numbers: list[str]) -> dict[str, Any]:
+    """Counts of a split, in all and per class, or how far its numbers reach."""
+    if numbers:
+        columns = zip(numbers, zip(*images.numbers, strict=True), strict=True)
+        return {"images": len(images), "numbers": {name: [min(of), max(of)] for name, of in columns}}
     counts = Counter(images.labels)
     return {
         "images": len(images),

@@ -25,6 +25,6 @@ def run(job: FiguresJob) -> None:
     for name in job.figures:
         draw = figure[name]
         with style():
-            write_atomically(folder / f"{name}.svg", to_svg(draw(context)))
+            write_atomically(paths.figure(job.experiment, name), to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
     write_table(paths.curves(job.experiment), curves_table(context))

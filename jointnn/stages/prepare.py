@@ -20,7 +20,8 @@ def run(job: PrepareJob) -> None:
 
     Each holds `images`, uint8 of shape (N, channels, size, size), and `labels`, int64 of shape
     (N,), in the order of the Parquet file, and a header: kind, dataset, split, size, channels,
-    classes (a JSON list) and source. Training and validation are drawn from the first later, per
+    classes (a JSON list) and source. Where labels are numbers, `labels` is float32 of shape (N, K), and the
+    header has their names under `numbers`. Training and validation are drawn from the first later, per
     seed; of a mirrored dataset it holds `pictures` too, int64 of shape (N,): which are one picture.
 
     Raises:
@@ -29,6 +30,7 @@ def run(job: PrepareJob) -> None:
     """
     name, size, channels = job.dataset, job.size, job.channels
     manifest = files.read_json(f"{paths.raw(name)}/manifest.json")
+    numbers = manifest.get("numbers", [])
     for split in ("train", "test"):
         images = read_raw(name, split, manifest)
         header = {
@@ -40,9 +42,13 @@ def run(job: PrepareJob) -> None:
             "classes": json.dumps(manifest["classes"], ensure_ascii=False),
             "source": manifest["origin"],
         }
+        if numbers:
+            header["numbers"] = json.dumps(numbers, ensure_ascii=False)
         arrays = {
             "images": to_pixels(images, size, channels, job.fit),
-            "labels": np.array(images.labels, np.int64),
+            "labels": (
+                np.array(images.numbers, np.float32) if numbers else np.array(images.labels, np.int64)
+            ),
         }
         if job.mirrored and split == "train":
             arrays["pictures"] = pictures_of(to_pixels(images, THUMBNAIL, 1, job.fit), name)
@@ -58,7 +64,7 @@ def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:
             f"{path} is not the file that manifest.json beside it describes: its sha256 differs. "
             f"Delete it and fetch it again: snakemake {path}"
         )
-    return from_parquet(content, str(path))[0]
+    return from_parquet(content, str(path), manifest.get("numbers", []))[0]
 
 
 def to_pixels(images: Images, size: int, channels: int, fit: str) -> np.ndarray:

@@ -116,7 +116,7 @@ def write_history(folder: str, history: Sequence[Row]) -> None:
 
 
 def distances_of(state: State, plan: Plan) -> dict[str, Any]:
-    """Return squared distances of layers and blocks for distances.json, as the next round finds them."""
+    """Return the squared distances that the next round begins with, for distances.json."""
     membership, squared = membership_of(plan), distances_between(state, plan)
     return {
         "layers": state.networks.layers,

@@ -3,11 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from jointnn.data.splits import Split
+from jointnn.data.splits import Split, as_float
+from jointnn.errors import UserError
+from jointnn.tasks.measures import LOSS, Measure
 
 WHOLE = ""
 """The name of the one term of a network that has no parts."""
@@ -22,11 +26,13 @@ class Task(Protocol):
         explodes_above: a loss that only a diverged network has.
         keeps_diverged: whether a run that diverged is a result, which tables name, and no error.
         outputs: what a network must give, by name; none where it gives one tensor.
+        labels: what labels must be: "classes", "numbers", or "" where it takes any or reads none.
     """
 
     explodes_above: float
     keeps_diverged: bool
     outputs: Sequence[str]
+    labels: str
 
     def numbers(self, network: nn.Module) -> int:
         """How many random numbers a batch brings per image, uniform in [0, 1)."""
@@ -38,19 +44,19 @@ class Task(Protocol):
         with a gradient and an update of its own part.
         """
 
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
-        """What is followed of a split while training, `loss` among it, in evaluation mode."""
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
+        """What is followed of a split while training, `LOSS` among it, in evaluation mode."""
 
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
-    ) -> dict[str, dict[str, float]]:
+    ) -> Mapping[str, Mapping[Measure, float]]:
         """What tables show of a trained network, by split: its measures, and what takes too long to follow.
 
         Args:
             train: the images that it learned from.
         """
 
-    def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
+    def reference(self, splits: Mapping[str, Split], train: Split) -> Mapping[str, Mapping[Measure, float]]:
         """What a network would reach that gave nothing but its training images, by split; often nothing.
 
         Tables show it below a rule, as the method `real`: a ceiling for what is made.
@@ -67,18 +73,29 @@ class Task(Protocol):
 
 
 class OneLoss(ABC):
-    """One loss, nothing random about a batch but its order, tables of what is followed in training."""
+    """One loss, nothing random about a batch but its order, tables of what is followed in training.
 
+    A task that is one of these needs `loss` alone, and its own measures if there are any beside the loss.
+    """
+
+    explodes_above = 1e30
+    """A loss of any unit: only one that is about to be infinite, or no number, has diverged."""
     keeps_diverged = False
     outputs: Sequence[str] = ()
+    labels = ""
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """f_i on a batch, a scalar."""
+        """f_i on a batch, a scalar: a mean over its images, which are floats in -1..1."""
 
-    @abstractmethod
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
-        """What is measured of a split, `loss` among it."""
+    @torch.no_grad()
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
+        """Return what is measured of a split: the mean loss. Who measures more adds it to this."""
+        total = 0.0
+        with evaluating(network):
+            for batch in float_batches(split):
+                total += self.loss(network, batch).item() * len(batch)
+        return {LOSS: total / len(split)}
 
     def numbers(self, _network: nn.Module) -> int:
         """None."""
@@ -90,11 +107,13 @@ class OneLoss(ABC):
 
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], _train: Split
-    ) -> dict[str, dict[str, float]]:
+    ) -> Mapping[str, Mapping[Measure, float]]:
         """The measures of each split."""
         return {name: self.measures(network, split) for name, split in splits.items()}
 
-    def reference(self, _splits: Mapping[str, Split], _train: Split) -> dict[str, dict[str, float]]:
+    def reference(
+        self, _splits: Mapping[str, Split], _train: Split
+    ) -> Mapping[str, Mapping[Measure, float]]:
         """None: a perfect network has no error."""
         return {}
 
@@ -105,6 +124,54 @@ class OneLoss(ABC):
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
         """None: a loss that stays finite is all that is asked for."""
         return []
+
+    def evidence(self, _network: nn.Module, _split: Split) -> dict[str, Tensor]:
+        """None: figures show measures alone."""
+        return {}
+
+
+def named(found: Mapping[Measure, float], task: Task) -> dict[str, float]:
+    """Return values by the names of their measures.
+
+    Raises:
+        UserError: a task gives names in the place of measures.
+    """
+    for measure in found:
+        if not isinstance(measure, Measure):
+            raise UserError(
+                f"The task {type(task).__name__} measures {measure!r}, which is no Measure. Give an object "
+                f"that says its unit and which way is better: Measure({measure!r}, best=LOWEST), from "
+                "jointnn.tasks.measures."
+            )
+    return {measure.name: value for measure, value in found.items()}
+
+
+def followed(task: Task, network: nn.Module, split: Split) -> dict[str, float]:
+    """Return what a task measures of a split while training, by name, `loss` among it.
+
+    Raises:
+        UserError: a task gives no loss, or names in the place of measures.
+    """
+    found = named(task.measures(network, split), task)
+    if LOSS.name not in found:
+        raise UserError(
+            f"The task {type(task).__name__} measures {', '.join(found) or 'nothing'}, but no loss. Add "
+            "LOSS, from jointnn.tasks.measures, to what its `measures` returns."
+        )
+    return found
+
+
+def float_batches(split: Split, most: int = 512) -> Iterator[Split]:
+    """Yield all images of a split in order, in batches whose images are floats in -1..1."""
+    for batch in split.batches(most):
+        yield replace(batch, images=as_float(batch.images))
+
+
+@torch.no_grad()
+def predictions(network: nn.Module, split: Split) -> Tensor:
+    """Return what a network gives for every image of a split, in evaluation mode, shape (N, ...)."""
+    with evaluating(network):
+        return torch.cat([network(batch.images) for batch in float_batches(split)])
 
 
 @contextmanager

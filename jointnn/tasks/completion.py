@@ -1,6 +1,6 @@
 """Image completion: network i fills a square hole in the images of dataset i (Task II of the paper)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -11,6 +11,7 @@ from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.tasks import task
 from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.tasks.measures import ERROR, HOLE_ERROR, LOSS, Measure
 
 HOLE = 22 / 64
 """Side of the hole over the side of the image: 22 of 64 pixels in the paper."""
@@ -43,7 +44,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
         return functional.mse_loss(network(holed) / 2, batch.images / 2)
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
         """Mean errors over a split; `loss` is the error under the name that every task has."""
         whole, inside, count = 0.0, 0.0, 0
         for images, masks, completed in self._completed(network, split):
@@ -52,7 +53,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
             hole = masks.sum(dim=(1, 2, 3)) * images.shape[1]
             inside += ((squares * masks).sum(dim=(1, 2, 3)) / hole).sum().item()
             count += len(images)
-        return {"loss": whole / count, "error": whole / count, "hole_error": inside / count}
+        return {LOSS: whole / count, ERROR: whole / count, HOLE_ERROR: inside / count}
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from jointnn.tasks import task
 from jointnn.tasks.base import evaluating
 from jointnn.tasks.image_features import check_features, features_of
 from jointnn.tasks.image_fidelity import fidelity, nearest_distance, nearest_ratio
-from jointnn.tasks.measures import COLLAPSED
+from jointnn.tasks.measures import COLLAPSED, LOSS, NEAREST_RATIO, Measure, measure_of
 
 if TYPE_CHECKING:
     from jointnn.tasks.base import Term
@@ -31,6 +31,8 @@ ALIKE = 0.05
 """Spread of made images, over that of real ones, below which a generator has collapsed."""
 BETWEEN = 8
 """Images of an interpolation, both ends included."""
+SPREAD = Measure("spread", "spread of made images", "that of real ones", best=1.0)
+"""0 where all made images are alike."""
 
 
 @task
@@ -54,6 +56,7 @@ class generation:  # noqa: N801  the name in params.yaml
     keeps_diverged = True
     """A rate that suits one method may be too much for the game of another."""
     outputs: Sequence[str] = ()
+    labels = ""
 
     def __init__(self, features: str, generated: int = 2000) -> None:
         check_features(features)
@@ -71,7 +74,7 @@ class generation:  # noqa: N801  the name in params.yaml
         return {"discriminator": _discriminator_loss, "generator": _generator_loss}
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
         """What is followed, over some images of a split; `loss` is the first of it."""
         chosen = adversaries(network)
         images = as_float(split.take(drawn(len(split), FOLLOWED)))
@@ -79,12 +82,13 @@ class generation:  # noqa: N801  the name in params.yaml
             latent = latent_values("followed", len(images), chosen.latent, images.device)
             found = {name: value.item() for name, value in chosen.measures(images, latent).items()}
             spread = (network(latent).std(dim=0).mean() / images.std(dim=0).mean()).item()
-        return {"loss": next(iter(found.values())), **found, "spread": spread}
+        followed = {measure_of(name): value for name, value in found.items()}
+        return {LOSS: next(iter(found.values())), **followed, SPREAD: spread}
 
     @torch.no_grad()
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
-    ) -> dict[str, dict[str, float]]:
+    ) -> dict[str, Mapping[Measure, float]]:
         """The measures of each split, `fidelity` between made images and its own, and `nearest_ratio`."""
         length, device = adversaries(network).latent, train.labels.device
         latent = latent_values("measured", self.generated, length, device)
@@ -95,12 +99,12 @@ class generation:  # noqa: N801  the name in params.yaml
         return {
             name: {**self.measures(network, split), COLLAPSED: collapsed}
             | fidelity(features, self._features_of(split), name)
-            | {"nearest_ratio": nearest_ratio(features, learned, self._distance_of_unseen(split, train))}
+            | {NEAREST_RATIO: nearest_ratio(features, learned, self._distance_of_unseen(split, train))}
             for name, split in splits.items()
         }
 
     @torch.no_grad()
-    def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, dict[str, float]]:
+    def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, Mapping[Measure, float]]:
         """`fidelity` of as many training images; there is no `nearest_ratio` of them: they are copies."""
         learned = self._features_of(train)
         shown = learned[drawn(len(learned), self.generated)]
@@ -116,7 +120,7 @@ class generation:  # noqa: N801  the name in params.yaml
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
         """Those of the architecture, and a generator whose images are all alike."""
-        spread = self.measures(network, train)["spread"]
+        spread = self.measures(network, train)[SPREAD]
         alike = [f"makes images that hardly differ: {spread:.2g} of the spread of real ones"]
         # Written so that NaN raises it too.
         return adversaries(network).alarms(len(train)) + ([] if spread >= ALIKE else alike)

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.data.sampling import generator
-from jointnn.tasks.measures import LEAST_REAL
+from jointnn.tasks.measures import (
+    FRECHET_DISTANCE,
+    KERNEL_DISTANCE,
+    LEAST_REAL,
+    PRECISION,
+    RECALL,
+    Measure,
+)
 
 SUBSETS, SUBSET_SIZE = 100, 500
 """Of the kernel distance: how many subsets, and images of each side in one, fewer where fewer are there."""
@@ -25,7 +32,7 @@ OTHERS_AT_ONCE = 1 << 14
 """Images of which copies are made while the nearest to others is looked for: 0.3 GB of 2048 features."""
 
 
-def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[str, float]:
+def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[Measure, float]:
     """How alike they are, in each way that the number of test images allows; tables show an X for others.
 
     Args:
@@ -43,10 +50,10 @@ def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[str, float]:
         ValueError: the sets differ in the number of features.
     """
     enough = len(test) >= LEAST_REAL
-    found = {"frechet_distance": frechet_distance(test, generated)} if enough else {}
-    found["kernel_distance"] = kernel_distance(test, generated, *key)
+    found = {FRECHET_DISTANCE: frechet_distance(test, generated)} if enough else {}
+    found[KERNEL_DISTANCE] = kernel_distance(test, generated, *key)
     if enough:
-        found["precision"], found["recall"] = precision_and_recall(test, generated)
+        found[PRECISION], found[RECALL] = precision_and_recall(test, generated)
     return found
 
 

@@ -1,29 +1,61 @@
-"""How what is measured is printed, and which way is better."""
+"""What tasks measure of a network: a number, its unit, how it is printed, and which way is better.
+
+A task, ours or one's own, returns its measures as objects of the class `Measure`. The stage that measures
+writes them beside the numbers, so that tables, figures and the search know them without the task.
+"""
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jointnn.errors import UserError
 
 HIGHEST, LOWEST = math.inf, -math.inf
+_DIRECTIONS = {HIGHEST: "highest", LOWEST: "lowest"}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How a metric is printed: `factor` turns its unit into the printed one.
+    """A number that a task measures of a network on a split, told apart from others by its name.
 
     Attributes:
-        name: the metric in words, for tables and axes.
+        name: in `measures` of params.yaml and in metrics.csv: small letters, digits and _.
+        words: the same for tables and axes; without any, the name.
+        unit: the printed one.
         best: the value that others should come near: HIGHEST, LOWEST, or one between.
+        factor: turns the unit of the number into the printed one: 100 for per cent.
+        decimals: printed digits after the point.
         relative: whether differences are told in per cent, too: of an error, whose 0 is the best there is.
-        least: test images of a dataset that it needs.
+        least: test images of a dataset that it needs; a task leaves it out where there are fewer.
+        logarithmic: whether its curves have a logarithmic scale, if it is an error and never 0.
     """
 
     name: str
-    unit: str
-    factor: float
-    decimals: int
-    best: float
-    relative: bool = False
-    least: int = 0
+    words: str = field(default="", compare=False)
+    unit: str = field(default="its own unit", compare=False)
+    best: float = field(default=LOWEST, compare=False)
+    factor: float = field(default=1.0, compare=False)
+    decimals: int = field(default=4, compare=False)
+    relative: bool = field(default=False, compare=False)
+    least: int = field(default=0, compare=False)
+    logarithmic: bool = field(default=True, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a name that params.yaml could not hold, and a direction that is none."""
+        if not isinstance(self.name, str) or not re.fullmatch("[a-z][a-z0-9_]*", self.name):
+            raise UserError(
+                f"A measure is named {self.name!r}: a name holds small letters, digits and _ alone, and "
+                "begins with a letter."
+            )
+        if math.isnan(self.best):
+            raise UserError(f"The measure {self.name!r} has no best value: NaN. Say HIGHEST or LOWEST.")
+
+    @property
+    def title(self) -> str:
+        """The measure in words."""
+        return self.words or self.name.replace("_", " ")
 
     @property
     def better(self) -> str:
@@ -35,15 +67,31 @@ class Measure:
         return self.best == HIGHEST
 
     def number(self, value: float, sign: str = "") -> str:
+        """A value as it is printed, without its unit."""
         return format(self.factor * value, f"{sign}.{self.decimals}f")
 
     def score(self, value: float) -> float:
         """A number that is higher for better values."""
         return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
+    def told(self) -> dict[str, Any]:
+        """Return all but the name, as JSON holds it: a direction is a word, since infinity is no number."""
+        said = asdict(self)
+        del said["name"]
+        return {**said, "best": self.direction}
 
-COLLAPSED, DIVERGED = "collapsed", "diverged"
-"""Metrics that are 1 for a network that ended in an alarm of its task, or whose run diverged."""
+    @property
+    def direction(self) -> str:
+        """The best value as a text: highest, lowest, or the number."""
+        return _DIRECTIONS.get(self.best, repr(float(self.best)))
+
+
+def told_measure(name: str, said: Mapping[str, Any]) -> Measure:
+    """Return the measure that `Measure.told` has written, or some of it."""
+    of = {direction: best for best, direction in _DIRECTIONS.items()}
+    best = of[said["best"]] if said["best"] in of else float(said["best"])
+    return Measure(name, **{**said, "best": best})
+
 
 LEAST_REAL = 500
 """Real images below which there is no Fréchet distance, precision or recall."""
@@ -55,30 +103,70 @@ FEATURES = {
 }
 """ImageNet networks in whose features generated images are measured: in words, and at how many pixels."""
 
-MEASURES = {
-    "accuracy": Measure("accuracy", "per cent", 100.0, 1, best=HIGHEST),
-    "error": Measure("squared error over the image", "thousandths", 1000.0, 2, best=LOWEST, relative=True),
-    "hole_error": Measure(
-        "squared error in the hole", "thousandths", 1000.0, 2, best=LOWEST, relative=True
-    ),
-    "kernel_distance": Measure("kernel distance", "thousandths", 1000.0, 1, best=LOWEST),
-    "frechet_distance": Measure(
-        "Fréchet distance", "squared features", 1.0, 1, best=LOWEST, least=LEAST_REAL
-    ),
-    "convergence": Measure("convergence measure M", "for pixels in -1..1", 1.0, 3, best=LOWEST),
-    "precision": Measure("precision", "per cent", 100.0, 1, best=HIGHEST, least=LEAST_REAL),
-    "recall": Measure("recall", "per cent", 100.0, 1, best=HIGHEST, least=LEAST_REAL),
-    "nearest_ratio": Measure(
-        # Copies are nearer than images of the test split, and bad images farther.
-        "distance to the nearest training image",
-        "those of test images",
-        1.0,
-        3,
-        best=1.0,
-    ),
-}
+LOSS = Measure("loss")
+"""f_i itself, over a split. Every task measures it."""
+ACCURACY = Measure("accuracy", unit="per cent", best=HIGHEST, factor=100.0, decimals=1)
+ERROR = Measure(
+    "error", "squared error over the image", "thousandths", factor=1000.0, decimals=2, relative=True
+)
+HOLE_ERROR = Measure(
+    "hole_error", "squared error in the hole", "thousandths", factor=1000.0, decimals=2, relative=True
+)
+SQUARED_ERROR = Measure("squared_error", "mean squared error", "squared units of the labels", relative=True)
+ABSOLUTE_ERROR = Measure("absolute_error", "mean absolute error", "units of the labels", relative=True)
+R_SQUARED = Measure("r_squared", "R²", "shares of the variance", best=HIGHEST, decimals=3)
+KERNEL_DISTANCE = Measure("kernel_distance", unit="thousandths", factor=1000.0, decimals=1)
+FRECHET_DISTANCE = Measure(
+    "frechet_distance", "Fréchet distance", "squared features", decimals=1, least=LEAST_REAL
+)
+CONVERGENCE = Measure("convergence", "convergence measure M", "for pixels in -1..1", decimals=3)
+PRECISION = Measure("precision", unit="per cent", best=HIGHEST, factor=100.0, decimals=1, least=LEAST_REAL)
+RECALL = Measure("recall", unit="per cent", best=HIGHEST, factor=100.0, decimals=1, least=LEAST_REAL)
+NEAREST_RATIO = Measure(
+    # Copies are nearer than images of the test split, and bad images farther.
+    "nearest_ratio",
+    "distance to the nearest training image",
+    "those of test images",
+    best=1.0,
+    decimals=3,
+)
+COLLAPSED, DIVERGED = Measure("collapsed"), Measure("diverged")
+"""1 for a network that ended in an alarm of its task, or whose run diverged: marks, and no measures."""
+
+OURS = {
+    measure.name: measure
+    for measure in (
+        LOSS, ACCURACY, ERROR, HOLE_ERROR, SQUARED_ERROR, ABSOLUTE_ERROR, R_SQUARED, KERNEL_DISTANCE,
+        FRECHET_DISTANCE, CONVERGENCE, PRECISION, RECALL, NEAREST_RATIO, COLLAPSED, DIVERGED,
+    )
+}  # fmt: skip
+"""The measures of the tasks that come with the package, by name."""
 
 
-def measure_of(metric: str) -> Measure:
-    """How `metric` is printed; one that is not known counts as a loss."""
-    return MEASURES.get(metric, Measure(metric, "its own unit", 1.0, 4, best=LOWEST))
+def measure_of(name: str, told: Mapping[str, Measure] | None = None) -> Measure:
+    """Return the measure of a name: as the task has told it, else one of ours, else a loss.
+
+    Results that were made before tasks told their measures hold names alone.
+    """
+    return (told or {}).get(name) or OURS.get(name) or Measure(name)
+
+
+def check_given(
+    wanted: Sequence[str], given: Iterable[str], where: str, *, first_decides: bool = False
+) -> None:
+    """Refuse measures that a task does not give; one that needs many images may be left out.
+
+    Args:
+        where: follows on "the task gives no ...", such as "on the test split".
+        first_decides: whether the first measure must be there, however many images there are.
+
+    Raises:
+        UserError: a measure of params.yaml is not among those given.
+    """
+    known = sorted(set(given) - {COLLAPSED.name, DIVERGED.name})
+    for name in wanted if known else ():  # where every run diverged, nothing is known
+        if name not in known and (not measure_of(name).least or (first_decides and name == wanted[0])):
+            raise UserError(
+                f"measures: the task gives no {name!r} {where}, only {', '.join(known)}. "
+                "Mend it in params.yaml."
+            )

@@ -1,6 +1,6 @@
 """Reconstruction by auto-encoders of branches, alone or with classes that few images tell (JAE)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from jointnn.errors import UserError
 from jointnn.models.branched import Branched
 from jointnn.tasks import task
 from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.tasks.measures import ACCURACY, ERROR, LOSS, Measure
 
 SHOWN = 12
 """Images of each dataset that figures show."""
@@ -40,12 +41,12 @@ class reconstruction(OneLoss):  # noqa: N801  the name in params.yaml
         return functional.mse_loss(network(images)["image"], images)
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
         """The mean error over a split; `loss` is the same under the name that every task has."""
         total = sum(
             _squares(found["image"], images).sum().item() for images, found in _outputs(network, split)
         )
-        return {"loss": total / len(split), "error": total / len(split)}
+        return {LOSS: total / len(split), ERROR: total / len(split)}
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
@@ -83,6 +84,7 @@ class transfer(reconstruction):  # noqa: N801
         weight: of the reconstruction; 4 and 1/4 in the paper.
     """
 
+    labels = "classes"
     explodes_above = 1e3
     """As for classification."""
     outputs = ("image", "classes")
@@ -103,7 +105,7 @@ class transfer(reconstruction):  # noqa: N801
         return self.weight * functional.mse_loss(found["image"], images) + wrong / told
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+    def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
         """Accuracy, error and loss over a split whose images all have labels."""
         error, scores = 0.0, []
         for images, found in _outputs(network, split):
@@ -113,9 +115,9 @@ class transfer(reconstruction):  # noqa: N801
         error /= len(split)
         right = torch.cat(scores).argmax(1) == split.labels
         return {
-            "loss": self.weight * error + of_classes,
-            "accuracy": right.double().mean().item(),
-            "error": error,
+            LOSS: self.weight * error + of_classes,
+            ACCURACY: right.double().mean().item(),
+            ERROR: error,
         }
 
     @torch.no_grad()

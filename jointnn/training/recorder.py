@@ -9,6 +9,7 @@ from torch import Tensor
 from jointnn.errors import DivergedError
 from jointnn.irls import consistency
 from jointnn.methods.plan import Phase, Plan
+from jointnn.tasks.base import followed
 from jointnn.training.couplings import base_strength, descends_an_objective, membership_of
 from jointnn.training.setup import Setup
 from jointnn.training.state import Row, State
@@ -56,7 +57,8 @@ def _measures(state: State, setup: Setup, name: str) -> Iterator[Row]:
     for split in ("validation", "test"):
         images = getattr(setup.data[name], split)
         if images is not None:
-            for metric, value in setup.task.measures(state.networks.modules[name], images).items():
+            found = followed(setup.task, state.networks.modules[name], images)
+            for metric, value in found.items():
                 yield state.step, split, name, metric, value
 
 

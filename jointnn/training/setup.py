@@ -79,10 +79,11 @@ def setup_of(
     """Return the setup of networks and their data.
 
     Raises:
-        UserError: the networks have other parts or outputs than the task needs, or settings do not go with
-            parts.
+        UserError: the networks have other parts or outputs than the task needs, or labels are others than
+            those that it learns, or settings do not go with parts.
     """
     modules = list(networks.modules.values())
+    _check_labels(data, task)
     _check_network(modules[0], networks, task, settings)
     form = Form(settings.precision, settings.memory_format)
     drawn = augmentation.numbers if augmentation else 0
@@ -105,6 +106,17 @@ def setup_of(
         drops=[any(isinstance(part, _DropoutNd) for part in module.modules()) for module in modules],
         start=start or {},
     )
+
+
+def _check_labels(data: Mapping[str, Data], task: Task) -> None:
+    """Refuse numbers where the task learns classes, and the other way round."""
+    for name, of in data.items():
+        found = "numbers" if of.train.labels.is_floating_point() else "classes"
+        if task.labels not in ("", found):
+            raise UserError(
+                f"The task {type(task).__name__} learns {task.labels}, but the labels of {name} are "
+                f"{found}. Choose another task or dataset."
+            )
 
 
 def _check_network(

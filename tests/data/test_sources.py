@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from helpers.dataset import MIRROR, ROOT, parquet, picture, read, refused, two_classes, write
 from pydantic import ValidationError
 
@@ -24,6 +23,7 @@ from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Source, source_of
 from jointnn.data.sources import dataset
 from jointnn.errors import UserError
+from jointnn.io.yaml import from_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_every_entry_that_the_documentation_shows_is_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
     entries = []
     for block in blocks:
-        entries += yaml.safe_load(textwrap.dedent(block.removeprefix("datasets:\n"))).items()
+        entries += from_yaml(textwrap.dedent(block.removeprefix("datasets:\n"))).items()
     assert len({name for name, _ in entries}) == len(entries) >= len(blocks) >= 7
     for _, fields in entries:
         assert source_of(DatasetParams(**fields)).origin

@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
+
+from jointnn.io.yaml import from_yaml, to_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,11 +92,11 @@ class Project:
 
     def settle(self, experiment: str = "tiny", **changes) -> None:
         """Change entries of an experiment in params.yaml; `settings` are merged."""
-        params = yaml.safe_load(self.path("params.yaml").read_text())
+        params = from_yaml(self.path("params.yaml").read_text())
         chosen = params["experiments"][experiment]
         changes["settings"] = {**chosen["settings"], **changes.get("settings", {})}
         chosen.update(changes)
-        self.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
+        self.write("params.yaml", to_yaml(params))
 
     def shuffle_times(self) -> None:
         """Give all that was made any times in any order, some of the future, as a checkout may."""

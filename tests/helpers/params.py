@@ -4,12 +4,13 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML, SafeConstructor
 
+from jointnn.io.yaml import from_yaml, to_yaml
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 
-BASE: dict[str, Any] = yaml.safe_load("""
+BASE: dict[str, Any] = from_yaml("""
 default: [toy]
 datasets:
   first: {source: optical_digits, part: 1/3, pool: 100}
@@ -51,17 +52,19 @@ GONE = object()
 PROJECT = Path(__file__).parents[2]
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads !gone."""
+class _Constructor(SafeConstructor):
+    """Makes GONE of !gone."""
 
 
-_Loader.add_constructor("!gone", lambda _loader, _node: GONE)
+_Constructor.add_constructor("!gone", lambda _loader, _node: GONE)
 
 
 def mistakes() -> dict[str, dict[str, Any]]:
     """Edits of the params above and what is said about them, by a name for each."""
     text = (PROJECT / "tests/parameters/mistakes.yaml").read_text()
-    found: dict[str, dict[str, Any]] = yaml.load(text, _Loader)
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Constructor
+    found: dict[str, dict[str, Any]] = reader.load(text)
     return found
 
 
@@ -83,7 +86,7 @@ def edited(edits: dict[str, Any]) -> dict[str, Any]:
 def write(edits: dict[str, Any]) -> None:
     """Write the edited params to params.yaml in the current folder, which must not be the project's."""
     assert Path.cwd() != PROJECT
-    Path("params.yaml").write_text(yaml.safe_dump(edited(edits), sort_keys=False))
+    Path("params.yaml").write_text(to_yaml(edited(edits)))
 
 
 def read(edits: dict[str, Any] | None = None) -> Params:

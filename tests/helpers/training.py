@@ -14,6 +14,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Home
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks.base import OneLoss, Task, evaluating
+from jointnn.tasks.measures import ACCURACY, LOSS, Measure
 from jointnn.training.couplings import Couplings
 from jointnn.training.gradients import batch_of, put_gradient
 from jointnn.training.loop import learn, minimise
@@ -45,8 +46,8 @@ class squares(OneLoss):  # noqa: N801  spelled as tasks are
         return 0.5 * (network(batch.images) - batch.labels).square().mean()
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
-        return {"loss": self.loss(network, split).item()}
+    def measures(self, network: nn.Module, split: Split) -> dict[Measure, float]:
+        return {LOSS: self.loss(network, split).item()}
 
 
 class scores(OneLoss):  # noqa: N801
@@ -58,11 +59,11 @@ class scores(OneLoss):  # noqa: N801
         return functional.cross_entropy(network(batch.images), batch.labels)
 
     @torch.no_grad()
-    def measures(self, network: nn.Module, split: Split) -> dict[str, float]:
+    def measures(self, network: nn.Module, split: Split) -> dict[Measure, float]:
         with evaluating(network):
             found = network(split.images)
         accuracy = (found.argmax(1) == split.labels).double().mean().item()
-        return {"loss": functional.cross_entropy(found, split.labels).item(), "accuracy": accuracy}
+        return {LOSS: functional.cross_entropy(found, split.labels).item(), ACCURACY: accuracy}
 
 
 def mlp(classes: int = 3, seed: int = 0) -> nn.Module:

@@ -175,7 +175,7 @@ def test_ones_own_package_counts_and_is_not_run_to_be_found():
 @pytest.mark.usefixtures("own")
 def test_ones_own_architecture_is_taken_at_the_door_with_its_options():
     read({"experiments.toy.architecture": "mine.nets:net"})
-    assert entries.options_of("mine.nets:net") == ["width"]
+    assert entries.options_of("architecture", "mine.nets:net") == ["width"]
     with pytest.raises(UserError, match=r"architecture_options: 'layers' is not known\. Known: width\."):
         read(
             {
@@ -184,7 +184,7 @@ def test_ones_own_architecture_is_taken_at_the_door_with_its_options():
             }
         )
     Path("mine/nets.py").write_text("def net(**anything):\n    return 1\n")
-    assert entries.options_of("mine.nets:net") is None
+    assert entries.options_of("architecture", "mine.nets:net") is None
 
 
 @pytest.mark.usefixtures("own")
@@ -194,7 +194,7 @@ def test_a_module_that_is_not_there_is_refused(module):
         read({"experiments.toy.architecture": f"{module}:net", "experiments.toy.architecture_options": {}})
     assert str(refused.value) == (
         f"params.yaml: experiments.toy.architecture: '{module}:net' has no module '{module}' that can be "
-        "imported from the project's root; write package.module:function."
+        "imported from the project's root; write package.module:name."
     )
 
 
@@ -213,9 +213,15 @@ def test_an_architecture_that_is_not_there_is_refused(name, says):
 
 
 @pytest.mark.usefixtures("own")
-def test_only_an_architecture_can_be_ones_own():
-    with pytest.raises(UserError, match=r"no task is named 'mine.nets:net'\. Known: "):
-        entries.file_of("task", "mine.nets:net")
+@pytest.mark.parametrize("kind", entries.KINDS)
+def test_an_entry_of_every_kind_can_be_ones_own(kind):
+    assert entries.file_of(kind, "mine.nets:net") == Path.cwd() / "mine/nets.py"
+    before = code.code_digests("train", [(kind, "mine.nets:net")])
+    assert {"mine/nets.py", "mine/blocks.py", "mine/parts.py"} <= set(before)
+    Path("mine/parts.py").write_text("part = 2\n")
+    assert code.code_digests("train", [(kind, "mine.nets:net")]) != before
+    with pytest.raises(UserError, match=r"nets.py defines no 'nett' at its top level; did you mean 'net'"):
+        entries.file_of(kind, "mine.nets:nett")
 
 
 @pytest.mark.usefixtures("own")

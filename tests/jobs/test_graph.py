@@ -203,9 +203,9 @@ def test_a_network_that_knows_imagenet_has_seen_the_dogs():
         "experiments.toy.datasets": ["first", "breeds", "small_dogs", "beasts"],
         "experiments.toy.groups": GONE,
         "experiments.toy.methods": ["isolated", "joint"],
-        "datasets.breeds": {"source": "mirror", "path": "dogs"},
-        "datasets.small_dogs": {"source": "cifar10", "only_classes": ["cat", "dog"]},  # not ImageNet's
-        "datasets.beasts": {"source": "mirror", "path": "completion8", "only_classes": ["bird", "wolf"]},
+        "datasets.breeds": {"source": "mirror", "path": "dogs", "of_imagenet": True},
+        "datasets.small_dogs": {"source": "cifar10", "only_classes": ["cat", "dog"]},
+        "datasets.beasts": {"source": "mirror", "path": "completion8", "of_imagenet": True},
         "experiments.toy.trunk": "efficientnet_lite0",
         "experiments.toy.architecture": "efficientnet_lite0_end",
         "experiments.toy.architecture_options": {},

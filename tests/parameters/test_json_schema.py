@@ -11,7 +11,8 @@ from helpers.params import BASE, PROJECT, edited, mistakes
 
 from jointnn.__main__ import main
 from jointnn.io.yaml import read_yaml
-from jointnn.stages.tools.schema import PATH, schema
+from jointnn.parameters.json_schema import schema
+from jointnn.stages.tools.schema import PATH
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from helpers.params import edited, read
 
 from jointnn.errors import UserError
 from jointnn.io import files
+from jointnn.io.yaml import from_yaml, to_yaml
 from jointnn.irls.tying import mean_weights
 from jointnn.parameters import search
 from jointnn.parameters.load import read_params
@@ -131,7 +131,7 @@ def chosen(measure: str = "accuracy", **points: int) -> str:
 def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     attempted("isolated", [0.5, 0.6, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
     attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
-    choice = yaml.safe_load(chosen(isolated=3, joint=3))
+    choice = from_yaml(chosen(isolated=3, joint=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
     assert choice["finalists"] == {"isolated": [1, 0, 2], "joint": [0, 2, 1]}
     grid = files.read_table("search/toy/grid.csv")
@@ -145,9 +145,20 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     assert [json.loads(text) for text in grid["settings"][3:]] == [{"scale_factor": k} for k in (1, 2, 3)]
 
 
+@pytest.mark.parametrize(("best", "best_point"), [("highest", 0), ("lowest", 2), ("0.46", 1)])
+def test_of_a_tasks_own_measure_the_best_is_chosen_as_the_task_says(best, best_point):
+    for k, value in enumerate([0.5, 0.45, 0.4, None]):
+        reached = {} if value is None else {"validation": {"found": value}, "best": {"found": best}}
+        result = {"method": "isolated", "point": k, "settings": {"learning_rate": k + 1.0}}
+        result |= {"validation": {}, "best": {}, **reached}
+        files.write_json(f"search/toy/s1000/isolated/point_{k}.json", result)
+    choice = from_yaml(chosen("found", isolated=4))
+    assert choice["tuned"]["isolated"] == {"learning_rate": best_point + 1.0}
+
+
 def test_of_errors_the_lowest_is_chosen():
     attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
-    choice = yaml.safe_load(chosen("error", isolated=3))
+    choice = from_yaml(chosen("error", isolated=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
     assert choice["finalists"] == {"isolated": [2, 0, 1]}
 
@@ -173,7 +184,7 @@ def test_the_choice_can_be_pasted_under_the_experiment():
     params = edited({"experiments.toy.tuned": {}})
     toy = params["experiments"].pop("toy")
     del toy["tuned"], params["experiments"]
-    above = yaml.safe_dump(params) + "experiments:\n  toy:\n" + textwrap.indent(yaml.safe_dump(toy), "    ")
+    above = to_yaml(params) + "experiments:\n  toy:\n" + textwrap.indent(to_yaml(toy), "    ")
     Path("params.yaml").write_text(above + pasted)
     settings = method_settings(read_params(), "toy", "joint")
     assert (settings.learning_rate, settings.strength.half_life) == (1e-05, math.inf)
@@ -198,7 +209,7 @@ def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
     files.write_json("search/toy/s9/joint/point_0.json", point)
     attempts = {"9": {"joint": [0]}}
     stage.run({**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2})
-    assert yaml.safe_load(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2
+    assert from_yaml(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2
 
 
 def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found():
@@ -216,7 +227,7 @@ def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found
         files.write_json(f"search/toy/s1000/{name}/point_0.json", result)
     attempts = {"1000": {"jae": [0], "joint": [0]}}
     stage.run({**JOB, "attempts": attempts, "groups_count": None, "ties": True})
-    choice = yaml.safe_load(Path("search/toy/choice.yaml").read_text())
+    choice = from_yaml(Path("search/toy/choice.yaml").read_text())
     assert choice["tuned"]["jae_found"] == {
         "learning_rate": 0.01,
         "tied": ["shared.conv1", "shared.dense1"],

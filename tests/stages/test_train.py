@@ -11,7 +11,7 @@ from helpers.tiny import files_of, folder_with_data, started
 from jointnn.errors import DivergedError, UserError
 from jointnn.io import files, paths
 from jointnn.stages import attempt, initialise, train
-from jointnn.stages.build import device_of
+from jointnn.training.device import device_of
 
 
 @pytest.fixture(autouse=True)
@@ -79,5 +79,6 @@ def test_a_device_that_is_not_there_is_refused():
 @pytest.mark.parametrize(("there", "taken"), [(None, "cpu"), ("cuda", "cuda"), ("mps", "cpu")])
 def test_auto_takes_a_gpu_that_knows_float64(there, taken, monkeypatch):
     found = None if there is None else torch.device(there)
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: found)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: found is not None)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: found)
     assert device_of("auto") == torch.device(taken)

@@ -8,6 +8,7 @@ from jointnn.data.sampling import Batches
 from jointnn.data.splits import Split
 from jointnn.models.architectures import architecture
 from jointnn.tasks.completion import SHOWN, as_pixels, completion, hole_masks, with_hole
+from jointnn.tasks.measures import ERROR, HOLE_ERROR, LOSS
 
 
 def images(count: int = 5, size: int = 16) -> Split:
@@ -59,10 +60,10 @@ def test_errors_are_squares_of_differences_of_images_in_0_to_1():
     white = Split(torch.full_like(split.images, 255), split.labels)
     # White is 1, the hole 1/2: its error is a quarter, over 36 of 256 pixels.
     found = task.measures(Shifted(0.0), white)
-    assert found["hole_error"] == pytest.approx(0.25)
-    assert found["error"] == found["loss"] == pytest.approx(0.25 * 36 / 256)
+    assert found[HOLE_ERROR] == pytest.approx(0.25)
+    assert found[ERROR] == found[LOSS] == pytest.approx(0.25 * 36 / 256)
     # A shift by 0.2 of -1..1 is one by 0.1 of 0..1.
-    assert task.measures(Shifted(0.2), white)["error"] == pytest.approx((0.16 * 36 + 0.01 * 220) / 256)
+    assert task.measures(Shifted(0.2), white)[ERROR] == pytest.approx((0.16 * 36 + 0.01 * 220) / 256)
 
 
 def test_the_loss_of_a_batch_is_its_mean_error():

@@ -13,7 +13,8 @@ from jointnn.data.sampling import Batches
 from jointnn.data.splits import as_float
 from jointnn.errors import UserError
 from jointnn.models.gan import Began
-from jointnn.tasks.generation import generation
+from jointnn.tasks.generation import SPREAD, generation
+from jointnn.tasks.measures import COLLAPSED, KERNEL_DISTANCE, LOSS, NEAREST_RATIO
 
 LATENT = 5
 
@@ -133,7 +134,7 @@ def test_a_generator_whose_images_are_all_alike_raises_an_alarm(name):
     (alarm,) = task.alarms(chosen, images(0))
     assert alarm.startswith("makes images that hardly differ: ")
     found = task.results(chosen, {"test": images(1)}, images(0))
-    assert found["test"]["collapsed"] == 1
+    assert found["test"][COLLAPSED] == 1
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -168,11 +169,11 @@ def test_what_tables_show_is_measured_of_generated_images():
     task, chosen = generation("efficientnet_lite0", generated=16), network("dcgan")
     splits = {"validation": images(1), "test": images(2, count=5)}
     found = task.results(chosen, splits, images(0))
-    assert {"kernel_distance", "nearest_ratio", "spread", "loss"} <= set(found["test"])
+    assert {KERNEL_DISTANCE, NEAREST_RATIO, SPREAD, LOSS} <= set(found["test"])
     assert found["test"] != found["validation"]
     assert task.results(chosen, splits, images(0))["test"] == found["test"]
     copies = task.results(_Remembers(images(0)), splits, images(0))
-    assert copies["test"]["nearest_ratio"] < 0.01 < found["test"]["nearest_ratio"]
+    assert copies["test"][NEAREST_RATIO] < 0.01 < found["test"][NEAREST_RATIO]
 
 
 def test_real_images_are_a_ceiling_for_made_ones():
@@ -180,10 +181,10 @@ def test_real_images_are_a_ceiling_for_made_ones():
     splits = {"validation": images(0), "test": images(1)}
     found = task.reference(splits, images(0))
     # The images themselves, against themselves.
-    assert found["validation"]["kernel_distance"] <= 1e-4
+    assert found["validation"][KERNEL_DISTANCE] <= 1e-4
     made = task.results(network("dcgan"), splits, images(0))
-    assert found["test"]["kernel_distance"] < made["test"]["kernel_distance"]
-    assert "nearest_ratio" not in found["test"]
+    assert found["test"][KERNEL_DISTANCE] < made["test"][KERNEL_DISTANCE]
+    assert NEAREST_RATIO not in found["test"]
 
 
 class _Remembers(Began):

@@ -16,8 +16,9 @@ from jointnn.tasks.image_fidelity import (
     nearest_ratio,
     precision_and_recall,
 )
+from jointnn.tasks.measures import FRECHET_DISTANCE, KERNEL_DISTANCE, PRECISION, RECALL
 
-ALL = ["frechet_distance", "kernel_distance", "precision", "recall"]
+ALL = [FRECHET_DISTANCE, KERNEL_DISTANCE, PRECISION, RECALL]
 
 
 def drawn(key: int, count: int, features: int = 4) -> torch.Tensor:
@@ -161,7 +162,7 @@ def test_distances_are_taken_in_pieces_without_a_difference(monkeypatch):
     assert_close(whole[-1], torch.cdist(generated, train).min(dim=1).values.mean().item())
 
 
-@pytest.mark.parametrize(("test_images", "names"), [(500, ALL), (499, ["kernel_distance"])])
+@pytest.mark.parametrize(("test_images", "names"), [(500, ALL), (499, [KERNEL_DISTANCE])])
 def test_a_small_test_split_has_only_the_measures_that_it_allows(test_images, names):
     found = fidelity(drawn(0, 2000).float(), drawn(1, test_images).float(), 0)
     assert list(found) == names
@@ -171,10 +172,10 @@ def test_a_small_test_split_has_only_the_measures_that_it_allows(test_images, na
 def test_images_like_the_real_ones_are_better_in_every_measure():
     test = drawn(0, 500)
     good, bad = fidelity(drawn(2, 2000), test), fidelity(drawn(2, 2000) * 0.3 + 3, test)
-    assert good["frechet_distance"] < 0.1 < bad["frechet_distance"]
-    assert good["kernel_distance"] < 0.1 < bad["kernel_distance"]
-    assert min(good["precision"], good["recall"]) > 0.8
-    assert max(bad["precision"], bad["recall"]) < 0.2
+    assert good[FRECHET_DISTANCE] < 0.1 < bad[FRECHET_DISTANCE]
+    assert good[KERNEL_DISTANCE] < 0.1 < bad[KERNEL_DISTANCE]
+    assert min(good[PRECISION], good[RECALL]) > 0.8
+    assert max(bad[PRECISION], bad[RECALL]) < 0.2
 
 
 @pytest.mark.parametrize("shapes", [((9, 3), (9, 4)), ((9, 3), (1, 3)), ((9, 3), (9,))])

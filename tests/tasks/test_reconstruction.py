@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from jointnn.data.sampling import UNLABELLED, with_labels
 from jointnn.data.splits import Split, as_float
 from jointnn.errors import UserError
+from jointnn.tasks.measures import ACCURACY, ERROR, LOSS
 from jointnn.tasks.reconstruction import reconstruction, scaled, transfer
 
 
@@ -34,8 +35,8 @@ def test_the_loss_is_the_squared_error_of_images_in_0_to_1():
     wanted = functional.mse_loss(network(images)["image"], images)
     assert_close(reconstruction().loss(network, batch_of(split)), wanted)
     measured = reconstruction().measures(network, split)
-    assert measured["error"] == measured["loss"]
-    assert measured["error"] == pytest.approx(wanted.item(), rel=1e-5)
+    assert measured[ERROR] == measured[LOSS]
+    assert measured[ERROR] == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_pixels_are_scaled_to_0_to_1():
@@ -65,9 +66,9 @@ def test_transfer_measures_accuracy_error_and_its_loss():
     measured = transfer(4.0).measures(network, split)
     found = network(scaled(as_float(split.images)))
     right = (found["classes"].argmax(1) == split.labels).double().mean().item()
-    assert measured["accuracy"] == right
+    assert measured[ACCURACY] == right
     wanted = transfer(4.0).loss(network, batch_of(split)).item()
-    assert measured["loss"] == pytest.approx(wanted, rel=1e-5)
+    assert measured[LOSS] == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize("task", [reconstruction(), transfer(1.0)])
@@ -158,12 +159,12 @@ def test_an_auto_encoder_learns_to_give_images_back():
     torch.manual_seed(0)
     network, split = made(TWO), split_of(8)
     optimiser = torch.optim.Adam(network.parameters(), 0.01)
-    first = reconstruction().measures(network, split)["error"]
+    first = reconstruction().measures(network, split)[ERROR]
     for _ in range(150):
         optimiser.zero_grad()
         reconstruction().loss(network, batch_of(split)).backward()
         optimiser.step()
-    assert reconstruction().measures(network, split)["error"] < first / 2
+    assert reconstruction().measures(network, split)[ERROR] < first / 2
     assert math.isfinite(first)
 
 

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import yaml
 from helpers.engine import NOTHING, Project
 from helpers.tracking import STORE, runs_of
 
 from jointnn.io.files import read_table
 from jointnn.io.tensors import read_tensors
+from jointnn.io.yaml import from_yaml
 from jointnn.reporting.tracking import import_runs
 
 pytestmark = pytest.mark.slow
@@ -121,7 +121,7 @@ def _check_tracking(project: Project) -> None:
 def _check_search(project: Project) -> None:
     """The search gives tied layers to `jae_found`, from the weights of `joint`."""
     project.snakemake("search_rebuilt")
-    choice = yaml.safe_load(project.path("search/rebuilt/choice.yaml").read_text())["tuned"]
+    choice = from_yaml(project.path("search/rebuilt/choice.yaml").read_text())["tuned"]
     assert choice["jae"] == {"learning_rate": 0.01, "tied": ["shared"]}
     assert choice["jae_found"]["learning_rate"] == 0.01
     assert len(choice["jae_found"]["tied"]) == 2  # of five layers

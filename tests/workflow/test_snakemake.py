@@ -7,7 +7,6 @@ import shutil
 import signal
 
 import pytest
-import yaml
 from helpers.engine import (
     ALONE,
     DATA,
@@ -24,6 +23,8 @@ from helpers.engine import (
     wait_for,
 )
 from snakemake.scheduling.job_scheduler import JobScheduler
+
+from jointnn.io.yaml import from_yaml
 
 pytestmark = pytest.mark.slow
 ISOLATED = "runs/tiny/s0/isolated"
@@ -195,7 +196,7 @@ def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
     assert not made.keys() & {*DATA, *SEED}
     assert list(project.root.glob("data/prepared/*-test*")) == []
     assert project.path("search/tiny/grid.csv").read_text().count("\n") == 5
-    choice = yaml.safe_load(project.path("search/tiny/choice.yaml").read_text())
+    choice = from_yaml(project.path("search/tiny/choice.yaml").read_text())
     assert choice["tuned"].keys() == {"isolated", "joint"}
     assert {path.name for path in project.root.glob("runs/tiny/*")} == {"s0"}
     assert NOTHING in project.snakemake("search_tiny")

@@ -55,7 +55,7 @@ wildcard_constraints:
     experiment=rf"(?!sweeps/){NAME}",
     dataset=NAME,
     method=rf"(?!start[_/]){NAME}",
-    trunk=rf"(?!test\b){NAME}",
+    trunk=r"(?!test\b)[a-zA-Z_][\w.:]*",
     sweep=NAME,
     own=rf"(_{NAME})?",
     seed=r"\d+",
@@ -129,8 +129,10 @@ def _results(experiment):
 
 
 def _reported(file, category):
-    """A file that reports show, with the caption of its name."""
-    return report(file, caption=CAPTIONS.join(f"{Path(file).stem}.rst"), category=category)
+    """A file that reports show, with the caption of its name; one's own figure has none."""
+    name = f"{Path(file).stem}.rst"
+    caption = {"caption": CAPTIONS.join(name)} if Path("workflow/report", name).exists() else {}
+    return report(file, category=category, **caption)
 
 
 def trained(experiment):

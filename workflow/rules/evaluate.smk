@@ -8,6 +8,7 @@ rule evaluate:
         before=before("evaluate"),
     output:
         metrics="results/{experiment}/s{seed}/metrics.csv",
+        measures="results/{experiment}/s{seed}/measures.json",
         evidence="results/{experiment}/s{seed}/evidence.safetensors",
         record="results/{experiment}/s{seed}/settings.json",
     log:

@@ -5,7 +5,16 @@ from pathlib import Path, PurePosixPath
 
 from jointnn.data.archives import Tree, image_files, inside, is_archive, read_tree
 from jointnn.data.schema import DatasetParams
-from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.data.source import (
+    NOT_STATED,
+    ONE_CLASS,
+    Images,
+    Source,
+    Splits,
+    accept,
+    checked_number,
+    needed_path,
+)
 from jointnn.data.sources import dataset
 from jointnn.errors import UserError
 
@@ -72,25 +81,27 @@ def _split(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
 def list_file(params: DatasetParams) -> Source:
     """Your own images in a list: a line `path label` per image, the label an integer from 0.
 
+    With `numbers` a line is `path number`, or as many numbers as there are names.
     `path` is a folder with train.txt and test.txt, or one list and a pool. Image paths are relative
     to the folder of the list. Empty lines and lines that begin with # are skipped.
     """
-    accept(params, "path", "pool", "licence", "classes")
+    accept(params, "path", "pool", "licence", "classes", "numbers")
     path = Path(needed_path(params, "a folder with train.txt and test.txt, or a list file"))
     single = path.suffix != "" and not path.is_dir()
     lists = [path] if single else [path / "train.txt", path / "test.txt"]
-    images = {file.parent / name for file in lists if file.is_file() for name in _listed(file)}
+    labels = len(params.numbers or ["label"])
+    images = {file.parent / name for file in lists if file.is_file() for name in _listed(file, labels)}
     return Source(
         files=(*lists, *sorted(images)),
         root=lists[0].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read_lists(lists, params.classes),
+        read=lambda: _read_lists(lists, params.classes, params.numbers or []),
     )
 
 
-def _lines(file: Path) -> Iterator[tuple[str, list[str]]]:
-    """(place, [path, label]) of each line that says something."""
+def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
+    """(place, [path, label, ...]) of each line that says something."""
     try:
         text = file.read_text()
     except FileNotFoundError as error:
@@ -101,36 +112,51 @@ def _lines(file: Path) -> Iterator[tuple[str, list[str]]]:
         raise UserError(f"{file} could not be read as text: {error}. Replace it.") from error
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
-            yield f"{file}, line {number}", line.strip().rsplit(maxsplit=1)
+            yield f"{file}, line {number}", line.strip().rsplit(maxsplit=labels)
 
 
-def _listed(file: Path) -> list[str]:
+def _listed(file: Path, labels: int) -> list[str]:
     """Names of the listed images inside the list's folder; what is wrong is said on reading."""
-    names = [words[0] for _, words in _lines(file)]
+    names = [words[0] for _, words in _lines(file, labels)]
     paths = [PurePosixPath(name) for name in names]
     return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
 
 
-def _read_lists(lists: list[Path], names: list[str] | None) -> Splits:
-    splits = [_read_list(file) for file in lists]
+def _read_lists(lists: list[Path], names: list[str] | None, numbers: list[str]) -> Splits:
+    splits = [_read_list(file, numbers) for file in lists]
     most = max(splits[0].labels, default=0)
-    classes = names or [str(label) for label in range(most + 1)]
+    classes = ONE_CLASS if numbers else names or [str(label) for label in range(most + 1)]
     return Splits(splits[0], splits[1] if len(splits) > 1 else None, classes)
 
 
-def _read_list(file: Path) -> Images:
+def _read_list(file: Path, numbers: list[str]) -> Images:
     images = Images()
-    for place, words in _lines(file):
-        if len(words) != 2 or not words[1].removeprefix("-").isdecimal():
-            raise UserError(
-                f"{place}: {' '.join(words)!r} does not end with an integer label. Write `path label`."
-            )
-        name, label = words
+    for place, words in _lines(file, len(numbers) or 1):
+        name, label, values = _label(words, numbers, place)
         path = inside(file.parent, file.parent / name, f"{place}: {name}")
         try:
-            images.add(path.read_bytes(), int(label), name, f"{place}: {path}")
+            images.add(path.read_bytes(), label, name, f"{place}: {path}", values)
         except OSError as error:
             raise UserError(
                 f"{place}: {path} could not be read: {error.strerror}. Mend the line or add the image."
             ) from error
     return images
+
+
+def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, tuple[float, ...] | None]:
+    """The path, the class and the numbers of a line, of which one of the last two says nothing."""
+    name, *labels = words
+    if numbers:
+        if len(labels) < len(numbers):
+            raise UserError(
+                f"{place}: {' '.join(words)!r} does not end with {len(numbers)} numbers. Write "
+                f"`path {' '.join(numbers)}`."
+            )
+        told = zip(labels, numbers, strict=True)
+        return name, 0, tuple(checked_number(label, number, place) for label, number in told)
+    if len(labels) != 1 or not labels[0].removeprefix("-").isdecimal():
+        raise UserError(
+            f"{place}: {' '.join(words)!r} does not end with an integer label. Write `path label`, or name "
+            "the numbers with `numbers` if labels are numbers."
+        )
+    return name, int(labels[0]), None

@@ -16,14 +16,14 @@ MIRROR = "JOINTNN_MIRROR"
 @dataset
 def mirror(params: DatasetParams) -> Source:
     """A dataset of the mirror, a folder that JOINTNN_MIRROR names: <path>/{train,test}.parquet."""
-    accept(params, "path", "licence")
+    accept(params, "path", "licence", "numbers")
     name = needed_path(params, "the name of the dataset's folder in the mirror")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise UserError(f"mirror: the path {name!r} points outside of the mirror. Give a folder in it.")
     folder = os.environ.get(MIRROR, "")
     if not folder:
         return Source((), Path(), f"mirror: {name}", NOT_STATED, lambda: _refuse_mirror(name))
-    return mirrored(Path(folder), name, params.licence or NOT_STATED)
+    return mirrored(Path(folder), name, params.licence or NOT_STATED, params.numbers)
 
 
 def held_by_mirror(name: str) -> Path | None:
@@ -32,7 +32,7 @@ def held_by_mirror(name: str) -> Path | None:
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
-def mirrored(folder: Path, name: str, licence: str) -> Source:
+def mirrored(folder: Path, name: str, licence: str, numbers: list[str] | None = None) -> Source:
     """The source that reads folder/name/{train,test}.parquet."""
     train, test = folder / name / "train.parquet", folder / name / "test.parquet"
     return Source(
@@ -40,7 +40,7 @@ def mirrored(folder: Path, name: str, licence: str) -> Source:
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
-        read=lambda: _read([train], [test], None),
+        read=lambda: _read([train], [test], None, numbers or []),
     )
 
 
@@ -56,9 +56,10 @@ def parquet(params: DatasetParams) -> Source:
     """Your own Parquet files: a folder with train.parquet and test.parquet, or one file and a pool.
 
     The layout is that of the Hugging Face Hub: column `image` (struct of bytes and path), column
-    `label` (integers). In a folder, pieces named train-00000-of-00002.parquet are read in order.
+    `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
+    train-00000-of-00002.parquet are read in order.
     """
-    accept(params, "path", "pool", "licence", "classes")
+    accept(params, "path", "pool", "licence", "classes", "numbers")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
     single = path.suffix == ".parquet" and not path.is_dir()
     train = [path] if single else _pieces(path, "train")
@@ -68,7 +69,7 @@ def parquet(params: DatasetParams) -> Source:
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read(train, test, params.classes),
+        read=lambda: _read(train, test, params.classes, params.numbers or []),
     )
 
 
@@ -77,9 +78,11 @@ def _pieces(folder: Path, split: str) -> list[Path]:
     return sorted(folder.glob(f"{split}-*.parquet")) or [folder / f"{split}.parquet"]
 
 
-def _read(train: Sequence[Path], test: Sequence[Path] | None, names: list[str] | None) -> Splits:
-    images, classes = _read_split(train)
-    others, _ = _read_split(test) if test is not None else (None, None)
+def _read(
+    train: Sequence[Path], test: Sequence[Path] | None, names: list[str] | None, numbers: list[str]
+) -> Splits:
+    images, classes = _read_split(train, numbers)
+    others, _ = _read_split(test, numbers) if test is not None else (None, None)
     if names is not None and classes is not None and len(names) != len(classes):
         raise UserError(
             f"{train[0]} names {len(classes)} classes, but params.yaml names {len(names)}. Leave "
@@ -91,7 +94,7 @@ def _read(train: Sequence[Path], test: Sequence[Path] | None, names: list[str] |
     return Splits(images, others, known)
 
 
-def _read_split(pieces: Sequence[Path]) -> tuple[Images, list[str] | None]:
+def _read_split(pieces: Sequence[Path], numbers: list[str]) -> tuple[Images, list[str] | None]:
     split, classes = Images(), None
     for piece in pieces:
         try:
@@ -101,7 +104,6 @@ def _read_split(pieces: Sequence[Path]) -> tuple[Images, list[str] | None]:
                 f"{piece} is missing or cannot be read: {error.strerror}. A dataset in Parquet "
                 "needs train.parquet and test.parquet, or one file and a `pool`."
             ) from error
-        images, classes = from_parquet(content, str(piece))
-        for image in zip(images.content, images.labels, images.names, images.places, strict=True):
-            split.add(*image)
+        images, classes = from_parquet(content, str(piece), numbers)
+        split.extend(images)
     return split, classes

@@ -74,7 +74,7 @@ class InvertedResidual(nn.Module):
         return found + inputs if self.adds else found
 
 
-@trunk
+@trunk(imagenet=True)
 def efficientnet_lite0(channels: int, size: int) -> nn.Module:
     """Stem and blocks 0 to 12: images (N, 3, size, size) in -1..1 to (N, 192, size / 32, size / 32)."""
     if channels != 3 or size < 32:
@@ -92,7 +92,7 @@ def efficientnet_lite0(channels: int, size: int) -> nn.Module:
     return nn.Sequential(Rescale(), stem, nn.ReLU6(), *blocks).requires_grad_(requires_grad=False)
 
 
-@architecture
+@architecture(imagenet="pretrained")
 def efficientnet_lite0_end(
     classes: int, channels: int, size: int, dropout: float = 0.2, pretrained: bool = True
 ) -> nn.Module:

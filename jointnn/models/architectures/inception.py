@@ -14,7 +14,7 @@ SMALLEST = 75
 """Pixels of a side below which nothing is left for the last layers."""
 
 
-@architecture
+@architecture(imagenet="weights")
 def inception_v3(classes: int, channels: int, size: int, weights: str = "imagenet") -> nn.Module:
     """InceptionV3 (Szegedy et al. 2016), torchvision's, without the auxiliary head: 16 layers and a head.
 

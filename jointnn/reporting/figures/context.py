@@ -15,7 +15,8 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
 from jointnn.io.tensors import diverged, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
-from jointnn.reporting.tables.names import printed
+from jointnn.parameters.rows import printed
+from jointnn.reporting.measures import read_measures
 from jointnn.tasks.measures import Measure, measure_of
 
 NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
@@ -147,7 +148,15 @@ class Context:
     @property
     def drawn(self) -> Measure:
         """How that metric is printed, and which way is better."""
-        return measure_of(self.measure)
+        return self.measure_of(self.measure)
+
+    def measure_of(self, metric: str) -> Measure:
+        """How a metric is printed, and which way is better, as the task has told it."""
+        return measure_of(metric, self._told)
+
+    @cached_property
+    def _told(self) -> dict[str, Measure]:
+        return read_measures(self.experiment, self.seeds)
 
     def evidence(self, seed: int) -> dict[str, NDArray[Any]]:
         """What the task left of the networks of a seed, as joint/birds/predicted; empty if not there."""

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.figures.style import DOUBLE, INK, RULE, grid_of, look, new_figure, note
-from jointnn.tasks.measures import LOWEST, measure_of
+from jointnn.tasks.measures import LOWEST
 
 MARKS = 8  # markers on a curve
 COLUMNS = 5  # of a legend, at most
@@ -51,7 +51,7 @@ def figure_5_errors(context: Context) -> Figure:
     panels = {
         metric: learning_curves(context, metric)
         for metric in context.measures
-        if measure_of(metric).best == LOWEST
+        if context.measure_of(metric).best == LOWEST
     }
     panels = {metric: curves for metric, curves in panels.items() if curves}
     if not panels:
@@ -60,7 +60,8 @@ def figure_5_errors(context: Context) -> Figure:
     drawing, every = grid_of(len(panels), 2, width, 3.0)
     for axes, (metric, curves) in zip(every, panels.items(), strict=True):
         _draw_curves(axes, curves, context, metric)
-        _logarithmic(axes, curves)
+        if context.measure_of(metric).logarithmic:
+            _logarithmic(axes, curves)
     _legend(drawing, every[0])
     return drawing
 
@@ -102,7 +103,7 @@ def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
         by_step = rows.groupby("step").value
         seeds.append(by_step.mean()[by_step.count() == len(context.datasets)])
     table = pd.concat(seeds, axis=1).dropna(axis=1, how="all").dropna().astype(float)
-    table *= measure_of(metric).factor
+    table *= context.measure_of(metric).factor
     return pd.DataFrame({"mean": table.mean(axis=1), "std": table.std(axis=1).fillna(0.0)}).sort_index()
 
 
@@ -123,11 +124,11 @@ def _draw_curves(
     """A line per method, with its band if it is among `banded` (none given: all), and the axes' labels."""
     for method, curve in curves.items():
         _draw_curve(axes, curve, context, method, banded is None or method in banded)
-    measure = measure_of(metric)
+    measure = context.measure_of(metric)
     unit = {"per cent": "%"}.get(measure.unit, measure.unit)
-    label = f"test {measure.name} ({unit})"
+    label = f"test {measure.title} ({unit})"
     if len(label) > LETTERS:  # the unit stays in one piece
-        label = f"{textwrap.fill(f'test {measure.name}', LETTERS)}\n({unit})"
+        label = f"{textwrap.fill(f'test {measure.title}', LETTERS)}\n({unit})"
     axes.set(xlabel="gradient steps per network", ylabel=label)
 
 
@@ -154,9 +155,9 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, 
     order = 4 if method == "joint" else 3
     if banded:
         low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
-        axes.fill_between(curve.index, low, high, color=style.colour, alpha=0.15, linewidth=0, zorder=2)
+        axes.fill_between(curve.index, low, high, color=style.color, alpha=0.15, linewidth=0, zorder=2)
     axes.plot(
-        curve.index, curve["mean"], color=style.colour, linestyle=style.line,
+        curve.index, curve["mean"], color=style.color, linestyle=style.line,
         linewidth=style.width, marker=style.marker, markersize=3.2 + style.width,
         markeredgewidth=0, markevery=marked, label=context.label(method), zorder=order,
     )  # fmt: skip

@@ -18,7 +18,7 @@ IMAGE = 0.57  # inches, of an image
 
 @figure
 def examples(context: Context) -> Figure:
-    """The first images of each dataset, one per class in turn, with their labels if there are classes.
+    """The first images of each dataset, one per class in turn, with their labels if those differ.
 
     Reads data/prepared/<dataset>-<size>.safetensors: what training and validation are drawn from.
     """
@@ -38,7 +38,7 @@ def examples(context: Context) -> Figure:
             image = as_rgb(tensors["images"][index])
             axes.imshow(crisp(image, len(image)), interpolation="none", extent=extent)
             if named:
-                label = str(tensors["labels"][index])
+                label = ", ".join(f"{value:.4g}" for value in np.atleast_1d(tensors["labels"][index]))
                 axes.text(left + 0.5, top - 0.03, label, ha="center", va="bottom")
     axes.set_yticks(np.arange(len(files)) * pitch + 0.5, map(context.label, files))
     height = (len(files) - 1) * pitch + 1.02
@@ -50,7 +50,12 @@ def examples(context: Context) -> Figure:
 
 
 def one_per_class(labels: np.ndarray, count: int) -> list[int]:
-    """Indices of the first image of every class, then of the second, ...: `count` at most."""
+    """Indices of the first image of every class, then of the second, ...: `count` at most.
+
+    Images whose labels are numbers, (N, K), are of one class.
+    """
+    if labels.ndim > 1:
+        return list(range(min(count, len(labels))))
     turns: dict[int, int] = {}
     keys = []
     for index, label in enumerate(labels.tolist()):

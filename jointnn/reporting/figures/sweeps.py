@@ -36,7 +36,7 @@ def sweep_curve(results: SweepResults) -> Figure:
     axes.set_xlim(-0.5, len(results.columns) - 0.5)
     axes.set_xlabel(textwrap.fill(results.along, 80), parse_math=False)
     unit = {"per cent": "%"}.get(results.measure.unit, results.measure.unit)
-    axes.set_ylabel(textwrap.fill(f"test {results.measure.name}, {results.place} ({unit})", 40))
+    axes.set_ylabel(textwrap.fill(f"test {results.measure.title}, {results.place} ({unit})", 40))
     factor = results.measure.factor
     _draw_yardsticks(axes, {name: factor * value for name, value in results.yardsticks.items()})
     handles, names = axes.get_legend_handles_labels()
@@ -55,7 +55,7 @@ def _draw_method(axes: Axes, results: SweepResults, method: str, beside: float) 
         means.append(mean)
         deviations.append(deviation or 0.0)
     axes.errorbar(
-        [k + beside for k in range(len(means))], means, deviations, color=style.colour,
+        [k + beside for k in range(len(means))], means, deviations, color=style.color,
         linestyle=style.line, linewidth=style.width, marker=style.marker,
         markersize=3.2 + style.width, markeredgewidth=0, elinewidth=0.8,
         label=printed(method), zorder=4 if method == "joint" else 3,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from jointnn.reporting.tables.names import printed
+from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
@@ -54,7 +54,7 @@ def _table(results: Results, *, first: bool) -> str:
         sources = "; ".join(f"{printed(dataset)}: {text}" for dataset, text in results.sources.items())
         caption += " " + escape_latex(f"Data: {sources}.")
     kind = "table*" if len(results.datasets) > MOST_DATASETS else "table"
-    label = results.experiment if first else f"{results.experiment}_{results.metric}"
+    label = results.experiment if first else f"{results.experiment}_{results.measure.name}"
     lines = [rf"\begin{{{kind}}}", rf"\caption{{{caption}}}", r"\centering\footnotesize"]
     lines.append(r"\setlength{\tabcolsep}{3pt}")
     lines += [rf"\label{{tab:{label}}}", *_tabular(head, *escaped)]

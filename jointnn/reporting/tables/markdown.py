@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jointnn.reporting.tables.names import printed
+from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
@@ -20,12 +20,12 @@ MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus=
 
 
 def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
-    """A Markdown table of its head and rows, padded so that its source reads well too.
+    """Return a Markdown table of its head and rows, padded so that its source reads well too.
 
     Args:
         words: columns that hold words and begin at the left; those after them, numbers, end at the right.
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*lines, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     rule = ["-" * width if k < words else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
@@ -36,7 +36,7 @@ def table_markdown(measured: Sequence[Results]) -> str:
     blocks = [f"# {measured[0].experiment}"]
     for index, results in enumerate(measured):
         if len(measured) > 1:
-            blocks.append(f"## {capitalised(results.measure.name)}")
+            blocks.append(f"## {capitalised(results.measure.title)}")
         blocks += _table(results, first=index == 0)
     if sources := measured[0].sources:
         lines = [f"- {printed(dataset)}: {source}" for dataset, source in sources.items()]

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from jointnn.io.files import read_table
+from jointnn.reporting.measures import read_measures
 from jointnn.tasks.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
@@ -51,9 +52,10 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Results:
-    """The values of one metric on the test split: what a table is made of.
+    """The values of one measure on the test split: what a table is made of.
 
     Attributes:
+        measure: as the task has told it.
         values: (method, dataset or `average`) -> {seed: value}.
         reference: methods that are told what the others are not: never bold, below a rule.
         sources: where each dataset came from.
@@ -65,7 +67,7 @@ class Results:
     """
 
     experiment: str
-    metric: str
+    measure: Measure
     methods: list[str]
     datasets: list[str]
     seeds: list[int]
@@ -78,10 +80,6 @@ class Results:
     generated: int | None = None
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
-
-    @property
-    def measure(self) -> Measure:
-        return measure_of(self.metric)
 
     @property
     def columns(self) -> list[str]:
@@ -127,17 +125,21 @@ class Results:
 
 
 def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
-    """The test results of one metric, as tables need them (settings: stage collect)."""
+    """The test results of one metric, as tables need them (settings: stage collect).
+
+    What the task tells of it stands beside the metrics of each seed.
+    """
+    told = read_measures(settings["experiment"], settings["seeds"])
     rows = metrics[(metrics.metric == metric) & (metrics.split == "test")]
-    told = list(settings.get("reference") or [])
-    reference = [name for name in told if (rows.method == name).any()]
+    apart = list(settings.get("reference") or [])
+    reference = [name for name in apart if (rows.method == name).any()]
     values: dict[tuple[str, str], dict[int, float]] = {}
     for method, dataset, seed, value in zip(rows.method, rows.dataset, rows.seed, rows.value, strict=True):
         values.setdefault((method, dataset), {})[int(seed)] = float(value)
     return Results(
         experiment=settings["experiment"],
-        metric=metric,
-        methods=[method for method in settings["methods"] if method not in told],
+        measure=measure_of(metric, told),
+        methods=[method for method in settings["methods"] if method not in apart],
         datasets=list(settings["datasets"]),
         seeds=list(settings["seeds"]),
         values=values,
@@ -147,8 +149,8 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
         generated=settings.get("generated"),
-        collapsed=_seeds_with(metrics, COLLAPSED),
-        diverged=_seeds_with(metrics, DIVERGED),
+        collapsed=_seeds_with(metrics, COLLAPSED.name),
+        diverged=_seeds_with(metrics, DIVERGED.name),
     )
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from jointnn.errors import UserError
 from jointnn.io.files import read_table
+from jointnn.parameters.rows import printed
+from jointnn.reporting.measures import read_measures
 from jointnn.reporting.tables.markdown import MARKDOWN, grid
-from jointnn.reporting.tables.names import printed
 from jointnn.reporting.tables.rendering import Notes, header, rows
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed
@@ -58,10 +59,11 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
     numbers = {name: f"{of[name]:.10g}" for name in sorted(of, key=of.__getitem__)}
     values, collapsed, diverged = _gathered(settings, numbers)
     reference, yardsticks = settings.get("reference") or [], settings.get("yardsticks") or {}
-    score = measure_of(settings["measure"]).score
+    told = {name: of for one in numbers for name, of in read_measures(one, settings["seeds"]).items()}
+    measure = measure_of(settings["measure"], told)
     return SweepResults(
         experiment=settings["sweep"],
-        metric=settings["measure"],
+        measure=measure,
         methods=[name for name in settings["methods"] if name not in reference],
         datasets=list(numbers.values()),
         seeds=list(settings["seeds"]),
@@ -76,7 +78,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         dataset=settings["dataset"],
         over=list(settings["datasets"]),
         along=settings["along"],
-        yardsticks=dict(sorted(yardsticks.items(), key=lambda entry: (-score(entry[1]), entry[0]))),
+        yardsticks=dict(sorted(yardsticks.items(), key=lambda entry: (-measure.score(entry[1]), entry[0]))),
     )
 
 

@@ -5,31 +5,17 @@ experiment is, then, under `## Reading`, an honest reading; both are inserted wh
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import read_bytes, read_table, write_atomically
+from jointnn.io.files import write_atomically
 from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
-from jointnn.parameters.schema import ExperimentParams, Params
-from jointnn.parameters.search import rule
+from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
-from jointnn.reporting.pages import sections
-from jointnn.reporting.tables import times
-from jointnn.reporting.words import listed
-
-PAGES, IMAGES = Path("docs/results"), Path("docs/images")
-NUMBERS = PAGES / "paper.csv"
-"""The paper's numbers: columns experiment,method,dataset,measure,value,source."""
-CAPTIONS = Path("workflow/report")
-SWEEP = "sweep_"
-"""What the target of a sweep begins with."""
-MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not here. -->"
-"""The first line of every page, by which one that a person wrote is told."""
+from jointnn.reporting.pages.page import MARK, PAGES, SWEEP, page_of, page_of_sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +60,7 @@ def check(params: Params, name: str) -> None:
     if not record.exists():
         raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
     page = PAGES / f"{name}.md"
-    if page.exists() and not _text(page).startswith(MARK):
+    if page.exists() and not page.read_text(encoding="utf-8").startswith(MARK):
         raise UserError(
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
             f"{PAGES / 'readings' / page.name} and delete it."
@@ -85,103 +71,3 @@ def check(params: Params, name: str) -> None:
             f"The results of {name!r} were made with other settings than params.yaml has now: "
             f"{', '.join(differences)}. Run it again: snakemake {name}"
         )
-
-
-def page_of(params: Params, name: str) -> str:
-    """The text of the page; its figures are copied to docs/images/."""
-    experiment, folder = params.experiments[name], Path("results", name)
-    what, reading = read_reading(name)
-    grid = Path("search", name, "grid.csv")
-    paper = read_table(NUMBERS) if NUMBERS.exists() else None
-    numbers = read_table(folder / "summary.csv")
-    parts = {
-        f"# Results on `{name}`": f"{what}\n\n{_made(name, experiment)}",
-        "## Results": sections.results(_text(folder / "table.md")),
-        "## Reading": reading,
-        "## Beside the paper": sections.beside_the_paper(
-            numbers.iloc[:0] if paper is None else paper[paper.experiment == name],
-            numbers,
-            experiment.task,
-        ),
-        "## What was selected": sections.selected(
-            experiment, rule(params.experiments, name), read_table(grid) if grid.exists() else None
-        ),
-        "## Data": sections.data(experiment, params.datasets),
-        "## Cost": sections.cost(times(name, experiment.seeds), experiment.methods),
-        "## Figures": figures(name, experiment.figures),
-    }
-    return _text_of(parts)
-
-
-def page_of_sweep(params: Params, sweep: str) -> str:
-    """The text of the page of a sweep; its curve is copied to docs/images/."""
-    name, folder, chosen = SWEEP + sweep, Path(paths.sweep(sweep)), params.sweeps[sweep]
-    what, reading = read_reading(name)
-    made = (
-        f"Made by `snakemake {name}` and `python -m jointnn page {name}` from the experiments "
-        f"{listed([f'`{one}`' for one in chosen.experiments])} of [params.yaml](../../params.yaml)."
-    )
-    parts = {
-        f"# Results of `{name}`": f"{what}\n\n{made}",
-        "## Results": sections.results(_text(folder / "table.md")),
-        "## Reading": reading,
-        "## Figure": figure(folder / "curve.svg", f"{name}_curve", caption("sweep")),
-    }
-    return _text_of(parts)
-
-
-def _text_of(parts: Mapping[str, str]) -> str:
-    """The text of a page, from its parts by their titles."""
-    return "\n\n".join([MARK, *(f"{title}\n\n{text}" for title, text in parts.items())]) + "\n"
-
-
-def _made(name: str, experiment: ExperimentParams) -> str:
-    seeds = ", ".join(map(str, experiment.seeds))
-    many = "s" * (len(experiment.seeds) > 1)
-    return (
-        f"{sections.problem(experiment)} Made by `snakemake {name}` and `python -m jointnn page {name}`, "
-        f"with seed{many} {seeds}. Every setting is in [params.yaml](../../params.yaml)."
-    )
-
-
-def read_reading(name: str) -> tuple[str, str]:
-    """What a person wrote: what the experiment is, and its reading. Where nothing was, a sentence."""
-    path = PAGES / "readings" / f"{name}.md"
-    missing = f"Not written yet: {path.as_posix()} has no "
-    text = _text(path) if path.exists() else ""
-    what, *reading = re.split(r"^## Reading[ \t]*\n", text, maxsplit=1, flags=re.MULTILINE)
-    said = "".join(reading).strip()
-    return what.strip() or f"{missing}text.", said or f'{missing}section "Reading".'
-
-
-def figures(name: str, wanted: Sequence[str]) -> str:
-    """The figures with their captions, each copied beside the page; those not drawn are named."""
-    blocks, missing = [], []
-    for one in wanted:
-        drawn = Path("results", name, "figures", f"{one}.svg")
-        if not drawn.exists():
-            missing.append(f"`{one}`")
-            continue
-        blocks.append(figure(drawn, f"{name}_{one}", caption(one)))
-    if missing:
-        blocks.append(f"Not drawn: {', '.join(missing)}.")
-    return "\n\n".join(blocks) or "This experiment draws none."
-
-
-def figure(drawn: Path, name: str, said: str) -> str:
-    """A figure and what is said of it; the file is copied to docs/images/ under its name there."""
-    copy = IMAGES / f"{name}.svg"
-    write_atomically(copy, read_bytes(drawn))
-    short = re.match(r"(Figure \d\. )?[^.:(]*", said.replace("`", ""))
-    return f"![{short[0].strip() if short else name}](../images/{copy.name})\n\n{said}"
-
-
-def caption(figure: str) -> str:
-    """The caption of a figure in the report, as Markdown; its name if it has none."""
-    path = CAPTIONS / f"{figure}.rst"
-    text = _text(path) if path.exists() else f"``{figure}``"
-    return " ".join(text.replace("``", "`").split())
-
-
-def _text(path: Path) -> str:
-    return read_bytes(path).decode("utf-8")

@@ -1,0 +1,47 @@
+"""The JSON schema of params.yaml, with which an editor completes and explains its keys."""
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from jointnn.methods.settings import MethodSettings
+from jointnn.parameters.schema import ExperimentParams, Params
+
+TAKES_AWAY = (ExperimentParams, MethodSettings)
+"""Models of which a null takes away what would be inherited, also within a mapping."""
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema; settings appear where they are written, as partial mappings."""
+    return Params.model_json_schema(schema_generator=_AsWritten)
+
+
+class _AsWritten(GenerateJsonSchema):
+    """What may stand in the file, before one experiment is put over the one that it extends."""
+
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """Return that of a mapping; names of another form are refused."""
+        made = super().dict_schema(schema)
+        return made | {"additionalProperties": False} if "patternProperties" in made else made
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        """Return that of a model."""
+        made = super().model_schema(schema)
+        if schema["cls"] in TAKES_AWAY:
+            made["properties"] = {name: _or_null(entry) for name, entry in made["properties"].items()}
+        if schema["cls"] is ExperimentParams:  # one that extends another may leave out everything else
+            made["anyOf"] = [{"required": ["extends"]}, {"required": made.pop("required")}]
+        return made
+
+
+def _or_null(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the same entry, which may be null, and the values of its mapping too."""
+    if names := entry.get("patternProperties"):
+        entry = entry | {"patternProperties": {name: _or_null(value) for name, value in names.items()}}
+    if isinstance(entry.get("type"), str) and "enum" not in entry:
+        return entry | {"type": [entry["type"], "null"]}
+    if {"type": "null"} in entry.get("anyOf", []):
+        return entry
+    told = {key: entry[key] for key in ("description", "default") if key in entry}
+    form = {key: value for key, value in entry.items() if key not in told}
+    return told | {"anyOf": [form, {"type": "null"}]}

@@ -1,0 +1,83 @@
+"""Mistakes in the methods of an experiment, their search and its finalists, each with its path."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from jointnn.methods.catalogue import plan
+from jointnn.methods.plan import OneNetwork, Problem
+from jointnn.methods.settings import MethodSettings
+from jointnn.parameters import search
+from jointnn.parameters.messages import unknown
+from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.parameters.rows import row_of, trained_rows
+from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.validate_settings import unread, wrong_settings
+
+
+def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Yield mistakes in the settings of each method as a whole; a line that several share is one line."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    # The workflow asks for the rounds of joint, whether it is among the methods or not.
+    for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned, "joint"]):
+        if chosen not in trained_rows():
+            continue
+        lines = list(wrong_settings("", merged_settings(params, name, chosen)))
+        for line in lines or _wrong_plan(chosen, experiment, method_settings(params, name, chosen)):
+            found[line].append(chosen)
+    for line, names in found.items():
+        yield f"{at} ({', '.join(names)}): {line}"
+    if not found and experiment.groups_round is not None:
+        rounds = method_settings(params, name, "joint").rounds
+        if experiment.groups_round > rounds:
+            yield f"{at}.groups_round: {experiment.groups_round} is more than the {rounds} rounds of joint."
+
+
+def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSettings) -> Iterator[str]:
+    """Yield a budget that is too small for the parts of a method."""
+    if name == "oracle":  # needs groups, which are looked at elsewhere; one part
+        return
+    layers = [2]  # how many makes no difference to the steps
+    phases = plan(row_of(name).plan, Problem(experiment.datasets, layers), settings).phases
+    if any(
+        phase.steps < 1
+        for phase in phases
+        if not isinstance(phase.coupling, OneNetwork) and phase.name != "apart"
+    ):
+        yield (
+            f"steps: {settings.steps} are too few for an L2 start and {settings.rounds} rounds; raise "
+            "steps, or lower rounds or l2_fraction."
+        )
+
+
+def wrong_finalists(at: str, experiment: ExperimentParams) -> Iterator[str]:
+    """Yield finalists that are no points of the grid, or not as many for each method."""
+    yield from unknown(f"{at}.finalists", list(experiment.finalists), experiment.search)
+    for name, points in experiment.finalists.items():
+        count = len(search.points(experiment, name))
+        for point in points:
+            if name in experiment.search and point >= count:
+                yield f"{at}.finalists.{name}: {point} is none of the {count} points from 0."
+    sizes = {name: len(experiment.finalists.get(name, [])) for name in experiment.search}
+    if experiment.further_tuning_seeds and len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        yield f"{at}.finalists: every method needs the same number of finalists, but there are {shown}."
+
+
+def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Yield points that are no settings, and grids of unequal size, which would starve some method."""
+    sizes = {chosen: len(search.points(experiment, chosen)) for chosen in experiment.search}
+    for chosen in sizes:
+        said: set[str] = set()
+        for number, point in enumerate(search.points(experiment, chosen)):
+            here = f"{at}.{chosen} (point {number})"
+            if chosen in trained_rows():
+                wrong = [*wrong_settings("", merged_settings(params, name, chosen, point))]
+                for line in [*wrong, *unread("", chosen, point)]:
+                    if line not in said:
+                        yield f"{here}: {line}"
+                    said.add(line)
+    for chosen in (chosen for chosen, size in sizes.items() if not size):
+        yield f"{at}.{chosen}: there are no points; give each setting at least one value, or drop it."
+    if len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{chosen} {size}" for chosen, size in sizes.items())
+        yield f"{at}: every method needs the same number of points, but there are {shown}."

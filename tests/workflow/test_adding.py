@@ -1,0 +1,145 @@
+"""docs/adding.md: every piece of its code, run as it stands there."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from helpers.engine import NOTHING, Project
+from helpers.params import PROJECT
+from sklearn.datasets import load_sample_images
+
+from jointnn.data.images import encode_png
+from jointnn.io.files import read_json, read_table
+
+PAGE = (PROJECT / "docs/adding.md").read_text(encoding="utf-8")
+COUNT, SIDE = 90, 32
+
+
+def blocks(language: str) -> list[str]:
+    """The pieces of code of the page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mappings in one, key by key."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            known = whole.get(key)
+            whole[key] = merged([known, value]) if isinstance(known, dict) else value
+    return whole
+
+
+def photos() -> Iterator[tuple[str, int, np.ndarray]]:
+    """Pieces of the two photos that scikit-learn brings along: of which photo, which one, its pixels."""
+    drawn = np.random.default_rng(0)
+    for name, photo in zip(("china", "flower"), load_sample_images().images, strict=True):
+        for k in range(COUNT):
+            row, column = (drawn.integers(0, side - SIDE) for side in photo.shape[:2])
+            yield name, k, photo[row : row + SIDE, column : column + SIDE]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project with the code of the page, and photos: in folders, and in lists with their brightness."""
+    asked = [yaml.safe_load(block) for block in blocks("yaml")]
+    base = {"default": ["mine"], "presets": {"default": {}}, "experiments": {}}
+    params = merged([base, *asked])
+    made = Project.new(tmp_path_factory.mktemp("adding"), yaml.safe_dump(params, sort_keys=False))
+    for block in blocks("python"):
+        name = re.match(r"# (my_\w+\.py)\n", block)
+        assert name, f"a piece of code does not say its file: {block[:40]}"
+        made.write(name[1], block)
+    lines: dict[str, list[str]] = {"china": [], "flower": []}
+    for name, k, pixels in photos():
+        made.write(f"my_data/{name}/photos/{k}.png", "")
+        made.path(f"my_data/{name}/photos/{k}.png").write_bytes(encode_png(pixels))
+        lines[name].append(f"{name}/photos/{k}.png {pixels.mean():.3f}\n")
+    for name, of in lines.items():
+        made.write(f"my_data/{name}.txt", "".join(of))
+    return made
+
+
+def test_every_piece_of_code_is_python_or_yaml():
+    fences = re.findall(r"^```(\w*)$", PAGE, flags=re.MULTILINE)
+    assert set(fences) == {"python", "yaml", ""}
+    assert fences.count("") == len(fences) / 2
+
+
+@pytest.mark.slow
+def test_the_experiment_of_the_page_runs_with_everything_ones_own(project):
+    project.snakemake("mine")
+    table = project.path("results/mine/table.md").read_text()
+    assert "Error of the brightness on the test split in per cent of white (lower is better)" in table
+    told = read_json(project.path("results/mine/s0/measures.json"))
+    assert told["brightness_off"]["best"] == "lowest" and told["brightness_off"]["factor"] == 100
+    figures = project.path("results/mine/figures")
+    assert "error of the brightness (per cent of white)" in (figures / "bars.svg").read_text()
+    history = read_table(project.path("runs/mine/s0/isolated/test_history.csv"))
+    off = history[history.metric == "brightness_off"].groupby("step").value.mean()
+    assert off.iloc[-1] < off.iloc[0], "it has learned something"
+    assert NOTHING in project.snakemake("-n", "mine")
+    # What a file of one's own does runs again what used it, and nothing else.
+    project.edit("my_figures.py", "figsize=(3.5, 2.5)", "figsize=(3, 2)")
+    assert set(project.jobs("-n", "mine")) - {"mine"} == {"figures"}
+    project.edit("my_figures.py", "figsize=(3, 2)", "figsize=(3.5, 2.5)")
+    project.edit("my_tasks.py", "mse_loss", "l1_loss")
+    again = project.jobs("-n", "mine")
+    assert {"l2", "evaluate", "collect"} <= set(again)
+    assert not {"fetch", "prepare", "initialise"} & set(again)
+    project.edit("my_tasks.py", "l1_loss", "mse_loss")
+
+
+@pytest.mark.slow
+def test_numbers_are_learned_and_told_in_their_unit(project):
+    project.snakemake("how_bright")
+    table = project.path("results/how_bright/table.md").read_text()
+    assert "Mean absolute error on the test split in grey levels (lower is better)" in table
+    assert "R² on the test split in shares of the variance (higher is better)" in table
+    rows = read_table(project.path("results/how_bright/metrics.csv"))
+    rows = rows[(rows.split == "test") & (rows.dataset == "average")].set_index(["metric", "method"]).value
+    # The labels spread by about 50 grey levels: who has learned nothing is about 40 off.
+    assert rows["absolute_error", "joint"] < 20 and rows["r_squared", "joint"] > 0.7
+
+
+@pytest.mark.slow
+def test_the_sweep_and_the_source_of_the_page_run(project):
+    project.snakemake("sweep_images", "data/raw/stripes_a/manifest.json")
+    table = project.path("results/sweeps/images/table.md").read_text()
+    assert "Error of the brightness" in table and "8.84" in table
+    assert read_json(project.path("data/raw/stripes_a/manifest.json"))["classes"] == ["lying", "standing"]
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "says"),
+    [
+        (
+            "params.yaml",
+            "task: my_tasks:brightness",
+            "task: my_tasks:brightnes",
+            "experiments.mine.task: my_tasks.py defines no 'brightnes' at its top level; "
+            "did you mean 'brightness'?",
+        ),
+        (
+            "params.yaml",
+            "- my_figures:bars",
+            "- my_figures:bar",
+            "experiments.mine.figures: my_figures.py defines no 'bar' at its top level; "
+            "did you mean 'bars'?",
+        ),
+        (
+            "my_tasks.py",
+            "class brightness(OneLoss):",
+            "class brightness(OneLoss)",
+            "experiments.mine.task: my_tasks.py, line 23: expected ':'. Mend it first.",
+        ),
+    ],
+)
+def test_a_mistake_in_ones_own_is_a_sentence_before_anything_runs(project, file, before, after, says):
+    project.edit(file, before, after)
+    said = project.run("python", "-m", "jointnn", "page", "mine", fails=True)
+    project.edit(file, after, before)
+    assert says in said and "Traceback" not in said
