@@ -4,6 +4,7 @@ A job's settings file is its JSON, and a copy of that, the record, lies beside i
 model and nothing else.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -25,7 +26,7 @@ class Before(Strict):
     """The digest of its whole record, code included: it says what is out of date."""
 
 
-class Job(Strict):
+class Job(Strict, ABC):
     """What all jobs have in common. `outputs`, `log` and the like follow from the settings."""
 
     makes_images: ClassVar[bool] = False
@@ -79,14 +80,14 @@ class Job(Strict):
         return paths.resume_of(self.record)
 
     @property
+    @abstractmethod
     def folder(self) -> str:
         """Return the folder of its outputs."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def made(self) -> list[str]:
         """Return its outputs besides the record and what only those are given that read the test split."""
-        raise NotImplementedError
 
     @property
     def of_test(self) -> list[str]:
@@ -104,9 +105,9 @@ class Job(Strict):
         return [*self.made, *self.of_test, self.record]
 
     @property
+    @abstractmethod
     def told(self) -> str:
         """Return where its log and its costs lie, without the ending."""
-        raise NotImplementedError
 
     @property
     def log(self) -> str:
