@@ -225,3 +225,16 @@ def test_mistakes_are_told_in_one_line(project):
 def test_the_scheduler_has_the_limit_that_our_snakefile_lifts():
     # Under another name it would come back unseen, and cost a core again.
     assert "self.job_rate_limiter is not None" in inspect.getsource(JobScheduler.schedule)
+
+
+@pytest.mark.slow
+def test_results_of_jointnn_0_1_are_not_written_over(tmp_path):
+    project = Project.new(tmp_path)
+    record = "runs/tiny/s0/isolated/settings.json"
+    project.write(record, '{\n "stage": "train",\n "upstream": {}\n}\n')
+    said = project.snakemake("tiny", fails=True)
+    assert said.splitlines()[-1].startswith(
+        f"{record} is of jointnn 0.1, whose results this version cannot read"
+    )
+    assert "0.1.0, commit b9af79a" in said
+    assert "upstream" in project.path(record).read_text()
