@@ -1,4 +1,4 @@
-# make: everything; make test; make ui; make bench; make lock; make check; make docs; make hooks
+# make: everything; make test; make ui; make bench; make lock; make check; make docs; make graph; make hooks
 PYTHON ?= python3
 PORT ?= 5077
 BIN := .venv/bin
