@@ -8,7 +8,7 @@ to the times of all other inputs it is made blind (`ancient`).
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jointnn.errors import UserError
@@ -32,15 +32,22 @@ def is_finished(job: Job) -> bool:
     return is_fresh(job) and _are_there(job.outputs)
 
 
-def is_settled(jobs: Jobs, job: Job, known: dict[str, bool]) -> bool:
-    """Return whether a job is fresh and so is every one before it, images apart: nothing else can run it.
+def is_settled(jobs: Jobs, job: Job, known: dict[str, bool], forced: Collection[str] = ()) -> bool:
+    """Return whether a job is fresh and so is every one before it: no job before it can make it run.
+
+    Images do not count, for which a finished job does not ask.
 
     Args:
         known: what was found of jobs by their records; it is added to.
+        forced: rules whose jobs are to run again, and with them all after them.
     """
     if job.record not in known:
-        before = [other for other in jobs.before(job).values() if not other.makes_images]
-        known[job.record] = is_fresh(job) and all(is_settled(jobs, other, known) for other in before)
+        before = [other for other in jobs.before(job).values() if forced or not other.makes_images]
+        known[job.record] = (
+            job.rule not in forced
+            and is_fresh(job)
+            and all(is_settled(jobs, other, known, forced) for other in before)
+        )
     return known[job.record]
 
 

@@ -75,6 +75,11 @@ class Job(Strict, ABC):
         return f"{paths.SETTINGS}/{self.record}"
 
     @property
+    def rule(self) -> str:
+        """Return the rule of the workflow that runs it."""
+        return self.stage
+
+    @property
     def resume(self) -> str:
         """Return the folder in which it keeps its last state while it trains."""
         return paths.resume_of(self.record)
@@ -229,6 +234,10 @@ class InitialiseJob(ProblemJob):
     """Its folder."""
 
     @property
+    def rule(self) -> str:
+        return "search_start" if self.start.startswith("search/") else "initialise"
+
+    @property
     def folder(self) -> str:
         return self.start
 
@@ -291,6 +300,11 @@ class TrainJob(TrainingJob):
         if self.round is None:
             return self.start
         return paths.round_(self.experiment, self.seed, self.method, self.round - 1)
+
+    @property
+    def rule(self) -> str:
+        """Return `train`, or of a method with rounds `l2` or `irls`."""
+        return ("l2" if self.round is None else "irls") if self.until else "train"
 
     @property
     def sigma(self) -> str:

@@ -66,6 +66,7 @@ def test_a_job_is_settled_if_all_before_it_are_fresh_whatever_became_of_images()
         if not job.makes_images and job.stage != "fetch":
             finish(job)
     assert is_settled(jobs, last, {})
+    assert not is_settled(jobs, last, {}, forced={"l2"})
     write_atomically(jobs.l2("toy", 0, "joint").record, b"{}")
     assert is_fresh(last) and not is_settled(jobs, last, {})
 

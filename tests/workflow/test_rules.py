@@ -80,7 +80,7 @@ def test_rules_write_what_the_jobs_of_the_graph_say_and_where(project, planned, 
         job = job_of(told)
         assert job is not None, rule
         assert set(told["output"].split(", ")) == set(job.outputs) - set(job.of_choice), rule
-        assert (told["log"], told["benchmark"]) == (job.log, job.benchmark)
+        assert (rule, told["log"], told["benchmark"]) == (job.rule, job.log, job.benchmark)
 
 
 def test_no_job_of_a_search_has_a_test_split_among_its_inputs(planned):

@@ -66,6 +66,13 @@ def test_freshness_does_not_hang_on_times(project):
     assert NOTHING in project.snakemake()
 
 
+def test_what_is_forced_to_run_again_runs_with_all_after_it(project):
+    project.shuffle_times()
+    assert project.jobs("-n", "--forcerun", "sigma") == {**SIGMA_AND_ROUNDS, **EVALUATED}
+    assert project.jobs("-n", "--forcerun", "prepare") == {"prepare": 2, **SEED, **SHOWN}
+    assert project.jobs("-n", "--forceall") == {**DATA, **SEED, **SHOWN}
+
+
 def test_settings_can_be_edited_in_a_fresh_checkout(project):
     """There the settings files are written into folders that Snakemake may have looked into before."""
     shutil.rmtree(project.path("work"))

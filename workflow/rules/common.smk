@@ -40,15 +40,11 @@ except UserError as error:
 JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
 SETTLED = {}
-SEARCHED = [name for name, chosen in EXPERIMENTS.items() if chosen.search]
 KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
 NAME = "[a-z][a-z0-9_]*"
 CAPTIONS = workflow.current_basedir.join("../report")
 
-# A finished job does not ask for its images, so that nothing is done for those of a dataset that are not
-# here. But whoever wants to see the graph, or all of it done again, wants them in it.
-SHOWN_WHOLE = {"--rulegraph", "--dag", "--filegraph", "--report", "--summary", "--detailed-summary"}
-WANTS_WHOLE = getattr(workflow.dag_settings, "forceall", False) or bool(SHOWN_WHOLE & set(sys.argv))
+SHOW_THE_GRAPH = {"--rulegraph", "--dag", "--filegraph", "--report", "--summary", "--detailed-summary"}
 
 
 wildcard_constraints:
@@ -101,11 +97,17 @@ def before(stage):
 
     def wanted(wildcards):
         known = job(stage, wildcards)
-        files = JOBS.inputs(known, images=WANTS_WHOLE or not is_finished(known))
-        settled = is_settled(JOBS, known, SETTLED)
+        files = JOBS.inputs(known, images=wants_whole_graph() or not is_finished(known))
+        settled = is_settled(JOBS, known, SETTLED, workflow.dag_settings.forcerun)
         return [ancient(file) if settled else file for file in of_the_past(files)]
 
     return wanted
+
+
+def wants_whole_graph():
+    """Whether a call shows the graph, or has jobs in it run again, whatever is finished."""
+    asked = workflow.dag_settings
+    return bool(asked.forceall or asked.forcerun or SHOW_THE_GRAPH & set(sys.argv))
 
 
 def gpus(stage):
@@ -116,11 +118,6 @@ def gpus(stage):
 def cores(stage):
     """The function that gives the threads of a job."""
     return lambda wildcards: job(stage, wildcards).threads
-
-
-def is_asked_for(target):
-    """Whether a call names a target, or lists them all."""
-    return workflow.dag_settings is None or target in workflow.dag_settings.targets or target in sys.argv
 
 
 def results_of(*experiments):

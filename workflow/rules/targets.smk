@@ -1,9 +1,6 @@
-"""What a person asks for by name: `snakemake digits`, `train_digits`, `search_digits`, `sweep_NAME`.
+"""What a person asks for by name: `snakemake digits`, `train_digits`, `search_digits`, `sweep_NAME`."""
 
-A call that names some of them has rules for no others, so that it takes no longer where params.yaml has many.
-"""
-
-for experiment in filter(is_asked_for, EXPERIMENTS):
+for experiment in EXPERIMENTS:
 
     rule:
         """One experiment, its tables and figures."""
@@ -12,9 +9,6 @@ for experiment in filter(is_asked_for, EXPERIMENTS):
         input:
             results_of(experiment),
 
-
-for experiment in filter(lambda name: is_asked_for(f"train_{name}"), EXPERIMENTS):
-
     rule:
         """The networks of an experiment, without its tables."""
         name:
@@ -22,18 +16,17 @@ for experiment in filter(lambda name: is_asked_for(f"train_{name}"), EXPERIMENTS
         input:
             trained(experiment),
 
+    if EXPERIMENTS[experiment].search:
 
-for experiment in filter(lambda name: is_asked_for(f"search_{name}"), SEARCHED):
-
-    rule:
-        """The search of an experiment, on tuning seeds."""
-        name:
-            f"search_{experiment}"
-        input:
-            choice_of(experiment),
+        rule:
+            """The search of an experiment, on tuning seeds."""
+            name:
+                f"search_{experiment}"
+            input:
+                choice_of(experiment),
 
 
-for sweep in filter(lambda name: is_asked_for(f"sweep_{name}"), PARAMS.sweeps):
+for sweep in PARAMS.sweeps:
 
     rule:
         """Experiments that differ in one number, in one table and one figure."""
