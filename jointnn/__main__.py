@@ -150,8 +150,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a stage; a user's mistake is one sentence on standard error and the exit code 1."""
     # cuBLAS is deterministic only with a fixed workspace; must be set before torch starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if (here := str(Path.cwd())) not in sys.path:  # as python -m has it: one's own networks lie there
-        sys.path.insert(0, here)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         call = parser(words[0] if words else None).parse_args(words)

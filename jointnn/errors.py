@@ -18,7 +18,7 @@ _IMAGES = [
     "torchmetrics",
     "torchvision",
 ]
-_PIPELINE = ["dvc", "matplotlib", "mlflow", "pandas", "rich", "snakemake", "threadpoolctl", "yaml"]
+_PIPELINE = ["dvc", "matplotlib", "mlflow", "pandas", "rich", "ruamel", "snakemake", "threadpoolctl"]
 EXTRA_OF = dict.fromkeys(_IMAGES, "images") | dict.fromkeys(_PIPELINE, "pipeline")
 """The extra of pyproject.toml that brings a module."""
 

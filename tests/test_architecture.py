@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "reporting": "io irls.groups data.schema tasks.measures parameters",
     "stages": "io irls methods data models tasks training reporting jobs.specs",
     "stages.tools": "io data methods models tasks training parameters jobs reporting stages",
-    "__main__": "io stages",
+    "__main__": "io stages jobs.specs",
 }
 """What each package may import besides itself and what everyone may: packages, or single modules."""
 TORCH_FREE = "io methods parameters jobs reporting tasks.measures data.schema irls.groups irls.tying"

@@ -3,7 +3,7 @@
 A job is fresh exactly if the record beside its outputs is equal to its settings, which hold the digests of
 all jobs before it. So freshness is decided by content, wherever the outputs came from: a checkout of DVC
 gives files any times in any order. Snakemake is shown one time that counts, that of a job's settings file;
-to all other inputs of its rules it is blind (`ancient`).
+to the times of all other inputs it is made blind (`ancient`).
 """
 
 import os
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jointnn.io.files import write_atomically
+from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import Job
 
 # The settings file of a fresh job must be older than all that the job has made.
@@ -27,6 +28,18 @@ def is_fresh(job: Job) -> bool:
 def is_finished(job: Job) -> bool:
     """Return whether a job is fresh and all that it makes is here: nothing that it needs is asked for."""
     return is_fresh(job) and _are_there(job.outputs)
+
+
+def is_settled(jobs: Jobs, job: Job, known: dict[str, bool]) -> bool:
+    """Return whether a job is fresh and so is every one before it, images apart: nothing else can run it.
+
+    Args:
+        known: what was found of jobs by their records; it is added to.
+    """
+    if job.record not in known:
+        before = [other for other in jobs.before(job).values() if not other.makes_images]
+        known[job.record] = is_fresh(job) and all(is_settled(jobs, other, known) for other in before)
+    return known[job.record]
 
 
 def write_settings(job: Job) -> str:

@@ -12,6 +12,7 @@ from jointnn.methods.catalogue import REAL
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.contamination import seen
+from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
 OF_FIRST = ("methods", "datasets", "seeds", "reference", "features", "generated")
@@ -42,7 +43,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
     return {
         "stage": "collect",
         **_shown(params, experiment),
-        "reference": [*(name for name in chosen.methods if name == "oracle"), REAL],
+        "reference": [*(name for name in chosen.methods if row_of(name).reference), REAL],
         "selection": search.rule(params.experiments, experiment),
         "sources": {name: params.datasets[name].source for name in chosen.datasets},
         "seen": seen(chosen, params.datasets),

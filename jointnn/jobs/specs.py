@@ -139,7 +139,11 @@ class FetchJob(Job):
 
     @property
     def made(self) -> list[str]:
-        return [f"{self.folder}/{name}" for name in ("train.parquet", "test.parquet", "manifest.json")]
+        return [f"{self.folder}/{name}" for name in ("train.parquet", "manifest.json")]
+
+    @property
+    def of_test(self) -> list[str]:
+        return [f"{self.folder}/test.parquet"]
 
     @property
     def told(self) -> str:
@@ -244,6 +248,9 @@ class TrainingJob(ProblemJob):
     start: str
     """The folder of the common start of its seed, or of the start that its method has for itself."""
     method: str
+    """The row of the table that it trains."""
+    plan: str
+    """The method by which it trains."""
     task: str
     task_options: dict[str, Any]
     settings: dict[str, Any]
@@ -279,6 +286,7 @@ class TrainJob(TrainingJob):
 
     @property
     def begins_at(self) -> str:
+        """The folder of the start, or of the phase before a round."""
         if self.round is None:
             return self.start
         return paths.round_(self.experiment, self.seed, self.method, self.round - 1)
@@ -290,12 +298,14 @@ class TrainJob(TrainingJob):
 
     @property
     def folder(self) -> str:
+        """The folder of its method, or in there that of its phase."""
         if not self.until:
             return paths.method(self.experiment, self.seed, self.method)
         return paths.round_(self.experiment, self.seed, self.method, self.round or 0)
 
     @property
     def made(self) -> list[str]:
+        """The state, histories and distances, and of a round its weights."""
         of_round = [] if self.round is None else ["weights.json"]
         names = ["history.csv", "test_history.csv", "distances.json", *of_round]
         return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
@@ -452,6 +462,7 @@ class CollectJob(Job):
 
     @property
     def made(self) -> list[str]:
+        """Tables, and the means apart from them for DVC."""
         names = ("metrics.csv", "summary.csv", "table.md", "table.tex")
         return [*(f"{self.folder}/{name}" for name in names), paths.metrics(self.experiment)]
 

@@ -9,6 +9,7 @@ from typing import Any
 from jointnn.io import paths
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
+from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
 HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
@@ -85,13 +86,15 @@ def _training(
     """Return what all jobs that train have in common."""
     chosen = params.experiments[experiment]
     own = own_network(params, experiment, name)
-    planted = {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if name == "oracle" else {}
+    told = row_of(name).plan == "oracle"
+    planted = {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if told else {}
     return {
         "stage": stage,
         **problem(params, experiment, seed, own),
         **planted,
         "start": paths.start(experiment, seed, own),
         "method": name,
+        "plan": row_of(name).plan,
         "task": chosen.task,
         "task_options": chosen.task_options,
         "settings": settings,

@@ -81,27 +81,9 @@ def joint(problem: Problem, settings: Irls) -> Plan:
 
 
 @method
-def joint_paper(problem: Problem, settings: Irls) -> Plan:
-    """`joint` by the letter of the paper: the same plan, under the preset `paper`."""
-    return joint(problem, settings)
-
-
-@method
-def pair(problem: Problem, settings: Training) -> Plan:
-    """`isolated` with a plain network of its own (`architecture_of`), of as many parameters."""
-    return isolated(problem, settings)
-
-
-@method
 def jae(problem: Problem, settings: Tied) -> Plan:
     """Joint auto-encoders (Epstein, Meir, Michaeli 2018): tied layers are one, all others private."""
     return Plan([_apart(problem, settings.steps)], "single")
-
-
-@method
-def jae_found(problem: Problem, settings: Tied) -> Plan:
-    """`jae` whose tied layers are not chosen by hand: those that `joint` gave the largest weights."""
-    return jae(problem, settings)
 
 
 @method

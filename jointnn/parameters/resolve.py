@@ -5,10 +5,8 @@ from typing import Any
 
 from jointnn.methods.catalogue import settings_read_by
 from jointnn.methods.settings import MethodSettings
+from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Overrides, Params
-
-PRESETS = {"joint_paper": "paper"}
-"""Methods that are another one under a preset of their own."""
 
 
 def merged_settings(
@@ -21,7 +19,7 @@ def merged_settings(
     """
     chosen = params.experiments[experiment]
     last = chosen.tuned.get(name, {}) if point is None else point
-    own = params.presets[PRESETS[name]] if name in PRESETS else {}
+    own = params.presets[row.preset] if (row := row_of(name)).preset else {}
     return {**params.presets[chosen.preset], **chosen.settings, **own, **last}
 
 
@@ -34,6 +32,6 @@ def method_settings(
 
 def settings_for(name: str, settings: MethodSettings) -> dict[str, Any]:
     """The settings that a method reads, as a mapping for a settings file; infinity is a text there."""
-    read = set(settings_read_by(name).model_fields)
+    read = set(settings_read_by(row_of(name).plan).model_fields)
     found: dict[str, Any] = json.loads(settings.model_dump_json(by_alias=False, include=read))
     return found

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from jointnn.errors import UserError
-from jointnn.methods.catalogue import method, settings_read_by
+from jointnn.methods.catalogue import settings_read_by
 from jointnn.methods.settings import Tied
 from jointnn.parameters.entries import options_of
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.resolve import merged_settings
+from jointnn.parameters.rows import row_of, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.registry import nearest
 
@@ -19,7 +20,7 @@ def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Param
     if "pair" in experiment.methods and "pair" not in experiment.architecture_of:
         yield f"{at}.methods: pair has a network of its own; give it under architecture_of.pair."
     for tying in experiment.methods:
-        ties = tying in method and settings_read_by(tying) is Tied
+        ties = tying in trained_rows() and settings_read_by(row_of(tying).plan) is Tied
         if ties and not merged_settings(params, name, tying).get("tied"):
             yield (
                 f"{at}.methods: {tying} has no layers in common; name them in `tied`, such as [shared], "
@@ -33,7 +34,7 @@ def _wrong_networks(at: str, experiment: ExperimentParams) -> Iterator[str]:
     except UserError:
         return  # that it is no architecture is said elsewhere
     for name, options in experiment.architecture_of.items():
-        yield from unknown(at, [name], method)
+        yield from unknown(at, [name], trained_rows())
         if name == "joint":
             yield f"{at}.joint: joint has the architecture of the experiment; use architecture_options."
         if known is not None:

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from jointnn.methods.catalogue import method, plan
+from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import OneNetwork, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.parameters.rows import row_of, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_settings import unread, wrong_settings
 
@@ -18,7 +19,7 @@ def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Para
     found: defaultdict[str, list[str]] = defaultdict(list)
     # The workflow asks for the rounds of joint, whether it is among the methods or not.
     for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned, "joint"]):
-        if chosen not in method:
+        if chosen not in trained_rows():
             continue
         lines = list(wrong_settings("", merged_settings(params, name, chosen)))
         for line in lines or _wrong_plan(chosen, experiment, method_settings(params, name, chosen)):
@@ -36,7 +37,7 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return
     layers = [2]  # how many makes no difference to the steps
-    phases = plan(name, Problem(experiment.datasets, layers), settings).phases
+    phases = plan(row_of(name).plan, Problem(experiment.datasets, layers), settings).phases
     if any(
         phase.steps < 1
         for phase in phases
@@ -69,7 +70,7 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         said: set[str] = set()
         for number, point in enumerate(search.points(experiment, chosen)):
             here = f"{at}.{chosen} (point {number})"
-            if chosen in method:
+            if chosen in trained_rows():
                 wrong = [*wrong_settings("", merged_settings(params, name, chosen, point))]
                 for line in [*wrong, *unread("", chosen, point)]:
                     if line not in said:

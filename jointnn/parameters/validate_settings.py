@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jointnn.methods.catalogue import method, settings_read_by
+from jointnn.methods.catalogue import settings_read_by
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.messages import lines_of
+from jointnn.parameters.rows import row_of, trained_rows
 
 
 def wrong_settings(at: str, settings: dict[str, Any], alone: bool = True) -> Iterator[str]:
@@ -26,7 +27,11 @@ def wrong_settings(at: str, settings: dict[str, Any], alone: bool = True) -> Ite
 
 def unread(at: str, name: str, settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield settings that are chosen for a method, but that it does not read."""
-    read = settings_read_by(name).model_fields if name in method else MethodSettings.model_fields
+    read = (
+        settings_read_by(row_of(name).plan).model_fields
+        if name in trained_rows()
+        else MethodSettings.model_fields
+    )
     for key in settings:
         if key in MethodSettings.model_fields and key not in read:
             yield f"{at}.{key}: {name} does not read this setting; leave it out.".removeprefix(".")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
-from jointnn.methods.catalogue import method
 from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
+from jointnn.parameters.rows import trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import jae_mistakes
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
@@ -88,7 +88,7 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
     yield from unknown(f"{at}.preset", [experiment.preset], params.presets)
     yield from unknown(f"{at}.datasets", experiment.datasets, params.datasets)
     for key in ("methods", "tuned", "search"):
-        yield from unknown(f"{at}.{key}", list(getattr(experiment, key)), method)
+        yield from unknown(f"{at}.{key}", list(getattr(experiment, key)), trained_rows())
     for key in ("datasets", "methods", "seeds", "figures"):
         entries = getattr(experiment, key)
         # Figures are files under their own names, whatever module they are from.

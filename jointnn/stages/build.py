@@ -127,7 +127,7 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     )
     groups = list((job.groups or {}).values())
     problem = Problem(job.datasets, networks.layers_of_parts, groups, job.shared_blocks)
-    made = plan(job.method, problem, settings)
+    made = plan(job.plan, problem, settings)
     setup = setup_of(
         label=f"{job.experiment}, seed {job.seed}, {job.method}",
         networks=networks,

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 MIXED_AT_ONCE = 1 << 17
 """Columns of a layer that are gathered, mixed and written back at a time: they stay in the cache."""
 MEASURED_AT_ONCE = consistency.COLUMNS_AT_ONCE
-"""Columns whose distances are summed at a time, as of stacked layers: so the sums have the same bits."""
+"""Columns whose distances are summed at a time: as of stacked layers, so that they have the same bits."""
 
 
 class Coupling:

@@ -121,7 +121,7 @@ def fit(
             is read into memory. Inputs are floats, or uint8 pixels that become floats from -1 to 1.
         network: a module, of which each dataset gets a copy; or a function of the number of classes, called
             for each dataset with the same random numbers; or the name of an architecture of the pipeline.
-        task: its name (the options are `task_options`), or an object of your own.
+        task: its name, `package.module:name` of your own (options of both: `task_options`), or an object.
         method: `joint`, or another one of the pipeline: isolated, shareall, finetune, fedamp, ...
         seed: decides the draw, the batches, and the start where `network` is no module.
         validation: the part of each dataset that is drawn for validation, balanced over classes; or
@@ -140,8 +140,10 @@ def fit(
     chosen = _settings_of(method, settings)
     threads = settings.get("threads")
     with _reproducible(device := device_of(chosen.device), threads):
+        learned = _task(task, task_options)
         data = {
-            name: _data_of(name, examples, validation, seed, device) for name, examples in _named(datasets)
+            name: _data_of(name, examples, validation, learned, seed, device)
+            for name, examples in _named(datasets)
         }
         modules = {
             name: _network(network, of.train, options or {}, seed).to(device).train()
@@ -156,7 +158,7 @@ def fit(
             label=f"fit, method {method}",
             networks=stacked,
             data=data,
-            task=_task(task, task_options),
+            task=learned,
             settings=chosen,
             seed=seed,
             augmentation=_augmentation(augmentation),
@@ -216,15 +218,16 @@ def _data_of(
     name: str,
     examples: Examples,
     validation: float | Mapping[str, Examples],
+    task: Task,
     seed: int,
     device: torch.device,
 ) -> Data:
     """The training and validation examples of a dataset, on the device."""
-    whole = _split(name, examples)
+    whole = _split(name, examples, task)
     if isinstance(validation, Mapping):
         if name not in validation:
             raise UserError(f"validation: {name} is missing; give examples for every dataset.")
-        return Data(whole.to(device), _split(name, validation[name]).to(device))
+        return Data(whole.to(device), _split(name, validation[name], task).to(device))
     if not 0 < validation < 1:
         raise UserError(f"validation: {validation} is no part of a dataset; give a number in 0 to 1.")
     count = max(1, round(validation * len(whole)))
@@ -234,8 +237,8 @@ def _data_of(
     return Data(whole.part(train).to(device), whole.part(held_out).to(device))
 
 
-def _split(name: str, examples: Examples) -> Split:
-    """Examples as tensors on the CPU."""
+def _split(name: str, examples: Examples, task: Task) -> Split:
+    """Examples as tensors on the CPU, refused where their labels are not what the task wants."""
     if isinstance(examples, TensorDataset):
         examples = examples.tensors  # type: ignore[assignment]
     if isinstance(examples, Dataset):
@@ -255,6 +258,15 @@ def _split(name: str, examples: Examples) -> Split:
             f"{name} has inputs of {inputs.dtype}, but fit takes floats or uint8 pixels. Networks of "
             "others, such as words, are trained in a loop of your own with jointnn.Coupling."
         )
+    kind = "numbers" if labels.is_floating_point() else "classes"
+    if task.labels not in ("", kind):
+        wanted = "whole numbers from 0" if task.labels == "classes" else "floats"
+        raise UserError(
+            f"{name} has labels of {labels.dtype}, but the task {type(task).__name__} wants {task.labels}: "
+            f"{wanted}."
+        )
+    if task.labels == "numbers" and labels.dim() == 1:
+        labels = labels[:, None]  # such a task takes several numbers of each example
     return Split(inputs, labels if labels.is_floating_point() else labels.long())
 
 

@@ -1,6 +1,7 @@
 """A project in a scratch folder, with a tiny experiment, and its engines: real processes throughout."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -44,7 +45,7 @@ sweeps: {}
 DATA = {"fetch": 2, "prepare": 2}
 START = {"initialise": 1}
 ALONE = {"isolated": 1}
-SIGMA_AND_ROUNDS = {"sigma": 1, "irls_1": 1, "irls_2": 1}
+SIGMA_AND_ROUNDS = {"sigma": 1, "round 1": 1, "round 2": 1}
 TOGETHER = {"l2reg": 1, "l2": 1, **SIGMA_AND_ROUNDS}
 SHOWN = {"collect": 1, "figures": 1}
 EVALUATED = {"evaluate": 1, **SHOWN}
@@ -97,6 +98,12 @@ class Project:
         chosen.update(changes)
         self.write("params.yaml", to_yaml(params))
 
+    def shuffle_times(self) -> None:
+        """Give all that was made any times in any order, some of the future, as a checkout may."""
+        for path in sorted(self.root.glob("[dlrw]*/**/*")):
+            then = random.Random(str(path)).randrange(1, 2_000_000_000)
+            os.utime(path, (then, then))
+
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """A command in the project's folder, with this Python's programs, as leader of its own group."""
         bin_ = Path(sys.executable).parent
@@ -131,7 +138,7 @@ class Project:
         return self.run("snakemake", *arguments, fails=fails)
 
     def jobs(self, *arguments: str) -> Counter:
-        """The jobs that snakemake runs, by rule, without the name of the experiment; it must succeed."""
+        """The jobs that snakemake runs, each by what it is; it must succeed."""
         return jobs_of(self.snakemake(*arguments))
 
     def dvc(self, *arguments: str, fails: bool = False) -> str:
@@ -169,7 +176,21 @@ def end(process: "subprocess.Popen[str]", how: signal.Signals) -> str:
 
 
 def jobs_of(output: str) -> Counter:
-    """The jobs that were started, by rule, without the experiment's name; targets do not count."""
-    rules = re.findall(r"^(?:local)?rule (\w+):$", output, flags=re.MULTILINE)
-    short = (re.sub(r"_tiny(?=_|$)", "", rule) for rule in rules)
-    return Counter(rule for rule in short if rule not in ("all", "tiny", "train"))
+    """The jobs that were started, by rule; a job that trains by its method or round. Targets do not count.
+
+    Those of other experiments than `tiny` are named with theirs: "figures of fewer".
+    """
+    found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", output, flags=re.MULTILINE)
+    return Counter(_named(rule, text) for rule, text in found if "    output: " in text)
+
+
+def _named(rule: str, text: str) -> str:
+    wildcards = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"    wildcards: (.*)", text)[1]))
+    name = {
+        "initialise": f"initialise{wildcards.get('own')}",
+        "train": wildcards.get("method"),
+        "irls": f"round {wildcards.get('number')}",
+        "attempt": f"attempt {wildcards.get('method')}",
+    }.get(rule, rule)
+    experiment = wildcards.get("experiment", "tiny")
+    return name if experiment == "tiny" else f"{name} of {experiment}"

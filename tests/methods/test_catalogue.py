@@ -97,10 +97,6 @@ def test_the_l2_start_is_the_prefix_of_l2reg_to_the_last_bit(solver):
     assert all(map(torch.equal, at_step["joint"], at_step["l2reg"]))
 
 
-def test_joint_paper_trains_as_joint_does():
-    assert all(map(torch.equal, trained("joint_paper"), trained("joint")))
-
-
 CORNERS = {
     "half-life infinite is isolated": ("joint", {"strength": {"half_life": "inf"}}, "isolated"),
     "s infinite is l2reg": ("joint", {"scale_factor": "inf"}, "l2reg"),

@@ -41,7 +41,7 @@ def test_a_strength_that_falls_trains_with_every_solver_and_makes_a_difference(s
 @pytest.mark.parametrize("name", sorted(method.load()))
 def test_a_strength_that_falls_is_of_joint_alone(name):
     read = set(settings_read_by(name).model_fields)
-    assert ("strength_decay" in read) == (name in {"joint", "joint_paper"})
+    assert ("strength_decay" in read) == (name == "joint")
 
 
 # A start from shareall

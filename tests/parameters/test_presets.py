@@ -10,11 +10,12 @@ from helpers.tensor import real
 
 from jointnn.irls.consistency import irls_weights, layer_distances_squared, over_pairs
 from jointnn.irls.rounds import next_round
-from jointnn.methods.catalogue import plan, settings_read_by
+from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings, method_settings
+from jointnn.parameters.rows import row_of
 from jointnn.training.couplings import couplings_of
 
 
@@ -101,12 +102,7 @@ def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monke
     searched = merged_settings(params, "toy", "joint_paper", {"learning_rate": 0.1})
     assert searched == {**given, **paper, "learning_rate": 0.1}
     assert merged_settings(params, "toy", "joint") == {**given, "rounds": 5}
-    made, expected = (
-        plan(name, Problem(["a", "b"], [5]), method_settings(params, "toy", "joint_paper"))
-        for name in ("joint_paper", "joint")
-    )
-    assert [(phase.name, phase.steps) for phase in made.phases] == [
-        (phase.name, phase.steps) for phase in expected.phases
-    ]
+    row = row_of("joint_paper")
+    assert (row.plan, row.preset, row.label) == ("joint", "paper", "joint (paper)")
+    made = plan(row.plan, Problem(["a", "b"], [5]), method_settings(params, "toy", "joint_paper"))
     assert (made.blocks, made.weighting) == ("adjacent", "paper") and len(made.phases) == 1 + 4
-    assert settings_read_by("joint_paper") is settings_read_by("joint")

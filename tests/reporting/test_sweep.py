@@ -109,7 +109,7 @@ def test_the_order_of_rows_experiments_and_yardsticks_makes_no_difference(seed):
 
 def heights(drawing, method: str) -> np.ndarray:
     """The values that are drawn of a method."""
-    colour = look(method, []).colour
+    colour = look(method, []).color
     line = next(line for line in drawing.axes[0].lines if line.get_color() == colour)
     return np.asarray(line.get_ydata(), float)
 

@@ -195,9 +195,11 @@ def test_a_sweep_is_a_stage(first, tmp_path):
         "params.yaml", "sweeps: {}", f"  fewer: {json.dumps(fewer)}\nsweeps: {json.dumps({'one': of})}"
     )
     jobs = project.repro()
-    assert jobs["sweep_one"] == jobs["figures_fewer"] == 1
-    assert {rule for rule in jobs if "fewer" not in rule} == {"sweep_one"}
+    assert jobs["sweep"] == jobs["figures of fewer"] == 1
+    assert {rule for rule in jobs if "fewer" not in rule} == {"sweep"}
     assert project.content("results/sweeps/one/table.md")
+    project.shuffle_times()
+    assert NOTHING in project.snakemake("sweep_one")
     assert project.repro() == {}
 
 

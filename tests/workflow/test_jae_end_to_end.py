@@ -77,7 +77,7 @@ experiments:
 def test_joint_auto_encoders_run_to_their_tables_and_figures(tmp_path):
     project = Project.new(tmp_path, EXPERIMENTS)
     jobs = project.jobs()
-    assert jobs["initialise_rebuilt"] == jobs["initialise_rebuilt_pair"] == 1
+    assert jobs["initialise of rebuilt"] == jobs["initialise_pair of rebuilt"] == 1
     for name, measures in (("rebuilt", {"error"}), ("taught", {"accuracy", "error"})):
         results = project.path(f"results/{name}")
         assert measures <= set(read_table(results / "metrics.csv").metric)
@@ -94,16 +94,17 @@ def test_joint_auto_encoders_run_to_their_tables_and_figures(tmp_path):
 
 def _check_networks(project: Project) -> None:
     """Tied layers are equal in the files of both networks, private ones are not."""
-    both = [
-        read_tensors(project.path(f"runs/rebuilt/s0/jae/{name}.safetensors"))[0]
-        for name in ("first", "second")
-    ]
-    same = {
-        name
-        for name in both[0]
-        if name.startswith("network/") and np.array_equal(both[0][name], both[1][name])
-    }
-    shared = {name for name in both[0] if name.startswith("network/shared.")}
+    state, _ = read_tensors(project.path("runs/rebuilt/s0/jae/state.safetensors"))
+    first, second = (
+        {
+            name.removeprefix(f"networks/{dataset}/"): value
+            for name, value in state.items()
+            if name.startswith(f"networks/{dataset}/")
+        }
+        for dataset in ("first", "second")
+    )
+    same = {name for name in first if np.array_equal(first[name], second[name])}
+    shared = {name for name in first if name.startswith("shared.")}
     assert shared
     assert same == shared
 

@@ -55,13 +55,13 @@ def test_own_images_and_an_own_network_need_no_more_than_to_be_named(tmp_path):
     assert NOTHING in project.snakemake("-n")
     project.edit("my_networks.py", "nn.ReLU()", "nn.Tanh()")
     jobs = project.jobs("-n")
-    assert jobs["initialise_mine"] == jobs["isolated_mine"] == jobs["evaluate_mine"] == 1
+    assert jobs["initialise of mine"] == jobs["isolated of mine"] == jobs["evaluate of mine"] == 1
     assert "prepare" not in jobs
     project.edit("my_networks.py", "nn.Tanh()", "nn.ReLU()")
     picture = project.path("pictures/light/train/a/0.png")
     project.path("pictures/light/train/a/1.png").write_bytes(picture.read_bytes())
     jobs = project.jobs("-n")
-    assert (jobs["fetch"], jobs["prepare"], jobs["isolated_mine"]) == (1, 1, 1)
+    assert (jobs["fetch"], jobs["prepare"], jobs["isolated of mine"]) == (1, 1, 1)
     # Elsewhere the pictures are not at hand, but what was made of them is.
     project.path("pictures").rename(tmp_path / "gone")
     assert NOTHING in project.snakemake("-n")

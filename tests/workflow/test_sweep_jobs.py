@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from helpers.engine import PARAMS, Project
 from helpers.params import PROJECT
-from helpers.sweep import CHOSEN, FOLDER, NAME, VALUES, evaluate, job_of, params, run
+from helpers.sweep import CHOSEN, FOLDER, NAME, evaluate, job_of, params, run
 
 from jointnn.io import paths
-from jointnn.io.files import to_json, write_atomically
-from jointnn.jobs.freshness import is_fresh, mend_times_of_sweep
+from jointnn.io.files import write_atomically
+from jointnn.jobs.freshness import is_fresh, write_settings
 from jointnn.jobs.graph import Jobs
 from jointnn.reporting.tracking.find import experiments
 
@@ -25,8 +26,8 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def test_the_job_by_hand_leaves_its_outputs_and_its_record():
     evaluate()
     job = job_of()
-    settings = Path(paths.SETTINGS, job.record)
-    write_atomically(settings, to_json(job).encode())
+    settings = Path(job.settings_file)
+    write_atomically(settings, job.text.encode())
     command = [sys.executable, "-m", "jointnn", "sweep", str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     subprocess.run(command, check=True, env=environment)
@@ -43,27 +44,27 @@ def test_a_sweep_runs_again_with_its_experiments_and_they_not_with_it():
     assert before.collect("heir") == after.collect("heir")
     whole = params()
     whole.experiments["heir"].settings["learning_rate"] = 0.5
-    assert Jobs(whole).sweep(NAME)["before"].keys() == CHOSEN["experiments"].keys()
+    assert Jobs(whole).sweep(NAME).before.keys() == CHOSEN["experiments"].keys()
     changed = {
         name
-        for name, digest in Jobs(whole).sweep(NAME)["before"].items()
-        if digest != before.sweep(NAME)["before"][name]
+        for name, digest in Jobs(whole).sweep(NAME).before.items()
+        if digest != before.sweep(NAME).before[name]
     }
     assert changed == {"heir"}
 
 
-def test_after_a_checkout_a_fresh_sweep_is_not_older_than_the_tables_it_was_made_from():
+def test_whatever_times_a_checkout_gives_the_settings_of_a_fresh_sweep_are_older_and_others_newer():
     evaluate()
-    jobs = Jobs(params())
+    job, other = Jobs(params()).sweep(NAME), Jobs(params(yardsticks={})).sweep(NAME)
     run()
-    for job in [*(jobs.collect(name) for name in VALUES), jobs.sweep(NAME)]:
-        write_atomically(job.record, to_json(job).encode())
-    for age, folder in enumerate([FOLDER, *(Path("results", name) for name in VALUES)]):
-        for path in folder.glob("*.*"):
-            os.utime(path, (1000 + age, 1000 + age))
-    mend_times_of_sweep(jobs, NAME)
-    newest = max(path.stat().st_mtime for name in VALUES for path in Path("results", name).glob("*.*"))
-    assert min(path.stat().st_mtime for path in FOLDER.iterdir()) >= newest
+    write_atomically(job.record, job.text.encode())
+    for then in (1000, time.time() + 1e6):
+        for path in FOLDER.iterdir():
+            os.utime(path, (then, then))
+        settings = Path(write_settings(job))
+        assert settings.stat().st_mtime < min(path.stat().st_mtime for path in FOLDER.iterdir())
+        assert Path(write_settings(other)) == settings
+        assert settings.stat().st_mtime > min(path.stat().st_mtime for path in FOLDER.iterdir())
 
 
 def test_mlflow_takes_no_sweep_for_an_experiment():
@@ -86,8 +87,8 @@ sweeps:
 def test_snakemake_has_a_target_for_each_sweep(tmp_path):
     project = Project.new(tmp_path / "project", PARAMS.replace("sweeps: {}\n", SWEPT))
     planned = project.jobs("-n", "sweep_small")
-    assert (planned["sweep_small"], planned["collect"], planned["collect_fewer"]) == (1, 1, 1)
-    assert not {"figures", "figures_fewer"} & set(planned)
+    assert (planned["sweep"], planned["collect"], planned["collect of fewer"]) == (1, 1, 1)
+    assert not {"figures", "figures of fewer"} & set(planned)
     assert project.path("work/settings/results/sweeps/small/settings.json").exists()
     project.edit("params.yaml", "fewer: 10}", "fever: 10}")
     said = project.snakemake("-n", "sweep_small", fails=True)

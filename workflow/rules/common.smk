@@ -10,7 +10,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from jointnn.errors import UserError
 from jointnn.jobs.environment import KEEP_FREED
-from jointnn.jobs.freshness import is_finished, of_the_past, write_settings
+from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.kept_params import read_params
 from jointnn.registry import nearest
@@ -39,6 +39,7 @@ except UserError as error:
 
 JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
+SETTLED = {}
 SEARCHED = [name for name, chosen in EXPERIMENTS.items() if chosen.search]
 KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
 NAME = "[a-z][a-z0-9_]*"
@@ -83,8 +84,9 @@ def settings(stage):
 
 
 def before(stage):
-    """The input function that gives what a job reads of the jobs before it; their times do not matter.
+    """The input function that gives what a job reads of the jobs before it.
 
+    Their times do not matter, unless the job has to run anyway: then Snakemake must know that it is after them.
     Images are cheap, and DVC does not version them. So a job that is finished does not ask for them: else an
     edit of the figures, in a fresh clone, would train all networks again.
     """
@@ -92,7 +94,8 @@ def before(stage):
     def wanted(wildcards):
         known = job(stage, wildcards)
         files = JOBS.inputs(known, images=WANTS_WHOLE or not is_finished(known))
-        return [ancient(file) for file in of_the_past(files)]
+        settled = is_settled(JOBS, known, SETTLED)
+        return [ancient(file) if settled else file for file in of_the_past(files)]
 
     return wanted
 

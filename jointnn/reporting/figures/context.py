@@ -15,8 +15,8 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
 from jointnn.io.tensors import diverged, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
+from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
-from jointnn.reporting.tables.names import printed
 from jointnn.tasks.measures import Measure, measure_of
 
 NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."

@@ -155,9 +155,9 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, 
     order = 4 if method == "joint" else 3
     if banded:
         low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
-        axes.fill_between(curve.index, low, high, color=style.colour, alpha=0.15, linewidth=0, zorder=2)
+        axes.fill_between(curve.index, low, high, color=style.color, alpha=0.15, linewidth=0, zorder=2)
     axes.plot(
-        curve.index, curve["mean"], color=style.colour, linestyle=style.line,
+        curve.index, curve["mean"], color=style.color, linestyle=style.line,
         linewidth=style.width, marker=style.marker, markersize=3.2 + style.width,
         markeredgewidth=0, markevery=marked, label=context.label(method), zorder=order,
     )  # fmt: skip

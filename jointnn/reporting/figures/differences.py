@@ -32,7 +32,7 @@ def differences(context: Context) -> Figure:
     axes = drawing.subplots()
     axes.set_xlim(*_limits(table))
     for row, method in enumerate(table.columns):
-        _draw_differences(axes, row, table[method].dropna(), look(method, context.methods).colour)
+        _draw_differences(axes, row, table[method].dropna(), look(method, context.methods).color)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     axes.set_yticks(range(len(table.columns)), [context.label(name) for name in table.columns])
     axes.set_ylim(len(table.columns) - 0.4, -0.6)

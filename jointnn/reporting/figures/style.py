@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.style import context
 from numpy.typing import NDArray
+
+from jointnn.parameters.rows import Line, Look, row_of
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and two columns, in inches
 SMALL, NORMAL = 7.0, 8.0  # sizes of text, in points
@@ -45,38 +46,7 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "jointnn",  # ids of SVG elements are random without it
 }
 
-Line = str | tuple[float, tuple[float, ...]]
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a method is drawn, in every figure."""
-
-    colour: str
-    line: Line = "-"
-    marker: str = "o"
-    width: float = 1.1
-
-
-# Okabe and Ito's colours and an indigo: told apart by colour-blind readers. The family of l2reg is
-# blue, dark for all layers and lighter for fewer; a reference is grey. The letter of the paper is a darker
-# and broken relative of `joint`.
-METHODS = {
-    "joint": Look("#D55E00", "-", "o", width=2.2),
-    "joint_paper": Look("#8C3A0F", (0, (6, 1.5, 1.5, 1.5)), "p", width=1.5),
-    "isolated": Look("#000000", "-", "s"),
-    "l2reg": Look("#5A4FCF", "-", "^"),
-    "l2reg_50": Look("#0072B2", (0, (5, 1.5)), "v"),
-    "l2reg_25": Look("#56B4E9", (0, (2, 1)), "<"),
-    "shareall": Look("#009E73", "-", "D"),
-    "finetune": Look("#E69F00", "-", "P"),
-    "fedamp": Look("#CC79A7", (0, (8, 2)), "X"),
-    "pair": Look("#882255", (0, (5, 1.5)), "h"),
-    "jae": Look("#44AA99", "-", "d"),
-    "jae_found": Look("#117733", (0, (6, 1.5, 1.5, 1.5)), "H"),
-    "oracle": Look("#808080", (0, (4, 1.5, 1, 1.5)), "*"),
-}
-# Joint auto-encoders and methods of a user's own have Tol's muted colours.
+# Rows without a look of their own have Tol's muted colours.
 OTHERS = ["#999933", "#AA4499", "#DDCC77", "#6699CC", "#332288", "#661100"]
 GROUPS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
 # For classes: Tableau's ten, in the order of matplotlib.
@@ -88,10 +58,10 @@ MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
 
 
 def look(method: str, methods: Sequence[str]) -> Look:
-    """The look of a method; those without one of their own take one in the order of `methods`."""
-    if method in METHODS:
-        return METHODS[method]
-    position = [name for name in methods if name not in METHODS].index(method)
+    """Return the look of a method; those without one of their own take one in the order of `methods`."""
+    if (own := row_of(method).look) is not None:
+        return own
+    position = [name for name in methods if row_of(name).look is None].index(method)
     line: Line = "-" if position < len(OTHERS) else (0, (1, 1))
     return Look(OTHERS[position % len(OTHERS)], line)
 

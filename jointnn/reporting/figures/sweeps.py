@@ -55,7 +55,7 @@ def _draw_method(axes: Axes, results: SweepResults, method: str, beside: float) 
         means.append(mean)
         deviations.append(deviation or 0.0)
     axes.errorbar(
-        [k + beside for k in range(len(means))], means, deviations, color=style.colour,
+        [k + beside for k in range(len(means))], means, deviations, color=style.color,
         linestyle=style.line, linewidth=style.width, marker=style.marker,
         markersize=3.2 + style.width, markeredgewidth=0, elinewidth=0.8,
         label=printed(method), zorder=4 if method == "joint" else 3,

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from jointnn.data.schema import DatasetParams
-from jointnn.parameters.resolve import PRESETS
+from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
-from jointnn.reporting.tables.names import printed
 from jointnn.reporting.words import in_words
 from jointnn.tasks.measures import Measure, measure_of
 
@@ -73,7 +72,7 @@ def selected(
     """
     lines = [["method", "chosen"]]
     for name in experiment.methods:
-        own = [f"preset `{PRESETS[name]}`"] if name in PRESETS else []
+        own = [f"preset `{preset}`"] if (preset := row_of(name).preset) else []
         own += [in_words(experiment.tuned[name])] if experiment.tuned.get(name) else []
         lines.append([printed(name), "; ".join(own) or "as all"])
     measure = measure_of(experiment.measures[0], told)

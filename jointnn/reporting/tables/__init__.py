@@ -1,8 +1,8 @@
 """Tables that a person looks at: numbers over seeds in Markdown and LaTeX, time and memory."""
 
+from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.latex import table_latex
 from jointnn.reporting.tables.markdown import grid, table_markdown
-from jointnn.reporting.tables.names import printed
 from jointnn.reporting.tables.results import (
     AVERAGE,
     Results,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jointnn.reporting.tables.names import printed
+from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jointnn.reporting.tables.names import printed
+from jointnn.parameters.rows import printed, row_of
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation
 from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"
 OURS = ("jae", "joint")
 """Methods that are compared with every other, those of the two papers."""
-LETTER = "joint_paper"
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,11 @@ def header(results: Results, *, first: bool = True) -> list[str]:
     if results.selection:
         sentences.append(f"Selection: {results.selection.rstrip('.')}.")
     sentences.append(f"The best of a column is bold; {MISSING} marks a missing result.")
-    if LETTER in results.methods:
-        sentences.append(f"{printed(LETTER)} is the method by the letter of the paper.")
+    sentences += [
+        f"{printed(name)} is the method by the letter of the paper."
+        for name in results.methods
+        if row_of(name).preset == "paper"
+    ]
     if results.seen:
         names = " and ".join(map(printed, results.seen))
         sentences.append(

@@ -9,9 +9,9 @@ import pandas as pd
 
 from jointnn.errors import UserError
 from jointnn.io.files import read_table
+from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.tables.markdown import MARKDOWN, grid
-from jointnn.reporting.tables.names import printed
 from jointnn.reporting.tables.rendering import Notes, header, rows
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed

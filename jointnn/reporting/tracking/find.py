@@ -159,7 +159,8 @@ def _diverged(root: Path, job: Job) -> str:
 
 def _alarms(root: Path, job: Job) -> str:
     """Return what the task finds wrong with the networks of a job."""
-    alarms = tensors.numbers_of_state(root / paths.state(str(job.folder))).get("alarms", {})
+    state = root / paths.state(str(job.folder))
+    alarms = tensors.numbers_of_state(state).get("alarms", {}) if state.exists() else {}
     return "; ".join(alarms[name] for name in sorted(alarms))
 
 

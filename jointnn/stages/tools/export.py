@@ -10,11 +10,9 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.tensors import diverged, read_header
 from jointnn.jobs.graph import Jobs
-from jointnn.methods.catalogue import method as methods
-from jointnn.models.saved import make_network, write_network
 from jointnn.parameters.load import read_params
+from jointnn.parameters.rows import trained_rows
 from jointnn.registry import nearest
-from jointnn.training.checkpoints import load_network
 
 LINES = """\
 import jointnn
@@ -28,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write every network that a method ended with to FOLDER/DATASET.safetensors, and print a few lines "
         "that load one. Such a file holds an ordinary state dict, which safetensors reads without jointnn; "
-        "its header says which architecture it is, with which options, and which class each output is."
+        "its header says which architecture it is, with which options, and what each output means."
     )
     parser.add_argument("experiment", metavar="EXPERIMENT")
     parser.add_argument("--method", default="joint", metavar="METHOD", help="default: joint")
@@ -43,11 +41,16 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: experiment, method or seed are not known, or their run is missing, of other settings, or
             diverged.
     """
+    # Help needs no torch.
+    from jointnn.models.saved import make_network, write_network
+    from jointnn.training.checkpoints import load_network
+
     params, experiment, name = read_params(), arguments.experiment, arguments.method
     if experiment not in params.experiments:
         raise UserError(f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}")
     chosen = params.experiments[experiment]
-    methods[name]  # refuses one that is not known
+    if name not in trained_rows():
+        raise UserError(f"No method is named {name!r}{nearest(name, trained_rows())}")
     if name not in chosen.methods:
         raise UserError(f"{experiment} does not train {name!r}, but {', '.join(chosen.methods)}.")
     seed = chosen.seeds[0] if arguments.seed is None else arguments.seed
@@ -62,18 +65,18 @@ def main(arguments: argparse.Namespace) -> None:
     expected = {"experiment": experiment, "seed": seed, "method": name, "settings": job.identity}
     for dataset in job.datasets:
         prepared = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
-        classes = json.loads(prepared["classes"])
+        outputs = json.loads(prepared.get("numbers", prepared["classes"]))
         made_of: dict[str, Any] = {
             "name": job.architecture,
             "options": job.architecture_options,
-            "classes": len(classes),
+            "classes": len(outputs),
             "channels": job.channels,
             "size": job.size,
         }
         network = make_network(**made_of)
         load_network(state, dataset, network, expected)
         path = arguments.to / f"{dataset}.safetensors"
-        notes = {**expected, "dataset": dataset, "classes": json.dumps(classes, ensure_ascii=False)}
+        notes = {**expected, "dataset": dataset, "outputs": json.dumps(outputs, ensure_ascii=False)}
         write_network(path, network, made_of, notes | ({"trunk": job.trunk} if job.trunk else {}))
         sys.stdout.write(f"{path}\n")
     inputs = f"floats in -1..1, shape (N, {job.channels}, {job.size}, {job.size})"

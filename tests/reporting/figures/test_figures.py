@@ -102,7 +102,7 @@ def test_no_text_is_smaller_than_seven_points(drawn, name):
 def test_every_method_has_a_colour_of_its_own_also_a_users():
     methods = [*METHODS, "mine", "yours"]
     looks = [look(method, methods) for method in methods]
-    assert len({each.colour for each in looks}) == len(methods)
+    assert len({each.color for each in looks}) == len(methods)
     assert look("joint", []) == look("joint", methods)
 
 
@@ -110,7 +110,7 @@ def test_a_method_has_the_same_colour_in_every_figure(drawn):
     context = Context.of(settings())
     for name in ("figure_3_curves", "differences"):
         colours = {line.get_color() for line in figure[name](context).findobj(Line2D)}
-        assert {look(method, METHODS).colour for method in METHODS if method != "isolated"} <= colours
+        assert {look(method, METHODS).color for method in METHODS if method != "isolated"} <= colours
 
 
 def test_the_groups_of_every_round_and_seed_are_written(drawn):

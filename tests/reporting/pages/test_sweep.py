@@ -8,7 +8,7 @@ from helpers.jobs import altered
 from helpers.sweep import FOLDER, NAME, evaluate, job_of, params, run
 
 from jointnn.errors import UserError
-from jointnn.io.files import write_atomically, write_json
+from jointnn.io.files import write_atomically
 from jointnn.jobs.graph import Jobs
 from jointnn.stages.tools import page
 
@@ -20,7 +20,7 @@ def _a_sweep_that_was_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     evaluate()
     run()
-    write_json(FOLDER / "settings.json", job_of())
+    write_atomically(FOLDER / "settings.json", job_of().text.encode())
 
 
 def made() -> str:
