@@ -1,4 +1,4 @@
-# make: everything; make test; make ui; make bench; make lock; make check; make docs; make hooks
+# make: everything; make test; make ui; make bench; make lock; make check; make docs; make graph; make hooks
 PYTHON ?= python3
 PORT ?= 5077
 BIN := .venv/bin
@@ -38,6 +38,11 @@ docs: .venv/ready
 hooks: .venv/ready
 	pre-commit install
 
+graph: .venv/ready
+	mkdir -p work
+	snakemake digits search_digits --rulegraph > work/rulegraph.dot
+	dot -Tsvg -o docs/images/rulegraph.svg work/rulegraph.dot  # graphviz: apt-get install graphviz
+
 report: .venv/ready
 	snakemake --report report.html
 
@@ -54,4 +59,4 @@ lock: .venv/ready
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock --quiet
 
-.PHONY: run test fast check docs hooks report ui bench lock
+.PHONY: run test fast check docs graph hooks report ui bench lock

@@ -267,3 +267,36 @@ def test_an_identity_knows_no_default_and_no_new_name(monkeypatch):
     assert known != identity(settings, {"start": "abd"})
     monkeypatch.setitem(OLD_NAMES, "updates", "steps")
     assert known == identity({"stage": "train", "settings": {"updates": 7}}, {"start": "abc"})
+
+
+def test_every_job_comes_once_and_after_those_that_it_needs():
+    jobs = Jobs(read())
+    order = list(jobs.of_experiment("toy"))
+    places = {job.record: place for place, job in enumerate(order)}
+    assert len(places) == len(order)
+    for job in order:
+        assert all(places[other.record] < places[job.record] for other in jobs.before(job).values())
+        assert job.before == {name: other.known for name, other in jobs.before(job).items()}
+
+
+def test_what_a_job_reads_was_made_by_jobs_before_it_and_a_search_reads_no_test_split():
+    jobs = Jobs(read())
+    for job in jobs.of_experiment("toy"):
+        made = {file for other in jobs.before(job).values() for file in other.outputs}
+        read_by_it = jobs.inputs(job)
+        assert set(read_by_it) <= made
+        assert any("-test" in file for file in read_by_it) == (job.stage in ("train", "evaluate"))
+        assert not any("data/prepared" in file for file in jobs.inputs(job, images=False))
+
+
+def test_a_settings_file_gives_its_job_back():
+    jobs = Jobs(read())
+    for job in [*jobs.of_experiment("toy")]:
+        again = job_of(json.loads(job.text))
+        assert (again, again.text, again.digest) == (job, job.text, job.digest)
+
+
+def test_a_job_is_worked_out_once():
+    jobs = Jobs(read())
+    assert jobs.evaluate("toy", 0) is jobs.evaluate("toy", 0)
+    assert jobs.before(jobs.evaluate("toy", 0))["joint"] is jobs.final("toy", 0, "joint")
