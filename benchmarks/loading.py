@@ -15,7 +15,7 @@ from jointnn.data.sampling import Batches
 from jointnn.data.splits import Split, as_float
 from jointnn.io import paths
 from jointnn.io.tensors import write_tensors
-from jointnn.jobs.specs import ProblemJob
+from jointnn.jobs.specs import InitialiseJob, ProblemJob
 from jointnn.stages.build import data_of
 
 TARGET = 5000
@@ -29,8 +29,8 @@ def written(count: int, size: int) -> ProblemJob:
     labels = (torch.arange(count) % CLASSES).numpy()
     header = {"dataset": "photos", "size": size, "channels": 3, "classes": json.dumps([*range(CLASSES)])}
     write_tensors(paths.prepared("photos", size), {"images": images, "labels": labels}, header)
-    return ProblemJob(
-        stage="train",
+    return InitialiseJob(
+        start="start",
         experiment="loading",
         seed=0,
         datasets=["photos"],

@@ -8,7 +8,7 @@ editors read `__init__.pyi`.
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Coupling": "jointnn.training.coupling",

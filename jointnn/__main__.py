@@ -65,7 +65,7 @@ run. Outputs go to the folder of the same name without work/settings/."""
 
 
 def parser(stage: str | None = None) -> argparse.ArgumentParser:
-    """The arguments of every stage.
+    """Return the arguments of every stage.
 
     Args:
         stage: the one that is called; others are only named, so that nothing else is read.
@@ -105,7 +105,7 @@ def _describe(one: argparse.ArgumentParser, name: str) -> None:
 
 
 def _words(docstring: str | None) -> str:
-    """What a docstring tells a user: not its arguments and errors."""
+    """Return what a docstring tells a user: not its arguments and errors."""
     return re.split(r"\n\n(Args|Raises|Returns):\n", docstring or "")[0]
 
 
@@ -126,7 +126,7 @@ def run_job(stage: str, path: Path) -> None:
 
 
 def _job(path: Path) -> Job:
-    """The job of a settings file, which must lie where it is looked for."""
+    """Return the job of a settings file, which must lie where it is looked for."""
     near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     if not near.is_relative_to(paths.SETTINGS):
         raise UserError(f"{path} is not below {paths.SETTINGS}/, where settings files lie.")

@@ -75,7 +75,7 @@ def short(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that refuses `name`: the known name that is closest, or all of them."""
+    """Return the end of a sentence that refuses `name`: the known name that is closest, or all of them."""
     names = sorted(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"; did you mean {close[0]!r}?"

@@ -27,7 +27,7 @@ class Strict(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Python takes true for 1; here `steps: true` is a mistake."""
+        """Refuse true for a number: Python takes it for 1; here `steps: true` is a mistake."""
         wants = cls.model_fields[info.field_name or ""].annotation
         found = value if isinstance(value, list) else [value]
         if wants is not bool and any(isinstance(entry, bool) for entry in found):

@@ -63,7 +63,7 @@ def digits(tmp_path_factory):
     jobs = jobs_with(params, first, {})
     for dataset in first["datasets"]:
         fetch.run(jobs.fetch(dataset))
-        prepare.run(jobs.prepare(dataset, whole.image_size, whole.channels))
+        prepare.run(jobs.prepare(dataset, whole.image_size))
     initialise.run(jobs.initialise("digits", 0))
     yield lambda settings: jobs_with(params, first, settings).train("digits", 0, "joint")
     os.chdir(before)

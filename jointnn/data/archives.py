@@ -25,18 +25,18 @@ class Tree:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of a zip or tar file."""
+    """Return whether the name is that of a zip or tar file."""
     return path.name.lower().endswith(ARCHIVES)
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images below a folder, sorted; other files and hidden ones are no images."""
+    """Return the images below a folder, sorted; other files and hidden ones are no images."""
     found = (Path(top) / name for top, _, names in _walk(folder) for name in names)
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 
 def read_tree(path: Path) -> Tree:
-    """All images below a folder or in an archive.
+    """Return all images below a folder or in an archive.
 
     Raises:
         UserError: something points outside, is a link in an archive, is damaged or missing.
@@ -49,7 +49,7 @@ def read_tree(path: Path) -> Tree:
 
 
 def inside(folder: Path, path: Path, place: str) -> Path:
-    """`path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
+    """Return `path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
     return path
@@ -83,7 +83,7 @@ def _read_folder(root: Path) -> tuple[dict[str, bytes], set[str]]:
 
 
 def _read_archive(path: Path) -> tuple[dict[str, bytes], set[str]]:
-    """Images and folders of an archive; one folder around everything is left away."""
+    """Return images and folders of an archive; one folder around everything is left away."""
     members = _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
     images, folders = {}, set()
     try:
@@ -130,7 +130,7 @@ def _check_member(path: Path, name: str, is_link: bool) -> None:
 
 
 def _folder_around(images: dict[str, bytes]) -> str:
-    """ "flowers/" if all images lie in flowers/<class>/, as when a folder was packed; else ""."""
+    """Return "flowers/" if all images lie in flowers/<class>/, as when a folder was packed; else ""."""
     tops = {PurePosixPath(name).parts[0] for name in images}
     if len(tops) != 1 or tops <= {"train", "test"}:
         return ""

@@ -29,11 +29,11 @@ class Augmentation(Protocol):
     numbers: int
 
     def __call__(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """The images, changed."""
+        """Return the images, changed."""
 
 
 def takes(numbers: int) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Augmentation]:
-    """Decorates an augmentation that takes so many numbers per image, and lets it keep no gradient."""
+    """Return a decorator of an augmentation that takes so many numbers per image and keeps no gradient."""
 
     def decorate(function: Callable[[Tensor, Tensor], Tensor]) -> Augmentation:
         made = cast(Augmentation, torch.no_grad()(function))
@@ -91,7 +91,8 @@ def inception(images: Tensor, numbers: Tensor) -> Tensor:
 
 
 def crop(images: Tensor, numbers: Tensor) -> Tensor:
-    """The first part of `inception`: crop and flip, bilinear, images (B, C, H, W) and numbers (B, 5)."""
+    """Return the first part of `inception`: crop and flip, bilinear, images (B, C, H, W) and numbers (B,
+    5)."""
     numbers = numbers.to(images.dtype)
     area = 0.08 + 0.92 * numbers[:, 0]
     # Both sides, sqrt(area ratio) and sqrt(area / ratio), must be at most 1.
@@ -110,7 +111,8 @@ def crop(images: Tensor, numbers: Tensor) -> Tensor:
 
 
 def distort_colours(images: Tensor, numbers: Tensor) -> Tensor:
-    """The second part: brightness, saturation, hue, contrast, of images (B, 3, H, W), numbers (B, 4)."""
+    """Return the second part: brightness, saturation, hue, contrast, of images (B, 3, H, W), numbers (B,
+    4)."""
     brightness, saturation, hue, contrast = numbers.to(images.dtype)[:, :, None, None].unbind(1)
     lit = (images + 32 * (2 * brightness - 1)[:, None]).clamp_(0, 255)
     coloured = turn_colours(lit, 0.5 + saturation, 0.2 * (2 * hue - 1))
@@ -119,7 +121,7 @@ def distort_colours(images: Tensor, numbers: Tensor) -> Tensor:
 
 
 def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
-    """Saturation multiplied and hue turned, in the HSV cone, without leaving 0..255.
+    """Multiply saturation and turn the hue, in the HSV cone, without leaving 0..255.
 
     With V the largest and c the largest minus the smallest of red, green and blue, S is c / V. With the
     hue h in sixths of the circle, each of the three is V - c min(1, max(0, 2 - |h + n|)), where n is 3, 1
@@ -144,12 +146,12 @@ def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
 
 
 def _below_half(numbers: Tensor) -> Tensor:
-    """Which images are flipped, (B, 1, 1, 1)."""
+    """Return which images are flipped, (B, 1, 1, 1)."""
     return (numbers < 0.5).view(-1, 1, 1, 1)
 
 
 def _shifted(numbers: Tensor, side: int) -> Tensor:
-    """Places along a side after a shift by up to 1/8 of it, reflected at the ends, (B, side)."""
+    """Return places along a side after a shift by up to 1/8 of it, reflected at the ends, (B, side)."""
     most = side // 8
     shift = ((2 * most + 1) * numbers).floor().long() - most
     places = (torch.arange(side, device=numbers.device) - shift[:, None]).abs()

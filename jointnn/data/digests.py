@@ -19,7 +19,7 @@ SETTLED_AFTER = 2_000_000_000  # nanoseconds
 
 
 def source_digest(params: DatasetParams) -> str:
-    """What the images of a dataset are read from, as 16 hexadecimal digits.
+    """Return what the images of a dataset are read from, as 16 hexadecimal digits.
 
     It changes exactly when the content or name of a file, the origin or a package's version
     changes. Returns "absent" where a file is missing: then nothing can be said, and `fetch` will
@@ -40,7 +40,8 @@ _version = cache(version)
 
 
 def kept_digest(dataset: str, params: DatasetParams) -> str:
-    """As `source_digest`; where the files are not at hand, the digest that the fetched images came with.
+    """Return as `source_digest`; where the files are not at hand, the digest that the fetched images came
+    with.
 
     So images that DVC brought stay fresh on a machine without their source.
     """
@@ -53,13 +54,13 @@ def kept_digest(dataset: str, params: DatasetParams) -> str:
 
 
 def digests_of_files(source: Source) -> dict[str, str]:
-    """SHA-256 of each of a source's files by its name."""
+    """Return SHA-256 of each of a source's files by its name."""
     digests = sha256_of_files(source.files)
     return {source.name_of(file): digests[file] for file in source.files}
 
 
 def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str]:
-    """SHA-256 of files; those whose size and time of change are known are not read again."""
+    """Return SHA-256 of files; those whose size and time of change are known are not read again."""
     known = _read_cache()
     digests, learned = {}, {}
     now = time.time_ns()
@@ -82,7 +83,7 @@ def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _read_cache() -> dict[str, list[str]]:
-    """The cache; a missing or damaged one is an empty one."""
+    """Return the cache; a missing or damaged one is an empty one."""
     try:
         cache = files.read_json(CACHE)
     except UserError:

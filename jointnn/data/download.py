@@ -33,11 +33,11 @@ class OfficialFile:
 
     @property
     def algorithm(self) -> str:
-        """What the checksum is, as hashlib calls it."""
+        """Return what the checksum is, as hashlib calls it."""
         return "md5" if len(self.checksum) == 32 else "sha256"
 
     def differs(self, path: Path) -> str | None:
-        """What is wrong with the sum of the file at `path`, naming both; None if nothing is."""
+        """Return what is wrong with the sum of the file at `path`, naming both; None if nothing is."""
         with path.open("rb") as content:
             found = hashlib.file_digest(content, self._new).hexdigest()
         label = {"md5": "MD5", "sha256": "SHA-256"}[self.algorithm]
@@ -48,7 +48,7 @@ class OfficialFile:
 
 
 def obtain(file: OfficialFile, folder: Path) -> Path:
-    """The path of an official file in `folder`, downloaded if it is not there.
+    """Return the path of an official file in `folder`, downloaded if it is not there.
 
     Raises:
         UserError: what is there is another file, or it could not be downloaded.

@@ -12,7 +12,7 @@ MOST_PIXELS = 50_000_000
 
 
 def decode(content: bytes, where: str) -> Image.Image:
-    """The image in encoded bytes, upright.
+    """Return the image in encoded bytes, upright.
 
     Args:
         content: a PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP, PPM or PGM file.
@@ -37,14 +37,14 @@ def decode(content: bytes, where: str) -> Image.Image:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Grey pixels, uint8 of shape (H, W), or colours, (H, W, 3), as a PNG; lossless."""
+    """Return grey pixels, uint8 of shape (H, W), or colours, (H, W, 3), as a PNG; lossless."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def to_channels(image: Image.Image, channels: int) -> Image.Image:
-    """A grey (1 channel) or colour image (3) of 8 bits; what is transparent becomes white."""
+    """Return a grey (1 channel) or colour image (3) of 8 bits; what is transparent becomes white."""
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow clips what is beyond 8 bits to white. The formats with more bits use 16.
         image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
@@ -56,7 +56,7 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
 
 
 def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> np.ndarray:
-    """Pixels of an image, made square and resized.
+    """Return pixels of an image, made square and resized.
 
     Bilinear. When an image shrinks, the triangle is widened to the step between new pixels
     (Pillow's antialiasing), so that no old pixel is skipped.

@@ -30,7 +30,7 @@ class Listed(NamedTuple):
 
 
 def tar_files(archive: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
-    """Files of a tar archive, packed or not, by their path in it. Nothing is written to disk.
+    """Return files of a tar archive, packed or not, by their path in it. Nothing is written to disk.
 
     Args:
         suffixes: only files whose names end so are read.
@@ -53,14 +53,14 @@ def tar_files(archive: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def needed(files: dict[str, bytes], name: str, archive: Path) -> bytes:
-    """One of an archive's files; refused if it is not there."""
+    """Return one of an archive's files; refused if it is not there."""
     if name not in files:
         raise UserError(f"{archive} holds no {name}. {REPLACE}")
     return files[name]
 
 
 def lines_of(content: bytes, where: str) -> Iterator[tuple[str, str]]:
-    """(place, line) of each line of a text that is not empty."""
+    """Yield (place, line) of each line of a text that is not empty."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -71,7 +71,7 @@ def lines_of(content: bytes, where: str) -> Iterator[tuple[str, str]]:
 
 
 def pairs_of(content: bytes, where: str) -> Iterator[tuple[str, str, str]]:
-    """(place, key, value) of each line `key value`; the value may hold spaces."""
+    """Yield (place, key, value) of each line `key value`; the value may hold spaces."""
     for place, line in lines_of(content, where):
         key, _, value = line.partition(" ")
         if not value.strip():
@@ -82,7 +82,7 @@ def pairs_of(content: bytes, where: str) -> Iterator[tuple[str, str, str]]:
 
 
 def whole_number(value: Any, place: str) -> int:
-    """A number of a list; refused if it is none."""
+    """Return a number of a list; refused if it is none."""
     try:
         if int(value) == float(value):
             return int(value)
@@ -92,7 +92,7 @@ def whole_number(value: Any, place: str) -> int:
 
 
 def read_mat(content: bytes, where: str, *names: str) -> list[np.ndarray]:
-    """Variables of a MATLAB file (up to version 7.2), each as an array of one axis.
+    """Return variables of a MATLAB file (up to version 7.2), each as an array of one axis.
 
     Raises:
         UserError: the file is damaged or has no such variable.
@@ -112,7 +112,7 @@ def read_mat(content: bytes, where: str, *names: str) -> list[np.ndarray]:
 
 
 def gather(listed: Sequence[Listed], content_of: Callable[[str], bytes | None], where: Path) -> Images:
-    """The listed images, in the order of the list.
+    """Return the listed images, in the order of the list.
 
     Args:
         content_of: gives an image's bytes by its path, None if there is no such image.

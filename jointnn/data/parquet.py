@@ -14,7 +14,7 @@ must stay below the 2 GiB that Arrow's offsets reach."""
 
 
 def to_parquet(images: Images, classes: list[str], numbers: Sequence[str] = ()) -> bytes:
-    """A Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
+    """Return a Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
 
     Where labels are numbers, a column of each (float64) stands in the place of `label`. The names of the
     classes stand in the schema's metadata under `huggingface`. Equal images give equal bytes.
@@ -50,7 +50,7 @@ def to_parquet(images: Images, classes: list[str], numbers: Sequence[str] = ()) 
 def from_parquet(
     content: bytes, where: str, numbers: Sequence[str] = ()
 ) -> tuple[Images, list[str] | None]:
-    """Images of a Parquet file, and the names of their classes if the file has them.
+    """Return images of a Parquet file, and the names of their classes if the file has them.
 
     Args:
         content: the file.
@@ -110,13 +110,13 @@ def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
 
 
 def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:
-    """A column of numbers, each of which is there and finite."""
+    """Return a column of numbers, each of which is there and finite."""
     told = zip(table[name].to_pylist(), places, strict=True)
     return [checked_number(value, name, place) for value, place in told]
 
 
 def _names(table: Any) -> list[str]:
-    """The path kept for each image, or a number where there is none."""
+    """Return the path kept for each image, or a number where there is none."""
     import pyarrow.compute as pc
 
     fields = [field.name for field in table.schema.field("image").type]

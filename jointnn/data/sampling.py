@@ -16,7 +16,7 @@ UNLABELLED = -1
 
 
 def generator(*key: object) -> torch.Generator:
-    """A random generator that is a pure function of the key: seed, dataset, purpose."""
+    """Return a random generator that is a pure function of the key: seed, dataset, purpose."""
     text = "/".join(map(str, key))
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
     return torch.Generator().manual_seed(number)
@@ -30,7 +30,7 @@ def draw(
     validation: int,
     pictures: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Which images are for training and which for validation: disjoint, balanced over classes.
+    """Return which images are for training and which for validation: disjoint, balanced over classes.
 
     Each class gives its images in random order in turn, so that the first k of the sequence hold every
     class equally often as far as its images last. Validation is drawn first: it does not depend on the
@@ -65,7 +65,7 @@ def draw(
 
 
 def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
-    """The same images, one of each class after another, as far as they last."""
+    """Return the same images, one of each class after another, as far as they last."""
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = labels[shuffled] == label
@@ -74,13 +74,13 @@ def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
 
 
 def _together(shuffled: Tensor, pictures: Tensor) -> Tensor:
-    """The same images, each picture where its first image stands."""
+    """Return the same images, each picture where its first image stands."""
     _, first, picture = np.unique(pictures[shuffled], return_index=True, return_inverse=True)
     return shuffled[np.argsort(first[picture], kind="stable")]
 
 
 def with_labels(split: Split, count: int) -> Split:
-    """The images of a draw, the first `count` of them with labels, the others with `UNLABELLED`.
+    """Return the images of a draw, the first `count` of them with labels, the others with `UNLABELLED`.
 
     Labelled images are repeated until they are about as many as all, so that half of a batch has labels
     however few there are; the first of a draw are balanced over classes.
@@ -124,15 +124,15 @@ class Batches:
         )
 
     def at(self, step: int) -> Tensor:
-        """Indices of the images of a step, shape (B,)."""
+        """Return indices of the images of a step, shape (B,)."""
         return torch.cat([self._order(epoch)[places] for epoch, places in self._places(step)])
 
     def numbers(self, step: int) -> Tensor:
-        """Random numbers for the images of a step, uniform in [0, 1), shape (B, `numbers`)."""
+        """Return random numbers for the images of a step, uniform in [0, 1), shape (B, `numbers`)."""
         return torch.cat([self._numbers(epoch)[places] for epoch, places in self._places(step)])
 
     def _places(self, step: int) -> Iterator[tuple[int, slice]]:
-        """The epochs that a step lies in, and where in their order."""
+        """Yield the epochs that a step lies in, and where in their order."""
         start, missing = step * self.batch_size, self.batch_size
         while missing:
             epoch, offset = divmod(start, self.size)
@@ -142,5 +142,5 @@ class Batches:
 
     @property
     def steps_of_epoch(self) -> int:
-        """Steps that see every image about once, at least one."""
+        """Return steps that see every image about once, at least one."""
         return max(1, round(self.size / self.batch_size))

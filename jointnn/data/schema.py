@@ -146,7 +146,7 @@ class DatasetParams(BaseModel):
     @field_validator("first_classes", "only_class", "only_classes")
     @classmethod
     def _chooses_alone(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each looks at those of the four that stand above it, which are read already."""
+        """Return each looks at those of the four that stand above it, which are read already."""
         for other in ("ignore_labels", "first_classes", "only_class"):
             given = info.data.get(other) if other != info.field_name else None
             if value is not None and given:
@@ -157,7 +157,7 @@ class DatasetParams(BaseModel):
     @field_validator("numbers")
     @classmethod
     def _goes_without_classes(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        """Each looks at those that stand above it, which are read already."""
+        """Return each looks at those that stand above it, which are read already."""
         of_classes = ("ignore_labels", "first_classes", "only_class", "only_classes", "permute_labels")
         for other in (*of_classes, "attribute", "classes"):
             if value is not None and info.data.get(other):
@@ -175,6 +175,6 @@ class DatasetParams(BaseModel):
         return value
 
     def which_part(self) -> tuple[int, int]:
-        """(k, n) of "k/n", k from 1; (1, 1) is the whole."""
+        """Return (k, n) of "k/n", k from 1; (1, 1) is the whole."""
         k, n = (self.part or "1/1").split("/")
         return int(k), int(n)

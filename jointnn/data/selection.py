@@ -11,7 +11,7 @@ from jointnn.registry import nearest
 
 
 def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, Images, list[str]]:
-    """Training images (of which validation is a part), test images and class names of a dataset.
+    """Return training images (of which validation is a part), test images and class names of a dataset.
 
     Args:
         splits: all images of the source.
@@ -50,7 +50,7 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
 
 
 def without_labels(splits: Splits) -> Splits:
-    """The same images in one class."""
+    """Return the same images in one class."""
     train, test = splits.train, splits.test
     train = replace(train, labels=[0] * len(train))
     return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ONE_CLASS)
@@ -68,7 +68,7 @@ def check_labels(splits: Splits) -> None:
 
 
 def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
-    """The images of the first classes, in the order of their labels; which stay as they are."""
+    """Return the images of the first classes, in the order of their labels; which stay as they are."""
     if count > len(splits.classes):
         raise UserError(
             f"{name}: first_classes asks for {count} classes, but there are {len(splits.classes)}. "
@@ -78,7 +78,7 @@ def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
 
 
 def named_classes_of(splits: Splits, chosen: Sequence[str], field: str, name: str) -> Splits:
-    """The images of the classes with these names; their labels become 0, 1, ... in this order.
+    """Return the images of the classes with these names; their labels become 0, 1, ... in this order.
 
     Args:
         field: what asks for them, for messages: only_class or only_classes.
@@ -92,7 +92,7 @@ def named_classes_of(splits: Splits, chosen: Sequence[str], field: str, name: st
 
 
 def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
-    """The images with one of `labels`, relabelled from 0 in their order."""
+    """Return the images with one of `labels`, relabelled from 0 in their order."""
 
     def taken(images: Images) -> Images:
         kept = images.take([i for i, label in enumerate(images.labels) if label in labels])
@@ -103,7 +103,7 @@ def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
 
 
 def part_of(images: Images, k: int, n: int) -> Images:
-    """The k-th of n disjoint parts, k from 1: of each class every n-th image, from the k-th on."""
+    """Return the k-th of n disjoint parts, k from 1: of each class every n-th image, from the k-th on."""
     seen: Counter[int] = Counter()
     chosen = []
     for i, label in enumerate(images.labels):
@@ -114,7 +114,7 @@ def part_of(images: Images, k: int, n: int) -> Images:
 
 
 def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple[Images, Images]:
-    """(pool, rest): each class gives pool/classes images, spread evenly over its own order.
+    """Return (pool, rest): each class gives pool/classes images, spread evenly over its own order.
 
     The first classes give one more where the division leaves a remainder. Nothing is random: the
     rest is the test, and it must not depend on a seed.
@@ -152,7 +152,7 @@ def check_filled(train: Images, test: Images, classes: list[str], name: str) -> 
 def permute_labels(
     train: Images, test: Images, classes: list[str], order: list[int], name: str
 ) -> tuple[Images, Images, list[str]]:
-    """Label y becomes order[y]; the name of a class stays with its images."""
+    """Return the label y becomes order[y]; the name of a class stays with its images."""
     if len(order) != len(classes):
         raise UserError(
             f"{name}: permute_labels names {len(order)} labels, but there are {len(classes)} "

@@ -59,7 +59,7 @@ class Images:
         self.numbers.extend(images.numbers)
 
     def take(self, indices: Sequence[int]) -> "Images":
-        """The images at `indices`, in that order."""
+        """Return the images at `indices`, in that order."""
         chosen = Images()
         for i in indices:
             numbers = self.numbers[i] if self.numbers else None
@@ -108,7 +108,7 @@ class Source:
     checksums: dict[str, str] = field(default_factory=dict)
 
     def name_of(self, file: Path) -> str:
-        """The name of one of the files in the manifest, the same on every machine."""
+        """Return the name of one of the files in the manifest, the same on every machine."""
         return file.relative_to(self.root).as_posix()
 
 
@@ -147,14 +147,14 @@ def checked_number(text: object, name: str, place: str) -> float:
 
 
 def needed_path(params: DatasetParams, meaning: str) -> str:
-    """The `path` of a source that cannot do without it; `meaning` says what to give."""
+    """Return the `path` of a source that cannot do without it; `meaning` says what to give."""
     if params.path is None:
         raise UserError(f"The source {params.source} needs a `path`: {meaning}.")
     return params.path
 
 
 def source_of(params: DatasetParams) -> Source:
-    """The source that params.yaml names; nothing is read yet."""
+    """Return the source that params.yaml names; nothing is read yet."""
     from jointnn.data.sources import dataset
 
     source: Source = dataset[params.source](params)

@@ -36,19 +36,19 @@ class Split:
         return len(self.labels)
 
     def part(self, chosen: Tensor) -> "Split":
-        """The images at `chosen`; large ones are not copied."""
+        """Return the images at `chosen`; large ones are not copied."""
         if self.images.nbytes > LARGE:
             places = chosen if self.places is None else self.places[chosen]
             return Split(self.images, self.labels[chosen], places=places)
         return Split(self.images[chosen], self.labels[chosen])
 
     def take(self, chosen: Tensor) -> Tensor:
-        """Some of the images, on the device of the labels."""
+        """Return some of the images, on the device of the labels."""
         places = chosen if self.places is None else self.places[chosen]
         return self.images[places.to(self.images.device)].to(self.labels.device)
 
     def batches(self, most: int) -> Iterator["Split"]:
-        """All images in order, in batches of at most `most` for measuring, fewer of large ones."""
+        """Yield all images in order, in batches of at most `most` for measuring, fewer of large ones."""
         size = max(1, min(most, VALUES_MEASURED // self.images.shape[1:].numel()))
         for chosen in torch.arange(len(self)).split(size):
             span = slice(int(chosen[0]), int(chosen[-1]) + 1)
@@ -57,24 +57,24 @@ class Split:
             yield Split(images, self.labels[span], numbers)
 
     def pieces(self, count: int) -> list["Split"]:
-        """The images of a batch in that many parts, of sizes as equal as can be."""
+        """Return the images of a batch in that many parts, of sizes as equal as can be."""
         images, labels = self.images.tensor_split(count), self.labels.tensor_split(count)
         numbers = [None] * count if self.numbers is None else self.numbers.tensor_split(count)
         return [Split(*piece) for piece in zip(images, labels, numbers, strict=True)]
 
     def to(self, device: torch.device) -> "Split":
-        """The same images for another device; large ones stay where they are."""
+        """Return the same images for another device; large ones stay where they are."""
         images = self.images if self.images.nbytes > LARGE else self.images.to(device)
         return Split(images, self.labels.to(device), places=self.places)
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Pixels 0..255 to what networks take, floats -1..1; what is float already stays as it is."""
+    """Return pixels 0..255 to what networks take, floats -1..1; what is float already stays as it is."""
     return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """Floats -1..1 to uint8 0..255; what lies outside is clipped."""
+    """Return floats -1..1 to uint8 0..255; what lies outside is clipped."""
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -34,7 +34,7 @@ class OfficialSet:
     load: Callable[[bool], tuple[Any, Any]]
 
     def source(self, licence: str) -> Source:
-        """The mirror's copy if there is one, else the official files, downloaded if missing."""
+        """Return the mirror's copy if there is one, else the official files, downloaded if missing."""
         if mirror := held_by_mirror(self.name):
             return mirrored(mirror, self.name, licence)
         return Source(
@@ -48,7 +48,7 @@ class OfficialSet:
         )
 
     def read(self) -> Splits:
-        """All images; the official files are looked at before torchvision opens them, and after."""
+        """Return all images; the official files are looked at before torchvision opens them, and after."""
         for file in self.checksums:
             if (self.folder / file).exists():
                 self.check(file)

@@ -45,7 +45,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of `path`; a missing file is refused by name."""
+    """Return the content of `path`; a missing file is refused by name."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -55,7 +55,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def to_json(value: Any) -> str:
-    """Equal values give equal text: keys sorted, one number one spelling."""
+    """Return equal values give equal text: keys sorted, one number one spelling."""
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -90,16 +90,16 @@ def read_table(path: str | Path) -> "pd.DataFrame":
 
 
 def sha256(content: bytes) -> str:
-    """The SHA-256 of bytes, in hexadecimal."""
+    """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def sha256_of_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal; large files are read in pieces."""
+    """Return the SHA-256 of a file's content, in hexadecimal; large files are read in pieces."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(value: Any) -> str:
-    """A short name for a value: the first 16 digits of the SHA-256 of its JSON."""
+    """Return a short name for a value: the first 16 digits of the SHA-256 of its JSON."""
     return sha256(to_json(value).encode())[:16]

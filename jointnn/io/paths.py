@@ -10,28 +10,29 @@ SWEEPS = "results/sweeps"
 
 
 def raw(dataset: str) -> str:
-    """Folder of a dataset's Parquet files and manifest."""
+    """Return the folder of a dataset's Parquet files and manifest."""
     return f"data/raw/{dataset}"
 
 
 def prepared(dataset: str, size: int, test: bool = False, trunk: str | None = None) -> str:
-    """A dataset's images of one size, or their activations; the test split is a file of its own."""
+    """Return a dataset's images of one size, or their activations; the test split is a file of its own."""
     split = "-test" if test else ""
     return f"data/prepared/{dataset}-{size}{f'-{trunk}' if trunk else ''}{split}.safetensors"
 
 
 def seed_folder(experiment: str, seed: int | str) -> str:
-    """Everything that one seed trains."""
+    """Return everything that one seed trains."""
     return f"runs/{experiment}/s{seed}"
 
 
 def start(experiment: str, seed: int | str, own: str = "") -> str:
-    """Folder of the common start; `own` is a method that has another network, and so another start."""
+    """Return the folder of the common start; `own` is a method that has another network, and so another
+    start."""
     return f"{seed_folder(experiment, seed)}/{_start(own)}"
 
 
 def is_start(folder: str) -> bool:
-    """Whether a folder of a seed is a start."""
+    """Return whether a folder of a seed is a start."""
     return folder.split("_", maxsplit=1)[0] == _start("")
 
 
@@ -40,37 +41,38 @@ def _start(own: str) -> str:
 
 
 def search_folder(experiment: str, seed: int) -> str:
-    """Everything of one tuning seed: the search writes nothing among the runs."""
+    """Return everything of one tuning seed: the search writes nothing among the runs."""
     return f"search/{experiment}/s{seed}"
 
 
 def search_start(experiment: str, seed: int, own: str = "") -> str:
-    """Folder of the common start of a tuning seed, or of that of a method with another network."""
+    """Return the folder of the common start of a tuning seed, or of that of a method with another
+    network."""
     return f"{search_folder(experiment, seed)}/{_start(own)}"
 
 
 def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:
-    """What a point of the search reaches."""
+    """Return what a point of the search reaches."""
     return f"{search_folder(experiment, seed)}/{method}/point_{point}.json"
 
 
 def method(experiment: str, seed: int, name: str) -> str:
-    """Folder of all that a method trains."""
+    """Return the folder of all that a method trains."""
     return f"{seed_folder(experiment, seed)}/{name}"
 
 
 def round_(experiment: str, seed: int, name: str, number: int) -> str:
-    """Folder of an IRLS round of a method whose rounds are jobs; round 0 is its L2 start."""
+    """Return the folder of an IRLS round of a method whose rounds are jobs; round 0 is its L2 start."""
     return f"{method(experiment, seed, name)}/{f'round_{number}' if number else 'l2'}"
 
 
 def sigma(experiment: str, seed: int, name: str) -> str:
-    """The scales that its rounds share."""
+    """Return the scales that its rounds share."""
     return f"{method(experiment, seed, name)}/sigma.json"
 
 
 def run(experiment: str, seed: int, name: str, rounds: int) -> str:
-    """Folder of the networks that a method ends with.
+    """Return the folder of the networks that a method ends with.
 
     Args:
         rounds: how many of its rounds are jobs; 0 where the method is one job.
@@ -79,37 +81,40 @@ def run(experiment: str, seed: int, name: str, rounds: int) -> str:
 
 
 def state(folder: str) -> str:
-    """The state that a job leaves: the networks of all datasets, and what the next job reads besides."""
+    """Return the state that a job leaves: the networks of all datasets, and what the next job reads
+    besides."""
     return f"{folder}/state.safetensors"
 
 
 def metrics(experiment: str) -> str:
-    """The means over seeds, for `dvc metrics`; apart from the folder that DVC versions as a whole."""
+    """Return the means over seeds, for `dvc metrics`; apart from the folder that DVC versions as a
+    whole."""
     return f"results/{experiment}.metrics.json"
 
 
 def curves(experiment: str) -> str:
-    """The learning curves, a column per method, for `dvc plots`."""
+    """Return the learning curves, a column per method, for `dvc plots`."""
     return f"results/{experiment}.curves.csv"
 
 
 def figure(experiment: str, name: str) -> str:
-    """A figure; one's own, package.module:name, has the last part of its name."""
+    """Return a figure; one's own, package.module:name, has the last part of its name."""
     return f"results/{experiment}/figures/{short(name)}.svg"
 
 
 def sweep(name: str) -> str:
-    """Folder of what several experiments show together."""
+    """Return the folder of what several experiments show together."""
     return f"{SWEEPS}/{name}"
 
 
 def resume_of(record: str) -> str:
-    """Folder in which a job that trains keeps its last state until it ends; each job has its own."""
+    """Return the folder in which a job that trains keeps its last state until it ends; each job has its
+    own."""
     return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
 
 
 def diverged(resume: str) -> str:
-    """What a job that diverged leaves beside its last state."""
+    """Return what a job that diverged leaves beside its last state."""
     return f"{resume}/diverged.json"
 
 

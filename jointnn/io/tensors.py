@@ -36,7 +36,7 @@ def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any])
 
 
 def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
-    """Arrays and header of a safetensors file; a damaged one is refused by name."""
+    """Return arrays and header of a safetensors file; a damaged one is refused by name."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -64,7 +64,7 @@ def read_some_tensors(path: str | Path, prefixes: tuple[str, ...]) -> Tensors:
 
 
 def read_header(path: str | Path) -> dict[str, str]:
-    """The header of a safetensors file, without its arrays; a damaged one is refused by name."""
+    """Return the header of a safetensors file, without its arrays; a damaged one is refused by name."""
     try:
         with Path(path).open("rb") as file:
             size = file.read(8)

@@ -15,7 +15,7 @@ COLUMNS_AT_ONCE = 1 << 20
 
 
 def block_membership(layers: int, blocks: str) -> Tensor:
-    """Which layers form which block: (B, L) of zeros and ones.
+    """Return which layers form which block: (B, L) of zeros and ones.
 
     Args:
         layers: L, the number of coupled layers.
@@ -39,7 +39,7 @@ def block_membership(layers: int, blocks: str) -> Tensor:
 
 
 def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square") -> Tensor:
-    """Squared distance of each layer of each pair of networks, shape (L, N, N), in float64.
+    """Return the squared distance of each layer of each pair of networks, shape (L, N, N), in float64.
 
     Args:
         layers: stacked parameters, shape (N, D_l) each.
@@ -49,7 +49,8 @@ def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square"
 
 
 def _pairwise(layer: Tensor) -> Tensor:
-    """Squared distances (N, N) between rows. From differences: products would cancel for near pairs."""
+    """Return the squared distances (N, N) between rows. From differences: products would cancel for near
+    pairs."""
     result = torch.zeros(len(layer), len(layer), dtype=torch.float64)
     for columns in torch.split(layer.detach(), COLUMNS_AT_ONCE, dim=1):
         for i, row in enumerate(columns[:-1]):
@@ -59,18 +60,20 @@ def _pairwise(layer: Tensor) -> Tensor:
 
 
 def metric_sizes(layers: Sequence[Tensor], metric: str) -> Tensor:
-    """What divides the squared distance of each layer, shape (L,): 1, or its number of parameters D_l."""
+    """Return what divides the squared distance of each layer, shape (L,): 1, or its number of parameters
+    D_l."""
     sizes = [layer.shape[1] if metric == "mean_square" else 1 for layer in layers]
     return torch.tensor(sizes, dtype=torch.float64)
 
 
 def block_distances_squared(layer_squared: Tensor, membership: Tensor) -> Tensor:
-    """d_ijb squared, shape (B, N, N): the sum over the layers of block b, (3)."""
+    """Return d_ijb squared, shape (B, N, N): the sum over the layers of block b, (3)."""
     return torch.einsum("bl,lij->bij", membership, layer_squared)
 
 
 def scales(distances_squared: Tensor, scale_factor: float = 1.0) -> Tensor:
-    """Scale sigma_b, Section 4.2.1: the mean distance of a network to its nearest other, times s.
+    """Return the scale sigma_b, Section 4.2.1: the mean distance of a network to its nearest other, times
+    s.
 
     Args:
         distances_squared: at the L2 start, shape (B, N, N).
@@ -95,7 +98,7 @@ def scales(distances_squared: Tensor, scale_factor: float = 1.0) -> Tensor:
 
 
 def irls_weights(distances_squared: Tensor, sigma: Tensor, weighting: str = "paper") -> Tensor:
-    """IRLS weights w_ijb, near 1 for similar pairs and near 0 for dissimilar ones.
+    """Return IRLS weights w_ijb, near 1 for similar pairs and near 0 for dissimilar ones.
 
     Args:
         distances_squared: of each block and pair, shape (B, N, N), in squared parameter units.
@@ -119,7 +122,7 @@ def irls_weights(distances_squared: Tensor, sigma: Tensor, weighting: str = "pap
 
 
 def _median_weights(distances_squared: Tensor) -> Tensor:
-    """The authors' code: a pair's distance against the median of all pairs, per block."""
+    """Return the authors' code: a pair's distance against the median of all pairs, per block."""
     n = distances_squared.shape[-1]
     i, j = torch.triu_indices(n, n, offset=1)
     median = distances_squared[:, i, j].quantile(0.5, dim=1)[:, None, None]
@@ -128,7 +131,7 @@ def _median_weights(distances_squared: Tensor) -> Tensor:
 
 
 def layer_weights(weights: Tensor, membership: Tensor) -> Tensor:
-    """Weight of each pair in each layer, shape (L, N, N), that makes (6) equal to (8).
+    """Return the weight of each pair in each layer, shape (L, N, N), that makes (6) equal to (8).
 
     A squared block distance is the sum of its layers' squared distances, so layer l collects the weights
     of the blocks that hold it: c_ijl = lambda (w_ij,l-1 + w_ij,l), an end layer one term. This is c_ijl
@@ -139,7 +142,7 @@ def layer_weights(weights: Tensor, membership: Tensor) -> Tensor:
 
 
 def layer_factors(layers: int, strength_decay: float) -> Tensor:
-    """What multiplies the strength of each layer, shape (L,): 1 - decay (l - 1) / (L - 1), l = 1..L.
+    """Return what multiplies the strength of each layer, shape (L,): 1 - decay (l - 1) / (L - 1), l = 1..L.
 
     It falls linearly from 1 at the first layer to 1 - decay at the last; a layer alone keeps 1.
     """
@@ -147,37 +150,38 @@ def layer_factors(layers: int, strength_decay: float) -> Tensor:
 
 
 def geman_mcclure(distances_squared: Tensor, sigma: Tensor) -> Tensor:
-    """rho(d, sigma) = s2 d2 / (s2 + d2) of (3), shape (B, N, N)."""
+    """Return rho(d, sigma) = s2 d2 / (s2 + d2) of (3), shape (B, N, N)."""
     sigma_squared = sigma.square()[:, None, None]
     return distances_squared / (1 + distances_squared / sigma_squared)
 
 
 def lorentzian(distances_squared: Tensor, sigma: Tensor) -> Tensor:
-    """s2 log(1 + d2/s2), the penalty that (7) as printed majorises (departure 3), shape (B, N, N)."""
+    """Return s2 log(1 + d2/s2), the penalty that (7) as printed majorises (departure 3), shape (B, N,
+    N)."""
     sigma_squared = sigma.square()[:, None, None]
     logarithm = sigma_squared * torch.log1p(distances_squared / sigma_squared)
     return torch.where(sigma_squared.isinf(), distances_squared, logarithm)
 
 
 def welsch(distances_squared: Tensor, sigma: Tensor) -> Tensor:
-    """s2 (1 - exp(-d2/s2)), the penalty that the weighting `welsch` majorises, shape (B, N, N)."""
+    """Return s2 (1 - exp(-d2/s2)), the penalty that the weighting `welsch` majorises, shape (B, N, N)."""
     sigma_squared = sigma.square()[:, None, None]
     bounded = -sigma_squared * torch.expm1(-distances_squared / sigma_squared)
     return torch.where(sigma_squared.isinf(), distances_squared, bounded)
 
 
 def over_pairs(values: Tensor) -> Tensor:
-    """The sum over blocks and pairs i < j of (..., N, N), as in (3)."""
+    """Return the sum over blocks and pairs i < j of (..., N, N), as in (3)."""
     return values.triu(diagonal=1).sum()
 
 
 def largest_change(weights: Tensor, previous: Tensor) -> float:
-    """delta = max |w - w_previous| of Section 4.2.2: IRLS has converged where it is at most 0.01."""
+    """Return delta = max |w - w_previous| of Section 4.2.2: IRLS has converged where it is at most 0.01."""
     return float((weights - previous).abs().max())
 
 
 def strength_of_half_life(half_life: float, step_size: float, networks: int, size: float = 1.0) -> float:
-    """lambda under which the difference of two fully coupled networks halves in `half_life` steps.
+    """Return lambda under which the difference of two fully coupled networks halves in `half_life` steps.
 
     An inner layer with all weights 1 has c = 2 lambda / size, and one proximal step divides every
     difference by 1 + 2 tau N c. So lambda solves (1 + 4 tau N lambda / size)^-h = 1/2 (departure 2).

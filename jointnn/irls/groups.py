@@ -17,7 +17,7 @@ NO_GAP = 0.01  # weights that differ by less than IRLS's tolerance tell no group
 
 
 def upper_half(weights: Array) -> Array:
-    """Weights averaged over the last ⌈B/2⌉ blocks, where the groups show.
+    """Return weights averaged over the last ⌈B/2⌉ blocks, where the groups show.
 
     Args:
         weights: of every block and pair, shape (B, n, n), in [0, 1].
@@ -32,7 +32,7 @@ def upper_half(weights: Array) -> Array:
 
 
 def find_groups(weights: Array, count: int | None) -> list[int]:
-    """Groups of networks: average linkage on 1 - w, w averaged over the upper half of the blocks.
+    """Return groups of networks: average linkage on 1 - w, w averaged over the upper half of the blocks.
 
     Args:
         weights: of one round, shape (B, n, n), in [0, 1].
@@ -70,13 +70,13 @@ def _count_at_largest_gap(heights: Array, mean: Array) -> int:
 
 
 def numbered(labels: Sequence[object]) -> list[int]:
-    """The same partition with labels 0, 1, ... in the order of appearance."""
+    """Return the same partition with labels 0, 1, ... in the order of appearance."""
     order = list(dict.fromkeys(labels))
     return [order.index(label) for label in labels]
 
 
 def planted_labels(groups: Mapping[str, Sequence[str]], datasets: Sequence[str]) -> list[int]:
-    """The planted group of every dataset, numbered in the order of `groups`.
+    """Return the planted group of every dataset, numbered in the order of `groups`.
 
     Raises:
         UserError: a dataset stands in no group or in several.
@@ -94,7 +94,7 @@ def planted_labels(groups: Mapping[str, Sequence[str]], datasets: Sequence[str])
 
 
 def inside_and_across(weights: Array, labels: Sequence[int]) -> tuple[Array, Array]:
-    """Mean weight of pairs inside a group and of pairs across groups.
+    """Return the mean weight of pairs inside a group and of pairs across groups.
 
     Args:
         weights: shape (..., n, n).
@@ -109,7 +109,7 @@ def inside_and_across(weights: Array, labels: Sequence[int]) -> tuple[Array, Arr
 
 
 def separation(weights: Array, labels: Sequence[int]) -> float:
-    """How well a round separates groups: mean weight inside minus mean weight across.
+    """Return how well a round separates groups: mean weight inside minus mean weight across.
 
     Of the upper half of the blocks. A difference and no silhouette, since a round whose weights all
     fall towards 0 keeps its silhouettes but no longer shares anything.
@@ -127,13 +127,13 @@ def separation(weights: Array, labels: Sequence[int]) -> float:
 
 
 def best_round(weights_of_rounds: Sequence[Array], count: int | None) -> int:
-    """The round, from 1, whose found groups separate best; the first of equals."""
+    """Return the round, from 1, whose found groups separate best; the first of equals."""
     scores = [separation(weights, find_groups(weights, count)) for weights in weights_of_rounds]
     return 1 + int(np.argmax(scores))
 
 
 def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
-    """Agreement of two partitions: 1 if they are equal, near 0 if unrelated."""
+    """Return the agreement of two partitions: 1 if they are equal, near 0 if unrelated."""
     from sklearn.metrics import adjusted_rand_score
 
     return float(adjusted_rand_score(others, labels))
@@ -142,7 +142,7 @@ def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
 def diagnosis(
     weights_of_rounds: Sequence[Array], datasets: Sequence[str] = (), method: str = "joint"
 ) -> str | None:
-    """One line on a run that ended at one of its corners; None for a run that did not.
+    """Return one line on a run that ended at one of its corners; None for a run that did not.
 
     Args:
         weights_of_rounds: rounds 1..K in order, each of shape (B, n, n). Weights of a network with
@@ -181,13 +181,14 @@ def diagnosis(
 
 
 def _strongest(weights: Array) -> Array:
-    """The largest weight of each network with another one, shape (n,)."""
+    """Return the largest weight of each network with another one, shape (n,)."""
     others = np.where(_different(weights.shape[-1]), weights, 0.0)
     return np.asarray(others.max(axis=(0, 2)))
 
 
 def widest_ratio(weights: Array) -> float:
-    """Largest over smallest weight between different networks, within the block where it is widest.
+    """Return the largest over smallest weight between different networks, within the block where it is
+    widest.
 
     Within a block, as blocks of unlike scale differ even where no pair is told from another.
     """

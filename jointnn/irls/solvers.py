@@ -15,7 +15,7 @@ COLUMNS_AT_ONCE = 1 << 14
 
 
 def laplacian(couplings: Tensor) -> Tensor:
-    """Lap(c) = diag(c 1) - c, shape (..., N, N), of symmetric couplings with a zero diagonal."""
+    """Return Lap(c) = diag(c 1) - c, shape (..., N, N), of symmetric couplings with a zero diagonal."""
     return torch.diag_embed(couplings.sum(dim=-1)) - couplings
 
 
@@ -50,20 +50,20 @@ class Mixer:
                 mix_(layer, matrix)
 
     def matrices(self, step_size: float) -> Tensor:
-        """The mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
+        """Return the mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
         pull = torch.where(self.eigenvalues > 0, 2 * step_size * self.strength * self.eigenvalues, 0.0)
         mixing: Tensor = (self.vectors / (1 + pull)[:, None, :]) @ self.vectors.mT
         return mixing
 
 
 def mix_(layer: Tensor, matrix: Tensor) -> None:
-    """theta <- M theta in place: `layer` (N, D), `matrix` (N, N). The mean of the rows is kept."""
+    """Set theta <- M theta in place: `layer` (N, D), `matrix` (N, N). The mean of the rows is kept."""
     for columns in torch.split(layer, COLUMNS_AT_ONCE, dim=1):
         columns.copy_(matrix @ columns)
 
 
 def pulled_to_others(own: Tensor, others: Tensor, couplings: Tensor, step_size: float) -> Tensor:
-    """The block step (9): the pull of one network to the coupled mean of the others, solved exactly.
+    """Return the block step (9): the pull of one network to the coupled mean of the others, solved exactly.
 
     argmin |theta - own|^2 / 2 tau + sum_j c_j |theta - theta_j|^2.
 
@@ -78,7 +78,7 @@ def pulled_to_others(own: Tensor, others: Tensor, couplings: Tensor, step_size: 
 
 
 def coupling_gradient(own: Tensor, others: Tensor, couplings: Tensor) -> Tensor:
-    """2 sum_j c_j (theta - theta_j): the gradient of the coupling term, for `pull: gradient`."""
+    """Return 2 sum_j c_j (theta - theta_j): the gradient of the coupling term, for `pull: gradient`."""
     return 2 * (couplings.sum() * own - couplings @ others)
 
 
@@ -100,5 +100,5 @@ def check_gradient_pull(couplings: Tensor, learning_rate: float, momentum: float
 
 
 def is_infinite(strength: Tensor) -> bool:
-    """Whether any layer is coupled without limit, which only the proximal step can solve."""
+    """Return whether any layer is coupled without limit, which only the proximal step can solve."""
     return any(math.isinf(value) for value in strength.tolist())

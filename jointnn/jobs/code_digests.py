@@ -14,7 +14,7 @@ from jointnn.parameters import entries
 
 
 def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """Digest of every file that a stage may run, by its path in the project.
+    """Return the digest of every file that a stage may run, by its path in the project.
 
     Args:
         stage: its name, the module jointnn/stages/<stage>.py.
@@ -29,7 +29,8 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
 
 
 def _closure(first: list[Path], root: Path) -> dict[Path, int]:
-    """Files and every file of the project that they import, directly or not, with the times of change."""
+    """Return files and every file of the project that they import, directly or not, with the times of
+    change."""
     found, waiting = {}, first
     while waiting:
         current = waiting.pop()
@@ -41,7 +42,7 @@ def _closure(first: list[Path], root: Path) -> dict[Path, int]:
 
 @cache
 def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
-    """Files of this package and of the project's folder that one file imports, anywhere in it."""
+    """Return files of this package and of the project's folder that one file imports, anywhere in it."""
     files: list[Path] = []
     for base, name in _names_imported(file):
         bases = (entries.PACKAGE.parent, root) if base is None else (base,)
@@ -56,7 +57,7 @@ def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
 
 
 def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
-    """Dotted names that may be modules, each with the folder that a relative import begins at."""
+    """Yield dotted names that may be modules, each with the folder that a relative import begins at."""
     for node in ast.walk(entries.parsed(file)):
         if isinstance(node, ast.Import):
             yield from ((None, alias.name) for alias in node.names)
@@ -69,7 +70,7 @@ def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
 
 @cache
 def _digest(file: Path, _changed: int) -> str:
-    """The digest of what a file does: its syntax tree, without docstrings."""
+    """Return the digest of what a file does: its syntax tree, without docstrings."""
     tree = _WithoutTexts().visit(entries.parsed(file))
     return sha256(ast.unparse(tree).encode())[:16]
 

@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from jointnn.errors import UserError
 from jointnn.io.files import write_atomically
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import Job
 
+LAST_OF_0_1 = "0.1.0, commit b9af79a"
 # The settings file of a fresh job must be older than all that the job has made.
 LONG_AGO = 0
 
@@ -47,8 +49,12 @@ def write_settings(job: Job) -> str:
 
     Returns:
         Its path. Where there are no outputs yet it is old too: Snakemake sees that they are missing.
+
+    Raises:
+        UserError: the outputs are results of jointnn 0.1, which would be lost.
     """
     path, record = Path(job.settings_file), Path(job.record)
+    _refuse_results_of_0_1(record)
     if _content(path) != job.text:
         write_atomically(path, job.text.encode())
     is_stale = record.exists() and not is_fresh(job)
@@ -68,6 +74,18 @@ def of_the_past(files: Iterable[str]) -> list[str]:
         if path.exists() and path.stat().st_mtime > now:
             os.utime(path, (now - 1, now - 1))
     return named
+
+
+def _refuse_results_of_0_1(record: Path) -> None:
+    """Refuse to write over results that another version alone can read."""
+    top, content = record.parts[0], _content(record)
+    # Records of 0.1 name the jobs before them `upstream`.
+    if top in ("runs", "search", "results") and content and '\n "upstream": ' in content:
+        raise UserError(
+            f"{record} is of jointnn 0.1, whose results this version cannot read and would write over. The "
+            f"last version that reads them is {LAST_OF_0_1}. To train anew here, move runs/, search/ and "
+            "results/ away first."
+        )
 
 
 def _are_there(files: Iterable[str]) -> bool:

@@ -38,7 +38,7 @@ def read_params(path: str = load.FILE) -> Params:
 
 
 def _kept() -> dict[str, Any] | None:
-    """What was kept, if it is there and whole."""
+    """Return what was kept, if it is there and whole."""
     try:
         kept = read_json(KEPT)
     except UserError:
@@ -47,7 +47,8 @@ def _kept() -> dict[str, Any] | None:
 
 
 def _state(files: Iterable[str]) -> str:
-    """The digest of files and of what the package's are like: size and time tell a change of code."""
+    """Return the digest of files and of what the package's are like: size and time tell a change of
+    code."""
     contents = [sha256_of_file(file) if Path(file).is_file() else "" for file in files]
     code = [
         (str(file), status.st_size, status.st_mtime_ns)
@@ -58,7 +59,8 @@ def _state(files: Iterable[str]) -> str:
 
 
 def _own_files(params: Params) -> set[Path]:
-    """Files of one's own entries, of which was checked that they are there and take their options."""
+    """Return files of one's own entries, of which was checked that they are there and take their
+    options."""
     named = {("dataset", chosen.source) for chosen in params.datasets.values()}
     for chosen in params.experiments.values():
         named |= {

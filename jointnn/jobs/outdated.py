@@ -23,7 +23,8 @@ OF_CODE = {"code", "before", "identity"}
 
 
 def stale(params: Params, name: str) -> list[str]:
-    """What is another one in the records of an experiment than in params.yaml, in the words of that file.
+    """Return what is another one in the records of an experiment than in params.yaml, in the words of that
+    file.
 
     Records of runs and of the search are looked at where they are there; that of the tables must be.
     """
@@ -41,7 +42,7 @@ def stale(params: Params, name: str) -> list[str]:
 
 
 def stale_sweep(params: Params, name: str) -> list[str]:
-    """The same for a sweep, with those of its experiments that are there."""
+    """Return the same for a sweep, with those of its experiments that are there."""
     now = json.loads(Jobs(params).sweep(name).text)
     record = read_json(Path(paths.sweep(name), "settings.json"))
     found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
@@ -52,7 +53,7 @@ def stale_sweep(params: Params, name: str) -> list[str]:
 
 
 def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
-    """Data and network, in the record of any run: all runs of an experiment have the same."""
+    """Return data and network, in the record of any run: all runs of an experiment have the same."""
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
     for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
         was = read_json(record)
@@ -62,7 +63,8 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
 
 
 def _trained_otherwise(params: Params, name: str, method: str) -> bool:
-    """The settings of a method. One that only the record has, or only params.yaml, must be off there."""
+    """Return the settings of a method. One that only the record has, or only params.yaml, must be off
+    there."""
     jobs = Jobs(params)
     now = settings_for(method, method_settings(params, name, method))
     usual = settings_for(method, MethodSettings())
@@ -77,7 +79,7 @@ def _trained_otherwise(params: Params, name: str, method: str) -> bool:
 
 
 def _searched_otherwise(name: str, method: str, experiment: ExperimentParams) -> bool:
-    """The points of a method on the tuning seed."""
+    """Return the points of a method on the tuning seed."""
     table = Path("search", name, "grid.csv")
     if not table.exists():
         return False

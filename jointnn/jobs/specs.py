@@ -4,6 +4,7 @@ A job's settings file is its JSON, and a copy of that, the record, lies beside i
 model and nothing else.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -25,7 +26,7 @@ class Before(Strict):
     """The digest of its whole record, code included: it says what is out of date."""
 
 
-class Job(Strict):
+class Job(Strict, ABC):
     """What all jobs have in common. `outputs`, `log` and the like follow from the settings."""
 
     makes_images: ClassVar[bool] = False
@@ -47,7 +48,7 @@ class Job(Strict):
 
     @cached_property
     def text(self) -> str:
-        """The content of its settings file and of its record."""
+        """Return the content of its settings file and of its record."""
         return to_json(self._set())
 
     def _set(self) -> dict[str, Any]:
@@ -55,72 +56,72 @@ class Job(Strict):
 
     @cached_property
     def digest(self) -> str:
-        """The digest of that."""
+        """Return the digest of that."""
         return sha256(self.text.encode())[:16]
 
     @cached_property
     def known(self) -> Before:
-        """What the jobs after it know of it."""
+        """Return what the jobs after it know of it."""
         return Before(identity=self.identity, record=self.digest)
 
     @property
     def record(self) -> str:
-        """Where the copy of its settings lies, beside its outputs."""
+        """Return where the copy of its settings lies, beside its outputs."""
         return f"{self.folder}/settings.json"
 
     @property
     def settings_file(self) -> str:
-        """Where its settings are written before it runs."""
+        """Return where its settings are written before it runs."""
         return f"{paths.SETTINGS}/{self.record}"
 
     @property
     def resume(self) -> str:
-        """Folder in which it keeps its last state while it trains."""
+        """Return the folder in which it keeps its last state while it trains."""
         return paths.resume_of(self.record)
 
     @property
+    @abstractmethod
     def folder(self) -> str:
-        """Folder of its outputs."""
-        raise NotImplementedError
+        """Return the folder of its outputs."""
 
     @property
+    @abstractmethod
     def made(self) -> list[str]:
-        """Its outputs besides the record and what only those are given that read the test split."""
-        raise NotImplementedError
+        """Return its outputs besides the record and what only those are given that read the test split."""
 
     @property
     def of_test(self) -> list[str]:
-        """Outputs that only a job with `reads_test` is given."""
+        """Return outputs that only a job with `reads_test` is given."""
         return []
 
     @property
     def of_choice(self) -> list[str]:
-        """Those of its outputs that a user chooses, so that no rule of Snakemake can name them."""
+        """Return those of its outputs that a user chooses, so that no rule of Snakemake can name them."""
         return []
 
     @property
     def outputs(self) -> list[str]:
-        """All that it writes, its record last."""
+        """Return all that it writes, its record last."""
         return [*self.made, *self.of_test, self.record]
 
     @property
+    @abstractmethod
     def told(self) -> str:
-        """Where its log and its costs lie, without the ending."""
-        raise NotImplementedError
+        """Return where its log and its costs lie, without the ending."""
 
     @property
     def log(self) -> str:
-        """What it prints."""
+        """Return what it prints."""
         return f"{self.told}.log"
 
     @property
     def benchmark(self) -> str:
-        """Where Snakemake writes what it cost: time [s], peak memory [MB], ..."""
+        """Return where Snakemake writes what it cost: time [s], peak memory [MB], ..."""
         return f"{self.told}.tsv"
 
     @property
     def gpus(self) -> int:
-        """How many GPUs it asks for."""
+        """Return how many GPUs it asks for."""
         return 0
 
 
@@ -265,12 +266,12 @@ class TrainingJob(ProblemJob):
 
     @property
     def begins_at(self) -> str:
-        """The folder of the state that it goes on from."""
+        """Return the folder of the state that it goes on from."""
         return self.start
 
     @property
     def threads(self) -> int:
-        """Threads on the CPU."""
+        """Return threads on the CPU."""
         return int(self.settings["threads"])
 
     @property
@@ -286,26 +287,26 @@ class TrainJob(TrainingJob):
 
     @property
     def begins_at(self) -> str:
-        """The folder of the start, or of the phase before a round."""
+        """Return the folder of the start, or of the phase before a round."""
         if self.round is None:
             return self.start
         return paths.round_(self.experiment, self.seed, self.method, self.round - 1)
 
     @property
     def sigma(self) -> str:
-        """Where the scales lie that a round weighs distances with."""
+        """Return where the scales lie that a round weighs distances with."""
         return paths.sigma(self.experiment, self.seed, self.method)
 
     @property
     def folder(self) -> str:
-        """The folder of its method, or in there that of its phase."""
+        """Return the folder of its method, or in there that of its phase."""
         if not self.until:
             return paths.method(self.experiment, self.seed, self.method)
         return paths.round_(self.experiment, self.seed, self.method, self.round or 0)
 
     @property
     def made(self) -> list[str]:
-        """The state, histories and distances, and of a round its weights."""
+        """Return the state, histories and distances, and of a round its weights."""
         of_round = [] if self.round is None else ["weights.json"]
         names = ["history.csv", "test_history.csv", "distances.json", *of_round]
         return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
@@ -326,12 +327,12 @@ class SigmaJob(Job):
 
     @property
     def sigma(self) -> str:
-        """The scales."""
+        """Return the scales."""
         return paths.sigma(self.experiment, self.seed, self.method)
 
     @property
     def l2(self) -> str:
-        """The folder of the L2 start."""
+        """Return the folder of the L2 start."""
         return paths.round_(self.experiment, self.seed, self.method, 0)
 
     @property
@@ -369,7 +370,7 @@ class AttemptJob(TrainingJob):
 
     @property
     def result(self) -> str:
-        """What it reaches."""
+        """Return what it reaches."""
         return paths.attempt(self.experiment, self.seed, self.method, self.point)
 
     @property
@@ -462,7 +463,7 @@ class CollectJob(Job):
 
     @property
     def made(self) -> list[str]:
-        """Tables, and the means apart from them for DVC."""
+        """Return tables, and the means apart from them for DVC."""
         names = ("metrics.csv", "summary.csv", "table.md", "table.tex")
         return [*(f"{self.folder}/{name}" for name in names), paths.metrics(self.experiment)]
 

@@ -125,7 +125,7 @@ def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
 
 
 def _first_together(problem: Problem, steps: int, fraction: float) -> Phase:
-    """The first layers of each part, rounded up."""
+    """Return the first layers of each part, rounded up."""
     first = [math.ceil(fraction * layers) for layers in problem.layers]
     return Phase("l2", steps, Fixed(_ones(problem, "adjacent"), first))
 
@@ -135,12 +135,12 @@ def _apart(problem: Problem, steps: int) -> Phase:
 
 
 def _one_network(steps: int) -> Phase:
-    """Blocks do not matter: any positive weight under an infinite lambda gives one network."""
+    """Return blocks do not matter: any positive weight under an infinite lambda gives one network."""
     return Phase("one_network", steps, OneNetwork())
 
 
 def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) -> list[Phase]:
-    """The L2 start and K rounds that share the rest of `steps`, the last taking the remainder."""
+    """Return the L2 start and K rounds that share the rest of `steps`, the last taking the remainder."""
     l2_steps = math.ceil(settings.l2_fraction * steps)
     ends = [l2_steps + (steps - l2_steps) * k // settings.rounds for k in range(settings.rounds + 1)]
     restart = isinstance(settings, Irls) and settings.restart
@@ -152,7 +152,7 @@ def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) 
 
 
 def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
-    """The plan of a method, its phases placed one after the other."""
+    """Return the plan of a method, its phases placed one after the other."""
     made: Plan = method[name](problem, settings)
     starts = accumulate((phase.steps for phase in made.phases), initial=0)
     placed = [replace(phase, start=start) for phase, start in zip(made.phases, starts, strict=False)]
@@ -170,7 +170,7 @@ def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
 
 
 def settings_read_by(name: str) -> type[Training]:
-    """The class of settings that a method reads, from its signature."""
+    """Return the class of settings that a method reads, from its signature."""
     function: Callable[..., Plan] = method[name]
     read: type[Training] = get_type_hints(function)["settings"]
     return read

@@ -41,14 +41,14 @@ class Recomputed(nn.Module):
         self.groups = nn.ModuleList(nn.Sequential(*group) for group in groups)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The outputs of the network."""
+        """Return the outputs of the network."""
         for group in self.groups:
             values = recomputed(group, values)
         return values
 
 
 def recomputed(layer: nn.Module, values: Tensor) -> Tensor:
-    """The outputs of one layer, which keeps its inputs alone."""
+    """Return the outputs of one layer, which keeps its inputs alone."""
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), kept_buffers(layer)

@@ -27,12 +27,12 @@ class Given:
 
     @property
     def channels(self) -> int:
-        """Channels of a grid of features; of what is flat, its values."""
+        """Return channels of a grid of features; of what is flat, its values."""
         return self.shape[0]
 
     @property
     def values(self) -> int:
-        """How many values come in."""
+        """Return how many values come in."""
         return math.prod(self.shape)
 
 
@@ -42,56 +42,57 @@ layer = Registry("layer")
 
 @layer
 def conv(given: Given, width: int) -> nn.Module:
-    """Convolution of 3 x 3 with padding, ReLU."""
+    """Return convolution of 3 x 3 with padding, ReLU."""
     return nn.Sequential(nn.Conv2d(given.channels, width, 3, 1, 1), nn.ReLU())
 
 
 @layer
 def strided(given: Given, width: int) -> nn.Module:
-    """Convolution of 3 x 3 that halves the sides, ReLU."""
+    """Return convolution of 3 x 3 that halves the sides, ReLU."""
     return nn.Sequential(nn.Conv2d(given.channels, width, 3, 2, 1), nn.ReLU())
 
 
 @layer
 def pool(_given: Given) -> nn.Module:
-    """The largest of 2 x 2 pixels."""
+    """Return the largest of 2 x 2 pixels."""
     return nn.MaxPool2d(2)
 
 
 @layer
 def dense(given: Given, width: int) -> nn.Module:
-    """Fully connected, ReLU."""
+    """Return fully connected, ReLU."""
     return nn.Sequential(nn.Flatten(), nn.Linear(given.values, width), nn.ReLU())
 
 
 @layer
 def grid(given: Given, width: int, side: int) -> nn.Module:
-    """Fully connected to `width` channels of `side` x `side` pixels, ReLU."""
+    """Return fully connected to `width` channels of `side` x `side` pixels, ReLU."""
     flat = nn.Linear(given.values, width * side**2)
     return nn.Sequential(nn.Flatten(), flat, nn.ReLU(), nn.Unflatten(1, (width, side, side)))
 
 
 @layer
 def deconv(given: Given, width: int) -> nn.Module:
-    """Transposed convolution of 3 x 3, ReLU."""
+    """Return transposed convolution of 3 x 3, ReLU."""
     return nn.Sequential(nn.ConvTranspose2d(given.channels, width, 3, 1, 1), nn.ReLU())
 
 
 @layer
 def strided_deconv(given: Given, width: int) -> nn.Module:
-    """Transposed convolution of 4 x 4 that doubles the sides, ReLU."""
+    """Return transposed convolution of 4 x 4 that doubles the sides, ReLU."""
     return nn.Sequential(nn.ConvTranspose2d(given.channels, width, 4, 2, 1), nn.ReLU())
 
 
 @layer
 def up(_given: Given) -> nn.Module:
-    """Every pixel becomes 2 x 2."""
+    """Return every pixel becomes 2 x 2."""
     return nn.Upsample(scale_factor=2)
 
 
 @layer
 def image(given: Given) -> nn.Module:
-    """What comes out as an image: from a grid by a convolution of 3 x 3, from a code by all its values."""
+    """Return what comes out as an image: from a grid by a convolution of 3 x 3, from a code by all its
+    values."""
     if len(given.shape) == 3:
         return nn.Conv2d(given.channels, given.image[0], 3, 1, 1)
     return nn.Sequential(nn.Linear(given.values, math.prod(given.image)), nn.Unflatten(1, given.image))
@@ -99,12 +100,12 @@ def image(given: Given) -> nn.Module:
 
 @layer
 def scores(given: Given) -> nn.Module:
-    """One score per class."""
+    """Return one score per class."""
     return nn.Sequential(nn.Flatten(), nn.Linear(given.values, given.classes))
 
 
 def made_layer(text: str, given: Given) -> tuple[nn.Module, tuple[int, ...]]:
-    """The layer that a text names, and the shape of what it gives.
+    """Return the layer that a text names, and the shape of what it gives.
 
     Raises:
         UserError: no layer has that name, its numbers are not what it takes, or it does not fit.
@@ -124,7 +125,7 @@ def made_layer(text: str, given: Given) -> tuple[nn.Module, tuple[int, ...]]:
 
 
 def drawn_as_glorot(module: nn.Module) -> None:
-    """Weights uniform as Glorot and Bengio 2010 have them, biases 0: the default of Keras."""
+    """Draw weights uniform as Glorot and Bengio 2010 have them, biases 0: the default of Keras."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         assert module.bias is not None

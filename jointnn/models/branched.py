@@ -31,7 +31,7 @@ class Branch:
 
     @classmethod
     def told(cls, name: str, said: Any) -> "Branch":
-        """A branch as params.yaml has it: a list of layers, or `{of: [...], layers: [...]}`."""
+        """Return a branch as params.yaml has it: a list of layers, or `{of: [...], layers: [...]}`."""
         entries: Mapping[str, Any] = said if isinstance(said, Mapping) else {"layers": said}
         layers: Any = entries.get("layers")
         of: Any = entries.get("of", [])
@@ -82,15 +82,16 @@ class Branched(nn.Module):
 
     @property
     def codes(self) -> list[str]:
-        """The branches whose codes are concatenated into an image."""
+        """Return the branches whose codes are concatenated into an image."""
         return self.of["image"]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """What comes out of images (B, C, H, W): images of their shape, scores (B, classes), by branch."""
+        """Return what comes out of images (B, C, H, W): images of their shape, scores (B, classes), by
+        branch."""
         return self.decoded(self.encoded(images))
 
     def encoded(self, images: Tensor) -> dict[str, Tensor]:
-        """What the inner branches give, by name."""
+        """Return what the inner branches give, by name."""
         values: dict[str, Tensor] = {}
         for name in self.of:
             if name not in self.outputs:
@@ -98,7 +99,7 @@ class Branched(nn.Module):
         return values
 
     def decoded(self, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What comes out of the values of the inner branches."""
+        """Return what comes out of the values of the inner branches."""
         return {name: self._branch(name)(self._taken(name, codes)) for name in self.outputs}
 
     def _taken(self, name: str, values: Mapping[str, Tensor], images: Tensor | None = None) -> Tensor:
@@ -126,7 +127,7 @@ class Branched(nn.Module):
 
 
 def _in_order(branches: Mapping[str, Branch]) -> list[str]:
-    """Names of the branches, each after those that it takes from, else by the alphabet.
+    """Return names of the branches, each after those that it takes from, else by the alphabet.
 
     Settings files sort what they hold, so the order of params.yaml cannot count.
     """
@@ -152,7 +153,7 @@ def _in_order(branches: Mapping[str, Branch]) -> list[str]:
 
 
 def _counted(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The texts of layers, each with its word, counted: conv1, pool1, conv2."""
+    """Yield the texts of layers, each with its word, counted: conv1, pool1, conv2."""
     count: Counter[str] = Counter()
     for text in map(str, texts):
         word = text.split()[0] if text.split() else text
@@ -161,7 +162,7 @@ def _counted(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _merged(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...] | None:
-    """The shape of values that are concatenated; None of none."""
+    """Return the shape of values that are concatenated; None of none."""
     if not shapes:
         return None
     if len({shape[1:] for shape in shapes}) > 1:

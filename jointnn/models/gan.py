@@ -23,25 +23,27 @@ class Adversaries(nn.Module, ABC):
         self.generator, self.discriminator, self.latent = generator, discriminator, latent
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Images of latent values."""
+        """Return images of latent values."""
         images: Tensor = self.generator(latent)
         return images
 
     @abstractmethod
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """What the discriminator descends, a scalar, of real images and the latent values of made ones."""
+        """Return what the discriminator descends, a scalar, of real images and the latent values of made
+        ones."""
 
     @abstractmethod
     def generator_loss(self, latent: Tensor) -> Tensor:
-        """What the generator descends, a scalar, of the latent values of made images."""
+        """Return what the generator descends, a scalar, of the latent values of made images."""
 
     def alarms(self, _images: int) -> list[str]:
-        """What went wrong in training on so many images, in words that follow on `the network`."""
+        """Return what went wrong in training on so many images, in words that follow on `the network`."""
         return []
 
     @abstractmethod
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
-        """Scalars to follow while training, on as many real images as made ones; no state changes."""
+        """Return scalars to follow while training, on as many real images as made ones; no state
+        changes."""
 
 
 class Dcgan(Adversaries):
@@ -51,18 +53,19 @@ class Dcgan(Adversaries):
     """
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """Cross entropy of both kinds, added. Batch norm sees each kind alone (Radford et al. 2016)."""
+        """Return cross entropy of both kinds, added. Batch norm sees each kind alone (Radford et al.
+        2016)."""
         made = self.generator(latent).detach()
         # softplus(-s) is -log D, softplus(s) is -log(1 - D).
         real, fake = self.discriminator(images), self.discriminator(made)
         return functional.softplus(-real).mean() + functional.softplus(fake).mean()
 
     def generator_loss(self, latent: Tensor) -> Tensor:
-        """Cross entropy of made images under the label of real ones."""
+        """Return cross entropy of made images under the label of real ones."""
         return functional.softplus(-self.discriminator(self.generator(latent))).mean()
 
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
-        """Both losses."""
+        """Return both losses."""
         return {
             "discriminator_loss": self.discriminator_loss(images, latent),
             "generator_loss": self.generator_loss(latent),
@@ -105,7 +108,8 @@ class Began(Adversaries):
         self.register_buffer("longest_pinned", torch.zeros(()))
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0, 1)."""
+        """Return L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0,
+        1)."""
         real, made = self._error(images), self._error(self.generator(latent).detach())
         loss = real - self.balance.clone() * made
         if self.training:
@@ -120,17 +124,17 @@ class Began(Adversaries):
         return loss
 
     def generator_loss(self, latent: Tensor) -> Tensor:
-        """L_G = L(G(z))."""
+        """Return L_G = L(G(z))."""
         return self._error(self.generator(latent))
 
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
-        """The convergence measure M = L(x) + |gamma L(x) - L(G(z))|, and k."""
+        """Return the convergence measure M = L(x) + |gamma L(x) - L(G(z))|, and k."""
         real, made = self._error(images), self._error(self.generator(latent))
         convergence = real + (self.diversity * real - made).abs()
         return {"convergence": convergence, "balance": self.balance.clone()}
 
     def alarms(self, images: int) -> list[str]:
-        """k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game.
+        """Return k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game.
 
         k begins at 0 until the generator makes what is easily encoded, which takes some epochs of a small
         set: that counts only where it never ended.
@@ -139,6 +143,6 @@ class Began(Adversaries):
         return [f"held k at 0 or 1 for {longest / images:.1f} epochs"] if longest >= images else []
 
     def _error(self, images: Tensor) -> Tensor:
-        """L of images, their mean."""
+        """Return the mean of L over images."""
         error: Tensor = (images - self.discriminator(images)).abs().mean()
         return error

@@ -10,7 +10,7 @@ from jointnn.errors import UserError
 
 
 def layer_names(module: nn.Module) -> list[str]:
-    """The layers of a module in order, those of its parts one part after the other."""
+    """Return the layers of a module in order, those of its parts one part after the other."""
     if parts := getattr(module, "parts", ()):
         return [f"{part}.{name}" for part in parts for name in layer_names(module.get_submodule(part))]
     named = getattr(module, "layers", None)
@@ -20,22 +20,22 @@ def layer_names(module: nn.Module) -> list[str]:
 
 
 def parts_of(module: nn.Module) -> Sequence[str]:
-    """The names of a network's parts; one empty name where it has none."""
+    """Return the names of a network's parts; one empty name where it has none."""
     return getattr(module, "parts", ("",))
 
 
 def outputs_of(module: nn.Module) -> Sequence[str]:
-    """The names of what a network gives; none where it gives one tensor."""
+    """Return the names of what a network gives; none where it gives one tensor."""
     return getattr(module, "outputs", ())
 
 
 def part_of(module: nn.Module, name: str) -> str:
-    """The part that a layer or parameter lies in."""
+    """Return the part that a layer or parameter lies in."""
     return name.partition(".")[0] if hasattr(module, "parts") else ""
 
 
 def layers_within(layers: Sequence[str], named: Iterable[str], setting: str) -> list[str]:
-    """Those of the layers that are named, or lie in a part or branch that is.
+    """Return those of the layers that are named, or lie in a part or branch that is.
 
     Args:
         setting: what names them, for messages.
@@ -56,7 +56,7 @@ def layers_within(layers: Sequence[str], named: Iterable[str], setting: str) -> 
 
 
 def by_parts(module: nn.Module, made_of: Callable[[nn.Module], nn.Module]) -> nn.Module:
-    """A network whose parts are replaced by what is made of them; a network without parts is one.
+    """Return a network whose parts are replaced by what is made of them; a network without parts is one.
 
     Everything else, parameters and buffers of its own included, it shares with the first.
     """

@@ -26,7 +26,7 @@ class Form:
 
 
 def in_form(network: nn.Module, form: Form) -> nn.Module:
-    """The same network, computing in a form: in the plain one, itself."""
+    """Return the same network, computing in a form: in the plain one, itself."""
     return network if form == Form() else InForm(network, form)
 
 
@@ -38,7 +38,7 @@ class InForm(nn.Module):
         self.network, self.form = network, form
 
     def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
-        """The outputs of the network; some have several, by name."""
+        """Return the outputs of the network; some have several, by name."""
         given = images
         if images.dim() == 4:
             # Layers go on in the layout of their input; the parameters need not have it. Grey images have

@@ -28,7 +28,8 @@ class Place:
     shape: torch.Size
 
     def view(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The parameter, as a view of one of `tensors` (parameters, gradients or optimiser states)."""
+        """Return the parameter, as a view of one of `tensors` (parameters, gradients or optimiser
+        states)."""
         return tensors[self.slot][self.row, self.start : self.start + self.shape.numel()].view(self.shape)
 
 
@@ -123,7 +124,7 @@ class StackedNetworks:
                     )
 
     def _stack(self, names: list[str]) -> nn.Parameter:
-        """One stacked parameter (n, D_l) for the parameters `names` of every network."""
+        """Return one stacked parameter (n, D_l) for the parameters `names` of every network."""
         rows = []
         for row, (dataset, module) in enumerate(self.modules.items()):
             values = [module.get_parameter(name).detach() for name in names]
@@ -137,14 +138,15 @@ class StackedNetworks:
     _slots = 0
 
     def _tie(self, names: list[str]) -> nn.Parameter:
-        """One parameter (1, D_l) for the parameters `names`, which all networks have from the first."""
+        """Return one parameter (1, D_l) for the parameters `names`, which all networks have from the
+        first."""
         stacked = self._stack(names)
         for places in self.places.values():
             places |= {name: replace(places[name], row=0) for name in names}
         return nn.Parameter(stacked.data[:1].clone())
 
     def _stack_rest(self, dataset: str, part: str, taken: set[str]) -> nn.Parameter | None:
-        """What of a part of one network is not coupled, as one parameter (1, P_i)."""
+        """Return what of a part of one network is not coupled, as one parameter (1, P_i)."""
         module = self.modules[dataset]
         own = {name for name, value in module.named_parameters() if value.requires_grad} - taken
         names = [
@@ -192,14 +194,16 @@ class StackedNetworks:
         return [found[key] for key in self._owned(dataset)]
 
     def _owned(self, dataset: str) -> list[tuple[int, int]]:
-        """Slots and rows of `tensors` that belong to a network; what is tied belongs to the first."""
+        """Return slots and rows of `tensors` that belong to a network; what is tied belongs to the
+        first."""
         tied = range(len(self.coupled), len(self.coupled) + len(self.tied))
         keys = sorted({(place.slot, place.row) for place in self.places[dataset].values()})
         first = dataset == next(iter(self.modules))
         return keys if first else [(slot, row) for slot, row in keys if slot not in tied]
 
     def split(self, dataset: str, rows: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Tensors shaped as `rows`, cut into one per parameter that belongs to the network, as views."""
+        """Return tensors shaped as `rows`, cut into one per parameter that belongs to the network, as
+        views."""
         at = {slot: position for position, (slot, _) in enumerate(self._owned(dataset))}
         return {
             name: rows[at[place.slot]][place.start : place.start + place.shape.numel()].view(place.shape)

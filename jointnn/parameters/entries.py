@@ -38,7 +38,7 @@ Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @cache
 def shown(file: Path, root: Path) -> str:
-    """A file's name, the same on every machine."""
+    """Return a file's name, the same on every machine."""
     for folder in (PACKAGE.parent, root):
         if file.is_relative_to(folder):
             return file.relative_to(folder).as_posix()
@@ -46,7 +46,7 @@ def shown(file: Path, root: Path) -> str:
 
 
 def file_of(kind: str, name: str) -> Path:
-    """The file that defines a registered entry, or one's own, `package.module:name`, of any kind.
+    """Return the file that defines a registered entry, or one's own, `package.module:name`, of any kind.
 
     Raises:
         UserError: there is none; the nearest name, or all known ones, are given.
@@ -129,7 +129,7 @@ def _measures_imported(node: ast.Import | ast.ImportFrom) -> set[str] | None:
 
 
 def _own_file(name: str) -> Path:
-    """The file of package.module:name, found as an import from the project's root finds it.
+    """Return the file of package.module:name, found as an import from the project's root finds it.
 
     No package is imported for it, since that could import torch.
     """

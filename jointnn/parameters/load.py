@@ -18,7 +18,7 @@ FILE = "params.yaml"
 
 
 def read_params(path: str | Path = FILE) -> Params:
-    """The checked content of params.yaml.
+    """Return the checked content of params.yaml.
 
     Raises:
         UserError: with one line for each mistake found.
@@ -45,7 +45,7 @@ class _ExtendsError(Exception):
 
 
 def _extended(raw: dict[str, Any]) -> dict[str, Any]:
-    """Experiments with the entries of those that they extend; mappings are merged a level deep.
+    """Return experiments with the entries of those that they extend; mappings are merged a level deep.
 
     A null takes away what would be inherited, also within such a mapping.
     """
@@ -79,7 +79,8 @@ def _merged(base: Any, own: Any) -> Any:
 
 
 def _own(lines: Iterable[str], raw: dict[str, Any]) -> list[str]:
-    """Each line once, without those that an experiment only inherits from the one that it extends."""
+    """Return each line once, without those that an experiment only inherits from the one that it
+    extends."""
     every = dict.fromkeys(lines)
     experiments = raw.get("experiments")
     heirs = {

@@ -38,7 +38,7 @@ PATTERNS = {
 
 
 def lines_of(error: ValidationError, model: type[BaseModel], value: Any, at: str = "") -> Iterator[str]:
-    """One line for each mistake.
+    """Yield one line for each mistake.
 
     Args:
         model: what `value` was checked with.
@@ -58,7 +58,7 @@ def unknown(at: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[s
 
 
 def _path(loc: Path, value: Any) -> Iterator[str]:
-    """The keys of a path that stand in the file, or that should; not the marks that pydantic adds."""
+    """Yield the keys of a path that stand in the file, or that should; not the marks that pydantic adds."""
     for depth, part in enumerate(loc):
         is_item = isinstance(value, list) and isinstance(part, int)
         if is_item or (isinstance(value, dict) and part in value):
@@ -94,7 +94,7 @@ def _reason(details: ErrorDetails) -> str:
 
 
 def _found(details: ErrorDetails, reason: str) -> str:
-    """The value found, where the reason does not name it and it is not a whole section."""
+    """Return the value found, where the reason does not name it and it is not a whole section."""
     value = details["input"]
     shown = "nothing" if value is None else repr(value)
     if details["type"] == "value_error" and (isinstance(value, dict | BaseModel) or shown in reason):
@@ -103,7 +103,7 @@ def _found(details: ErrorDetails, reason: str) -> str:
 
 
 def _declared(model: type[BaseModel], loc: Path) -> tuple[type[BaseModel], str]:
-    """The model that declares the last key of a path, and that key's meaning."""
+    """Return the model that declares the last key of a path, and that key's meaning."""
     holder, meaning, within_mapping = model, "", False
     current: type[BaseModel] | None = model
     for part in loc:
@@ -126,7 +126,7 @@ def _declared(model: type[BaseModel], loc: Path) -> tuple[type[BaseModel], str]:
 
 
 def _classes(annotation: Any) -> list[type]:
-    """Every class in an annotation such as dict[str, X] | None."""
+    """Return every class in an annotation such as dict[str, X] | None."""
     if isinstance(annotation, type) and not get_args(annotation):
         return [annotation]
     return [found for part in get_args(annotation) for found in _classes(part)]

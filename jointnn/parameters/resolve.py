@@ -12,7 +12,7 @@ from jointnn.parameters.schema import Overrides, Params
 def merged_settings(
     params: Params, experiment: str, name: str, point: Overrides | None = None
 ) -> dict[str, Any]:
-    """Settings of a method as written.
+    """Return settings of a method as written.
 
     Args:
         point: a point of the search, which stands in the place of what was tuned.
@@ -26,12 +26,13 @@ def merged_settings(
 def method_settings(
     params: Params, experiment: str, name: str, point: Overrides | None = None
 ) -> MethodSettings:
-    """The checked settings of a method in an experiment, or of a point of its search."""
+    """Return the checked settings of a method in an experiment, or of a point of its search."""
     return MethodSettings.model_validate(merged_settings(params, experiment, name, point))
 
 
 def settings_for(name: str, settings: MethodSettings) -> dict[str, Any]:
-    """The settings that a method reads, as a mapping for a settings file; infinity is a text there."""
+    """Return the settings that a method reads, as a mapping for a settings file; infinity is a text
+    there."""
     read = set(settings_read_by(row_of(name).plan).model_fields)
     found: dict[str, Any] = json.loads(settings.model_dump_json(by_alias=False, include=read))
     return found

@@ -93,7 +93,7 @@ class ExperimentParams(Strict):
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
 
     def options_of(self, method: str = "") -> dict[str, Any]:
-        """The options of the architecture, for a method with those that are its own."""
+        """Return the options of the architecture, for a method with those that are its own."""
         return self.architecture_options | self.architecture_of.get(method, {})
 
 

@@ -7,7 +7,7 @@ from jointnn.parameters.schema import ExperimentParams, Overrides
 
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
-    """The points of a method: of each grid in turn, every combination of its values.
+    """Return the points of a method: of each grid in turn, every combination of its values.
 
     A grid is a mapping from settings to a value or a list of values; a method has one or several.
     """
@@ -20,14 +20,15 @@ def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
 
 
 def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
-    """Points of each method by tuning seed: all on the first, the finalists on the others."""
+    """Return points of each method by tuning seed: all on the first, the finalists on the others."""
     every = {name: list(range(len(points(experiment, name)))) for name in experiment.search}
     further = {seed: dict(experiment.finalists) for seed in experiment.further_tuning_seeds}
     return {experiment.tuning_seed: every, **further} if every else {}
 
 
 def chosen_in(experiments: Mapping[str, ExperimentParams], name: str) -> str:
-    """The experiment whose settings one has: itself, or one that it extends without changing them."""
+    """Return the experiment whose settings one has: itself, or one that it extends without changing
+    them."""
     parent = experiments[name].extends
     if parent is None or experiments[parent].tuned != experiments[name].tuned:
         return name
@@ -35,7 +36,7 @@ def chosen_in(experiments: Mapping[str, ExperimentParams], name: str) -> str:
 
 
 def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_others: bool = False) -> str:
-    """How the hyper-parameters of an experiment were chosen, for the header of a table.
+    """Return how the hyper-parameters of an experiment were chosen, for the header of a table.
 
     Args:
         beside_others: whether the table is of several experiments, so that one's own name is said too.

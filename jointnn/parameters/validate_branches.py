@@ -14,7 +14,7 @@ from jointnn.registry import nearest
 
 
 def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    """One line for each mistake."""
+    """Yield one line for each mistake."""
     yield from _wrong_networks(f"{at}.architecture_of", experiment)
     yield from _wrong_labelled(f"{at}.labelled", experiment)
     if "pair" in experiment.methods and "pair" not in experiment.architecture_of:

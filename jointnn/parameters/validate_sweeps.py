@@ -12,7 +12,7 @@ ALIKE = ("methods", "seeds")
 
 
 def sweep_mistakes(params: Params) -> Iterator[str]:
-    """One line for each mistake."""
+    """Yield one line for each mistake."""
     if "sweeps" in params.experiments:
         yield "experiments.sweeps: results of sweeps lie in the folder of this name; choose another one."
     for name, sweep in params.sweeps.items():
@@ -29,7 +29,7 @@ def sweep_mistakes(params: Params) -> Iterator[str]:
 
 
 def _same_numbers(at: str, sweep: SweepParams) -> Iterator[str]:
-    """Numbers that are printed alike."""
+    """Yield numbers that are printed alike."""
     first: dict[str, str] = {}
     for name, number in sweep.experiments.items():
         shown = f"{number:.10g}"
@@ -39,7 +39,7 @@ def _same_numbers(at: str, sweep: SweepParams) -> Iterator[str]:
 
 
 def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """Methods or seeds that are others than those of the first experiment."""
+    """Yield methods or seeds that are others than those of the first experiment."""
     first, *others = sweep.experiments
     for name in others:
         for key in ALIKE:
@@ -52,7 +52,7 @@ def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
 
 
 def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """The first experiment that lacks the dataset, or whose average is over others."""
+    """Yield the first experiment that lacks the dataset, or whose average is over others."""
     first = next(iter(sweep.experiments))
     for name in sweep.experiments:
         datasets = params.experiments[name].datasets
@@ -71,7 +71,7 @@ def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
 
 
 def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """The first experiment that does not show the measure."""
+    """Yield the first experiment that does not show the measure."""
     for name in sweep.experiments:
         measures = params.experiments[name].measures
         if sweep.measure not in measures:
@@ -83,7 +83,7 @@ def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
 
 
 def _wrong_yardsticks(at: str, sweep: SweepParams) -> Iterator[str]:
-    """Per cent in the place of a fraction, the likely slip."""
+    """Yield per cent in the place of a fraction, the likely slip."""
     measure = measure_of(sweep.measure)
     for name, value in sweep.yardsticks.items():
         if measure.unit == "per cent" and not 0 <= value <= 1:

@@ -111,7 +111,7 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
 
 
 def _wrong_measures(at: str, experiment: ExperimentParams) -> Iterator[str]:
-    """Measures that the task cannot give, as far as its source tells."""
+    """Yield measures that the task cannot give, as far as its source tells."""
     try:
         known = measures_of(experiment.task)
     except UserError:  # an unknown task, which is said elsewhere
@@ -122,7 +122,7 @@ def _wrong_measures(at: str, experiment: ExperimentParams) -> Iterator[str]:
 
 
 def _wrong_labels(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
-    """Datasets whose labels are numbers where the task learns classes, or the other way round."""
+    """Yield datasets whose labels are numbers where the task learns classes, or the other way round."""
     try:
         wanted = labels_of(experiment.task)
     except UserError:  # an unknown task, which is said elsewhere

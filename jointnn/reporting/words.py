@@ -9,7 +9,7 @@ NAMES = {"scale_factor": "s", "half_life": "half-life", "lambda": "λ", "lambda_
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
-    """Settings as one line, for example: learning rate 0.03, half-life 2."""
+    """Return settings as one line, for example: learning rate 0.03, half-life 2."""
     return ", ".join(_word(key, value) for key, value in settings.items())
 
 
@@ -35,5 +35,5 @@ def _number(value: Any) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """`a, b and c`."""
+    """Return `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -32,7 +32,7 @@ from jointnn.training.state import State
 
 
 def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
-    """All prepared images of a dataset, or their activations in the job's trunk, that training and
+    """Return all prepared images of a dataset, or their activations in the job's trunk, that training and
     validation, or the test, are taken from; and which of them are one picture, where that is told."""
     path = paths.prepared(dataset, job.size, test, job.trunk)
     header = read_header(path)
@@ -47,7 +47,7 @@ def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Te
 
 
 def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> Data:
-    """Training and validation images of the job's seed, and the test split where it is wanted."""
+    """Return training and validation images of the job's seed, and the test split where it is wanted."""
     pool, pictures = prepared_split(job, dataset, test=False)
     numbers = pool.labels.is_floating_point()
     train, validation = draw(
@@ -70,7 +70,8 @@ def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> 
 
 
 def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
-    """A network of the job's architecture with as many outputs as the dataset has classes or numbers.
+    """Return a network of the job's architecture with as many outputs as the dataset has classes or
+    numbers.
 
     Args:
         method: whose network it is, where the job is of several methods.
@@ -81,7 +82,7 @@ def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
 
 
 def task_of(job: TrainingJob | EvaluateJob) -> Task:
-    """The task of a job, with its options."""
+    """Return the task of a job, with its options."""
     name, options = job.task, job.task_options
     try:
         made: Task = task[name](**options)
@@ -93,7 +94,7 @@ def task_of(job: TrainingJob | EvaluateJob) -> Task:
 
 
 def augmentation_of(job: TrainingJob) -> Augmentation | None:
-    """What is done to the training images of a job, if anything.
+    """Return what is done to the training images of a job, if anything.
 
     Raises:
         UserError: one's own does not say how many random numbers it takes.

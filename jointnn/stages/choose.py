@@ -60,7 +60,7 @@ def run(job: ChooseJob) -> None:
 
 
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
-    """What each point of a method reached, by tuning seed and point."""
+    """Return what each point of a method reached, by tuning seed and point."""
     return {
         seed: {k: read_json(paths.attempt(job.experiment, int(seed), name, k)) for k in grid[name]}
         for seed, grid in job.attempts.items()
@@ -69,7 +69,7 @@ def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float | None]:
-    """What decides, of each point, higher is better; None for one that diverged."""
+    """Return what decides, of each point, higher is better; None for one that diverged."""
     values = {k: result["validation"].get(metric) for k, result in results.items()}
     # Each point that did not diverge says which way its task takes for better.
     said = [result["best"][metric] for result in results.values() if metric in result.get("best", {})]
@@ -78,14 +78,14 @@ def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float 
 
 
 def _lines(choice: dict[str, Any], job: ChooseJob) -> str:
-    """Lines to paste under the experiment in params.yaml."""
+    """Return lines to paste under the experiment in params.yaml."""
     seeds = ", ".join(job.attempts)
     source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job.experiment}\n"
     return textwrap.indent(source + to_yaml(choice), "    ")
 
 
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
-    """The point with the highest mean of a score on the validation split; the first of equals.
+    """Return the point with the highest mean of a score on the validation split; the first of equals.
 
     Args:
         measured: of each tuning seed, the score of each point tried, higher is better. Points that were
@@ -103,11 +103,11 @@ def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
 
 
 def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:
-    """The best points of one seed, the best first."""
+    """Return the best points of one seed, the best first."""
     return sorted(measured, key=lambda k: -_mean([measured[k]]))[:count]
 
 
 def _mean(values: Sequence[float | None]) -> float:
-    """The mean; minus infinity where a value is none or not finite."""
+    """Return the mean; minus infinity where a value is none or not finite."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     return sum(finite) / len(finite) if len(finite) == len(values) else -math.inf

@@ -38,7 +38,8 @@ def run(job: CollectJob) -> None:
 
 
 def means(summary: pd.DataFrame) -> dict[str, Any]:
-    """Means over seeds on the test split by metric, method and dataset, as `dvc metrics` reads them."""
+    """Return means over seeds on the test split by metric, method and dataset, as `dvc metrics` reads
+    them."""
     found: dict[str, Any] = {}
     rows = summary[summary["split"] == "test"][["metric", "method", "dataset", "mean"]]
     for metric, method, dataset, mean in rows.itertuples(index=False):

@@ -48,7 +48,7 @@ def run(job: FetchJob) -> None:
 
 
 def _describe(images: Images, classes: list[str], numbers: list[str]) -> dict[str, Any]:
-    """Counts of a split, in all and per class, or how far its numbers reach."""
+    """Return counts of a split, in all and per class, or how far its numbers reach."""
     if numbers:
         columns = zip(numbers, zip(*images.numbers, strict=True), strict=True)
         return {"images": len(images), "numbers": {name: [min(of), max(of)] for name, of in columns}}

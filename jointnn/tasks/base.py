@@ -35,41 +35,44 @@ class Task(Protocol):
     labels: str
 
     def numbers(self, network: nn.Module) -> int:
-        """How many random numbers a batch brings per image, uniform in [0, 1)."""
+        """Return how many random numbers a batch brings per image, uniform in [0, 1)."""
 
     def terms(self) -> Mapping[str, Term]:
-        """f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
+        """Return f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
 
         A network with parts has a term for each, by name. In a step they take turns in this order, each
         with a gradient and an update of its own part.
         """
 
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """What is followed of a split while training, `LOSS` among it, in evaluation mode."""
+        """Return what is followed of a split while training, `LOSS` among it, in evaluation mode."""
 
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
     ) -> Mapping[str, Mapping[Measure, float]]:
-        """What tables show of a trained network, by split: its measures, and what takes too long to follow.
+        """Return what tables show of a trained network, by split: its measures, and what takes too long to
+        follow.
 
         Args:
             train: the images that it learned from.
         """
 
     def reference(self, splits: Mapping[str, Split], train: Split) -> Mapping[str, Mapping[Measure, float]]:
-        """What a network would reach that gave nothing but its training images, by split; often nothing.
+        """Return what a network would reach that gave nothing but its training images, by split; often
+        nothing.
 
         Tables show it below a rule, as the method `real`: a ceiling for what is made.
         """
 
     def glimpse(self, network: nn.Module) -> Tensor | None:
-        """A few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or none."""
+        """Return a few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or
+        none."""
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
-        """What went wrong with a trained network though its loss stayed finite, as words on it."""
+        """Return what went wrong with a trained network though its loss stayed finite, as words on it."""
 
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """What figures show of a network beside its measures; numbers by name."""
+        """Return what figures show of a network beside its measures; numbers by name."""
 
 
 class OneLoss(ABC):
@@ -86,7 +89,7 @@ class OneLoss(ABC):
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """f_i on a batch, a scalar: a mean over its images, which are floats in -1..1."""
+        """Return f_i on a batch, a scalar: a mean over its images, which are floats in -1..1."""
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
@@ -98,35 +101,35 @@ class OneLoss(ABC):
         return {LOSS: total / len(split)}
 
     def numbers(self, _network: nn.Module) -> int:
-        """None."""
+        """Return none."""
         return 0
 
     def terms(self) -> dict[str, Term]:
-        """The loss alone."""
+        """Return the loss alone."""
         return {WHOLE: self.loss}
 
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], _train: Split
     ) -> Mapping[str, Mapping[Measure, float]]:
-        """The measures of each split."""
+        """Return the measures of each split."""
         return {name: self.measures(network, split) for name, split in splits.items()}
 
     def reference(
         self, _splits: Mapping[str, Split], _train: Split
     ) -> Mapping[str, Mapping[Measure, float]]:
-        """None: a perfect network has no error."""
+        """Return none: a perfect network has no error."""
         return {}
 
     def glimpse(self, _network: nn.Module) -> Tensor | None:
-        """None: numbers say enough."""
+        """Return none: numbers say enough."""
         return None
 
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        """None: a loss that stays finite is all that is asked for."""
+        """Return none: a loss that stays finite is all that is asked for."""
         return []
 
     def evidence(self, _network: nn.Module, _split: Split) -> dict[str, Tensor]:
-        """None: figures show measures alone."""
+        """Return none: figures show measures alone."""
         return {}
 
 

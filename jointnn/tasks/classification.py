@@ -21,12 +21,12 @@ class classification(OneLoss):  # noqa: N801  the name in params.yaml
     """A mean cross entropy that only a diverged network has; chance is the logarithm of the classes."""
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Mean cross entropy of a batch, a scalar."""
+        """Return the mean cross entropy of a batch, a scalar."""
         return functional.cross_entropy(network(batch.images), batch.labels)
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Mean loss and accuracy over a split."""
+        """Return the mean loss and accuracy over a split."""
         scores = predictions(network, split)
         return {
             LOSS: functional.cross_entropy(scores, split.labels).item(),
@@ -35,5 +35,5 @@ class classification(OneLoss):  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Label and predicted label of every image, shape (N,)."""
+        """Return the label and predicted label of every image, shape (N,)."""
         return {"label": split.labels, "predicted": predictions(network, split).argmax(1)}

@@ -33,11 +33,11 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
     """Images in 0..1 have errors below 1."""
 
     def numbers(self, _network: nn.Module) -> int:
-        """Where the hole is: vertically and horizontally."""
+        """Return where the hole is: vertically and horizontally."""
         return 2
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Mean squared error of a batch, a scalar."""
+        """Return the mean squared error of a batch, a scalar."""
         assert batch.numbers is not None
         holed = with_hole(batch.images, hole_masks(batch.numbers, batch.images.shape[-1]))
         # Half the difference, since networks work in -1..1 and errors are told in 0..1.
@@ -45,7 +45,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Mean errors over a split; `loss` is the error under the name that every task has."""
+        """Return the mean errors over a split; `loss` is the error under the name that every task has."""
         whole, inside, count = 0.0, 0.0, 0
         for images, masks, completed in self._completed(network, split):
             squares = ((completed - images) / 2).square()
@@ -57,7 +57,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """The first images of a split, uint8 (12, C, H, W): whole, with the hole, and completed."""
+        """Return the first images of a split, uint8 (12, C, H, W): whole, with the hole, and completed."""
         first = split.part(torch.arange(min(SHOWN, len(split))))
         images, masks, completed = next(self._completed(network, first))
         shown = {"truth": images, "holed": with_hole(images, masks), "completed": completed}
@@ -66,7 +66,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
     def _completed(
         self, network: nn.Module, split: Split, batch_size: int = 256
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Batches of images (floats), masks of their holes, and what the network makes of them."""
+        """Yield batches of images (floats), masks of their holes, and what the network makes of them."""
         drawn = generator("holes of measured images")
         numbers = torch.rand(len(split), self.numbers(network), generator=drawn).to(split.labels.device)
         for batch in replace(split, numbers=numbers).batches(batch_size):
@@ -79,7 +79,7 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
 
 
 def hole_masks(numbers: Tensor, size: int) -> Tensor:
-    """Square holes, 1 inside and 0 outside.
+    """Return square holes, 1 inside and 0 outside.
 
     Args:
         numbers: uniform in [0, 1), shape (B, 2): where the hole is, vertically and horizontally.
@@ -96,5 +96,5 @@ def hole_masks(numbers: Tensor, size: int) -> Tensor:
 
 
 def with_hole(images: Tensor, masks: Tensor) -> Tensor:
-    """Images (B, C, H, W) in -1..1 whose holes are mid grey."""
+    """Return images (B, C, H, W) in -1..1 whose holes are mid grey."""
     return images * (1 - masks)

@@ -66,16 +66,16 @@ class generation:  # noqa: N801  the name in params.yaml
         self._distance_of_unseen = lru_cache(2)(self._distance_of_unseen)  # type: ignore[method-assign]
 
     def numbers(self, network: nn.Module) -> int:
-        """The latent values of an image for the discriminator's turn, and for the generator's."""
+        """Return the latent values of an image for the discriminator's turn, and for the generator's."""
         return 2 * adversaries(network).latent
 
     def terms(self) -> "dict[str, Term]":
-        """The discriminator's loss, then the generator's."""
+        """Return the discriminator's loss, then the generator's."""
         return {"discriminator": _discriminator_loss, "generator": _generator_loss}
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """What is followed, over some images of a split; `loss` is the first of it."""
+        """Return what is followed, over some images of a split; `loss` is the first of it."""
         chosen = adversaries(network)
         images = as_float(split.take(drawn(len(split), FOLLOWED)))
         with evaluating(network):
@@ -89,7 +89,8 @@ class generation:  # noqa: N801  the name in params.yaml
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
     ) -> dict[str, Mapping[Measure, float]]:
-        """The measures of each split, `fidelity` between made images and its own, and `nearest_ratio`."""
+        """Return the measures of each split, `fidelity` between made images and its own, and
+        `nearest_ratio`."""
         length, device = adversaries(network).latent, train.labels.device
         latent = latent_values("measured", self.generated, length, device)
         with evaluating(network):
@@ -105,37 +106,38 @@ class generation:  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, Mapping[Measure, float]]:
-        """`fidelity` of as many training images; there is no `nearest_ratio` of them: they are copies."""
+        """Return `fidelity` of as many training images; there is no `nearest_ratio` of them: they are
+        copies."""
         learned = self._features_of(train)
         shown = learned[drawn(len(learned), self.generated)]
         return {name: fidelity(shown, self._features_of(split), name) for name, split in splits.items()}
 
     @torch.no_grad()
     def glimpse(self, network: nn.Module) -> Tensor:
-        """Made images of the same few latent values at every record."""
+        """Return made images of the same few latent values at every record."""
         device = next(network.parameters()).device
         with evaluating(network):
             made = network(latent_values("glimpse", GLIMPSED, adversaries(network).latent, device))
         return as_pixels(made)
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
-        """Those of the architecture, and a generator whose images are all alike."""
+        """Return those of the architecture, and a generator whose images are all alike."""
         spread = self.measures(network, train)[SPREAD]
         alike = [f"makes images that hardly differ: {spread:.2g} of the spread of real ones"]
         # Written so that NaN raises it too.
         return adversaries(network).alarms(len(train)) + ([] if spread >= ALIKE else alike)
 
     def _features_of(self, split: Split) -> Tensor:
-        """The features of all images of a split."""
+        """Return the features of all images of a split."""
         return torch.cat([features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)])
 
     def _distance_of_unseen(self, split: Split, train: Split) -> float:
-        """How far images of a split are from the nearest of training."""
+        """Return how far images of a split are from the nearest of training."""
         return nearest_distance(self._features_of(split), self._features_of(train))
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Images of the split, made images, and made images between two latent values; uint8.
+        """Return images of the split, made images, and made images between two latent values; uint8.
 
         Latent values are the same for every network. Shapes (16, C, H, W), and (8, C, H, W) for those
         on a straight line.
@@ -155,18 +157,18 @@ class generation:  # noqa: N801  the name in params.yaml
 
 
 def adversaries(network: nn.Module) -> Adversaries:
-    """The network as what this task trains; its parts were looked at when training was set up."""
+    """Return the network as what this task trains; its parts were looked at when training was set up."""
     assert isinstance(network, Adversaries)
     return network
 
 
 def drawn(count: int, most: int) -> Tensor:
-    """At most so many of `count` images, the same every time: a dataset may be sorted by classes."""
+    """Return at most so many of `count` images, the same every time: a dataset may be sorted by classes."""
     return torch.randperm(count, generator=generator("images"))[:most]
 
 
 def latent_values(purpose: str, count: int, length: int, device: torch.device) -> Tensor:
-    """Latent values for a purpose, the same for every network and seed, shape (count, length)."""
+    """Return latent values for a purpose, the same for every network and seed, shape (count, length)."""
     return torch.rand(count, length, generator=generator("latent", purpose)).mul_(2).sub_(1).to(device)
 
 
@@ -179,6 +181,6 @@ def _generator_loss(network: nn.Module, batch: Split) -> Tensor:
 
 
 def _latent(batch: Split) -> tuple[Tensor, ...]:
-    """Latent values of both turns, shape (B, latent) each."""
+    """Return latent values of both turns, shape (B, latent) each."""
     assert batch.numbers is not None
     return (2 * batch.numbers - 1).chunk(2, dim=1)

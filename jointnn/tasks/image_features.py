@@ -52,7 +52,7 @@ def check_features(name: str) -> None:
 
 
 def features_of(images: Tensor, name: str) -> Tensor:
-    """Features of images; each is a function of its image alone.
+    """Return features of images; each is a function of its image alone.
 
     Args:
         images: uint8, grey or colour, at least 8 pixels a side, shape (N, 1 or 3, H, W), on any device.
@@ -84,7 +84,8 @@ def features_of(images: Tensor, name: str) -> Tensor:
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
-    """uint8 (N, C, H, W) to floats -1..1, shape (N, 3, size, size), in the layout that is fastest."""
+    """Return uint8 (N, C, H, W) to floats -1..1, shape (N, 3, size, size), in the layout that is
+    fastest."""
     resized = nn.functional.interpolate(
         as_float(images), (size, size), mode="bilinear", align_corners=False, antialias=True
     )

@@ -33,7 +33,8 @@ OTHERS_AT_ONCE = 1 << 14
 
 
 def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[Measure, float]:
-    """How alike they are, in each way that the number of test images allows; tables show an X for others.
+    """Return how alike they are, in each way that the number of test images allows; tables show an X for
+    others.
 
     Args:
         generated: features of generated images, shape (N, F). Sets that are compared should be of one
@@ -58,7 +59,7 @@ def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[Measure, flo
 
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
-    """|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of means m and covariances C: 0 for equal sets.
+    """Return |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of means m and covariances C: 0 for equal sets.
 
     Source: Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash
     equilibrium", NeurIPS 2017, eq. (6). It has a bias that falls with the size of both sets.
@@ -86,7 +87,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
 def kernel_distance(
     real: Tensor, generated: Tensor, *key: object, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
 ) -> float:
-    """The squared maximum mean discrepancy under (x.y / F + 1)^3, as a mean over random subsets.
+    """Return the squared maximum mean discrepancy under (x.y / F + 1)^3, as a mean over random subsets.
 
     Source: Bińkowski et al., "Demystifying MMD GANs", ICLR 2018, Section 4. Every subset gives the unbiased
     estimate, so neither the size of the subsets nor that of the sets moves the mean, and few real images
@@ -123,7 +124,8 @@ def kernel_distance(
 def precision_and_recall(
     real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS
 ) -> tuple[float, float]:
-    """The share of generated images among the real ones, and of real images among the generated ones.
+    """Return the share of generated images among the real ones, and of real images among the generated
+    ones.
 
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models",
     NeurIPS 2019, eqs. (1) and (2). A set covers the spheres around its images that reach as far as their
@@ -149,7 +151,7 @@ def precision_and_recall(
 
 
 def nearest_distance(images: Tensor, train: Tensor) -> float:
-    """The mean distance of images to their nearest training image, in units of a feature.
+    """Return the mean distance of images to their nearest training image, in units of a feature.
 
     Args:
         images: shape (N, F).
@@ -163,7 +165,8 @@ def nearest_distance(images: Tensor, train: Tensor) -> float:
 
 
 def nearest_ratio(generated: Tensor, train: Tensor, distance_of_unseen: float) -> float:
-    """Mean distance of generated images to their nearest training image over that of test images to theirs.
+    """Return the mean distance of generated images to their nearest training image over that of test images
+    to theirs.
 
     0: all are copies; below 1: nearer than new images of the same kind are; 1: as far as those; above 1:
     unlike the training images. A mean and no median: if a share p of the images are copies and others are
@@ -211,7 +214,7 @@ def _randomness_of(*key: object) -> Iterator[None]:
 
 
 def _comparable(*sets: Tensor, least: int = 2) -> list[Tensor]:
-    """The sets in float64 in the computer's memory, if they can be compared."""
+    """Return the sets in float64 in the computer's memory, if they can be compared."""
     shapes = [tuple(features.shape) for features in sets]
     if any(len(shape) != 2 or shape[1] != shapes[0][-1] or shape[0] < least for shape in shapes):
         raise ValueError(
@@ -222,24 +225,25 @@ def _comparable(*sets: Tensor, least: int = 2) -> list[Tensor]:
 
 
 def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
-    """Distances of (N, F) to (M, F), some rows of (N, M) after others, so that memory stays bounded."""
+    """Yield distances of (N, F) to (M, F), some rows of (N, M) after others, so that memory stays
+    bounded."""
     for part in points.split(max(1, DISTANCES_AT_ONCE // len(others))):
         yield torch.cdist(part, others, compute_mode="use_mm_for_euclid_dist")
 
 
 def _radii(features: Tensor, neighbours: int) -> Tensor:
-    """Distance of each to its k-th nearest other, shape (N,); the nearest of all is itself."""
+    """Return the distance of each to its k-th nearest other, shape (N,); the nearest of all is itself."""
     return torch.cat([rows.kthvalue(neighbours + 1).values for rows in _distances(features, features)])
 
 
 def _share_covered(points: Tensor, centres: Tensor, radii: Tensor) -> float:
-    """The share of points that lie in some sphere."""
+    """Return the share of points that lie in some sphere."""
     covered = torch.cat([(rows <= radii).any(dim=1) for rows in _distances(points, centres)])
     return float(covered.double().mean())
 
 
 def _nearest_distances(points: Tensor, others: Tensor) -> Tensor:
-    """Distance of each point to the nearest of the others, shape (N,)."""
+    """Return the distance of each point to the nearest of the others, shape (N,)."""
     least = torch.full((len(points),), torch.inf, dtype=points.dtype)
     nearest = torch.zeros(len(points), dtype=torch.int64)
     for k, some in enumerate(others.split(OTHERS_AT_ONCE)):

@@ -54,12 +54,12 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """The measure in words."""
+        """Return the measure in words."""
         return self.words or self.name.replace("_", " ")
 
     @property
     def better(self) -> str:
-        """Which values are better, in words."""
+        """Return which values are better, in words."""
         return {HIGHEST: "higher", LOWEST: "lower"}.get(self.best, f"nearer to {self.best:g}")
 
     @property
@@ -67,11 +67,11 @@ class Measure:
         return self.best == HIGHEST
 
     def number(self, value: float, sign: str = "") -> str:
-        """A value as it is printed, without its unit."""
+        """Return a value as it is printed, without its unit."""
         return format(self.factor * value, f"{sign}.{self.decimals}f")
 
     def score(self, value: float) -> float:
-        """A number that is higher for better values."""
+        """Return a number that is higher for better values."""
         return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
     def told(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Measure:
 
     @property
     def direction(self) -> str:
-        """The best value as a text: highest, lowest, or the number."""
+        """Return the best value as a text: highest, lowest, or the number."""
         return _DIRECTIONS.get(self.best, repr(float(self.best)))
 
 

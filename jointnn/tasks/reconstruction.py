@@ -36,13 +36,13 @@ class reconstruction(OneLoss):  # noqa: N801  the name in params.yaml
     outputs: Sequence[str] = ("image",)
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Mean squared error of a batch, a scalar."""
+        """Return the mean squared error of a batch, a scalar."""
         images = scaled(batch.images)
         return functional.mse_loss(network(images)["image"], images)
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """The mean error over a split; `loss` is the same under the name that every task has."""
+        """Return the mean error over a split; `loss` is the same under the name that every task has."""
         total = sum(
             _squares(found["image"], images).sum().item() for images, found in _outputs(network, split)
         )
@@ -50,7 +50,7 @@ class reconstruction(OneLoss):  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Images, what the network and each of its branches alone make of them, and codes.
+        """Return images, what the network and each of its branches alone make of them, and codes.
 
         uint8 (12, C, H, W): `truth`, `reconstructed`, and `alone.BRANCH`, for which the codes of the other
         branches are 0. Of at most 500 images the codes, `code.BRANCH` (N, D), and labels (N,).
@@ -95,7 +95,7 @@ class transfer(reconstruction):  # noqa: N801
         self.weight = weight
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Both terms of a batch, a scalar; 0 for classes where no image has a label."""
+        """Return both terms of a batch, a scalar; 0 for classes where no image has a label."""
         images = scaled(batch.images)
         found = network(images)
         told = (batch.labels != UNLABELLED).sum().clamp(min=1)
@@ -106,7 +106,7 @@ class transfer(reconstruction):  # noqa: N801
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Accuracy, error and loss over a split whose images all have labels."""
+        """Return accuracy, error and loss over a split whose images all have labels."""
         error, scores = 0.0, []
         for images, found in _outputs(network, split):
             error += _squares(found["image"], images).sum().item()
@@ -122,7 +122,7 @@ class transfer(reconstruction):  # noqa: N801
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """That of reconstruction, and label and predicted label of every image, shape (N,)."""
+        """Return that of reconstruction, and label and predicted label of every image, shape (N,)."""
         predicted = [found["classes"].argmax(1) for _, found in _outputs(network, split)]
         return {
             **super().evidence(network, split),
@@ -132,7 +132,7 @@ class transfer(reconstruction):  # noqa: N801
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Floats -1..1 to 0..1."""
+    """Return floats -1..1 to 0..1."""
     return (images + 1) / 2
 
 
@@ -146,7 +146,7 @@ def _branched(network: nn.Module) -> Branched:
 
 
 def _outputs(network: nn.Module, split: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Batches of images in 0..1, and what comes out of them."""
+    """Yield batches of images in 0..1, and what comes out of them."""
     for batch in split.batches(AT_ONCE):
         images = scaled(as_float(batch.images))
         with evaluating(network):
@@ -155,11 +155,11 @@ def _outputs(network: nn.Module, split: Split) -> Iterator[tuple[Tensor, dict[st
 
 
 def _squares(made: Tensor, images: Tensor) -> Tensor:
-    """Mean squared error of each image, (B,)."""
+    """Return the mean squared error of each image, (B,)."""
     return (made - images).square().flatten(1).mean(dim=1)
 
 
 def _whole(codes: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Values of all inner branches for as many images as `own` has, which holds some of them."""
+    """Return values of all inner branches for as many images as `own` has, which holds some of them."""
     count = len(next(iter(own.values())))
     return {name: values[:count] for name, values in codes.items()} | own

@@ -41,13 +41,14 @@ class regression(OneLoss):  # noqa: N801  the name in params.yaml
         self.absolute_error = replace(ABSOLUTE_ERROR, unit=plain, decimals=decimals)
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Mean squared error of a batch, a scalar, in squared units of `scale`."""
+        """Return the mean squared error of a batch, a scalar, in squared units of `scale`."""
         found = _fitting(network(batch.images), batch.labels)
         return functional.mse_loss(found, (batch.labels - self.mean) / self.scale)
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Mean errors over a split, and the share of the variance that is explained, if there is any."""
+        """Return the mean errors over a split, and the share of the variance that is explained, if there is
+        any."""
         numbers = split.labels.double()
         errors = self._estimates(network, split) - numbers
         squared, variance = errors.square().mean(dim=0), numbers.var(dim=0, correction=0)
@@ -61,11 +62,11 @@ class regression(OneLoss):  # noqa: N801  the name in params.yaml
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """The numbers of every image and what the network takes them for, shape (N, K)."""
+        """Return the numbers of every image and what the network takes them for, shape (N, K)."""
         return {"number": split.labels, "estimate": self._estimates(network, split).float()}
 
     def _estimates(self, network: nn.Module, split: Split) -> Tensor:
-        """What the network takes the numbers for, in their unit, shape (N, K)."""
+        """Return what the network takes the numbers for, in their unit, shape (N, K)."""
         found = _fitting(predictions(network, split), split.labels)
         return found.double() * self.scale + self.mean
 

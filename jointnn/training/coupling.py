@@ -167,24 +167,26 @@ class Coupling:
 
     @property
     def weights(self) -> Tensor:
-        """w_ijb of every block and pair of networks, shape (B, n, n), float64 in [0, 1]; 1 at the start."""
+        """Return w_ijb of every block and pair of networks, shape (B, n, n), float64 in [0, 1]; 1 at the
+        start."""
         if self._found:
             return self._found[-1].weights.clone()
         return torch.ones(len(self.blocks), len(self.names), len(self.names), dtype=torch.float64)
 
     @property
     def sigma(self) -> Tensor | None:
-        """The scales sigma_b, shape (B,), in parameter units; None before the first round."""
+        """Return the scales sigma_b, shape (B,), in parameter units; None before the first round."""
         return None if self._sigma is None else self._sigma.clone()
 
     @property
     def rounds(self) -> int:
-        """How often weights have been found."""
+        """Return how often weights have been found."""
         return self._rounds
 
     @property
     def converged(self) -> bool:
-        """Whether no weight changed by more than `tolerance` in some round; weights then stay (4.2.2)."""
+        """Return whether no weight changed by more than `tolerance` in some round; weights then stay
+        (4.2.2)."""
         return bool(self._found) and self._found[-1].converged
 
     def groups(self, count: int | None = None) -> list[list[str]]:
@@ -391,11 +393,12 @@ class Coupling:
 
     @property
     def _phase(self) -> Phase:
-        """The L2 start or a round: what is coupled now."""
+        """Return the L2 start or a round: what is coupled now."""
         return self._phases[min(self._rounds, len(self._phases) - 1)]
 
     def _averages(self) -> bool:
-        """Whether the step just taken lies in the last half of its round, as far as that is known."""
+        """Return whether the step just taken lies in the last half of its round, as far as that is
+        known."""
         if not self._plan.averages:
             return False
         if self._alone:
@@ -403,7 +406,8 @@ class Coupling:
         return self._round_steps is not None and self._steps > self._started + self._round_steps // 2
 
     def _matrices(self, lr: float) -> list[Tensor | None]:
-        """The mixing matrix (n, n) of each layer at a rate, on its device; None: it is not coupled."""
+        """Return the mixing matrix (n, n) of each layer at a rate, on its device; None: it is not
+        coupled."""
         if self._mixer is None:
             self._mixing = None
             # Couplings depend on the shapes of layers alone.
@@ -438,7 +442,7 @@ class Coupling:
 
     @torch.no_grad()
     def _distances(self, k: int) -> Tensor:
-        """Squared distances (n, n) of a layer, in pieces: they are sums over its columns."""
+        """Return the squared distances (n, n) of a layer, in pieces: they are sums over its columns."""
         layer = self._layers[k]
         if self._average:
             pieces = iter(self._average[k].split(MEASURED_AT_ONCE, dim=1))
@@ -489,19 +493,20 @@ class _Layer:
 
     @property
     def device(self) -> torch.device:
-        """Where rows are mixed: with the first network."""
+        """Return where rows are mixed: with the first network."""
         return self.parameters[0].of_networks[0].device
 
     @property
     def dtype(self) -> torch.dtype:
-        """In what rows are mixed: float32 at least, where a mean of networks would not fit in less."""
+        """Return in what rows are mixed: float32 at least, where a mean of networks would not fit in
+        less."""
         found = torch.float32
         for parameter in self.parameters:
             found = torch.promote_types(found, parameter.of_networks[0].dtype)
         return found
 
     def spans(self, width: int) -> Iterator[slice]:
-        """The columns in pieces of at most that many."""
+        """Yield the columns in pieces of at most that many."""
         for start in range(0, self.size, width):
             yield slice(start, min(start + width, self.size))
 
@@ -509,7 +514,7 @@ class _Layer:
         return torch.zeros(len(self.parameters[0].owners), self.size, dtype=self.dtype, device=self.device)
 
     def gathered(self, span: slice) -> Tensor:
-        """The columns of a span of all networks, a copy of shape (n, columns)."""
+        """Return the columns of a span of all networks, a copy of shape (n, columns)."""
         count = len(self.parameters[0].owners)
         rows = torch.empty(count, span.stop - span.start, dtype=self.dtype, device=self.device)
         pieces = list(self._pieces(span))
@@ -532,7 +537,8 @@ class _Layer:
         torch._foreach_copy_(into, source)
 
     def _pieces(self, span: slice) -> Iterator[tuple[int, Tensor, slice, slice]]:
-        """What of each parameter lies in a span: network, parameter, its entries, the columns they are."""
+        """Yield what of each parameter lies in a span: network, parameter, its entries, the columns they
+        are."""
         start = 0
         for parameter in self.parameters:
             stop = start + parameter.shape.numel()
@@ -545,7 +551,8 @@ class _Layer:
 
 
 def _modules_of(networks: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """The networks themselves, without what torch.compile or DistributedDataParallel wraps around them."""
+    """Return the networks themselves, without what torch.compile or DistributedDataParallel wraps around
+    them."""
     if not hasattr(networks, "items"):
         raise UserError("Give the networks by name, as in {'a': network_a, 'b': network_b}.")
     if len(networks) < 2:
@@ -566,7 +573,7 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 def _coupled_layers(
     modules: Mapping[str, nn.Module], settings: MethodSettings, layers: Sequence[str] | None
 ) -> tuple[list[_Layer], dict[str, str]]:
-    """The layers to couple, and why each other parameter of the first network is left out.
+    """Return the layers to couple, and why each other parameter of the first network is left out.
 
     Raises:
         UserError: nothing is left to couple, or a layer cannot be.
@@ -634,7 +641,7 @@ def _check_names(first: nn.Module, layers: Sequence[str] | None) -> None:
 
 
 def _parameter(name: str, modules: Mapping[str, nn.Module]) -> _Parameter:
-    """A parameter of every network; refuses one that is missing or different somewhere."""
+    """Return a parameter of every network; refuses one that is missing or different somewhere."""
     path, _, leaf = name.rpartition(".")
     found = []
     for network, module in modules.items():

@@ -177,7 +177,7 @@ def fit(
 
 
 def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
-    """The settings of a method, refused where it does not read one."""
+    """Return the settings of a method, refused where it does not read one."""
     given = dict(settings)
     if found := {name: given.pop(name) for name in ("half_life", "lambda_") if name in given}:
         given["strength"] = {name.rstrip("_"): value for name, value in found.items()}
@@ -222,7 +222,7 @@ def _data_of(
     seed: int,
     device: torch.device,
 ) -> Data:
-    """The training and validation examples of a dataset, on the device."""
+    """Return the training and validation examples of a dataset, on the device."""
     whole = _split(name, examples, task)
     if isinstance(validation, Mapping):
         if name not in validation:
@@ -238,7 +238,7 @@ def _data_of(
 
 
 def _split(name: str, examples: Examples, task: Task) -> Split:
-    """Examples as tensors on the CPU, refused where their labels are not what the task wants."""
+    """Return examples as tensors on the CPU, refused where their labels are not what the task wants."""
     if isinstance(examples, TensorDataset):
         examples = examples.tensors  # type: ignore[assignment]
     if isinstance(examples, Dataset):
@@ -282,7 +282,7 @@ def _network(
     options: Mapping[str, Any],
     seed: int,
 ) -> nn.Module:
-    """The network of one dataset at its start, which is that of all as far as they are alike."""
+    """Return the network of one dataset at its start, which is that of all as far as they are alike."""
     if isinstance(network, nn.Module):
         made = copy.deepcopy(network)
     else:
@@ -322,7 +322,7 @@ def _copied(state: State) -> dict[str, Tensor]:
 
 
 def _on_its_own(module: nn.Module) -> nn.Module:
-    """A network whose parameters are its own again, no views of what all have in common."""
+    """Return a network whose parameters are its own again, no views of what all have in common."""
     for parameter in module.parameters():
         parameter.grad = None
         parameter.data = parameter.data.clone()

@@ -24,7 +24,7 @@ class Schedule:
         self.best, self.waited, self.halvings = math.inf, 0, 0
 
     def rate(self, step: int) -> float:
-        """The learning rate at a step."""
+        """Return the learning rate at a step."""
         base, name = self.settings.learning_rate, self.settings.schedule
         if name == "staircase":
             return base * 0.1 ** (step // self.settings.decay_every)
@@ -42,7 +42,7 @@ class Schedule:
             self.halvings, self.waited = self.halvings + 1, 0
 
     def state(self) -> dict[str, Any]:
-        """What a job that goes on must know."""
+        """Return what a job that goes on must know."""
         return {"best": self.best, "waited": self.waited, "halvings": self.halvings}
 
     def go_on(self, state: Mapping[str, Any]) -> None:

@@ -75,12 +75,14 @@ def test_settings_can_be_edited_in_a_fresh_checkout(project):
 
 
 def test_a_changed_lambda_reruns_the_l2_start_and_every_round_but_not_the_isolated_networks(project):
-    before = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
+    before = project.content("runs/tiny/s0/**/*", "results/tiny/s0/*")
     project.settle(settings={"strength": {"half_life": 1}})
     assert project.jobs() == {**TOGETHER, **EVALUATED}
-    after = project.content("runs/tiny/s0/*/*", "results/tiny/s0/*")
-    changed = {name.split("/")[3] for name in after if after[name] != before[name]}
-    assert changed >= {"l2reg", "l2", "metrics.csv", "settings.json"}
+    after = project.content("runs/tiny/s0/**/*", "results/tiny/s0/*")
+    files = {name for name in after if after[name] != before[name]}
+    changed = {name.split("/")[3] for name in files}
+    assert changed >= {"l2reg", "joint", "metrics.csv", "settings.json"}
+    assert "runs/tiny/s0/joint/l2/state.safetensors" in files
     assert not changed & {"isolated", "start"}
     assert NOTHING in project.snakemake()
 
@@ -223,3 +225,16 @@ def test_mistakes_are_told_in_one_line(project):
 def test_the_scheduler_has_the_limit_that_our_snakefile_lifts():
     # Under another name it would come back unseen, and cost a core again.
     assert "self.job_rate_limiter is not None" in inspect.getsource(JobScheduler.schedule)
+
+
+@pytest.mark.slow
+def test_results_of_jointnn_0_1_are_not_written_over(tmp_path):
+    project = Project.new(tmp_path)
+    record = "runs/tiny/s0/isolated/settings.json"
+    project.write(record, '{\n "stage": "train",\n "upstream": {}\n}\n')
+    said = project.snakemake("tiny", fails=True)
+    assert said.splitlines()[-1].startswith(
+        f"{record} is of jointnn 0.1, whose results this version cannot read"
+    )
+    assert "0.1.0, commit b9af79a" in said
+    assert "upstream" in project.path(record).read_text()

@@ -80,7 +80,15 @@ def job(stage, wildcards):
 
 def settings(stage):
     """The input function that gives a job's settings file, whose time tells whether the job must run."""
-    return lambda wildcards: write_settings(job(stage, wildcards))
+
+    def written(wildcards):
+        known = job(stage, wildcards)
+        try:
+            return write_settings(known)
+        except UserError as error:
+            refuse(str(error))
+
+    return written
 
 
 def before(stage):

@@ -12,6 +12,7 @@ for experiment in filter(is_asked_for, EXPERIMENTS):
         input:
             results_of(experiment),
 
+
 for experiment in filter(lambda name: is_asked_for(f"train_{name}"), EXPERIMENTS):
 
     rule:

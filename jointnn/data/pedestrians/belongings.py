@@ -17,7 +17,7 @@ def draw_belongings(figure: Figure) -> None:
 
 
 def _backpack(figure: Figure) -> None:
-    """A rounded sack on the back, with a pocket."""
+    """Draw a rounded sack on the back, with a pocket."""
     neck, pelvis = figure.joints["neck"], figure.joints["pelvis"]
     middle = 0.58 * neck + 0.42 * pelvis - shift(0.0, 0.0, 0.085 * figure.person.build)
     colour = figure.person.bag_colour
@@ -26,7 +26,7 @@ def _backpack(figure: Figure) -> None:
 
 
 def _shoulder_bag(figure: Figure) -> None:
-    """A bag at the left hip; its strap is painted on the trunk."""
+    """Draw a bag at the left hip; its strap is painted on the trunk."""
     centre = figure.joints["pelvis"] + shift(0.125 * figure.person.build, -0.005, 0.0)
     figure.rings(
         [
@@ -39,12 +39,12 @@ def _shoulder_bag(figure: Figure) -> None:
 
 
 def _holding_side(figure: Figure, bent: float) -> str:
-    """The side whose arm is bent this much."""
+    """Return the side whose arm is bent this much."""
     return "left" if figure.person.pose.arms[0].bent == bent else "right"
 
 
 def _hand_bag(figure: Figure) -> None:
-    """A bag that hangs from the hand."""
+    """Draw a bag that hangs from the hand."""
     hand = figure.joints[f"{_holding_side(figure, 6)}_hand"]
     colour = figure.person.bag_colour
     figure.limb((hand, hand - shift(0.0, 0.04, 0.0)), (0.006, 0.02), 0.6 * colour)
@@ -59,7 +59,7 @@ def _hand_bag(figure: Figure) -> None:
 
 
 def _umbrella(figure: Figure) -> None:
-    """An open umbrella above the head, its stick in the hand."""
+    """Draw an open umbrella above the head, its stick in the hand."""
     joints = figure.joints
     hand = joints[f"{_holding_side(figure, 120)}_hand"]
     over = joints["head"] + shift(0.0, 0.10, 0.0)

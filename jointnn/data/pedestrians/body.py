@@ -20,7 +20,7 @@ CLOTH = {"shirt": 0.0, "dress": 0.0, "pullover": 0.006, "jacket": 0.013, "coat":
 
 
 def draw_leg(figure: Figure, side: str) -> None:
-    """Thigh, shank and shoe; bare where shorts or a skirt end."""
+    """Draw thigh, shank and shoe; bare where shorts or a skirt end."""
     person, joints = figure.person, figure.joints
     hip, knee, ankle = (joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
     heel, toe = joints[f"{side}_heel"], joints[f"{side}_toe"]
@@ -38,7 +38,7 @@ def draw_leg(figure: Figure, side: str) -> None:
 
 
 def draw_arm(figure: Figure, side: str) -> None:
-    """Upper arm, forearm and hand; `sleeve` 0 ends at the shoulder, 1 at the elbow, 2 at the wrist."""
+    """Draw upper arm, forearm and hand; `sleeve` 0 ends at the shoulder, 1 at the elbow, 2 at the wrist."""
     person, joints = figure.person, figure.joints
     shoulder, elbow, wrist, hand = (
         joints[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist", "hand")
@@ -56,7 +56,7 @@ def draw_arm(figure: Figure, side: str) -> None:
 
 
 def sleeves(person: Person) -> tuple[Paint, Paint]:
-    """The colours of upper arm and forearm."""
+    """Return the colours of upper arm and forearm."""
     if person.sleeve >= 2:
         return person.cloth, person.cloth
     if person.sleeve <= 0:
@@ -69,7 +69,7 @@ def sleeves(person: Person) -> tuple[Paint, Paint]:
 
 
 def draw_trunk(figure: Figure) -> None:
-    """The trousers' upper end or a skirt, and over it what is worn above."""
+    """Draw the trousers' upper end or a skirt, and over it what is worn above."""
     person, joints = figure.person, figure.joints
     neck, pelvis, b = joints["neck"], joints["pelvis"], person.build
     up = np.array([0.0, 1.0, 0.0])
@@ -96,7 +96,8 @@ def draw_trunk(figure: Figure) -> None:
 
 
 def trunk_paint(person: Person, view: View) -> Callable[[Surface], np.ndarray]:
-    """The cloth of the trunk with its pattern, an open front, a collar and the straps of a backpack."""
+    """Return the cloth of the trunk with its pattern, an open front, a collar and the straps of a
+    backpack."""
     second = person.inner if person.top != "coat" else 0.7 * person.cloth
 
     def paint(on: Surface) -> np.ndarray:

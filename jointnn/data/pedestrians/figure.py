@@ -28,7 +28,7 @@ class View:
     feet: tuple[float, float]
 
     def point(self, place: np.ndarray) -> np.ndarray:
-        """(column, row, depth) in pixels of a point (left, up, forward)."""
+        """Return (column, row, depth) in pixels of a point (left, up, forward)."""
         left, up, forward = place
         right = left * cos(self.yaw) + forward * sin(self.yaw)
         near = forward * cos(self.yaw) - left * sin(self.yaw)
@@ -36,7 +36,7 @@ class View:
         return np.array([self.feet[0] + self.scale * right, row, self.scale * near])
 
     def turned(self, on: Surface) -> tuple[np.ndarray, np.ndarray]:
-        """The left and forward components of the normals of a surface."""
+        """Return the left and forward components of the normals of a surface."""
         left = on.right * cos(self.yaw) - on.near * sin(self.yaw)
         return left, on.right * sin(self.yaw) + on.near * cos(self.yaw)
 
@@ -51,28 +51,29 @@ class Figure:
 
     @cached_property
     def joints(self) -> Joints:
-        """The skeleton in this moment."""
+        """Return the skeleton in this moment."""
         return skeleton(self.person.pose)
 
     def limb(self, ends: tuple[np.ndarray, np.ndarray], radii: tuple[float, float], paint: Paint) -> None:
-        """A capsule between two points of the body; radii in body heights."""
+        """Draw a capsule between two points of the body; radii in body heights."""
         k = self.view.scale
         points = self.view.point(ends[0]), self.view.point(ends[1])
         capsule(self.canvas, points, (radii[0] * k, radii[1] * k), paint)
 
     def ball(self, centre: np.ndarray, radii: tuple[float, float, float], paint: Paint) -> None:
-        """An ellipsoid that turns with the body; radii to the left, up and forward, in body heights."""
+        """Draw an ellipsoid that turns with the body; radii to the left, up and forward, in body
+        heights."""
         across, deep = self.across(radii[0], radii[2])
         k = self.view.scale
         ellipsoid(self.canvas, self.view.point(centre), (across * k, radii[1] * k, deep * k), paint)
 
     def across(self, width: float, thickness: float) -> tuple[float, float]:
-        """Half width and half depth, as seen, of an ellipse that turns with the body."""
+        """Return half width and half depth, as seen, of an ellipse that turns with the body."""
         c, s = cos(self.view.yaw), sin(self.view.yaw)
         return hypot(width * c, thickness * s), hypot(width * s, thickness * c)
 
     def rings(self, places: list[tuple[np.ndarray, float, float]], paint: Paint, over: float = 0.0) -> None:
-        """A stack of ellipses: centre, half width and half thickness, from top to bottom.
+        """Draw a stack of ellipses: centre, half width and half thickness, from top to bottom.
 
         Its lower end is brought nearer by `over`, so that cloth lies over the legs that push it forward.
         """

@@ -59,12 +59,13 @@ class Pose:
 
 
 def shift(left: float, up: float, forward: float) -> np.ndarray:
-    """A step from one place of the body to another, shape (3,)."""
+    """Return a step from one place of the body to another, shape (3,)."""
     return np.array([left, up, forward])
 
 
 def angle(curve: tuple[int, ...], phase: float) -> float:
-    """An angle in radians at a phase in strides, linear between the tenths; periodic with period 1."""
+    """Return an angle in radians at a phase in strides, linear between the tenths; periodic with period
+    1."""
     place = (phase - floor(phase)) * len(curve)
     k = int(place)
     here, after = curve[k % len(curve)], curve[(k + 1) % len(curve)]
@@ -72,7 +73,7 @@ def angle(curve: tuple[int, ...], phase: float) -> float:
 
 
 def leg(phase: float, stride: float) -> dict[str, tuple[float, float]]:
-    """Joints of one leg relative to its hip, as (up, forward)."""
+    """Return the joints of one leg relative to its hip, as (up, forward)."""
     thigh = stride * angle(HIP, phase)
     shank = thigh - stride * angle(KNEE, phase)
     foot = shank + stride * angle(ANKLE, phase)
@@ -89,7 +90,8 @@ def leg(phase: float, stride: float) -> dict[str, tuple[float, float]]:
 
 
 def arm(pose: Pose, side: str) -> dict[str, np.ndarray]:
-    """Joints of one arm relative to its shoulder, as (left, up, forward); it swings against its leg."""
+    """Return the joints of one arm relative to its shoulder, as (left, up, forward); it swings against its
+    leg."""
     held, outwards = pose.arms[side == "right"], SIDES[side]
     swing = -cos(2 * pi * (pose.phase + 0.5 * (side == "right")))
     part = pose.stride * held.swings
@@ -110,7 +112,7 @@ def arm(pose: Pose, side: str) -> dict[str, np.ndarray]:
 
 
 def skeleton(pose: Pose) -> Joints:
-    """All joints of a walker of height 1, each as (left, up, forward), shape (3,).
+    """Return all joints of a walker of height 1, each as (left, up, forward), shape (3,).
 
     The lower foot stands on the ground, up = 0; the pelvis is above the origin.
     """

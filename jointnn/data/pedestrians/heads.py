@@ -14,7 +14,7 @@ HEAD = (0.053, 0.070, 0.061)
 
 
 def draw_head(figure: Figure) -> None:
-    """Neck, head, hair that stands off, and hat."""
+    """Draw neck, head, hair that stands off, and hat."""
     person, joints, size = figure.person, figure.joints, figure.person.head
     neck, head = joints["neck"], joints["head"] + shift(0.0, 0.067 * (size - 1), 0.0)
     figure.limb(
@@ -40,7 +40,7 @@ def draw_head(figure: Figure) -> None:
 
 
 def face_paint(person: Person, view: View) -> Callable[[Surface], np.ndarray]:
-    """Skin with shadows of eyes and mouth, and hair above and behind."""
+    """Return skin with shadows of eyes and mouth, and hair above and behind."""
 
     def paint(on: Surface) -> np.ndarray:
         left, front = view.turned(on)

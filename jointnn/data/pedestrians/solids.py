@@ -52,7 +52,7 @@ class Canvas:
         self.depth = np.full((height, width), -np.inf, np.float32)
 
     def window(self, left: float, top: float, right: float, bottom: float) -> tuple[slice, slice] | None:
-        """Rows and columns of a rectangle in pixels, as far as they are on the canvas."""
+        """Return rows and columns of a rectangle in pixels, as far as they are on the canvas."""
         width, height = self.size
         rows = slice(max(0, int(top)), min(height, int(bottom) + 2))
         columns = slice(max(0, int(left)), min(width, int(right) + 2))
@@ -72,7 +72,7 @@ class Canvas:
 
 
 def _grid(at: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Columns, shape (1, W), and rows, shape (H, 1), of a window."""
+    """Return columns, shape (1, W), and rows, shape (H, 1), of a window."""
     rows, columns = at
     across = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
     return across, np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
@@ -81,7 +81,7 @@ def _grid(at: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
 def capsule(
     canvas: Canvas, ends: tuple[np.ndarray, np.ndarray], radii: tuple[float, float], paint: Paint
 ) -> None:
-    """A limb between two points (column, row, depth), each with its radius; all in pixels."""
+    """Draw a limb between two points (column, row, depth), each with its radius; all in pixels."""
     # Python's own numbers, so that the arrays stay float32.
     (x, y, z), (dx, dy, dz) = ends[0].tolist(), (ends[1] - ends[0]).tolist()
     most = max(radii)
@@ -102,7 +102,8 @@ def capsule(
 
 
 def ellipsoid(canvas: Canvas, centre: np.ndarray, radii: tuple[float, float, float], paint: Paint) -> None:
-    """An upright ellipsoid about (column, row, depth); radii across, up and to the viewer, in pixels."""
+    """Draw an upright ellipsoid about (column, row, depth); radii across, up and to the viewer, in
+    pixels."""
     x, y, z = centre.tolist()
     at = canvas.window(x - radii[0], y - radii[1], x + radii[0], y + radii[1])
     if at is None:
@@ -115,7 +116,7 @@ def ellipsoid(canvas: Canvas, centre: np.ndarray, radii: tuple[float, float, flo
 
 
 def stack(canvas: Canvas, knots: np.ndarray, sag: float, paint: Paint) -> None:
-    """Horizontal ellipses above each other: a trunk, a coat, a skirt.
+    """Draw horizontal ellipses above each other: a trunk, a coat, a skirt.
 
     Args:
         knots: shape (K, 5): row, column of the centre, its depth, half width and half thickness, in pixels,

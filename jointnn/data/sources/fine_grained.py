@@ -102,7 +102,7 @@ def _official(
     read: Callable[[Path], Splits],
     packages: tuple[str, ...] = (),
 ) -> Source:
-    """The mirror's copy if there is one, else the official files, downloaded if missing."""
+    """Return the mirror's copy if there is one, else the official files, downloaded if missing."""
     if mirror := held_by_mirror(name):
         return mirrored(mirror, name, licence)
     folder = DOWNLOADS / name
@@ -124,7 +124,7 @@ def _official(
 
 
 def _read_cub(folder: Path) -> Splits:
-    """Lists by number: of the images, of the class and the side of each, of the classes' names."""
+    """Return lists by number: of the images, of the class and the side of each, of the classes' names."""
     archive = folder / "CUB_200_2011.tgz"
     files = tar_files(archive, (".txt", ".jpg"))
 
@@ -150,7 +150,7 @@ def _read_cub(folder: Path) -> Splits:
 
 
 def _read_dogs(folder: Path) -> Splits:
-    """Lists in MATLAB files; the names of the classes are the folders that the images stand in."""
+    """Return lists in MATLAB files; the names of the classes are the folders that the images stand in."""
     lists, archive = folder / "lists.tar", folder / "images.tar"
     files = tar_files(lists, (".mat",))
     names: dict[int, str] = {}
@@ -175,7 +175,7 @@ def _read_dogs(folder: Path) -> Splits:
 
 
 def _read_flowers(folder: Path) -> Splits:
-    """Images by number; one MATLAB file has the label of each, another the numbers of each split."""
+    """Return images by number; one MATLAB file has the label of each, another the numbers of each split."""
     from torchvision.datasets import Flowers102
 
     archive, ids = folder / "102flowers.tgz", folder / "setid.mat"
@@ -198,7 +198,7 @@ def _read_flowers(folder: Path) -> Splits:
 
 
 def _read_aircraft(folder: Path) -> Splits:
-    """A list per split: the number of an image and its variant."""
+    """Return a list per split: the number of an image and its variant."""
     archive, root = folder / "fgvc-aircraft-2013b.tar.gz", "fgvc-aircraft-2013b/data"
     files = tar_files(archive, (".txt", ".jpg"))
     variants = needed(files, f"{root}/variants.txt", archive)

@@ -101,7 +101,7 @@ def list_file(params: DatasetParams) -> Source:
 
 
 def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
-    """(place, [path, label, ...]) of each line that says something."""
+    """Yield (place, [path, label, ...]) of each line that says something."""
     try:
         text = file.read_text()
     except FileNotFoundError as error:
@@ -116,7 +116,7 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
 
 
 def _listed(file: Path, labels: int) -> list[str]:
-    """Names of the listed images inside the list's folder; what is wrong is said on reading."""
+    """Return names of the listed images inside the list's folder; what is wrong is said on reading."""
     names = [words[0] for _, words in _lines(file, labels)]
     paths = [PurePosixPath(name) for name in names]
     return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
@@ -144,7 +144,7 @@ def _read_list(file: Path, numbers: list[str]) -> Images:
 
 
 def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, tuple[float, ...] | None]:
-    """The path, the class and the numbers of a line, of which one of the last two says nothing."""
+    """Return the path, the class and the numbers of a line, of which one of the last two says nothing."""
     name, *labels = words
     if numbers:
         if len(labels) < len(numbers):

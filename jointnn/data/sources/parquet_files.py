@@ -27,13 +27,13 @@ def mirror(params: DatasetParams) -> Source:
 
 
 def held_by_mirror(name: str) -> Path | None:
-    """The mirror folder, if JOINTNN_MIRROR names one that holds the dataset."""
+    """Return the mirror folder, if JOINTNN_MIRROR names one that holds the dataset."""
     folder = os.environ.get(MIRROR, "")
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
 def mirrored(folder: Path, name: str, licence: str, numbers: list[str] | None = None) -> Source:
-    """The source that reads folder/name/{train,test}.parquet."""
+    """Return the source that reads folder/name/{train,test}.parquet."""
     train, test = folder / name / "train.parquet", folder / name / "test.parquet"
     return Source(
         files=(train, test),
@@ -74,7 +74,7 @@ def parquet(params: DatasetParams) -> Source:
 
 
 def _pieces(folder: Path, split: str) -> list[Path]:
-    """The files of a split; the plain name where there are none, so that it is the one missed."""
+    """Return the files of a split; the plain name where there are none, so that it is the one missed."""
     return sorted(folder.glob(f"{split}-*.parquet")) or [folder / f"{split}.parquet"]
 
 

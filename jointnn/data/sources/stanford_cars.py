@@ -57,7 +57,7 @@ def _how_to_place(missing: Path) -> str:
 
 
 def _read_split(split: str) -> Images:
-    """A list in a MATLAB file: a structure per image, with its file and its class."""
+    """Return a list in a MATLAB file: a structure per image, with its file and its class."""
     where, folder = LISTS[split], FOLDER / split
     (rows,) = read_mat(where.read_bytes(), str(where), "annotations")
     fields = rows.dtype.names or ()

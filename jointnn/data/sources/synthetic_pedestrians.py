@@ -35,7 +35,7 @@ def synthetic_pedestrians(params: DatasetParams) -> Source:
 
 
 def how_many(params: DatasetParams) -> int:
-    """The number of pictures to make: of each part the pool and the test, a fifth of it.
+    """Return the number of pictures to make: of each part the pool and the test, a fifth of it.
 
     Raises:
         UserError: there is no `pool`, or it asks for more than MOST pictures.
@@ -55,7 +55,7 @@ def how_many(params: DatasetParams) -> int:
 
 
 def _drawn(count: int) -> Splits:
-    """The first pictures, this many, in one class; no split of their own."""
+    """Return the first pictures, this many, in one class; no split of their own."""
     pixels = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
     for index in range(count):
         pixels[index] = picture(index)

@@ -83,7 +83,7 @@ def began(
 
 
 def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
-    """From an image to its code: pairs of convolutions, halving in between; dense from 8 x 8."""
+    """Return from an image to its code: pairs of convolutions, halving in between; dense from 8 x 8."""
     layers = OrderedDict[str, nn.Module](encode=_convolved(channels, width))
     for k in range(1, halvings + 1):
         pair = [*_convolved(width * k, width * k), *_convolved(width * k, width * (k + 1), stride=2)]
@@ -96,7 +96,7 @@ def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedD
 
 
 def _decoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
-    """From a code to an image: dense to 8 x 8, then pairs of convolutions between doublings."""
+    """Return from a code to an image: dense to 8 x 8, then pairs of convolutions between doublings."""
     layers = OrderedDict[str, nn.Module](
         dense=nn.Sequential(nn.Linear(latent, width * 64), nn.Unflatten(1, (width, 8, 8)))
     )
@@ -114,13 +114,13 @@ def _convolved(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 def _dense_to_grid(latent: int, width: int, side: int) -> nn.Sequential:
-    """z to a grid of features, with batch norm."""
+    """Return z to a grid of features, with batch norm."""
     dense = nn.Linear(latent, width * side**2, bias=False)
     return nn.Sequential(dense, nn.Unflatten(1, (width, side, side)), nn.BatchNorm2d(width), nn.ReLU())
 
 
 def _halvings(name: str, size: int, smallest: int) -> int:
-    """How often a side is halved down to the smallest grid, at least once."""
+    """Return how often a side is halved down to the smallest grid, at least once."""
     halvings = (size // smallest).bit_length() - 1
     if halvings < 1 or smallest << halvings != size:
         raise UserError(
@@ -131,7 +131,7 @@ def _halvings(name: str, size: int, smallest: int) -> int:
 
 
 def _drawn_narrowly(module: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0; the scale of batch norm is N(1, 0.02)."""
+    """Draw weights N(0, 0.02), biases 0; the scale of batch norm is N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.BatchNorm2d):
         mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
         nn.init.normal_(module.weight, mean, 0.02)

@@ -28,7 +28,7 @@ class Rescale(nn.Module):
     """Floats -1..1, which every network here takes, to (x - 127) / 128, which these weights take."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Shape (N, 3, S, S), as it was."""
+        """Return images of the same shape, (N, 3, S, S)."""
         rescaled: Tensor = ((images + 1) * 127.5 - 127) / 128
         return rescaled
 
@@ -40,7 +40,7 @@ class SameConv2d(nn.Conv2d):
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, S, S) to (N, C', S / stride, S / stride), rounded up."""
+        """Return (N, C, S, S) to (N, C', S / stride, S / stride), rounded up."""
         side, kernel, stride = inputs.shape[-1], self.kernel_size[0], self.stride[0]
         missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
         before, after = missing // 2, missing - missing // 2
@@ -65,7 +65,7 @@ class InvertedResidual(nn.Module):
         self.adds = stride == 1 and before == after
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, S, S) to (N, C', S / stride, S / stride)."""
+        """Return (N, C, S, S) to (N, C', S / stride, S / stride)."""
         found: Tensor = inputs
         if hasattr(self, "_expand_conv"):
             found = nn.functional.relu6(self._bn0(self._expand_conv(found)))
@@ -130,7 +130,7 @@ def _block(index: int, pretrained: bool = True) -> InvertedResidual:
 
 
 def _weights(prefix: str, name: str = "") -> dict[str, Tensor]:
-    """Parameters and buffers below a name of the published file, under another name."""
+    """Return parameters and buffers below a name of the published file, under another name."""
     return {
         f"{name}.{key.removeprefix(f'{prefix}.')}".lstrip("."): value
         for key, value in _published().items()

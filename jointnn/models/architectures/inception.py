@@ -60,7 +60,7 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def weights_file() -> Path:
-    """Where torchvision's parameters lie, or would lie, in the cache of torch.hub."""
+    """Return where torchvision's parameters lie, or would lie, in the cache of torch.hub."""
     from torchvision.models import Inception_V3_Weights
 
     address = Inception_V3_Weights.IMAGENET1K_V1.url
@@ -68,7 +68,8 @@ def weights_file() -> Path:
 
 
 def imagenet_weights() -> dict[str, Tensor]:
-    """torchvision's parameters by name, from the cache of torch.hub or, at first use, from the network.
+    """Return torchvision's parameters by name, from the cache of torch.hub or, at first use, from the
+    network.
 
     Raises:
         UserError: they cannot be downloaded, or the file in the cache is another one.

@@ -25,7 +25,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, S, S) to (N, C', S / stride, S / stride)."""
+        """Return (N, C, S, S) to (N, C', S / stride, S / stride)."""
         found = functional.relu(self.norm1(self.conv1(inputs)))
         return functional.relu(self.norm2(self.conv2(found)) + self.shortcut(inputs))
 

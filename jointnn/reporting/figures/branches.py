@@ -51,7 +51,7 @@ def branches(context: Context) -> Figure:
 
 
 def with_branches(context: Context, evidence: Evidence, kind: str) -> dict[str, list[str]]:
-    """Branches of the methods that have several in every dataset; the preferred methods come first.
+    """Return branches of the methods that have several in every dataset; the preferred methods come first.
 
     Args:
         kind: of the evidence by which branches are known: `alone` or `code`.
@@ -68,7 +68,7 @@ def with_branches(context: Context, evidence: Evidence, kind: str) -> dict[str, 
 
 
 def _shown(context: Context, evidence: Evidence) -> int:
-    """Images of a dataset: as many as a row has room for, and as every dataset has."""
+    """Return images of a dataset: as many as a row has room for, and as every dataset has."""
     fewest = min((len(images) for name, images in evidence.items() if name.endswith("/truth")), default=0)
     return min(fewest, max(1, PER_PAGE // len(context.datasets)))
 

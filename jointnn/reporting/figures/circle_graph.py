@@ -16,13 +16,13 @@ Edges = Mapping[tuple[int, int], float]
 
 
 def points_on_circle(networks: int) -> NDArray[np.float64]:
-    """Where networks stand, shape (n, 2): on the unit circle, clockwise from the top."""
+    """Return where networks stand, shape (n, 2): on the unit circle, clockwise from the top."""
     angles = np.pi / 2 - 2 * np.pi * (np.arange(networks) + 0.5) / networks
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def draw_edges(axes: Axes, networks: int, edges: Edges, colours: Mapping[tuple[int, int], str]) -> None:
-    """Edges whose width and opacity follow their weight in 0..1, strong ones over weak ones."""
+    """Draw edges whose width and opacity follow their weight in 0..1, strong ones over weak ones."""
     points = points_on_circle(networks)
     ordered = sorted(edges, key=lambda ends: edges[ends])
     axes.add_collection(
@@ -39,7 +39,7 @@ def draw_edges(axes: Axes, networks: int, edges: Edges, colours: Mapping[tuple[i
 
 
 def draw_numbers(axes: Axes, labels: Sequence[int], markers: Sequence[str]) -> None:
-    """Networks as numbered markers, in the colour of their group."""
+    """Draw networks as numbered markers, in the colour of their group."""
     for index, (x, y) in enumerate(points_on_circle(len(labels)).tolist()):
         axes.plot(
             x, y, markers[index], color=group_colour(labels[index]), ms=13, mec="white", mew=1, zorder=2
@@ -48,7 +48,7 @@ def draw_numbers(axes: Axes, labels: Sequence[int], markers: Sequence[str]) -> N
 
 
 def draw_names(axes: Axes, names: Sequence[str], labels: Sequence[int]) -> None:
-    """Networks as dots in the colour of their group, with their names outside the circle."""
+    """Draw networks as dots in the colour of their group, with their names outside the circle."""
     for name, label, (x, y) in zip(names, labels, points_on_circle(len(names)).tolist(), strict=True):
         axes.plot(x, y, "o", color=group_colour(label), ms=7, mec="white", mew=0.8, zorder=2)
         sideways = "left" if x > 0.1 else "right" if x < -0.1 else "center"
@@ -57,5 +57,5 @@ def draw_names(axes: Axes, names: Sequence[str], labels: Sequence[int]) -> None:
 
 
 def group_colour(label: int) -> str:
-    """The colour of a group, by its number."""
+    """Return the colour of a group, by its number."""
     return GROUPS[label % len(GROUPS)]

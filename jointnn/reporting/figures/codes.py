@@ -66,7 +66,7 @@ class Colouring:
 
 
 def _drawn(context: Context, evidence: Evidence, method: str, names: Sequence[str]) -> Figure:
-    """A column per branch, named above; a row per colouring, its legend to the right."""
+    """Return a column per branch, named above; a row per colouring, its legend to the right."""
     parts = [f"{method}/{dataset}" for dataset in context.datasets]
     most = max(1, MOST_POINTS // len(parts))
     counts = [len(evidence[f"{part}/code_label"][:most]) for part in parts]
@@ -97,7 +97,7 @@ def _drawn(context: Context, evidence: Evidence, method: str, names: Sequence[st
 
 
 def by_class(labels: NDArray[np.float64]) -> Colouring:
-    """The most frequent classes, as many as there are colours, in order; the rest are pale."""
+    """Return the most frequent classes, as many as there are colours, in order; the rest are pale."""
     classes, counts = np.unique(labels.astype(int), return_counts=True)
     shown = np.sort(classes[np.argsort(-counts, kind="stable")[: len(CLASSES)]]).tolist()
     place = {label: index for index, label in enumerate(shown)}
@@ -109,7 +109,8 @@ def by_class(labels: NDArray[np.float64]) -> Colouring:
 
 
 def embedded(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """t-SNE of codes (N, D), each dimension standardised: points (N, 2), the same for the same codes.
+    """Return t-SNE of codes (N, D), each dimension standardised: points (N, 2), the same for the same
+    codes.
 
     Codes that are all the same, as those of a branch that died, become one point.
     """
@@ -131,7 +132,7 @@ def embedded(codes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scatter(axes: Axes, points: NDArray[np.float64], colouring: Colouring) -> None:
-    """Points without ticks, both coordinates on one scale."""
+    """Draw points without ticks, both coordinates on one scale."""
     colours = [colouring.colours[index % len(colouring.colours)] for index in colouring.index.tolist()]
     # A clip path for every dot would make the SVG half as large again; all dots lie inside.
     axes.scatter(points[:, 0], points[:, 1], s=AREA, c=colours, linewidths=0, clip_on=False)
@@ -143,7 +144,7 @@ def _scatter(axes: Axes, points: NDArray[np.float64], colouring: Colouring) -> N
 
 
 def _legend(axes: Axes, colouring: Colouring) -> None:
-    """Names with their colours, right of the panel."""
+    """Draw names with their colours, right of the panel."""
     handles = [
         Line2D(
             [],

@@ -22,7 +22,8 @@ def completions(context: Context) -> Figure:
 
 
 def sheet_rows(context: Context, evidence: Evidence) -> dict[str, Row]:
-    """The images of each row, dataset by dataset, each (C, H, W); empty without a completed image."""
+    """Return the images of each row, dataset by dataset, each (C, H, W); empty without a completed
+    image."""
 
     def row(method: str, key: str) -> Row:
         return context.images_of(evidence, method, key, PER_DATASET)

@@ -49,7 +49,7 @@ class Context:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Context":
-        """A context of the settings of stage `figures`; keys that no figure reads are left out.
+        """Return a context of the settings of stage `figures`; keys that no figure reads are left out.
 
         Raises:
             UserError: a dataset stands in no planted group or in several; `groups_round` is no round.
@@ -67,19 +67,19 @@ class Context:
         return context
 
     def label(self, name: str) -> str:
-        """What to print for a dataset or method."""
+        """Return what to print for a dataset or method."""
         return self.labels.get(name, printed(name))
 
     def planted(self) -> list[int] | None:
-        """The planted group of every dataset; None if none were planted."""
+        """Return the planted group of every dataset; None if none were planted."""
         return planted_labels(self.groups, self.datasets) if self.groups else None
 
     def folder(self, seed: int) -> Path:
-        """Everything that one seed trained."""
+        """Return everything that one seed trained."""
         return Path(paths.seed_folder(self.experiment, seed))
 
     def parts(self, method: str) -> list[str]:
-        """The folders of a method in order: one, or those of its L2 start and its rounds."""
+        """Return the folders of a method in order: one, or those of its L2 start and its rounds."""
         if method not in self.rounds:
             return [method]
         rounds = range(1, self.rounds[method] + 1)
@@ -87,11 +87,12 @@ class Context:
 
     @property
     def in_rounds(self) -> str:
-        """The method whose weights are shown: the first whose rounds are jobs; empty if there is none."""
+        """Return the method whose weights are shown: the first whose rounds are jobs; empty if there is
+        none."""
         return next((name for name in self.methods if name in self.rounds), "")
 
     def history(self, method: str, seed: int, name: str) -> pd.DataFrame:
-        """history.csv or test_history.csv of a method, parts joined; empty if it was not run.
+        """Return history.csv or test_history.csv of a method, parts joined; empty if it was not run.
 
         Returns:
             Columns step, split, dataset, metric, value, and part (the folder it came from).
@@ -109,7 +110,7 @@ class Context:
 
     @cached_property
     def weights(self) -> dict[int, NDArray[np.float64]]:
-        """The weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets.
+        """Return the weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets.
 
         Those of a run that diverged say nothing and are left out.
         """
@@ -124,17 +125,17 @@ class Context:
         return found
 
     def found_groups(self, weights: NDArray[np.float64]) -> list[int]:
-        """Groups at `groups_round` of one seed's weights (K, B, n, n): as many as were planted."""
+        """Return groups at `groups_round` of one seed's weights (K, B, n, n): as many as were planted."""
         count = len(self.groups) if self.groups else None
         return find_groups(weights[self.groups_round - 1], count)
 
     def blocks(self) -> list[str]:
-        """The names of the blocks; empty if there are no weights."""
+        """Return the names of the blocks; empty if there are no weights."""
         seeds = list(self.weights)
         return list(self._weight_records(seeds[0])[0]["blocks"]) if seeds else []
 
     def metrics(self) -> pd.DataFrame:
-        """The rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
+        """Return the rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
         folder = Path("results", self.experiment)
         files = {seed: folder / f"s{seed}" / "metrics.csv" for seed in self.seeds}
         tables = [read_table(path).assign(seed=seed) for seed, path in files.items() if path.exists()]
@@ -142,16 +143,16 @@ class Context:
 
     @property
     def measure(self) -> str:
-        """The metric that is drawn: the first of the experiment's measures."""
+        """Return the metric that is drawn: the first of the experiment's measures."""
         return self.measures[0]
 
     @property
     def drawn(self) -> Measure:
-        """How that metric is printed, and which way is better."""
+        """Return how that metric is printed, and which way is better."""
         return self.measure_of(self.measure)
 
     def measure_of(self, metric: str) -> Measure:
-        """How a metric is printed, and which way is better, as the task has told it."""
+        """Return how a metric is printed, and which way is better, as the task has told it."""
         return measure_of(metric, self._told)
 
     @cached_property
@@ -159,14 +160,15 @@ class Context:
         return read_measures(self.experiment, self.seeds)
 
     def evidence(self, seed: int) -> dict[str, NDArray[Any]]:
-        """What the task left of the networks of a seed, as joint/birds/predicted; empty if not there."""
+        """Return what the task left of the networks of a seed, as joint/birds/predicted; empty if not
+        there."""
         path = Path("results", self.experiment, f"s{seed}", "evidence.safetensors")
         return read_tensors(path)[0] if path.exists() else {}
 
     def images_of(
         self, evidence: Mapping[str, NDArray[Any]], method: str, key: str, count: int | None = None
     ) -> list[NDArray[np.uint8]]:
-        """The first `count` images, or all, under a key of every dataset; empty if one has none."""
+        """Return the first `count` images, or all, under a key of every dataset; empty if one has none."""
         names = [f"{method}/{dataset}/{key}" for dataset in self.datasets]
         if not all(name in evidence for name in names):
             return []

@@ -85,13 +85,13 @@ def convergence(context: Context) -> Figure:
 
 
 def learning_curves(context: Context, metric: str) -> dict[str, pd.DataFrame]:
-    """The learning curve of every method that was tested, in the order of the context."""
+    """Return the learning curve of every method that was tested, in the order of the context."""
     curves = {method: learning_curve(context, method, metric) for method in context.methods}
     return {method: curve for method, curve in curves.items() if len(curve)}
 
 
 def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
-    """Mean and standard deviation over seeds of a metric on the test split, as it is printed.
+    """Return the mean and standard deviation over seeds of a metric on the test split, as it is printed.
 
     Returns:
         Index step, columns mean and std. Only steps at which every dataset was tested.
@@ -108,7 +108,8 @@ def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
 
 
 def curves_table(context: Context) -> pd.DataFrame:
-    """The learning curves as one table: column step, then the mean of every method that was tested."""
+    """Return the learning curves as one table: column step, then the mean of every method that was
+    tested."""
     curves = learning_curves(context, context.measure)
     means = pd.DataFrame({method: curve["mean"] for method, curve in curves.items()})
     return means.rename_axis("step").reset_index()
@@ -121,7 +122,8 @@ def _draw_curves(
     metric: str,
     banded: Sequence[str] | None = None,
 ) -> None:
-    """A line per method, with its band if it is among `banded` (none given: all), and the axes' labels."""
+    """Draw a line per method, with its band if it is among `banded` (none given: all), and the axes'
+    labels."""
     for method, curve in curves.items():
         _draw_curve(axes, curve, context, method, banded is None or method in banded)
     measure = context.measure_of(metric)
@@ -140,7 +142,7 @@ def _legend(drawing: Figure, axes: Axes) -> None:
 
 
 def _logarithmic(axes: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
-    """A logarithmic scale with plain numbers; zero, which has no logarithm, leaves it linear."""
+    """Draw a logarithmic scale with plain numbers; zero, which has no logarithm, leaves it linear."""
     if min(curve["mean"].min() for curve in curves.values()) <= 0:
         return
     axes.set_yscale("log")
@@ -164,7 +166,7 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, 
 
 
 def _enlarge(axes: Axes, curves: Sequence[pd.DataFrame], higher: bool) -> None:
-    """The second half of the steps, and of the values the range in which most methods end."""
+    """Draw the second half of the steps, and of the values the range in which most methods end."""
     last = max(curve.index.max() for curve in curves)
     late = [curve[curve.index >= last / 2] for curve in curves]
     late = [curve for curve in late if len(curve)]
@@ -180,7 +182,7 @@ def _enlarge(axes: Axes, curves: Sequence[pd.DataFrame], higher: bool) -> None:
 
 
 def _draw_consistency_loss(axes: Axes, context: Context) -> None:
-    """Eq. (3) on a second axis; ticks on the first mark where a round begins."""
+    """Draw eq. (3) on a second axis; ticks on the first mark where a round begins."""
     method = context.in_rounds
     first, *rounds = context.parts(method)
     tables = [context.history(method, seed, "history.csv") for seed in context.seeds]

@@ -47,7 +47,7 @@ def differences(context: Context) -> Figure:
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """The range of differences that is drawn: all but those of methods that are far off."""
+    """Return the range of differences that is drawn: all but those of methods that are far off."""
     means = table.mean()
     usual = max(float(np.median(means.abs())), abs(float(means.get("joint", 0.0))))
     near = table.loc[:, means.abs() <= FAR * usual]
@@ -59,7 +59,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def paired_differences(context: Context) -> pd.DataFrame:
-    """Test measure, average over datasets, minus that of isolated training, as it is printed.
+    """Return the test measure, average over datasets, minus that of isolated training, as it is printed.
 
     Returns:
         A row per seed, a column per method in the order of the context. Empty without isolated.
@@ -134,7 +134,7 @@ def confusion(context: Context) -> Figure:
 
 
 def predictions(context: Context) -> pd.DataFrame:
-    """Every image of the test split, by method: columns method, dataset, label, predicted, seed."""
+    """Return every image of the test split, by method: columns method, dataset, label, predicted, seed."""
     tables = []
     for seed in context.seeds:
         evidence = context.evidence(seed)
@@ -146,7 +146,7 @@ def predictions(context: Context) -> pd.DataFrame:
 
 
 def confusion_matrix(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Fractions of each label's images, shape (classes, classes); NaN without images."""
+    """Return fractions of each label's images, shape (classes, classes); NaN without images."""
     classes = 1 + int(max(rows.label.max(), rows.predicted.max())) if len(rows) else 1
     counts = np.zeros((classes, classes))
     np.add.at(counts, (rows.label.to_numpy(int), rows.predicted.to_numpy(int)), 1)

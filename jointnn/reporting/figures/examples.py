@@ -50,7 +50,7 @@ def examples(context: Context) -> Figure:
 
 
 def one_per_class(labels: np.ndarray, count: int) -> list[int]:
-    """Indices of the first image of every class, then of the second, ...: `count` at most.
+    """Return indices of the first image of every class, then of the second, ...: `count` at most.
 
     Images whose labels are numbers, (N, K), are of one class.
     """

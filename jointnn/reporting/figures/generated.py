@@ -56,7 +56,7 @@ def along_training(context: Context) -> Figure:
 
 
 def _sheet(context: Context, row: Callable[[Evidence, str], Row], real: int = 0) -> Figure:
-    """A row of every method, below a row of as many real images of each dataset as are wanted."""
+    """Return a row of every method, below a row of as many real images of each dataset as are wanted."""
 
     def rows(evidence: Evidence) -> dict[str, Row]:
         found = rows_of_methods(context, lambda method: row(evidence, method))

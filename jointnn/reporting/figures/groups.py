@@ -69,7 +69,7 @@ class Circle:
 
     @property
     def largest(self) -> float:
-        """The largest weight between two networks: the widest edge."""
+        """Return the largest weight between two networks: the widest edge."""
         apart = ~np.eye(self.weights.shape[-1], dtype=bool)
         return float(max(self.weights[:, apart].max(), np.finfo(float).tiny))
 
@@ -97,7 +97,7 @@ def _draw_graph(axes: Axes, circle: Circle, weights: NDArray[np.float64]) -> Non
 
 
 def _handles(circle: Circle) -> list[Line2D]:
-    """Per network its number and name, the found group as colour, the planted one as marker."""
+    """Return per network its number and name, the found group as colour, the planted one as marker."""
     return [
         Line2D([], [], marker=marker, color=group_colour(label), ls="none", ms=6, label=f"{number} {name}")
         for number, (name, label, marker) in enumerate(
@@ -122,7 +122,7 @@ def _caption(context: Context) -> list[str]:
 
 
 def groups_table(context: Context) -> pd.DataFrame:
-    """What every seed found in every round; empty without weights.
+    """Return what every seed found in every round; empty without weights.
 
     Returns:
         Columns seed, round, separation, adjusted_rand_index (empty without planted groups), groups

@@ -42,7 +42,7 @@ def figure_2_sharing(context: Context) -> Figure:
 
 
 def middle_blocks(blocks: int) -> list[int]:
-    """The middle block of the first half, and its mirror image in the second; one if there is one.
+    """Return the middle block of the first half, and its mirror image in the second; one if there is one.
 
     Of an auto-encoder of nine layers, whose blocks are 0 to 7: blocks 1 and 6.
     """
@@ -53,7 +53,8 @@ def middle_blocks(blocks: int) -> list[int]:
 def mutual_neighbours(
     weights: NDArray[np.float64], count: int = NEIGHBOURS
 ) -> dict[tuple[int, int], float]:
-    """Pairs in which each is among the `count` most influential networks of the other, and their weights.
+    """Return pairs in which each is among the `count` most influential networks of the other, and their
+    weights.
 
     Args:
         weights: of one block, shape (n, n). A network with the same weight as the last of the `count`
@@ -69,7 +70,7 @@ def mutual_neighbours(
 
 
 def _draw_mutual(axes: Axes, context: Context, weights: NDArray[np.float64]) -> None:
-    """Edges relative to the widest one, and below what the widest and the narrowest stand for."""
+    """Draw edges relative to the widest one, and below what the widest and the narrowest stand for."""
     edges = mutual_neighbours(weights)
     largest = max(edges.values(), default=0.0) or 1.0
     relative = {ends: weight / largest for ends, weight in edges.items()}

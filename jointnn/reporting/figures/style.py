@@ -67,7 +67,8 @@ def look(method: str, methods: Sequence[str]) -> Look:
 
 
 def part_and_layers(block: str) -> tuple[str, str]:
-    """generator and up1-up2 of the block generator.up1-generator.up2; no part if its layers share none."""
+    """Return generator and up1-up2 of the block generator.up1-generator.up2; no part if its layers share
+    none."""
     first, _, last = block.partition("-")
     part = first.rpartition(".")[0]
     if not part or (last and last.rpartition(".")[0] != part):
@@ -76,17 +77,17 @@ def part_and_layers(block: str) -> tuple[str, str]:
 
 
 def block_title(block: str) -> str:
-    """A block's name as the title of a panel: its part above its layers."""
+    """Return a block's name as the title of a panel: its part above its layers."""
     return "\n".join(filter(None, part_and_layers(block)))
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` by `height` inches that makes room for its labels."""
+    """Return an empty figure of `width` by `height` inches that makes room for its labels."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def grid_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """`count` panels in rows of at most `columns`; `height` in inches is that of a row."""
+    """Return `count` panels in rows of at most `columns`; `height` in inches is that of a row."""
     columns = min(columns, count)
     rows = -(-count // columns)
     drawing = new_figure(width, height * rows)
@@ -97,20 +98,20 @@ def grid_of(count: int, columns: int, width: float, height: float) -> tuple[Figu
 
 
 def note(text: str, width: float = DOUBLE) -> Figure:
-    """A figure that says why there is nothing to draw."""
+    """Return a figure that says why there is nothing to draw."""
     drawing = new_figure(width, 0.6)
     drawing.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=NORMAL)
     return drawing
 
 
 def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (..., C, H, W), grey or colour, as matplotlib shows them: (..., H, W, 3)."""
+    """Return images (..., C, H, W), grey or colour, as matplotlib shows them: (..., H, W, 3)."""
     last = np.moveaxis(images, -3, -1)
     return last if last.shape[-1] == 3 else np.repeat(last, 3, axis=-1)
 
 
 def crisp(pixels: NDArray[Any], side: int) -> NDArray[Any]:
-    """Pixels (H, W, ...) repeated, since some viewers of SVG blur small images: about `FINE` a side.
+    """Return pixels (H, W, ...) repeated, since some viewers of SVG blur small images: about `FINE` a side.
 
     Args:
         side: pixels of the side of an image in it.
@@ -120,7 +121,7 @@ def crisp(pixels: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
-    """A matrix in 0..1 as squares of one hue; NaN (the diagonal of weights) stays pale."""
+    """Return a matrix in 0..1 as squares of one hue; NaN (the diagonal of weights) stays pale."""
     axes.set_facecolor(PALE)
     mesh: ScalarMappable
     if len(values) > MOST_SQUARES:
@@ -138,7 +139,7 @@ def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
 
 
 def to_svg(drawing: Figure) -> bytes:
-    """The figure as SVG: no date, ids of a fixed salt, so equal figures give equal bytes.
+    """Return the figure as SVG: no date, ids of a fixed salt, so equal figures give equal bytes.
 
     To be called within `style()`, in which the figure was drawn too.
     """
@@ -150,5 +151,5 @@ def to_svg(drawing: Figure) -> bytes:
 
 
 def style() -> AbstractContextManager[None]:
-    """The settings of matplotlib under which every figure is drawn, whatever the user's own are."""
+    """Return the settings of matplotlib under which every figure is drawn, whatever the user's own are."""
     return context(["default", STYLE])

@@ -21,7 +21,8 @@ GREY = "#777777"
 
 
 def sweep_curve(results: SweepResults) -> Figure:
-    """Mean over seeds of every method at every number, bars one standard deviation, yardsticks dashed.
+    """Return the mean over seeds of every method at every number, bars one standard deviation, yardsticks
+    dashed.
 
     Numbers stand at even distances: 0 to 7000 on one axis would be legible on no scale of their own.
     Where a result is missing the line has a gap.
@@ -46,7 +47,7 @@ def sweep_curve(results: SweepResults) -> Figure:
 
 
 def _draw_method(axes: Axes, results: SweepResults, method: str, beside: float) -> None:
-    """The line of a method, `beside` its ticks, so that the bars of others do not hide it."""
+    """Draw the line of a method, `beside` its ticks, so that the bars of others do not hide it."""
     style = look(method, [*results.methods, *results.reference])
     means, deviations = [], []
     for number in results.columns:
@@ -63,7 +64,8 @@ def _draw_method(axes: Axes, results: SweepResults, method: str, beside: float) 
 
 
 def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float]) -> None:
-    """A dashed line per yardstick, its name to the right of the panel, beside others and not upon them."""
+    """Draw a dashed line per yardstick, its name to the right of the panel, beside others and not upon
+    them."""
     for value in yardsticks.values():
         axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     low, high = axes.get_ylim()
@@ -81,7 +83,8 @@ def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float]) -> None:
 
 
 def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Middles of texts near `places`, so that none covers another, and all between 0 and 1 if they can be.
+    """Return middles of texts near `places`, so that none covers another, and all between 0 and 1 if they
+    can be.
 
     Args:
         places: of the middles, as wished, in any order, as fractions of the height of the panel.
@@ -102,13 +105,13 @@ def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
 
 
 def _middles(pile: Sequence[int], heights: Sequence[float]) -> list[float]:
-    """The middles of the texts of a pile, above its bottom."""
+    """Return the middles of the texts of a pile, above its bottom."""
     tops = list(accumulate(heights[k] for k in pile))
     return [top - heights[k] / 2 for k, top in zip(pile, tops, strict=True)]
 
 
 def _bottom(pile: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
-    """Where a pile begins: least squared distances to the places, within 0 and 1 if it fits."""
+    """Return where a pile begins: least squared distances to the places, within 0 and 1 if it fits."""
     middles = _middles(pile, heights)
     wished = [places[k] - middle for k, middle in zip(pile, middles, strict=True)]
     height = sum(heights[k] for k in pile)

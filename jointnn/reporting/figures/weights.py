@@ -64,7 +64,8 @@ def weights(context: Context) -> Figure:
 
 
 def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> None:
-    """Layers of every block above its panel of `side` inches, and a part above the first of its blocks.
+    """Draw layers of every block above its panel of `side` inches, and a part above the first of its
+    blocks.
 
     Long names stand in two lines, and where a line is longer than the panel in smaller letters.
     """
@@ -82,13 +83,13 @@ def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> 
 
 
 def _in_lines(layers: str) -> str:
-    """A line for each layer of a block; for each word where it is one layer."""
+    """Return a line for each layer of a block; for each word where it is one layer."""
     mark = "-" if "-" in layers else "_"
     return layers.replace(mark, f"{mark}\n")
 
 
 def _rule_between(axes: Axes, planted: list[int]) -> None:
-    """White rules where one planted group ends and the next begins."""
+    """Draw white rules where one planted group ends and the next begins."""
     for position in (np.flatnonzero(np.diff(planted)) + 1).tolist():
         axes.axhline(position, color="white", linewidth=1.5)
         axes.axvline(position, color="white", linewidth=1.5)
@@ -125,7 +126,7 @@ def separation(context: Context) -> Figure:
 
 
 def _draw_separation(axes: Axes, values: NDArray[np.float64], labels: list[int]) -> None:
-    """Thin lines: seeds, thick ones: their mean. `values`: weights of a block, (seeds, K, n, n)."""
+    """Draw thin lines: seeds, thick ones: their mean. `values`: weights of a block, (seeds, K, n, n)."""
     inside, across = inside_and_across(values, labels)
     rounds = np.arange(1, values.shape[1] + 1)
     looks = {"inside a group": (inside, GROUPS[0], "-"), "across groups": (across, "#777777", "--")}

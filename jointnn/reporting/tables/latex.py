@@ -29,7 +29,7 @@ LATEX_SPECIAL = {
 
 
 def escape_latex(text: str) -> str:
-    """`text` as LaTeX prints it: special characters escaped."""
+    """Return `text` as LaTeX prints it: special characters escaped."""
     return re.sub(".", lambda found: LATEX_SPECIAL.get(found[0], found[0]), text)
 
 

@@ -32,7 +32,7 @@ def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
 
 
 def table_markdown(measured: Sequence[Results]) -> str:
-    """table.md: a title, per measure a table with its sentences, at last the sources of the data."""
+    """Return table.md: a title, per measure a table with its sentences, at last the sources of the data."""
     blocks = [f"# {measured[0].experiment}"]
     for index, results in enumerate(measured):
         if len(measured) > 1:
@@ -45,7 +45,7 @@ def table_markdown(measured: Sequence[Results]) -> str:
 
 
 def _table(results: Results, *, first: bool) -> list[str]:
-    """Header, methods by datasets, footnotes, paired differences."""
+    """Return header, methods by datasets, footnotes, paired differences."""
     notes = Notes(results.seeds)
     lines = [columns(results), *rows(results, results.methods, notes, MARKDOWN)]
     if results.reference:

@@ -32,7 +32,7 @@ class Notes:
     def letter(
         self, there: Mapping[int, float], collapsed: Sequence[int] = (), diverged: Sequence[int] = ()
     ) -> str:
-        """The letter of a cell's footnote; empty if there is nothing to say."""
+        """Return the letter of a cell's footnote; empty if there is nothing to say."""
         missing = tuple(seed for seed in self.seeds if seed not in there)
         has_no_value = not there and len(diverged) < len(self.seeds)
         if has_no_value or not (missing or collapsed):
@@ -41,7 +41,7 @@ class Notes:
         return self.letters.setdefault(key, chr(ord("a") + len(self.letters)))
 
     def sentences(self) -> list[tuple[str, str]]:
-        """(letter, what it says) of each footnote, in the order in which cells asked for them."""
+        """Return (letter, what it says) of each footnote, in the order in which cells asked for them."""
         return [(letter, self._sentence(*key)) for key, letter in self.letters.items()]
 
     def _sentence(self, missing: Sequence[int], collapsed: Sequence[int], diverged: Sequence[int]) -> str:
@@ -62,12 +62,12 @@ def _listed(seeds: Sequence[int]) -> str:
 
 
 def capitalised(text: str) -> str:
-    """`text` as a sentence begins; names within it keep their letters."""
+    """Return `text` as a sentence begins; names within it keep their letters."""
     return text[:1].upper() + text[1:]
 
 
 def header(results: Results, *, first: bool = True) -> list[str]:
-    """The sentences over a table: what it shows, of how many seeds, how it was selected.
+    """Return the sentences over a table: what it shows, of how many seeds, how it was selected.
 
     Args:
         first: what holds for all tables of an experiment is said over the first one.
@@ -112,12 +112,12 @@ def header(results: Results, *, first: bool = True) -> list[str]:
 
 
 def columns(results: Results) -> list[str]:
-    """The heads of the columns."""
+    """Return the heads of the columns."""
     return ["method", *map(printed, results.columns)]
 
 
 def rows(results: Results, methods: Sequence[str], notes: Notes, markup: Markup) -> list[list[str]]:
-    """A row per method: its name and a cell per dataset."""
+    """Return a row per method: its name and a cell per dataset."""
     return [
         [printed(method), *(_cell(results, method, column, notes, markup) for column in results.columns)]
         for method in methods
@@ -140,12 +140,13 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
 
 
 def compared(results: Results) -> list[str]:
-    """The methods that a table compares with every other, seed by seed, where they have an average."""
+    """Return the methods that a table compares with every other, seed by seed, where they have an
+    average."""
     return [name for name in OURS if name in results.methods and results.cell(name, AVERAGE)]
 
 
 def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
-    """Per method: `ours` minus it in the average, mean and deviation over seeds, and seeds won."""
+    """Return per method: `ours` minus it in the average, mean and deviation over seeds, and seeds won."""
     found = []
     for method in [*results.methods, *results.reference]:
         differences = results.paired(ours, method)
@@ -160,7 +161,7 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
 
 
 def _spread(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
-    """Mean and deviation of differences, with a sign."""
+    """Return the mean and deviation of differences, with a sign."""
     if not values:
         return MISSING
     mean, deviation = mean_and_deviation(values)
@@ -173,7 +174,7 @@ def _per_cent(value: float, sign: str = "") -> str:
 
 
 def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
-    """The heads of the columns of the paired table."""
+    """Return the heads of the columns of the paired table."""
     better = {"higher": "above", "lower": "below"}.get(results.measure.better, results.measure.better)
     relative = ["in per cent of it"] if results.measure.relative else []
     return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {better}"]

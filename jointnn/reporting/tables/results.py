@@ -18,7 +18,7 @@ AVERAGE = "average"
 def read_metrics(
     experiment: str, methods: Sequence[str], datasets: Sequence[str], seeds: Sequence[int]
 ) -> pd.DataFrame:
-    """All metrics of an experiment, in the order of the arguments, with dataset `average` added.
+    """Return all metrics of an experiment, in the order of the arguments, with dataset `average` added.
 
     Reads results/<experiment>/s<seed>/metrics.csv. `average` is the mean over all datasets; where
     one of them is missing there is none, since a mean over fewer cannot be compared.
@@ -45,7 +45,8 @@ def read_metrics(
 
 
 def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard deviation (n - 1; empty for one seed) and number of seeds of every metric."""
+    """Return the mean, standard deviation (n - 1; empty for one seed) and number of seeds of every
+    metric."""
     groups = metrics.groupby([key for key in KEYS if key != "seed"], sort=False).value
     return groups.agg(mean="mean", std="std", seeds="count").reset_index()
 
@@ -86,11 +87,11 @@ class Results:
         return [*self.datasets, AVERAGE]
 
     def cell(self, method: str, dataset: str) -> Mapping[int, float]:
-        """The value of every seed that is there."""
+        """Return the value of every seed that is there."""
         return self.values.get((method, dataset), {})
 
     def is_best(self, method: str, dataset: str) -> bool:
-        """Whether no competitor prints a better mean; a cell that lacks seeds never is."""
+        """Return whether no competitor prints a better mean; a cell that lacks seeds never is."""
         if method in self.reference or not self._complete(method, dataset):
             return False
         competitors = [name for name in self.methods if self._complete(name, dataset)]
@@ -98,20 +99,20 @@ class Results:
         return scores[method] == max(scores.values())
 
     def paired(self, method: str, other: str) -> list[float]:
-        """`method` minus `other` in the average over datasets, one number per seed of both."""
+        """Return `method` minus `other` in the average over datasets, one number per seed of both."""
         return [ours - theirs for ours, theirs in self._pairs(method, other)]
 
     def won(self, method: str, other: str) -> int:
-        """Of how many of these seeds `method` is the better one."""
+        """Return of how many of these seeds `method` is the better one."""
         score = self.measure.score
         return sum(score(ours) > score(theirs) for ours, theirs in self._pairs(method, other))
 
     def relative(self, method: str, other: str) -> list[float]:
-        """That difference over what `other` has, in per cent."""
+        """Return that difference over what `other` has, in per cent."""
         return [100 * (ours - theirs) / theirs for ours, theirs in self._pairs(method, other)]
 
     def _pairs(self, method: str, other: str) -> list[tuple[float, float]]:
-        """The averages over datasets of two methods, of each seed of both."""
+        """Return the averages over datasets of two methods, of each seed of both."""
         ours, theirs = self.cell(method, AVERAGE), self.cell(other, AVERAGE)
         return [(ours[seed], theirs[seed]) for seed in self.seeds if seed in ours and seed in theirs]
 
@@ -125,7 +126,7 @@ class Results:
 
 
 def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
-    """The test results of one metric, as tables need them (settings: stage collect).
+    """Return the test results of one metric, as tables need them (settings: stage collect).
 
     What the task tells of it stands beside the metrics of each seed.
     """
@@ -155,7 +156,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
 
 
 def _seeds_with(metrics: pd.DataFrame, flag: str) -> dict[tuple[str, str], list[int]]:
-    """(method, dataset) -> seeds for which a metric that is 0 or 1 is 1."""
+    """Return (method, dataset) -> seeds for which a metric that is 0 or 1 is 1."""
     rows = metrics[(metrics.metric == flag) & (metrics.split == "test") & (metrics.value > 0)]
     found: dict[tuple[str, str], list[int]] = {}
     for method, dataset, seed in zip(rows.method, rows.dataset, rows.seed, strict=True):
@@ -164,6 +165,6 @@ def _seeds_with(metrics: pd.DataFrame, flag: str) -> dict[tuple[str, str], list[
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and standard deviation (n - 1); of one value there is no deviation."""
+    """Return the mean and standard deviation (n - 1); of one value there is no deviation."""
     series = pd.Series(list(values), dtype=float)
     return float(series.mean()), float(series.std()) if len(series) > 1 else None

@@ -38,19 +38,19 @@ class SweepResults(Results):
 
     @property
     def columns(self) -> list[str]:
-        """No average: across numbers it would mean nothing."""
+        """Return no average: across numbers it would mean nothing."""
         return self.datasets
 
     @property
     def place(self) -> str:
-        """Whose measure it is, in words."""
+        """Return whose measure it is, in words."""
         if self.dataset != AVERAGE:
             return printed(self.dataset)
         return f"{AVERAGE} over {listed(list(map(printed, self.over)))}"
 
 
 def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
-    """The results of a sweep, from results/<experiment>/metrics.csv of each (settings: stage sweep).
+    """Return the results of a sweep, from results/<experiment>/metrics.csv of each (settings: stage sweep).
 
     Raises:
         UserError: an experiment has no value of the measure on the test split of the dataset.
@@ -87,7 +87,7 @@ Seeds = dict[tuple[str, str], list[int]]
 
 
 def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[Cells, Seeds, Seeds]:
-    """Values, collapsed and diverged seeds by method and number, from the tables of all experiments.
+    """Return values, collapsed and diverged seeds by method and number, from the tables of all experiments.
 
     Args:
         numbers: of each experiment, as it is printed.
@@ -113,7 +113,7 @@ def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[
 
 
 def _selection(rules: Mapping[str, str]) -> str:
-    """The selection rule, once if it is the same for all numbers."""
+    """Return the selection rule, once if it is the same for all numbers."""
     numbers: dict[str, list[str]] = {}
     for number, rule in rules.items():
         numbers.setdefault(rule, []).append(number)
@@ -123,7 +123,7 @@ def _selection(rules: Mapping[str, str]) -> str:
 
 
 def summarise_sweep(results: SweepResults) -> pd.DataFrame:
-    """summary.csv: number, method, mean, std (n - 1; empty for one seed), seeds (how many).
+    """Return summary.csv: number, method, mean, std (n - 1; empty for one seed), seeds (how many).
 
     Rows go by rising numbers, then methods; values are in the unit of the metric, not in the printed one.
     """
@@ -136,7 +136,8 @@ def summarise_sweep(results: SweepResults) -> pd.DataFrame:
 
 
 def sweep_markdown(results: SweepResults) -> str:
-    """table.md: a title, what it shows, methods by numbers, footnotes, and apart from it the yardsticks."""
+    """Return table.md: a title, what it shows, methods by numbers, footnotes, and apart from it the
+    yardsticks."""
     notes = Notes(results.seeds)
     about = f"Dataset: {results.place}. Columns: {results.along}."
     lines = [["method", *results.columns], *rows(results, results.methods, notes, MARKDOWN)]

@@ -7,7 +7,8 @@ import pandas as pd
 
 
 def times(experiment: str, seeds: Sequence[int]) -> pd.DataFrame:
-    """Wall time and peak memory from Snakemake's benchmark files logs/<experiment>/s<seed>/**.tsv.
+    """Return the wall time and peak memory from Snakemake's benchmark files
+    logs/<experiment>/s<seed>/**.tsv.
 
     The jobs of a method, such as the rounds of `joint`, are added up; memory is their largest.
 

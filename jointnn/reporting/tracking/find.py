@@ -18,19 +18,19 @@ from jointnn.reporting.tracking.runs import Job, RunFiles, ended, wanted
 
 
 def experiments(root: Path) -> list[str]:
-    """Names of the experiments that have runs or results, sorted."""
+    """Return names of the experiments that have runs or results, sorted."""
     places = ("runs", f"{paths.RESUME}/runs", "results")
     folders = {path for place in places for path in _folders(root / place)} - {root / paths.SWEEPS}
     return sorted({path.name for path in folders if list(path.glob("s*")) or _is_summed_up(path)})
 
 
 def is_planned(root: Path, experiment: str) -> bool:
-    """Whether a workflow has settings for its jobs."""
+    """Return whether a workflow has settings for its jobs."""
     return (root / paths.SETTINGS / "runs" / experiment).exists()
 
 
 def find_runs(root: Path, experiment: str) -> Iterator[RunFiles]:
-    """The finished and running runs of an experiment; those that have not begun are left out.
+    """Yield the finished and running runs of an experiment; those that have not begun are left out.
 
     Raises:
         UserError: a record or a table is damaged.
@@ -42,7 +42,7 @@ def find_runs(root: Path, experiment: str) -> Iterator[RunFiles]:
 
 
 def report(root: Path, experiment: str) -> dict[str, Path]:
-    """The tables and figures of an experiment, by the name that they have in MLflow."""
+    """Return the tables and figures of an experiment, by the name that they have in MLflow."""
     folder = root / "results" / experiment
     tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
     found = [*tables, *sorted(folder.glob("figures/*.svg"))]
@@ -50,7 +50,7 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
 
 
 def modified(files: Iterable[Path]) -> list[float]:
-    """Times of the last change of those files that are there, sorted, in seconds since 1970."""
+    """Return times of the last change of those files that are there, sorted, in seconds since 1970."""
     found = []
     for path in files:
         with suppress(FileNotFoundError):
@@ -67,7 +67,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _everywhere(root: Path, folder: Path) -> list[str]:
-    """Names of the folders inside `folder`, be it among outputs, settings or resume points."""
+    """Return names of the folders inside `folder`, be it among outputs, settings or resume points."""
     inside = [
         each for part in ("", paths.SETTINGS, paths.RESUME) for each in _folders(root / part / folder)
     ]
@@ -90,7 +90,7 @@ def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:
 
 
 def _jobs(root: Path, seed_folder: Path, method: str) -> list[Job]:
-    """All jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
+    """Return all jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
     folder = seed_folder / method
     inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
     if not inside:
@@ -135,12 +135,13 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
 
 
 def _outputs(root: Path, job: Job, finished: bool) -> Path | None:
-    """Where the history of a job is: among its outputs once it has ended, before in its resume point."""
+    """Return where the history of a job is: among its outputs once it has ended, before in its resume
+    point."""
     return root / job.folder if finished or job.fresh else _training(root, job)
 
 
 def _training(root: Path, job: Job) -> Path | None:
-    """The resume point of a job that trains, unless it is left from older settings."""
+    """Return the resume point of a job that trains, unless it is left from older settings."""
     folder = root / paths.RESUME / job.folder
     begun = modified([folder / HISTORIES[0]])
     is_new = begun >= modified([root / paths.SETTINGS / job.record_path])
@@ -148,7 +149,8 @@ def _training(root: Path, job: Job) -> Path | None:
 
 
 def _diverged(root: Path, job: Job) -> str:
-    """What a job says that diverged, or nothing: in its networks where it ended, or where it stopped."""
+    """Return what a job says that diverged, or nothing: in its networks where it ended, or where it
+    stopped."""
     state = root / paths.state(str(job.folder))
     if job.fresh and state.exists():
         return tensors.diverged(state)
@@ -165,7 +167,7 @@ def _alarms(root: Path, job: Job) -> str:
 
 
 def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:
-    """The weights of the rounds, and sigma."""
+    """Return the weights of the rounds, and sigma."""
     found = {f"{job.folder.name}/weights.json": root / job.folder / "weights.json" for job in jobs}
     for job in jobs:
         if job.record_path.name == "sigma.settings.json":

@@ -74,14 +74,14 @@ class _Import:
         self.commit = commit(root)
 
     def all_runs(self, runs: list[RunFiles]) -> None:
-        """A run per method, below it one per seed, and one with the report."""
+        """Import a run per method, below it one per seed, and one with the report."""
         summary = tables.summary(self.root, self.name)
         for method in sorted({*summary, *(run.method for run in runs)}):
             self.method(method, [run for run in runs if run.method == method], summary.get(method, {}))
         self.report()
 
     def method(self, method: str, seeds: list[RunFiles], values: dict[str, float]) -> None:
-        """The parent: mean and deviation over seeds. Below it the seeds."""
+        """Import the parent: mean and deviation over seeds. Below it the seeds."""
         summed_up = find.modified([self.root / "results" / self.name / "summary.csv"])
         times = [at for run in seeds for at in (run.started, run.ended)] or summed_up
         parent = self.run(f"{self.name}/{method}", method, min(times), {"jointnn.method": method})
@@ -93,7 +93,7 @@ class _Import:
         self.store.set_status(parent, worst, max(times))
 
     def report(self) -> None:
-        """The tables and figures of the experiment."""
+        """Import the tables and figures of the experiment."""
         artifacts = find.report(self.root, self.name)
         if not artifacts:
             return
@@ -106,14 +106,14 @@ class _Import:
         self.store.set_status(run, "FINISHED", times[-1])
 
     def run(self, key: str, name: str, started: float, tags: dict[str, str]) -> Any:
-        """The run of a key, created if there is none."""
+        """Return the run of a key, created if there is none."""
         if key not in self.known:
             tags = {**tags, KEY: key, "jointnn.experiment": self.name, **self.commit}
             self.known[key] = self.store.create(self.experiment, name, started, tags)
         return self.known[key]
 
     def seed(self, files: RunFiles, parent: str) -> None:
-        """A run of one seed: created, brought up to date, or left as it is."""
+        """Import a run of one seed: created, brought up to date, or left as it is."""
         is_new = files.key not in self.known
         tags = {
             "mlflow.parentRunId": parent,
@@ -140,7 +140,8 @@ class _Import:
         self.done.diverged += files.status == "FAILED"
 
     def update(self, run: Any, files: RunFiles) -> None:
-        """Everything that is not there yet; the state comes last, so a killed import is done again."""
+        """Import everything that is not there yet; the state comes last, so a killed import is done
+        again."""
         origins = tables.origins(self.root, files.datasets)
         sources = {f"jointnn.data.{each.dataset}": str(each) for each in origins}
         self.store.describe(run, files.parameters, sources)
@@ -160,7 +161,7 @@ class _Import:
 
 
 def commit(root: Path) -> dict[str, str]:
-    """Tags for the commit of the checkout, and whether files differ from it; none without git."""
+    """Return tags for the commit of the checkout, and whether files differ from it; none without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(root), *arguments]

@@ -22,8 +22,8 @@ MEND = " Delete it and run its job again."
 
 
 def histories(tables: list[Path]) -> tuple[Points, list[str]]:
-    """All points and the names of the datasets. Two jobs that follow each other may both have the step
-    between them: the first one counts, as it does when a run is imported while it trains."""
+    """Return all points and the names of the datasets. Two jobs that follow each other may both have the
+    step between them: the first one counts, as it does when a run is imported while it trains."""
     points: Points = {}
     datasets = set()
     for path in tables:
@@ -37,7 +37,7 @@ def histories(tables: list[Path]) -> tuple[Points, list[str]]:
 
 
 def finals(path: Path, method: str) -> dict[str, float]:
-    """Figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a."""
+    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a."""
     return {
         f"final/{row['metric']}/{row['split']}/{row['dataset']}": _number(path, row["value"])
         for row in _rows(path, METRICS_COLUMNS)
@@ -46,7 +46,8 @@ def finals(path: Path, method: str) -> dict[str, float]:
 
 
 def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
-    """Mean and deviation over seeds, by method and name of the metric (mean/accuracy/test/mnist_a)."""
+    """Return the mean and deviation over seeds, by method and name of the metric
+    (mean/accuracy/test/mnist_a)."""
     path = root / "results" / experiment / "summary.csv"
     found: dict[str, dict[str, float]] = {}
     for row in _rows(path, SUMMARY_COLUMNS):
@@ -58,7 +59,7 @@ def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
 
 
 def costs(root: Path, chain: list[Job]) -> dict[str, float]:
-    """Wall time [s] and peak memory [MB] of a run, if Snakemake measured every job of it."""
+    """Return the wall time [s] and peak memory [MB] of a run, if Snakemake measured every job of it."""
     measured = []
     for job in chain:
         folder = job.folder.relative_to("runs")
@@ -97,7 +98,7 @@ class Origin:
 
 
 def origins(root: Path, datasets: list[str]) -> list[Origin]:
-    """Of those datasets whose manifest is at hand: results may be there without the data."""
+    """Return of those datasets whose manifest is at hand: results may be there without the data."""
     manifests = {name: read_json(root / paths.raw(name) / "manifest.json") for name in datasets}
     found = []
     for name, manifest in manifests.items():
@@ -110,14 +111,14 @@ def origins(root: Path, datasets: list[str]) -> list[Origin]:
 
 
 def _content(path: Path) -> bytes | None:
-    """What a file holds, or None: a job may take it away at any time."""
+    """Return what a file holds, or None: a job may take it away at any time."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return path.read_bytes()
     return None
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file, or None."""
+    """Return the value of a JSON file, or None."""
     text = _content(path)
     try:
         return None if text is None else json.loads(text)
@@ -126,7 +127,7 @@ def read_json(path: Path) -> Any:
 
 
 def _rows(path: Path, columns: tuple[str, ...], delimiter: str = ",") -> list[dict[str, str]]:
-    """The rows of a table; none where there is no file."""
+    """Return the rows of a table; none where there is no file."""
     text = (_content(path) or b"").decode(errors="replace")
     rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
     if any(row.get(column) is None for row in rows for column in columns):

@@ -42,23 +42,23 @@ class Job:
 
     @property
     def fresh(self) -> bool:
-        """Whether its outputs are there and made with the settings of now."""
+        """Return whether its outputs are there and made with the settings of now."""
         return self.record is not None and self.settings in (None, self.record)
 
     @property
     def round(self) -> int:
-        """k of a job in a folder round_k; 0 for other jobs."""
+        """Return k of a job in a folder round_k; 0 for other jobs."""
         number = self.folder.name.removeprefix("round_")
         return int(number) if number.isdigit() else 0
 
     @property
     def newest(self) -> Mapping[str, Any]:
-        """What it is to be made with, or else was made with."""
+        """Return what it is to be made with, or else was made with."""
         return self.settings or self.record or {}
 
     def is_made_from(self, before: "Job") -> bool:
-        """Whether its outputs were made from those that `before` has now: its record holds the digest
-        of that one's record."""
+        """Return whether its outputs were made from those that `before` has now: its record holds the
+        digest of that one's record."""
         if self.record is None or before.record is None:
             return False
         made_from = [job["record"] for job in self.record.get("before", {}).values()]
@@ -66,7 +66,7 @@ class Job:
 
 
 def ended(jobs: list[Job]) -> list[Job]:
-    """Those jobs that make a run that has ended, in their order; none if it has not.
+    """Return those jobs that make a run that has ended, in their order; none if it has not.
 
     Once a job has run again with new settings, the later jobs of its chain still have old outputs:
     together they are no run. While none has run again, they are the run of the older settings.
@@ -82,12 +82,12 @@ def ended(jobs: list[Job]) -> list[Job]:
 
 
 def wanted(jobs: list[Job]) -> list[Job]:
-    """Those jobs that make the run as its settings are now."""
+    """Return those jobs that make the run as its settings are now."""
     return _within([(job, job.newest) for job in jobs if job.newest])
 
 
 def _within(chain: list[tuple[Job, Mapping[str, Any] | None]]) -> list[Job]:
-    """Without rounds that belong to older settings, which had more of them."""
+    """Return a chain without rounds that belong to older settings, which had more of them."""
     # The first round tells: it is the first that is made anew.
     counts = (count for _, settings in chain if (count := _rounds(settings)) is not None)
     last = next(counts, math.inf)
@@ -133,27 +133,27 @@ class RunFiles:
 
     @property
     def status(self) -> str:
-        """As MLflow has it."""
+        """Return as MLflow has it."""
         return "FAILED" if self.diverged else "FINISHED" if self.finished else "RUNNING"
 
     @cached_property
     def digest(self) -> str:
-        """Of the settings of all its jobs."""
+        """Return of the settings of all its jobs."""
         return files.digest(self.settings)
 
     @property
     def place(self) -> str:
-        """What it shares with runs of other settings: digits/joint/0."""
+        """Return what it shares with runs of other settings: digits/joint/0."""
         return f"{self.experiment}/{self.method}/{self.seed}"
 
     @property
     def key(self) -> str:
-        """What names it: digits/joint/0/<digest of its settings>."""
+        """Return what names it: digits/joint/0/<digest of its settings>."""
         return f"{self.place}/{self.digest}"
 
     @cached_property
     def state(self) -> str:
-        """Of everything that is imported: where it is the same, nothing is new."""
+        """Return of everything that is imported: where it is the same, nothing is new."""
         points = sorted((*place, repr(value)) for place, value in self.points.items())
         return files.digest(
             [self.status, points, sorted(self.finals.items()), artifacts_digest(self.artifacts)]
@@ -161,7 +161,7 @@ class RunFiles:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The settings of its jobs and its problem as one flat list, with method and seed."""
+        """Return the settings of its jobs and its problem as one flat list, with method and seed."""
         flat: dict[str, Any] = {}
         for settings in self.settings.values():
             flat |= flattened(settings.get("settings") or {})
@@ -170,7 +170,7 @@ class RunFiles:
 
 
 def artifacts_digest(artifacts: Mapping[str, Path]) -> str:
-    """Of names and contents, of those files that are still there."""
+    """Return of names and contents, of those files that are still there."""
     found = {}
     for name, path in artifacts.items():
         with suppress(FileNotFoundError):
@@ -179,7 +179,8 @@ def artifacts_digest(artifacts: Mapping[str, Path]) -> str:
 
 
 def flattened(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one list: {"strength": {"half_life": 3}} becomes {"strength.half_life": 3}."""
+    """Return nested settings as one list: {"strength": {"half_life": 3}} becomes {"strength.half_life":
+    3}."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:

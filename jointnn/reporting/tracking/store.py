@@ -53,7 +53,7 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
 
 
 def _database(store: str) -> str:
-    """The file of an SQLite store; "" for a server or another database."""
+    """Return the file of an SQLite store; "" for a server or another database."""
     return store.removeprefix(DATABASE) if store.startswith(DATABASE) else ""
 
 
@@ -87,7 +87,7 @@ class Store:
         self.artifacts = artifacts
 
     def experiment(self, name: str) -> str:
-        """The id of an experiment, which is created if there is none.
+        """Return the id of an experiment, which is created if there is none.
 
         Raises:
             UserError: it was deleted in MLflow, or its artifacts are not beside the store.
@@ -109,7 +109,7 @@ class Store:
         return str(found.experiment_id)
 
     def runs(self, experiment: str) -> dict[str, "Run"]:
-        """All imported runs of an experiment (an id), by their key."""
+        """Return all imported runs of an experiment (an id), by their key."""
         found: dict[str, Run] = {}
         token: str | None = ""
         while token is not None:
@@ -119,7 +119,7 @@ class Store:
         return found
 
     def create(self, experiment: str, name: str, started: float, tags: Mapping[str, str]) -> "Run":
-        """A new run; `started` in seconds since 1970."""
+        """Return a new run; `started` in seconds since 1970."""
         return self.client.create_run(experiment, int(started * 1000), dict(tags), name)
 
     def describe(self, run: "Run", parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
@@ -188,7 +188,7 @@ class Store:
                 self.client.log_artifact(run.info.run_id, str(path), folder.removeprefix("."))
 
     def set_status(self, run: "Run", status: str, ended: float) -> None:
-        """RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds since 1970."""
+        """Set RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds since 1970."""
         if run.info.status == status:
             return
         if status == "RUNNING":
@@ -198,5 +198,5 @@ class Store:
 
 
 def batched(items: list[Any], size: int) -> Iterator[list[Any]]:
-    """Pieces of at most `size` items; none of an empty list."""
+    """Return pieces of at most `size` items; none of an empty list."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -51,7 +51,7 @@ def follow(
 
 
 def _look(root: Path, names: list[str]) -> tuple[str, bool]:
-    """A digest of all that would be imported, and whether there are runs and all have ended."""
+    """Return a digest of all that would be imported, and whether there are runs and all have ended."""
     runs = [run for name in names for run in find.find_runs(root, name)]
     shown = [[tables.summary(root, name), artifacts_digest(find.report(root, name))] for name in names]
     is_over = all(run.status != "RUNNING" for run in runs) and bool(runs)
@@ -65,5 +65,5 @@ def _is_to_come(root: Path, names: list[str]) -> bool:
 
 
 def _is_at_work(root: Path) -> bool:
-    """Whether Snakemake holds the folder: between two jobs of it no run may be in progress."""
+    """Return whether Snakemake holds the folder: between two jobs of it no run may be in progress."""
     return any((root / ".snakemake/locks").glob("*"))

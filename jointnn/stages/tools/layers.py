@@ -44,7 +44,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def page(params: Params) -> str:
-    """All experiments with networks of branches; those that have the same networks under one title."""
+    """Return all experiments with networks of branches; those that have the same networks under one
+    title."""
     sections: dict[str, list[str]] = {}
     for name, experiment in params.experiments.items():
         if experiment.architecture == "branched":
@@ -54,7 +55,7 @@ def page(params: Params) -> str:
 
 
 def section(params: Params, name: str) -> str:
-    """The networks of an experiment."""
+    """Return the networks of an experiment."""
     experiment = params.experiments[name]
     tied = {
         method: list(merged_settings(params, name, method).get("tied", [])) for method in experiment.methods
@@ -68,7 +69,7 @@ def section(params: Params, name: str) -> str:
 
 
 def network(experiment: ExperimentParams, method: str = "") -> "Branched":
-    """A network of an experiment, or of one of its methods."""
+    """Return a network of an experiment, or of one of its methods."""
     from jointnn.models.architectures import architecture
 
     size, channels, options = experiment.image_size, experiment.channels, experiment.options_of(method)
@@ -100,7 +101,7 @@ def _table(network: "Branched", tied: Sequence[str]) -> str:
 
 
 def _sums(experiment: ExperimentParams, tied: dict[str, list[str]]) -> Iterator[str]:
-    """A line per method that has networks of its own, or ties some of their layers."""
+    """Yield a line per method that has networks of its own, or ties some of their layers."""
     from jointnn.models.parameter_counts import together
 
     count = len(experiment.datasets)
