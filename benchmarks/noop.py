@@ -15,8 +15,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import yaml
 from support import ROOT, is_quick, print_table
+
+from jointnn.io.yaml import from_yaml, to_yaml
 
 TARGET = 3.0
 """CPU seconds of a call that finds nothing to do."""
@@ -120,7 +121,7 @@ def row(name: str, params: dict[str, Any], repeats: int) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         copy_of_project(folder)
-        (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        (folder / "params.yaml").write_text(to_yaml(params))
         outputs = called(folder, "-c", FINISH).strip()
         called(folder, "-m", "snakemake")  # the settings files are written once
         return [
@@ -134,7 +135,7 @@ def row(name: str, params: dict[str, Any], repeats: int) -> list[str]:
 def main() -> None:
     """Print the table."""
     repeats = 1 if is_quick(__doc__) else 5
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = from_yaml((ROOT / "params.yaml").read_text())
     bare = timed(ROOT, "--version", expected="", repeats=repeats)
     rows = [
         ["snakemake --version", "", *bare, ""],

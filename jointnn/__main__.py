@@ -73,7 +73,7 @@ def parser(stage: str | None = None) -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="python -m jointnn",
         description=DESCRIPTION,
-        epilog=EPILOG.format(jobs=_listed(JOBS), tools=_listed(TOOLS)),
+        epilog=EPILOG.format(jobs=_table_of(JOBS), tools=_table_of(TOOLS)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=__version__)
@@ -87,7 +87,7 @@ def parser(stage: str | None = None) -> argparse.ArgumentParser:
     return whole
 
 
-def _listed(stages: Mapping[str, str]) -> str:
+def _table_of(stages: Mapping[str, str]) -> str:
     return "\n".join(f"  {name:<11} {meaning}" for name, meaning in stages.items())
 
 

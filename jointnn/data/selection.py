@@ -23,20 +23,20 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
     """
     if params.ignore_labels:
         splits = without_labels(splits)
-    check_labels(splits)
+    refuse_labels_outside(splits)
     if params.first_classes is not None:
         splits = first_classes_of(splits, params.first_classes, name)
     if params.only_class is not None:
         splits = named_classes_of(splits, [params.only_class], "only_class", name)
     if params.only_classes is not None:
         splits = named_classes_of(splits, params.only_classes, "only_classes", name)
-    train, test = part_of(splits.train, *params.which_part()), splits.test
+    train, test = nth_part(splits.train, *params.which_part()), splits.test
     if test is not None:
         if params.pool is not None:
             raise UserError(
                 f"{name}: the source has its own test images, so `pool` has no meaning. Leave it out."
             )
-        test = part_of(test, *params.which_part())
+        test = nth_part(test, *params.which_part())
     elif params.pool is None:
         raise UserError(
             f"{name}: the source has no official test images. Say with `pool` how many images "
@@ -56,7 +56,7 @@ def without_labels(splits: Splits) -> Splits:
     return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ONE_CLASS)
 
 
-def check_labels(splits: Splits) -> None:
+def refuse_labels_outside(splits: Splits) -> None:
     """Refuse a label outside of 0..classes-1, naming its place."""
     for images in (splits.train, splits.test):
         for label, place in zip(images.labels, images.places, strict=True) if images else ():
@@ -102,7 +102,7 @@ def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
     return Splits(taken(splits.train), test, [splits.classes[label] for label in labels])
 
 
-def part_of(images: Images, k: int, n: int) -> Images:
+def nth_part(images: Images, k: int, n: int) -> Images:
     """Return the k-th of n disjoint parts, k from 1: of each class every n-th image, from the k-th on."""
     seen: Counter[int] = Counter()
     chosen = []

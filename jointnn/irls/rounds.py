@@ -19,14 +19,12 @@ class Round:
         sigma: shape (B,).
         delta: largest change of a weight since the round before; None in the first.
         converged: delta was at most the tolerance here or before; then the weights stay.
-        widest_ratio: largest over smallest weight of different networks in one block, the widest so far.
     """
 
     weights: Tensor
     sigma: Tensor
     delta: float | None
     converged: bool
-    widest_ratio: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the round as JSON; numbers keep every digit."""
@@ -35,7 +33,6 @@ class Round:
             "sigma": self.sigma.tolist(),
             "delta": self.delta,
             "converged": self.converged,
-            "widest_ratio": self.widest_ratio,
         }
 
     @classmethod
@@ -46,7 +43,6 @@ class Round:
             sigma=torch.tensor(value["sigma"], dtype=torch.float64),
             delta=value["delta"],
             converged=value["converged"],
-            widest_ratio=value["widest_ratio"],
         )
 
 
@@ -58,16 +54,11 @@ def next_round(
         return before
     weights = consistency.irls_weights(distances_squared, sigma, weighting)
     delta = None if before is None else consistency.largest_change(weights, before.weights)
-    n = weights.shape[-1]
-    i, j = torch.triu_indices(n, n, offset=1)
-    pairs = weights[:, i, j]
-    ratio = float((pairs.amax(dim=1) / pairs.amin(dim=1).clamp(min=1e-12)).max())
     return Round(
         weights=weights,
         sigma=sigma,
         delta=delta,
         converged=delta is not None and delta <= tolerance,
-        widest_ratio=ratio if before is None else max(ratio, before.widest_ratio),
     )
 
 

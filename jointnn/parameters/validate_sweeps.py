@@ -46,8 +46,8 @@ def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
             ours, theirs = (getattr(params.experiments[entry], key) for entry in (first, name))
             if set(ours) != set(theirs):
                 yield (
-                    f"{at}.experiments: {name} has the {key} {_listed(theirs)}, but {first} has "
-                    f"{_listed(ours)}; give all the same."
+                    f"{at}.experiments: {name} has the {key} {_with_commas(theirs)}, but {first} has "
+                    f"{_with_commas(ours)}; give all the same."
                 )
 
 
@@ -60,8 +60,8 @@ def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
             ours = params.experiments[first].datasets
             if set(datasets) != set(ours):
                 yield (
-                    f"{at}.dataset: 'average' is over {_listed(datasets)} in {name}, but over "
-                    f"{_listed(ours)} in {first}; name one dataset that all have."
+                    f"{at}.dataset: 'average' is over {_with_commas(datasets)} in {name}, but over "
+                    f"{_with_commas(ours)} in {first}; name one dataset that all have."
                 )
                 return
         elif sweep.dataset not in datasets:
@@ -90,5 +90,5 @@ def _wrong_yardsticks(at: str, sweep: SweepParams) -> Iterator[str]:
             yield f"{at}.yardsticks.{name}: {value:g} is no fraction; write 0.884 for 88.4 per cent."
 
 
-def _listed(entries: list[str] | list[int]) -> str:
+def _with_commas(entries: list[str] | list[int]) -> str:
     return ", ".join(map(str, entries))

@@ -24,7 +24,10 @@ RESERVED = {
 """Names that no dataset can have."""
 NAMED = ("task", "architecture", "trunk", "augmentation")
 """What an experiment names of a registry, under the kind's own name."""
-TAKEN = {"activations", "all", "fetch", "paper", "prepare", "tidy", "track"}
+TAKEN = {
+    "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
+    "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy", "track", "train",
+}  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 
 

@@ -136,7 +136,7 @@ def weights_of(state: State, plan: Plan, number: int) -> dict[str, Any]:
         found = {**state.rounds[-1].to_json(), "delta": 0.0}
     else:  # a run that diverged under weights of 1
         n, infinite = len(state.networks.names), torch.full((len(membership),), torch.inf)
-        found = Round(torch.ones(len(membership), n, n), infinite, None, False, 1.0).to_json()
+        found = Round(torch.ones(len(membership), n, n), infinite, None, False).to_json()
     return {
         "round": number,
         "blocks": block_names(state.networks.layers, membership),

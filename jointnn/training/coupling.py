@@ -276,7 +276,6 @@ class Coupling:
             "weights": None if found is None else found.weights.clone(),
             "delta": None if found is None else found.delta,
             "converged": self.converged,
-            "widest_ratio": None if found is None else found.widest_ratio,
             "average": [layer.clone() for layer in self._average],
             "averaged": self._averaged,
             "learning_rate": self._settings.learning_rate if self._rate_is_known else None,
@@ -299,8 +298,7 @@ class Coupling:
         self._sigma, self._found = _copied(state["sigma"]), []
         weights = _copied(state["weights"])
         if weights is not None and self._sigma is not None:
-            numbers = state["delta"], state["converged"], state["widest_ratio"]
-            self._found = [Round(weights, self._sigma, *numbers)]
+            self._found = [Round(weights, self._sigma, state["delta"], state["converged"])]
         self._average = [
             value.detach().to(layer.device, layer.dtype, copy=True)
             for value, layer in zip(state["average"], self._layers, strict=False)

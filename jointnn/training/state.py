@@ -136,7 +136,7 @@ class State:
             "step": self.step,
             "averaged": self.average.count,
             "schedule": self.schedule.state(),
-            "rounds": [(r.delta, r.converged, r.widest_ratio) for r in self.rounds],
+            "rounds": [(r.delta, r.converged) for r in self.rounds],
             "history": self.history,
             "diverged": self.diverged,
             "alarms": self.alarms,

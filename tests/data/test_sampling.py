@@ -89,7 +89,7 @@ def test_a_random_generator_is_a_pure_function_of_its_key():
 
 def test_methods_see_the_same_batches_whatever_their_settings():
     first, second = mlps(strength={"half_life": 1}), mlps(momentum=0.1, solver="block_coordinate")
-    for one, other in zip(first.batches, second.batches, strict=True):
+    for one, other in zip(first.setup.batches, second.setup.batches, strict=True):
         assert torch.equal(one.at(11), other.at(11))
 
 

@@ -14,6 +14,7 @@ from jointnn.errors import UserError
 from jointnn.io import files
 from jointnn.io.yaml import from_yaml, to_yaml
 from jointnn.irls.tying import mean_weights
+from jointnn.jobs.specs import ChooseJob
 from jointnn.parameters import search
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import method_settings
@@ -118,13 +119,14 @@ JOB = {
     "tuning_seed": 1000,
     "measures": ["accuracy"],
     "ties": False,
+    "groups_count": None,
 }
 
 
 def chosen(measure: str = "accuracy", **points: int) -> str:
     """Run the stage, and return what it says to paste."""
     attempts = {"1000": {name: list(range(count)) for name, count in points.items()}}
-    stage.run({**JOB, "attempts": attempts, "measures": [measure]})
+    stage.run(ChooseJob(**{**JOB, "attempts": attempts, "measures": [measure]}))
     return Path("search/toy/choice.yaml").read_text()
 
 
@@ -208,7 +210,7 @@ def test_the_round_to_read_groups_at_is_chosen_on_the_tuning_seed():
     }
     files.write_json("search/toy/s9/joint/point_0.json", point)
     attempts = {"9": {"joint": [0]}}
-    stage.run({**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2})
+    stage.run(ChooseJob(**{**JOB, "attempts": attempts, "tuning_seed": 9, "groups_count": 2}))
     assert from_yaml(Path("search/toy/choice.yaml").read_text())["groups_round"] == 2
 
 
@@ -226,7 +228,7 @@ def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found
         }
         files.write_json(f"search/toy/s1000/{name}/point_0.json", result)
     attempts = {"1000": {"jae": [0], "joint": [0]}}
-    stage.run({**JOB, "attempts": attempts, "groups_count": None, "ties": True})
+    stage.run(ChooseJob(**{**JOB, "attempts": attempts, "groups_count": None, "ties": True}))
     choice = from_yaml(Path("search/toy/choice.yaml").read_text())
     assert choice["tuned"]["jae_found"] == {
         "learning_rate": 0.01,

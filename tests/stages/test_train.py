@@ -50,6 +50,7 @@ def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out
     attempt.run(altered(job, measures=["accuracy", "frechet_distance"]))
     result = files.read_json("search/tiny/s1000/isolated/point_0.json")
     assert list(result["validation"]) == ["accuracy", "loss"]
+    assert result["best"] == {"accuracy": "highest", "loss": "lowest"}, "what the task tells the search"
     for missing, measures in (
         ("frechet_distance", ["frechet_distance", "accuracy"]),
         ("acuracy", ["accuracy", "acuracy"]),

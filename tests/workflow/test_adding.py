@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from helpers.engine import NOTHING, Project
 from helpers.params import PROJECT
 from sklearn.datasets import load_sample_images
 
 from jointnn.data.images import encode_png
 from jointnn.io.files import read_json, read_table
+from jointnn.io.yaml import from_yaml, to_yaml
 
 PAGE = (PROJECT / "docs/adding.md").read_text(encoding="utf-8")
 COUNT, SIDE = 90, 32
@@ -45,10 +45,10 @@ def photos() -> Iterator[tuple[str, int, np.ndarray]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """A project with the code of the page, and photos: in folders, and in lists with their brightness."""
-    asked = [yaml.safe_load(block) for block in blocks("yaml")]
+    asked = [from_yaml(block) for block in blocks("yaml")]
     base = {"default": ["mine"], "presets": {"default": {}}, "experiments": {}}
     params = merged([base, *asked])
-    made = Project.new(tmp_path_factory.mktemp("adding"), yaml.safe_dump(params, sort_keys=False))
+    made = Project.new(tmp_path_factory.mktemp("adding"), to_yaml(params))
     for block in blocks("python"):
         name = re.match(r"# (my_\w+\.py)\n", block)
         assert name, f"a piece of code does not say its file: {block[:40]}"
@@ -84,12 +84,12 @@ def test_the_experiment_of_the_page_runs_with_everything_ones_own(project):
     assert NOTHING in project.snakemake("-n", "mine")
     # What a file of one's own does runs again what used it, and nothing else.
     project.edit("my_figures.py", "figsize=(3.5, 2.5)", "figsize=(3, 2)")
-    assert set(project.jobs("-n", "mine")) - {"mine"} == {"figures"}
+    assert set(project.jobs("-n", "mine")) == {"figures of mine"}
     project.edit("my_figures.py", "figsize=(3, 2)", "figsize=(3.5, 2.5)")
     project.edit("my_tasks.py", "mse_loss", "l1_loss")
     again = project.jobs("-n", "mine")
-    assert {"l2", "evaluate", "collect"} <= set(again)
-    assert not {"fetch", "prepare", "initialise"} & set(again)
+    assert {"isolated of mine", "l2 of mine", "evaluate of mine", "collect of mine"} <= set(again)
+    assert not {"fetch", "prepare", "initialise of mine"} & set(again)
     project.edit("my_tasks.py", "l1_loss", "mse_loss")
 
 

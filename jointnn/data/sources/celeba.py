@@ -56,11 +56,11 @@ def _refuse(attribute: str | None) -> Splits:
 
 def _read(attribute: str | None) -> Splits:
     classes = ["face"] if attribute is None else [f"not {attribute}", attribute]
-    train, valid, test = (_listed(split, attribute) for split in ("train", "valid", "test"))
+    train, valid, test = (_photos_of(split, attribute) for split in ("train", "valid", "test"))
     return Splits(_photos([*train, *valid]), _photos(test), classes)
 
 
-def _listed(split: str, attribute: str | None) -> list[Listed]:
+def _photos_of(split: str, attribute: str | None) -> list[Listed]:
     """Return the photos of an official split, with their labels."""
     from torchvision.datasets import CelebA
 

@@ -42,7 +42,7 @@ def _read_folders(path: Path, names: list[str] | None) -> Splits:
     tree = read_tree(path)
     if not {"train", "test"} & tree.folders:
         classes = names or _class_names(tree, "")
-        return Splits(_split(path, tree, "", classes), None, classes)
+        return Splits(_split_listed(path, tree, "", classes), None, classes)
     for split in ("train", "test"):
         if split not in tree.folders:
             raise UserError(
@@ -50,7 +50,7 @@ def _read_folders(path: Path, names: list[str] | None) -> Splits:
                 f"{path} and say with `pool` how many images are not for the test."
             )
     classes = names or sorted({*_class_names(tree, "train/"), *_class_names(tree, "test/")})
-    train, test = (_split(path, tree, prefix, classes) for prefix in ("train/", "test/"))
+    train, test = (_split_listed(path, tree, prefix, classes) for prefix in ("train/", "test/"))
     return Splits(train, test, classes)
 
 
@@ -59,7 +59,7 @@ def _class_names(tree: Tree, prefix: str) -> list[str]:
     return sorted(name for name in below if "/" not in name)
 
 
-def _split(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
+def _split_listed(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
     label_of = {name: label for label, name in enumerate(classes)}
     images = Images()
     for name, content in tree.images.items():
@@ -90,7 +90,7 @@ def list_file(params: DatasetParams) -> Source:
     single = path.suffix != "" and not path.is_dir()
     lists = [path] if single else [path / "train.txt", path / "test.txt"]
     labels = len(params.numbers or ["label"])
-    images = {file.parent / name for file in lists if file.is_file() for name in _listed(file, labels)}
+    images = {file.parent / name for file in lists if file.is_file() for name in _names_in(file, labels)}
     return Source(
         files=(*lists, *sorted(images)),
         root=lists[0].parent,
@@ -115,7 +115,7 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
             yield f"{file}, line {number}", line.strip().rsplit(maxsplit=labels)
 
 
-def _listed(file: Path, labels: int) -> list[str]:
+def _names_in(file: Path, labels: int) -> list[str]:
     """Return names of the listed images inside the list's folder; what is wrong is said on reading."""
     names = [words[0] for _, words in _lines(file, labels)]
     paths = [PurePosixPath(name) for name in names]

@@ -47,17 +47,23 @@ class Notes:
     def _sentence(self, missing: Sequence[int], collapsed: Sequence[int], diverged: Sequence[int]) -> str:
         said = []
         if missing:
-            why = [f"the run of seed {_listed(diverged)} diverged: its log says where"] if diverged else []
+            why = (
+                [f"the run of seed {_with_commas(diverged)} diverged: its log says where"]
+                if diverged
+                else []
+            )
             if absent := [seed for seed in missing if seed not in diverged]:
-                why.append(f"no result for seed {_listed(absent)}")
+                why.append(f"no result for seed {_with_commas(absent)}")
             there = len(self.seeds) - len(missing)
             said.append(f"over {there} of {len(self.seeds)} seeds; {', and '.join(why)}")
         if collapsed:
-            said.append(f"the network of seed {_listed(collapsed)} raised an alarm: its log says which")
+            said.append(
+                f"the network of seed {_with_commas(collapsed)} raised an alarm: its log says which"
+            )
         return "; ".join(said) + "."
 
 
-def _listed(seeds: Sequence[int]) -> str:
+def _with_commas(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
@@ -152,15 +158,15 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
         differences = results.paired(ours, method)
         if method == ours:
             continue
-        cells = [_spread(differences, results.measure.number, markup)]
+        cells = [_difference(differences, results.measure.number, markup)]
         if results.measure.relative:
-            cells.append(_spread(results.relative(ours, method), _per_cent, markup))
+            cells.append(_difference(results.relative(ours, method), _per_cent, markup))
         cells.append(f"{results.won(ours, method)} of {len(differences)}" if differences else MISSING)
         found.append([printed(method), *cells])
     return found
 
 
-def _spread(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
+def _difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
     """Return the mean and deviation of differences, with a sign."""
     if not values:
         return MISSING

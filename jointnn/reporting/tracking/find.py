@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jointnn.io import paths, tensors
 from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, read_json
-from jointnn.reporting.tracking.runs import Job, RunFiles, ended, wanted
+from jointnn.reporting.tracking.runs import RunFiles, TrackedJob, ended, wanted
 
 
 def experiments(root: Path) -> list[str]:
@@ -84,12 +84,12 @@ def _methods(root: Path, experiment: str, seed: int) -> list[str]:
     return sorted(name for name in names if not paths.is_start(name))
 
 
-def _job(root: Path, folder: Path, record: str = "settings.json") -> Job:
+def _job(root: Path, folder: Path, record: str = "settings.json") -> TrackedJob:
     path = folder / record
-    return Job(folder, path, read_json(root / path), read_json(root / paths.SETTINGS / path))
+    return TrackedJob(folder, path, read_json(root / path), read_json(root / paths.SETTINGS / path))
 
 
-def _jobs(root: Path, seed_folder: Path, method: str) -> list[Job]:
+def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
     """Return all jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
     folder = seed_folder / method
     inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
@@ -134,13 +134,13 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
     )
 
 
-def _outputs(root: Path, job: Job, finished: bool) -> Path | None:
+def _outputs(root: Path, job: TrackedJob, finished: bool) -> Path | None:
     """Return where the history of a job is: among its outputs once it has ended, before in its resume
     point."""
     return root / job.folder if finished or job.fresh else _training(root, job)
 
 
-def _training(root: Path, job: Job) -> Path | None:
+def _training(root: Path, job: TrackedJob) -> Path | None:
     """Return the resume point of a job that trains, unless it is left from older settings."""
     folder = root / paths.RESUME / job.folder
     begun = modified([folder / HISTORIES[0]])
@@ -148,7 +148,7 @@ def _training(root: Path, job: Job) -> Path | None:
     return folder if begun and is_new and not job.fresh else None
 
 
-def _diverged(root: Path, job: Job) -> str:
+def _diverged(root: Path, job: TrackedJob) -> str:
     """Return what a job says that diverged, or nothing: in its networks where it ended, or where it
     stopped."""
     state = root / paths.state(str(job.folder))
@@ -159,14 +159,14 @@ def _diverged(root: Path, job: Job) -> str:
     return said["diverged"] if said else ""
 
 
-def _alarms(root: Path, job: Job) -> str:
+def _alarms(root: Path, job: TrackedJob) -> str:
     """Return what the task finds wrong with the networks of a job."""
     state = root / paths.state(str(job.folder))
     alarms = tensors.numbers_of_state(state).get("alarms", {}) if state.exists() else {}
     return "; ".join(alarms[name] for name in sorted(alarms))
 
 
-def _artifacts(root: Path, jobs: list[Job]) -> dict[str, Path]:
+def _artifacts(root: Path, jobs: list[TrackedJob]) -> dict[str, Path]:
     """Return the weights of the rounds, and sigma."""
     found = {f"{job.folder.name}/weights.json": root / job.folder / "weights.json" for job in jobs}
     for job in jobs:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.reporting.tracking.runs import Job, Points
+from jointnn.reporting.tracking.runs import Points, TrackedJob
 
 HISTORIES = ("history.csv", "test_history.csv")
 HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")
@@ -58,7 +58,7 @@ def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def costs(root: Path, chain: list[Job]) -> dict[str, float]:
+def costs(root: Path, chain: list[TrackedJob]) -> dict[str, float]:
     """Return the wall time [s] and peak memory [MB] of a run, if Snakemake measured every job of it."""
     measured = []
     for job in chain:

@@ -25,7 +25,7 @@ PROBLEM = (
 
 
 @dataclass(frozen=True)
-class Job:
+class TrackedJob:
     """One job of a run.
 
     Args:
@@ -56,7 +56,7 @@ class Job:
         """Return what it is to be made with, or else was made with."""
         return self.settings or self.record or {}
 
-    def is_made_from(self, before: "Job") -> bool:
+    def is_made_from(self, before: "TrackedJob") -> bool:
         """Return whether its outputs were made from those that `before` has now: its record holds the
         digest of that one's record."""
         if self.record is None or before.record is None:
@@ -65,7 +65,7 @@ class Job:
         return files.digest(before.record) in made_from
 
 
-def ended(jobs: list[Job]) -> list[Job]:
+def ended(jobs: list[TrackedJob]) -> list[TrackedJob]:
     """Return those jobs that make a run that has ended, in their order; none if it has not.
 
     Once a job has run again with new settings, the later jobs of its chain still have old outputs:
@@ -81,12 +81,12 @@ def ended(jobs: list[Job]) -> list[Job]:
     return done if is_whole and is_one else []
 
 
-def wanted(jobs: list[Job]) -> list[Job]:
+def wanted(jobs: list[TrackedJob]) -> list[TrackedJob]:
     """Return those jobs that make the run as its settings are now."""
     return _within([(job, job.newest) for job in jobs if job.newest])
 
 
-def _within(chain: list[tuple[Job, Mapping[str, Any] | None]]) -> list[Job]:
+def _within(chain: list[tuple[TrackedJob, Mapping[str, Any] | None]]) -> list[TrackedJob]:
     """Return a chain without rounds that belong to older settings, which had more of them."""
     # The first round tells: it is the first that is made anew.
     counts = (count for _, settings in chain if (count := _rounds(settings)) is not None)
