@@ -235,7 +235,7 @@ class InitialiseJob(ProblemJob):
 
     @property
     def rule(self) -> str:
-        return "search_start" if self.start.startswith("search/") else "initialise"
+        return "initialise_search" if self.start.startswith("search/") else "initialise"
 
     @property
     def folder(self) -> str:

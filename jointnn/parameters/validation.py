@@ -26,7 +26,7 @@ NAMED = ("task", "architecture", "trunk", "augmentation")
 """What an experiment names of a registry, under the kind's own name."""
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
-    "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy", "track", "train",
+    "initialise_search", "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy", "track", "train",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 

@@ -1,7 +1,7 @@
 """The search of hyper-parameters on tuning seeds. No rule here takes a test split as input."""
 
 
-use rule initialise as search_start with:
+use rule initialise as initialise_search with:
     # The same for a tuning seed, in a folder of its own.
     input:
         settings=settings("search_start"),
