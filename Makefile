@@ -11,6 +11,8 @@ run: .venv/ready
 	@echo "Done. Look at results/digits/table.md and results/digits/figures/; browse the history with: make ui"
 
 .venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  f"jointnn needs Python 3.11 to 3.13, but $(PYTHON) is {v[0]}.{v[1]}. Name another one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
