@@ -1,5 +1,6 @@
-"""From the distances of one round to the weights of the next."""
+"""From the distances of one round to the weights of the next, and to the scales of all."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jointnn.errors import UserError
 from jointnn.irls import consistency
 
 
@@ -44,6 +46,20 @@ class Round:
             delta=value["delta"],
             converged=value["converged"],
         )
+
+
+def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
+    """Return sigma_b of distances (B, n, n), shape (B,); infinite where the scale factor is.
+
+    Raises:
+        UserError: in some block every network equals another one.
+    """
+    if math.isinf(scale_factor):
+        return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
+    try:
+        return consistency.scales(distances_squared, scale_factor)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def next_round(

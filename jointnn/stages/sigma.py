@@ -7,9 +7,9 @@ import torch
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_json
 from jointnn.io.tensors import diverged
+from jointnn.irls.rounds import scales_of
 from jointnn.jobs.specs import SigmaJob
 from jointnn.methods.settings import MethodSettings
-from jointnn.training.couplings import scales_of
 
 
 def run(job: SigmaJob) -> None:

@@ -17,12 +17,12 @@ from torch.utils.hooks import RemovableHandle
 from jointnn.errors import UserError
 from jointnn.irls import consistency, solvers
 from jointnn.irls.groups import find_groups
-from jointnn.irls.rounds import Round, block_names, next_round
+from jointnn.irls.rounds import Round, block_names, next_round, scales_of
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Phase, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.layers import layer_names, layer_parameters, layers_within, part_of
-from jointnn.training.couplings import couplings_of, effective_step, membership_of, scales_of
+from jointnn.training.couplings import couplings_of, effective_step, membership_of
 from jointnn.training.device import knows_float64
 
 logger = logging.getLogger(__name__)

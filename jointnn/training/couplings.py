@@ -1,6 +1,5 @@
 """The couplings (6) of a phase, from its weights and the settings of its method."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,20 +83,6 @@ def couplings_of(
         except ValueError as error:
             raise UserError(str(error)) from error
     return made
-
-
-def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
-    """Return sigma_b of distances (B, n, n), shape (B,); infinite where the scale factor is.
-
-    Raises:
-        UserError: in some block every network equals another one.
-    """
-    if math.isinf(scale_factor):
-        return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
-    try:
-        return consistency.scales(distances_squared, scale_factor)
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:

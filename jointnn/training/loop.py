@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from jointnn.irls.consistency import block_distances_squared, layer_distances_squared
-from jointnn.irls.rounds import next_round
+from jointnn.irls.rounds import next_round, scales_of
 from jointnn.methods.plan import Phase, Plan
-from jointnn.training.couplings import Couplings, couplings_of, membership_of, scales_of
+from jointnn.training.couplings import Couplings, couplings_of, membership_of
 from jointnn.training.recorder import record, refuse_divergence
 from jointnn.training.setup import Setup
 from jointnn.training.state import State
