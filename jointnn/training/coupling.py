@@ -22,7 +22,7 @@ from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Phase, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.layers import layer_names, layer_parameters, layers_within, part_of
-from jointnn.training.couplings import couplings_of, effective_step, membership_of
+from jointnn.training.couplings import base_strength, couplings_of, effective_step, membership_of
 from jointnn.training.device import knows_float64
 
 logger = logging.getLogger(__name__)
@@ -410,7 +410,14 @@ class Coupling:
             self._mixing = None
             # Couplings depend on the shapes of layers alone.
             shapes = [torch.empty(len(self.names), layer.size, device="meta") for layer in self._layers]
-            couplings = couplings_of(self._phase, self._plan, self._found, shapes, self._settings)
+            couplings = couplings_of(
+                self._phase,
+                self._plan,
+                self._found,
+                shapes,
+                base_strength(shapes, self._settings),
+                self._settings,
+            )
             self._mixer = solvers.Mixer(couplings.weights, couplings.strength)
         step_size = self._settings.mix_every * effective_step(self._settings, lr)
         kinds = [(layer.device, layer.dtype) for layer in self._layers]

@@ -50,13 +50,19 @@ class Couplings:
 
 
 def couplings_of(
-    phase: Phase, plan: Plan, rounds: Sequence[Round], layers: Sequence[Tensor], settings: MethodSettings
+    phase: Phase,
+    plan: Plan,
+    rounds: Sequence[Round],
+    layers: Sequence[Tensor],
+    strength: float,
+    settings: MethodSettings,
 ) -> Couplings:
     """Return the couplings (6) of a phase.
 
     Args:
         rounds: found so far; the last one gives the weights of a phase that reweights.
         layers: the coupled ones, stacked, (n, D_l) each.
+        strength: lambda, of `base_strength`.
 
     Raises:
         UserError: a pull by gradient would diverge.
@@ -75,8 +81,10 @@ def couplings_of(
                 factor[first:] = 0
     by_layer = consistency.layer_weights(weights, membership_of(plan))
     by_layer *= torch.cat(factors)[:, None, None]
-    strength = base_strength(layers, settings) if bool(by_layer.any()) else 0.0
-    made = Couplings(by_layer, strength / consistency.metric_sizes(layers, settings.metric))
+    # An infinite strength of nothing is none.
+    made = Couplings(
+        by_layer, (strength if by_layer.any() else 0.0) / consistency.metric_sizes(layers, settings.metric)
+    )
     if settings.pull == "gradient" and made.finite:
         try:
             solvers.check_gradient_pull(made.values, settings.learning_rate, settings.momentum)

@@ -38,7 +38,9 @@ def learn(state: State, setup: Setup, plan: Plan, until: int | None = None) -> I
             if phase.restarts:
                 state.put(setup.start)  # networks and optimizer, not the step
             state.average.clear()
-        couplings = couplings_of(phase, plan, state.rounds, state.networks.coupled, setup.settings)
+        couplings = couplings_of(
+            phase, plan, state.rounds, state.networks.coupled, setup.strength, setup.settings
+        )
         yield from minimise(state, setup, plan, phase, couplings)
 
 

@@ -10,7 +10,7 @@ from jointnn.errors import DivergedError
 from jointnn.irls import consistency
 from jointnn.methods.plan import Phase, Plan
 from jointnn.tasks.base import followed
-from jointnn.training.couplings import base_strength, descends_an_objective, membership_of
+from jointnn.training.couplings import descends_an_objective, membership_of
 from jointnn.training.setup import Setup
 from jointnn.training.state import Row, State
 
@@ -67,7 +67,6 @@ def _penalties(state: State, setup: Setup, plan: Plan, sigma: Tensor, loss: floa
     layers = state.networks.coupled
     squared = consistency.layer_distances_squared(layers, plan.metric)
     blocks = consistency.block_distances_squared(squared, membership_of(plan))
-    strength = base_strength(layers, setup.settings)
     for name, penalty in {
         "geman_mcclure": consistency.geman_mcclure(blocks, sigma),
         "lorentzian": consistency.lorentzian(blocks, sigma),
@@ -76,5 +75,5 @@ def _penalties(state: State, setup: Setup, plan: Plan, sigma: Tensor, loss: floa
         value = float(consistency.over_pairs(penalty))
         if name == "geman_mcclure":
             yield state.step, "train", "all", "consistency_loss", value
-        if descends_an_objective(setup.settings) and math.isfinite(strength):
-            yield state.step, "train", "all", f"objective_{name}", loss + strength * value
+        if descends_an_objective(setup.settings) and math.isfinite(setup.strength):
+            yield state.step, "train", "all", f"objective_{name}", loss + setup.strength * value

@@ -16,6 +16,7 @@ from jointnn.models.layers import by_parts, outputs_of, parts_of
 from jointnn.models.precision import Form, in_form
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks.base import Task
+from jointnn.training.couplings import base_strength
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Setup:
         data: by dataset, in the order of the networks, on the device.
         task: the data term and its measures.
         settings: of the method.
+        strength: lambda, how strongly two networks with weight 1 are coupled.
         seed: decides the order of the batches, with the dataset's name.
         augmentation: what is done to the pixels of a batch, if anything.
         computing: the networks as they compute gradients, in their precision and memory layout.
@@ -48,6 +50,7 @@ class Setup:
     data: Mapping[str, Data]
     task: Task
     settings: MethodSettings
+    strength: float
     seed: int
     augmentation: Augmentation | None
     computing: Sequence[nn.Module]
@@ -96,6 +99,7 @@ def setup_of(
         data=data,
         task=task,
         settings=settings,
+        strength=base_strength(networks.coupled, settings),
         seed=seed,
         augmentation=augmentation,
         computing=[by_parts(module, computing) for module in modules],

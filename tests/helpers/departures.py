@@ -24,7 +24,9 @@ def shrinkage(trainer, steps: int | None = None) -> list[float]:
     """What every layer's differences are multiplied by in a run of l2reg."""
     before = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
     made = plan_of(trainer, "l2reg")
-    couplings = couplings_of(made.phases[0], made, [], trainer.networks.coupled, trainer.settings)
+    couplings = couplings_of(
+        made.phases[0], made, [], trainer.networks.coupled, trainer.setup.strength, trainer.settings
+    )
     trainer.descend(couplings, 0, steps or trainer.settings.steps)
     after = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
     ratios = [a / b for a, b in zip(after, before, strict=True)]

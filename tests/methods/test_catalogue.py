@@ -17,7 +17,7 @@ from jointnn.irls.rounds import next_round
 from jointnn.methods.catalogue import method, plan, settings_read_by
 from jointnn.methods.plan import OneNetwork, Phase, Problem
 from jointnn.methods.settings import MethodSettings
-from jointnn.training.couplings import couplings_of
+from jointnn.training.couplings import base_strength, couplings_of
 
 METHODS = sorted(method)
 GROUPS = [["a", "c"], ["b", "d"]]
@@ -139,7 +139,8 @@ def coupled(phase: Phase, name: str, layers: int, found=None, **values) -> torch
     """c over lambda of a phase, shape (L, 4, 4), for layers of one parameter."""
     stacked = [torch.zeros(4, 1, dtype=torch.float64)] * layers
     made = plan(name, problem(layers), settings(**values))
-    return couplings_of(phase, made, [found] if found else [], stacked, settings(**values)).weights
+    strength, rounds = base_strength(stacked, settings(**values)), [found] if found else []
+    return couplings_of(phase, made, rounds, stacked, strength, settings(**values)).weights
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from jointnn.methods.catalogue import method, plan, settings_read_by
 from jointnn.methods.plan import Problem
 from jointnn.methods.settings import MethodSettings
-from jointnn.training.couplings import couplings_of
+from jointnn.training.couplings import base_strength, couplings_of
 
 SOLVERS = [
     {},
@@ -73,7 +73,9 @@ def strengths(decay: float, **settings) -> torch.Tensor:
     made = joint_plan(strength_decay=decay, blocks="single", **settings)
     chosen = MethodSettings.model_validate(settings)
     layers = [torch.zeros(3, 2, dtype=torch.float64)] * 5
-    return couplings_of(made.phases[0], made, [], layers, chosen).weights[:, 0, 1]
+    return couplings_of(made.phases[0], made, [], layers, base_strength(layers, chosen), chosen).weights[
+        :, 0, 1
+    ]
 
 
 def test_the_strength_falls_linearly_from_the_first_layer_to_the_last():

@@ -16,7 +16,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings, method_settings
 from jointnn.parameters.rows import row_of
-from jointnn.training.couplings import couplings_of
+from jointnn.training.couplings import base_strength, couplings_of
 
 
 def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
@@ -26,7 +26,9 @@ def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
     layers = [real([0.0], [float(d)]) for d in (1, 2, 3)]
     made = plan("joint", Problem(["a", "b"], [3]), settings)
     phase = made.phases[0] if found is None else made.phases[1]
-    couplings = couplings_of(phase, made, [found] if found else [], layers, settings)
+    couplings = couplings_of(
+        phase, made, [found] if found else [], layers, base_strength(layers, settings), settings
+    )
     values = couplings.strength[:, None, None] * couplings.weights
     return settings, over_pairs(values * layer_distances_squared(layers)).item()
 

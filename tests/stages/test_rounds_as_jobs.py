@@ -96,7 +96,9 @@ def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
     trained, plan = begun(jobs.irls("tiny", 0, "joint", 1))
     found = Round.from_json(files.read_json("runs/tiny/s0/joint/round_1/weights.json"))
     phase = plan.phases[1]
-    couplings = couplings_of(phase, plan, [found], trained.networks.coupled, trained.settings)
+    couplings = couplings_of(
+        phase, plan, [found], trained.networks.coupled, trained.setup.strength, trained.settings
+    )
     trained.state.step = phase.start  # the order of the batches goes on
     trained.descend(couplings, phase.start, phase.end)
     own = trained.networks.modules["odd"].state_dict()

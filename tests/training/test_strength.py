@@ -27,7 +27,12 @@ def test_the_l2_start_counts_each_pair_and_lambda_once():
     )
     phase = plan_of(trainer, "l2reg").phases[0]
     couplings = couplings_of(
-        phase, plan_of(trainer, "l2reg"), None, trainer.networks.coupled, trainer.settings
+        phase,
+        plan_of(trainer, "l2reg"),
+        [],
+        trainer.networks.coupled,
+        trainer.setup.strength,
+        trainer.settings,
     )
     values = couplings.strength[:, None, None] * couplings.weights
     # c of (6): 5 for an end layer, 10 for an inner one, once for each pair i < j.
