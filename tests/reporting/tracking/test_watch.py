@@ -80,7 +80,7 @@ def test_watching_goes_on_while_snakemake_is_between_two_jobs(project):
 
 COMMAND = """
 import argparse
-from jointnn.stages import track
+from jointnn.stages.tools import track
 parser = argparse.ArgumentParser()
 track.add_arguments(parser)
 track.main(parser.parse_args())
