@@ -17,8 +17,7 @@ from jointnn.parameters.validate_settings import unread, wrong_settings
 def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     """Yield mistakes in the settings of each method as a whole; a line that several share is one line."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    # The workflow asks for the rounds of joint, whether it is among the methods or not.
-    for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned, "joint"]):
+    for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned]):
         if chosen not in trained_rows():
             continue
         lines = list(wrong_settings("", merged_settings(params, name, chosen)))
@@ -26,7 +25,7 @@ def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Para
             found[line].append(chosen)
     for line, names in found.items():
         yield f"{at} ({', '.join(names)}): {line}"
-    if not found and experiment.groups_round is not None:
+    if not found and experiment.groups_round is not None and "joint" in experiment.methods:
         rounds = method_settings(params, name, "joint").rounds
         if experiment.groups_round > rounds:
             yield f"{at}.groups_round: {experiment.groups_round} is more than the {rounds} rounds of joint."

@@ -64,7 +64,7 @@ class Project:
     def new(cls, root: Path, params: str = PARAMS) -> "Project":
         listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
         for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-            if name and (ROOT / name).exists():
+            if name and (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
         project = cls(root)

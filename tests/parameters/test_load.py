@@ -214,3 +214,17 @@ def test_the_projects_own_file_is_right(monkeypatch):
     monkeypatch.chdir(PROJECT)
     params = read_params()
     assert set(params.default) <= set(params.experiments)
+
+
+def test_a_budget_that_is_too_small_for_joint_is_no_mistake_where_joint_is_not_trained():
+    few = {
+        "experiments.toy.settings.steps": 1,
+        "experiments.toy.methods": ["isolated"],
+        "experiments.toy.tuned": {},
+    }
+    few |= {
+        "experiments.toy.search": {},
+        "experiments.toy.groups_round": None,
+        "experiments.toy.groups": None,
+    }
+    assert read({**few, "experiments.toy.figures": []}).experiments["toy"].methods == ["isolated"]
