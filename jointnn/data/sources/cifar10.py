@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jointnn.data.archives import unpacked_inside
 from jointnn.data.download import DOWNLOADS
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Source, accept
@@ -25,7 +26,8 @@ def cifar10(params: DatasetParams) -> Source:
     def load(train: bool) -> tuple[Any, Any]:
         from torchvision.datasets import CIFAR10
 
-        images = CIFAR10(DOWNLOADS / "cifar10", train=train, download=True)
+        with unpacked_inside():
+            images = CIFAR10(DOWNLOADS / "cifar10", train=train, download=True)
         return images.data, images.targets
 
     accept(params)
