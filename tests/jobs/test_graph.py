@@ -154,6 +154,7 @@ WHAT_RERUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHAT_RERUNS)
 def test_a_change_reruns_what_reads_it_and_nothing_else(name):
     edits, expected = WHAT_RERUNS[name]

@@ -83,6 +83,7 @@ SOLVERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
 def test_the_l2_start_is_the_prefix_of_l2reg_to_the_last_bit(solver):
     at_step: dict[str, list[torch.Tensor]] = {}
@@ -110,6 +111,7 @@ CORNERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [SOLVERS[0], SOLVERS[3]], ids=str)
 @pytest.mark.parametrize("corner", CORNERS)
 def test_the_family_of_joint_contains_the_baselines(corner, solver):
@@ -123,6 +125,7 @@ def assert_differ(some: list[torch.Tensor], others: list[torch.Tensor], least: f
     assert max((a - b).abs().max() for a, b in zip(some, others, strict=True)) > least
 
 
+@pytest.mark.slow
 def test_block_coordinate_has_the_corners_too():
     solver = {**SOLVERS[2], "turn": "step"}  # a longer turn ends where a phase does
     for at, baseline in [

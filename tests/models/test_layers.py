@@ -67,6 +67,7 @@ def test_the_first_layers_are_those_of_each_part(method):
     assert shared == {f"generator.{name}" for name in first} | {f"discriminator.{name}" for name in start}
 
 
+@pytest.mark.slow
 def test_only_the_parts_that_are_named_are_coupled():
     trainer = trainer_of("began", couple=["discriminator"])
     run(trainer, "shareall")
@@ -120,6 +121,7 @@ def test_a_collapsed_network_is_named_in_the_log(capsys):
     assert trainer.state.alarms == {"set1": line.removeprefix("toy: ").removesuffix(".")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
 def test_every_network_learns_from_its_own_images_under_both_solvers(name, solver):

@@ -44,6 +44,7 @@ def networks_of(folder: Path | None, count: int = 3, frozen: bool = False, **set
     return training_of(modules, splits, scores(), MethodSettings.model_validate({**BASE, **settings}), home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["isolated", "shareall", "l2reg", "joint"])
 @pytest.mark.parametrize("settings", SOLVERS.values(), ids=SOLVERS)
 def test_networks_on_disk_learn_what_networks_in_memory_learn(method, settings, tmp_path):

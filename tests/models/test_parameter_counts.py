@@ -43,11 +43,13 @@ def test_there_are_experiments_with_pairs():
     assert len(WITH_PAIRS) >= 6
 
 
+@pytest.mark.slow
 def test_the_page_of_layers_is_up_to_date(monkeypatch):
     monkeypatch.chdir(PROJECT)
     assert main(["layers", "--check"]) == 0
 
 
+@pytest.mark.slow
 def test_a_page_of_other_layers_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = (PROJECT / "params.yaml").read_text()

@@ -63,6 +63,7 @@ def run_and_record(stage: ModuleType, job: Job) -> None:
     files.write_atomically(job.record, job.text.encode())
 
 
+@pytest.mark.slow
 def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys):
     jobs = adversarial("began", tuned={"isolated": WILD, "joint": WILD}, figures=FIGURES)
     run_and_record(train, jobs.train("tiny", 0, "isolated"))

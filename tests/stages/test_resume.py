@@ -53,6 +53,7 @@ def test_a_killed_job_with_batch_norm_continues_to_the_same_bytes(monkeypatch, c
     assert arrays_of("runs/tiny/s0/fedamp", "odd")["conv1.1.num_batches_tracked"] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dcgan", "began"])
 @pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
 def test_a_killed_adversarial_job_continues_to_the_same_bytes(name, solver, monkeypatch, capsys):

@@ -169,6 +169,7 @@ def test_a_small_test_split_has_only_the_measures_that_it_allows(test_images, na
     assert all(type(value) is float and math.isfinite(value) for value in found.values())
 
 
+@pytest.mark.slow
 def test_images_like_the_real_ones_are_better_in_every_measure():
     test = drawn(0, 500)
     good, bad = fidelity(drawn(2, 2000), test), fidelity(drawn(2, 2000) * 0.3 + 3, test)

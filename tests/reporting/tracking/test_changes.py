@@ -17,6 +17,7 @@ def project(tmp_path):
     return trained(tmp_path)
 
 
+@pytest.mark.slow
 def test_changed_settings_make_a_new_run_and_mark_the_old_one(project):
     import_runs(project.root, ["digits"], STORE)
     before = runs_of(project)["isolated s0"]
