@@ -112,6 +112,7 @@ def test_the_whole_area_with_neutral_colours_is_the_image_itself():
     torch.testing.assert_close(made, given.float(), atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hue", [-0.2, 0.0, 0.13])
 @pytest.mark.parametrize("saturation", [0.5, 1.0, 1.5])
 def test_colours_turn_as_in_the_hsv_cone(saturation, hue):

@@ -57,6 +57,7 @@ def test_a_scalar_means_what_it_means_to_dvc(scalar):
     assert type(from_yaml(text)["a"]) is type(ODD[scalar])
 
 
+@pytest.mark.slow
 def test_params_yaml_means_what_it_means_to_dvc():
     text = (PROJECT / "params.yaml").read_text(encoding="utf-8")
     # As JSON, in which 1 is not 1.0 and not true.

@@ -57,6 +57,7 @@ def test_the_weight_as_printed_does_not_majorise_the_penalty_of_equation_3():
     assert any(below)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weighting", "penalty"), [("paper", lorentzian), ("geman_mcclure", geman_mcclure), ("welsch", welsch)]
 )

@@ -85,6 +85,7 @@ def test_a_new_architecture_changes_nothing_for_jobs_that_do_not_name_it(copy):
     assert code.code_digests("train", TRAINING) == before
 
 
+@pytest.mark.slow
 def test_a_stage_depends_on_what_it_imports_and_on_nothing_else(copy):
     files = {stage: set(code.code_digests(stage)) for stage in ("fetch", "train", "collect", "figures")}
     assert "jointnn/irls/solvers.py" in files["train"]
@@ -108,6 +109,7 @@ def test_a_module_inside_a_package_depends_on_the_package(copy):
     }
 
 
+@pytest.mark.slow
 def test_digests_are_the_same_in_another_folder(copy):
     here = code.code_digests("train", TRAINING)
     shutil.copytree("jointnn", "elsewhere/jointnn")

@@ -33,6 +33,7 @@ def pages_handed_out(environment):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not read the variables")
 def test_memory_is_handed_out_once():
     pages = (16 << 20) // resource.getpagesize()

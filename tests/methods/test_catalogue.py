@@ -190,6 +190,7 @@ def test_oracle_without_a_weight_across_trains_its_groups_apart():
     assert (inside < across / 2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighting", ["paper", "geman_mcclure"])
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_groups_are_found(seed, weighting):
@@ -212,6 +213,7 @@ def test_planted_groups_are_found(seed, weighting):
     assert inside > 2 * across
 
 
+@pytest.mark.slow
 def test_joint_beats_isolated_and_l2reg_on_planted_groups():
     random = torch.Generator().manual_seed(7)
     centres = 2 * torch.randn(2, 9, dtype=torch.float64, generator=random)

@@ -33,6 +33,7 @@ def most_different(some: list[torch.Tensor], others: list[torch.Tensor]) -> floa
     return max((a - b).abs().max().item() for a, b in zip(some, others, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
 def test_a_strength_that_falls_trains_with_every_solver_and_makes_a_difference(solver):
     assert most_different(trained(**solver, strength_decay=0.7), trained(**solver)) > 1e-6

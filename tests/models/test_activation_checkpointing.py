@@ -59,6 +59,7 @@ def test_less_is_kept():
     assert saved_elements(Recomputed(deep), values) <= 4 * 50 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["isolated", "joint"])
 def test_a_whole_run_is_the_same_to_the_last_bit(method):
     splits = [labelled(seed) for seed in range(3)]
@@ -97,6 +98,7 @@ def test_a_network_that_is_no_sequence_is_refused():
         trainer_of([Additive(), Additive()], splits, scores(), checkpoint_activations=True)
 
 
+@pytest.mark.slow
 def test_mlps_of_other_tests_take_it_too():
     kept, again = mlps(accumulate=2), mlps(checkpoint_activations=True, accumulate=2)
     for trainer in (kept, again):

@@ -31,6 +31,7 @@ def no_network(tmp_path, monkeypatch):
     return tmp_path / "hub" / "checkpoints" / WEIGHTS
 
 
+@pytest.mark.slow
 def test_layers_are_the_top_level_modules_and_the_head_is_last():
     modules = {"birds": made(classes=4), "dogs": made(classes=3)}
     networks = StackedNetworks(modules, couple_head=False, couple_batch_norm=False)
@@ -39,6 +40,7 @@ def test_layers_are_the_top_level_modules_and_the_head_is_last():
     assert modules["birds"].fc.out_features == 4
 
 
+@pytest.mark.slow
 def test_the_sequence_computes_what_torchvision_computes():
     torch.manual_seed(0)
     theirs = Inception3(num_classes=3, aux_logits=False, init_weights=False)

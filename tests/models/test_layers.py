@@ -32,6 +32,7 @@ def test_a_turn_gives_a_gradient_to_its_own_part_alone(name, turn, other):
     assert not any(value.grad.any() for value in others)
 
 
+@pytest.mark.slow
 def test_blocks_run_inside_parts():
     trainer = trainer_of("began")
     run(trainer, "joint")
@@ -43,6 +44,7 @@ def test_blocks_run_inside_parts():
     assert members == [{"generator"}] * (sizes[0] - 1) + [{"discriminator"}] * (sizes[1] - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["l2reg_25", "l2reg_50"])
 def test_the_first_layers_are_those_of_each_part(method):
     strength = {"half_life": 0.05}  # coupled layers are one after a step

@@ -56,6 +56,7 @@ def test_networks_on_disk_learn_what_networks_in_memory_learn(method, settings, 
     assert memory.networks.modules["one"].training
 
 
+@pytest.mark.slow
 def test_frozen_layers_and_statistics_go_along(tmp_path):
     settings = {"solver": "block_coordinate", "frozen": True}
     memory, disk = networks_of(None, **settings), networks_of(tmp_path, **settings)

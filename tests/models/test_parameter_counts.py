@@ -16,6 +16,7 @@ PARAMS = read_params(PROJECT / "params.yaml")
 WITH_PAIRS = [name for name, chosen in PARAMS.experiments.items() if "pair" in chosen.methods]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_PAIRS)
 def test_a_pair_has_as_many_parameters_as_the_joint_auto_encoder(name):
     experiment, count = PARAMS.experiments[name], len(PARAMS.experiments[name].datasets)

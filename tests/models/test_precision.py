@@ -48,6 +48,7 @@ def test_the_plain_form_is_the_network_itself():
     assert list(trainer.setup.computing) == list(trainer.networks.modules.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_gradients_stay_in_the_stacked_tensors_in_float32(form):
     trainer = convolutional(precision=form.precision, memory_format=form.memory_format)

@@ -17,6 +17,7 @@ from jointnn.stages.build import network_of
 METHODS = ["isolated", "l2reg", "shareall", "joint"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 @pytest.mark.parametrize("method", METHODS)
 def test_parameters_and_gradients_stay_views_of_the_stacked_tensors(method, optimiser):
@@ -47,6 +48,7 @@ def test_a_network_that_is_only_a_head_cannot_be_coupled_without_it():
         StackedNetworks(modules, couple_head=False, couple_batch_norm=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [{}, NORMED], ids=str)
 def test_every_network_of_a_seed_starts_from_the_same_parameters(network, monkeypatch):
     monkeypatch.chdir(folder_with_data())

@@ -35,6 +35,7 @@ def lines_about(edits: dict) -> list[str]:
 MISTAKES = mistakes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_value_is_one_line_with_its_path(name):
     assert lines_about(MISTAKES[name]["edits"]) == [f"params.yaml: {MISTAKES[name]['says']}"]
@@ -210,6 +211,7 @@ def test_no_experiment_can_have_the_name_of_a_rule():
     assert named <= TAKEN
 
 
+@pytest.mark.slow
 def test_the_projects_own_file_is_right(monkeypatch):
     monkeypatch.chdir(PROJECT)
     params = read_params()

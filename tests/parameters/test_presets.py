@@ -41,6 +41,7 @@ def found_weights(*values: float):
     return replace(given, weights=weights)
 
 
+@pytest.mark.slow
 def test_the_preset_paper_has_sums_lambda_10_and_blocks():
     settings, start = penalty_of("paper")
     assert start == 10 * ((1 + 4) + (4 + 9))
@@ -50,6 +51,7 @@ def test_the_preset_paper_has_sums_lambda_10_and_blocks():
     assert settings.stop_when_converged and not settings.average and settings.tolerance == 0.01
 
 
+@pytest.mark.slow
 def test_the_preset_authors_code_has_single_layers_and_a_fixed_lambda_per_pair():
     settings, start = penalty_of("authors_code")
     assert start == pytest.approx(0.0025 * (1 + 4 + 9))

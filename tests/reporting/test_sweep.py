@@ -35,6 +35,7 @@ def test_methods_by_rising_numbers_with_the_best_of_each_in_bold_as_it_is_printe
     assert "<sup>a</sup> over 1 of 2 seeds; no result for seed 1." in table
 
 
+@pytest.mark.slow
 def test_a_reference_and_figures_reported_elsewhere_are_no_competitors():
     evaluate()
     table = run()
@@ -48,6 +49,7 @@ def test_a_reference_and_figures_reported_elsewhere_are_no_competitors():
     assert "elsewhere" not in run(yardsticks={})
 
 
+@pytest.mark.slow
 def test_the_header_says_seeds_and_how_was_selected():
     evaluate()
     assert (
@@ -91,6 +93,7 @@ def test_a_method_without_results_is_a_cross_in_the_table_and_a_gap_in_its_line(
     assert np.isnan(heights(drawing, "joint")).tolist() == [False, True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_rows_experiments_and_yardsticks_makes_no_difference(seed):
     evaluate()
@@ -130,6 +133,7 @@ def test_the_curve_has_the_look_of_each_method_the_numbers_as_ticks_and_the_yard
     assert {"isolated", "joint", "oracle", *CHOSEN["yardsticks"]} <= said
 
 
+@pytest.mark.slow
 def test_no_text_of_the_curve_is_small_cut_off_or_taken_for_mathematics():
     evaluate()
     hard = {f"Author{k} et al. $x_$ 2016, a long name of what it is": 0.6 + k / 500 for k in range(6)}

@@ -64,6 +64,7 @@ def test_a_heading_is_the_measure_in_words():
     assert headings == ["## Squared error in the hole", "## Loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logarithmic", [True, False])
 def test_a_figure_has_the_scale_the_unit_and_the_panels_that_the_task_says(logarithmic):
     drawn.build()

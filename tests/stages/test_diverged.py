@@ -113,6 +113,7 @@ def test_a_point_of_the_search_is_no_result_and_nothing_of_it_is_measured():
     assert not found["validation"] and "isolated diverged: the loss of " in found["diverged"]
 
 
+@pytest.mark.slow
 def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it():
     calm, wild = adversarial("began"), adversarial("began", tuned={"joint": WILD})
     train.run(calm.l2("tiny", 0, "joint"))
@@ -149,6 +150,7 @@ def test_a_restart_brings_no_run_back_that_diverged_before_it():
     assert equal(network(after), network(before))
 
 
+@pytest.mark.slow
 def test_what_a_network_that_ended_does_wrong_is_named_in_mlflow(folder, monkeypatch):
     monkeypatch.setattr("jointnn.tasks.generation.ALIKE", 1e9)
     jobs = adversarial("dcgan")

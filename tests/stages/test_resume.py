@@ -32,6 +32,7 @@ def _in_a_folder_with_data(monkeypatch):
     monkeypatch.chdir(folder_with_data())
 
 
+@pytest.mark.slow
 def test_a_job_killed_after_any_record_continues_to_the_same_bytes(monkeypatch, capsys):
     job = started().train("tiny", 0, "fedamp")
     interrupted(lambda: train.run(job), "runs/tiny/s0/fedamp", monkeypatch, capsys)
@@ -40,6 +41,7 @@ def test_a_job_killed_after_any_record_continues_to_the_same_bytes(monkeypatch, 
     assert steps.tolist() == [2, 4, 6, 8, 9, 10, 12]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_killed_job_continues_to_the_same_bytes(variant, monkeypatch, capsys):
     job = started(VARIANTS[variant]).train("tiny", 0, "fedamp")
@@ -65,6 +67,7 @@ def test_a_killed_adversarial_job_continues_to_the_same_bytes(name, solver, monk
     assert name == "dcgan" or rates.iloc[-1] < 0.002
 
 
+@pytest.mark.slow
 def test_a_killed_job_with_tied_layers_continues_to_the_same_bytes(monkeypatch, capsys):
     settings = {"optimiser": "adam", "tied": ["conv1", "conv2"], "couple_head": True}
     job = started(settings, methods=["jae", "joint"]).train("tiny", 0, "jae")
@@ -93,6 +96,7 @@ def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     interrupted(lambda: train.run(job), "runs/tiny/s0/joint/round_3", monkeypatch, capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [True, False])
 def test_a_killed_job_under_a_falling_strength_continues_to_the_same_bytes(average, monkeypatch, capsys):
     jobs = started({"strength_decay": 0.5, "record_every": 1, "average": average})

@@ -53,6 +53,7 @@ def test_rounds_as_jobs_give_bit_for_bit_what_one_process_gives(settings):
     as_jobs_and_as_one_process(started(settings, **NORMED))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dcgan", "began"])
 def test_rounds_of_adversarial_networks_give_bit_for_bit_what_one_process_gives(name):
     as_jobs_and_as_one_process(adversarial(name))

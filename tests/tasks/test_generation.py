@@ -165,6 +165,7 @@ def test_features_that_cannot_be_had_are_refused_before_training(name, said, tmp
         generation(name)
 
 
+@pytest.mark.slow
 def test_what_tables_show_is_measured_of_generated_images():
     task, chosen = generation("efficientnet_lite0", generated=16), network("dcgan")
     splits = {"validation": images(1), "test": images(2, count=5)}

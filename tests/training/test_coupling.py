@@ -370,6 +370,7 @@ def test_wrong_names_of_layers_are_refused(layers, sentence):
         jointnn.Coupling({"one": Blocks(), "two": Blocks()}, layers=layers)
 
 
+@pytest.mark.slow
 def test_networks_may_be_moved_replaced_and_wrapped_afterwards():
     nets, expected = three(), three()
     coupling, again = (jointnn.Coupling(one, round_steps=2, average=True) for one in (nets, expected))

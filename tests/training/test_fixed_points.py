@@ -37,6 +37,7 @@ SOLVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("momentum", MOMENTA)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.departure(number=5)

@@ -113,6 +113,7 @@ def test_the_sweep_and_the_source_of_the_page_run(project):
     assert read_json(project.path("data/raw/stripes_a/manifest.json"))["classes"] == ["lying", "standing"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "before", "after", "says"),
     [
@@ -125,8 +126,8 @@ def test_the_sweep_and_the_source_of_the_page_run(project):
         ),
         (
             "params.yaml",
-            "- my_figures:bars",
-            "- my_figures:bar",
+            "my_figures:bars",
+            "my_figures:bar",
             "experiments.mine.figures: my_figures.py defines no 'bar' at its top level; "
             "did you mean 'bars'?",
         ),

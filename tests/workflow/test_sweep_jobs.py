@@ -23,6 +23,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_job_by_hand_leaves_its_outputs_and_its_record():
     evaluate()
     job = job_of()

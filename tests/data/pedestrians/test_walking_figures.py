@@ -125,6 +125,7 @@ def pictures() -> np.ndarray:
     return np.stack([picture(index) for index in range(60)])
 
 
+@pytest.mark.slow
 def test_equal_numbers_give_equal_pictures_and_others_different_ones(pictures):
     assert pictures.dtype == np.uint8 and pictures.shape == (60, 128, 64, 3)
     for index in (59, 7, 0):

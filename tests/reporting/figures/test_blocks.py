@@ -65,6 +65,7 @@ def title_boxes(axes: Axes) -> Iterator[Bbox]:
             yield Bbox([[box.x0, box.y1 - box.height * written / len(lines)], [box.x1, box.y1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [PARTS, ENCODER], ids=["two parts", "one part"])
 @pytest.mark.parametrize("name", ["weights", "separation", "figure_2_groups", "figure_2_sharing"])
 def test_names_of_blocks_lie_inside_the_drawing_and_apart(name, parts):

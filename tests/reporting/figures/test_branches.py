@@ -129,6 +129,7 @@ def test_classes_planted_in_the_shared_codes_lie_apart_and_datasets_in_the_priva
         assert (silhouette_score(points.get_offsets(), colours) > 0.3) == apart
 
 
+@pytest.mark.slow
 def test_equal_codes_give_equal_bytes_and_the_most_points_half_a_megabyte():
     with style():
         few, many, again = (to_svg(figure["codes"](write(points=n))) for n in (8, POINTS, POINTS))

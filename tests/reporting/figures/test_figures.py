@@ -91,6 +91,7 @@ def test_an_experiment_in_which_nothing_differs_is_drawn_and_says_so(tmp_path, m
     assert "joint degenerated to isolated training: after round 6" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(figure.load()))
 def test_no_text_is_smaller_than_seven_points(drawn, name):
     with style():
@@ -162,6 +163,7 @@ def test_the_curve_of_joint_runs_from_the_l2_start_to_the_last_round(drawn):
     assert len(learning_curve(shorter, "joint", "accuracy")) < len(curve)
 
 
+@pytest.mark.slow
 def test_a_method_that_was_not_run_is_left_out(drawn):
     drawing = figure["figure_3_curves"](Context.of(settings(methods=[*METHODS, "mine"])))
     assert "joint" in texts(drawing) and "mine" not in texts(drawing)

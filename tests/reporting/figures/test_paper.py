@@ -60,6 +60,7 @@ FIVE = symmetric(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_edge_needs_each_among_the_strongest_of_the_other():
     # The three strongest of 0: 1 2 3; of 1: 0 2 4; of 2: 0 1 3; of 3: 0 2 1; of 4: 2 1 0.
     pairs = {(0, 1): 0.9, (0, 2): 0.8, (0, 3): 0.7, (1, 2): 0.6, (1, 4): 0.3, (2, 3): 0.5}
@@ -121,6 +122,7 @@ def test_figure_3_of_an_error_keeps_the_consistency_loss_above_the_falling_curve
     assert lower.axes[1].get_ylim()[1] < lower.axes[0].get_ylim()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["figure_3_curves", "figure_5_errors"])
 def test_the_file_of_a_figure_names_every_method_as_it_is_printed(name):
     figures.run(job(figures=[name]))

@@ -164,6 +164,7 @@ def test_cost_without_benchmark_files_says_so(project):
     assert "no times" in section(made(), "Cost")
 
 
+@pytest.mark.slow
 def test_figures_are_copied_with_their_captions_and_missing_ones_named(project):
     captions = project / "workflow" / "report"
     captions.mkdir(parents=True)
@@ -252,6 +253,7 @@ def test_settings_in_words():
     assert in_words({"scale_factor": "Infinity"}) == "s ∞"
 
 
+@pytest.mark.slow
 def test_the_tool_needs_no_torch():
     code = "import sys, jointnn.stages.tools.page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -30,6 +30,7 @@ def made() -> str:
     return Path(f"docs/results/{TARGET}.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_has_table_reading_and_curve():
     reading = Path(f"docs/results/readings/{TARGET}.md")
     reading.parent.mkdir(parents=True)
@@ -45,6 +46,7 @@ def test_the_page_has_table_reading_and_curve():
     assert copy.read_bytes() == (FOLDER / "curve.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_not_run_is_refused():
     (FOLDER / "settings.json").unlink()
     with pytest.raises(
@@ -53,12 +55,14 @@ def test_a_sweep_that_was_not_run_is_refused():
         made()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_other_settings_is_refused():
     params(along="images")
     with pytest.raises(UserError, match="has now: along"):
         made()
 
 
+@pytest.mark.slow
 def test_an_experiment_of_other_settings_is_refused():
     record = altered(Jobs(params()).collect("heir"), seeds=[7])
     write_atomically(record.record, record.text.encode())

@@ -185,6 +185,7 @@ def test_equal_inputs_give_equal_bytes(folder):
     assert [(folder / name).read_bytes() for name in names] == first
 
 
+@pytest.mark.slow
 def test_collect_imports_no_torch():
     code = "import sys, jointnn.stages.collect; sys.exit('torch' in sys.modules)"
     root = Path(collect.__file__).parents[2]

@@ -41,6 +41,7 @@ def test_changed_settings_make_a_new_run_and_mark_the_old_one(project):
     assert runs["old isolated s0"].data.params["learning_rate"] == "0.05"
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_has_failed_and_says_why_until_it_is_trained_again(project):
     record, resume = "runs/digits/s5/isolated/settings.json", "work/resume/runs/digits/s5/isolated"
     project.plan(record)
@@ -59,6 +60,7 @@ def test_a_run_that_diverged_has_failed_and_says_why_until_it_is_trained_again(p
     assert "jointnn.diverged" not in run.data.tags
 
 
+@pytest.mark.slow
 def test_settings_that_nothing_was_made_with_yet_change_nothing(project):
     import_runs(project.root, ["digits"], STORE)
     held = everything(project)

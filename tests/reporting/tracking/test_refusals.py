@@ -38,6 +38,7 @@ def test_a_file_that_is_no_store_is_refused(project):
         import_runs(project.root, ["digits"], STORE)
 
 
+@pytest.mark.slow
 def test_a_store_that_was_moved_is_refused(project, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (project.root / "mlflow.db").rename(elsewhere / "mlflow.db")

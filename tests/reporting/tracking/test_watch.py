@@ -66,6 +66,7 @@ def test_watching_follows_a_run_while_it_trains_and_ends_with_it(running):
     assert watched[0] == at_once[0]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_watching_goes_on_while_snakemake_is_between_two_jobs(project):
     lock = project.root / ".snakemake/locks/0.input.lock"
