@@ -158,6 +158,7 @@ def test_the_stub_of_the_package_has_its_public_names():
     assert ast.literal_eval(listed.value) == jointnn.__all__
 
 
+@pytest.mark.slow
 def test_every_module_of_an_extra_is_known_by_the_extra_that_brings_it():
     extra_of = {
         canonicalize_name(Requirement(text).name): extra

@@ -160,6 +160,7 @@ def own_files() -> dict[str, str]:
     return {file: digest for file, digest in digests.items() if not file.startswith("jointnn/")}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own")
 def test_ones_own_architecture_counts_with_all_that_it_imports_from_the_projects_folder():
     before = own_files()

@@ -161,6 +161,7 @@ def test_a_change_reruns_what_reads_it_and_nothing_else(name):
     assert changed(edits) == expected
 
 
+@pytest.mark.slow
 def test_a_preset_reruns_what_the_experiment_takes_from_it():
     assert changed({"presets.default": {"momentum": 0.5}}) == TRAINING | AFTER | SEARCHES
     assert changed({"presets.default": {"steps": 7}}) == set()  # the experiment says otherwise

@@ -164,6 +164,7 @@ def test_a_strength_takes_the_place_of_another_whole():
     assert method_settings(params, "toy", "joint").strength == Strength(half_life=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["default", "paper", "authors_code"])
 def test_each_preset_of_the_project_is_valid_and_takes_every_method(preset):
     presets = read_params(PROJECT / "params.yaml").presets

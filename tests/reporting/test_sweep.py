@@ -83,6 +83,7 @@ def test_the_average_over_datasets():
     assert cells(table, "joint")[0] == "**48.0 ± 1.4**"
 
 
+@pytest.mark.slow
 def test_a_method_without_results_is_a_cross_in_the_table_and_a_gap_in_its_line():
     evaluate({**VALUES, "heir": {name: VALUES["heir"][name] for name in ("isolated", "oracle")}})
     job = job_of()

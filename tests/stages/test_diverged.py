@@ -93,6 +93,7 @@ def test_the_table_names_it_and_has_the_results_of_other_methods(folder, capsys)
     assert runs["joint"].diverged.startswith("tiny, seed 0, joint diverged: the loss of ")
 
 
+@pytest.mark.slow
 def test_it_ends_as_if_its_budget_had_ended_at_the_last_record(monkeypatch):
     monkeypatch.setattr(generation, "explodes_above", 25.0)  # the losses of its first steps: 13 and 42
     wild = {"learning_rate": 1.0, "record_every": 1}

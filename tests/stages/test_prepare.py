@@ -177,6 +177,7 @@ def test_two_parts_have_disjoint_images_from_the_source_to_the_arrays():
 # --- real images ---
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MIRROR.is_dir(), reason=f"no mirror folder at {MIRROR}")
 @pytest.mark.parametrize("name", ["usps", "flowers", "pedestrians"])
 def test_datasets_of_the_mirror_go_through_both_stages(name, monkeypatch):

@@ -34,6 +34,7 @@ def _in_a_folder_with_data(monkeypatch):
     monkeypatch.chdir(folder_with_data())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -134,6 +135,7 @@ def test_a_round_after_convergence_repeats_the_networks_and_weights_of_the_one_b
         assert Path(after, kind).read_text() == "step,split,dataset,metric,value\n"
 
 
+@pytest.mark.slow
 def test_a_repeated_round_is_what_evaluation_and_a_process_that_stops_there_need():
     jobs = joint_until(3, {"tolerance": 1.0, "stop_when_converged": True, "rounds": 3})
     trained, plan = begun(jobs.irls("tiny", 0, "joint", 3))

@@ -177,6 +177,7 @@ def test_what_tables_show_is_measured_of_generated_images():
     assert copies["test"][NEAREST_RATIO] < 0.01 < found["test"][NEAREST_RATIO]
 
 
+@pytest.mark.slow
 def test_real_images_are_a_ceiling_for_made_ones():
     task = generation("efficientnet_lite0", generated=16)
     splits = {"validation": images(0), "test": images(1)}

@@ -50,6 +50,7 @@ def test_the_weights_stay_after_convergence_unless_training_stops_there():
     assert ends == [20, 13]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("average", "expelled"), [(True, False), (False, True)])
 @pytest.mark.departure(number=7)
 def test_a_passing_spike_of_one_network_does_not_expel_it_when_distances_are_averaged(average, expelled):

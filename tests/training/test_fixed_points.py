@@ -48,6 +48,7 @@ def test_the_fixed_point_of_every_solver_is_that_of_equation_6(solver, momentum)
     assert (found - problem.minimiser(0.09 * weights)).abs().max() > 1e-3, "the test tells strengths apart"
 
 
+@pytest.mark.slow
 @pytest.mark.departure(number=5)
 def test_a_step_size_without_momentum_would_miss_the_fixed_point(monkeypatch):
     problem, weights = toy(1, 3), weights_of(1, 3)
@@ -58,6 +59,7 @@ def test_a_step_size_without_momentum_would_miss_the_fixed_point(monkeypatch):
     assert_close(found, problem.minimiser(0.01 * weights), rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.departure(number=5)
 def test_mixing_less_often_solves_equation_6_to_the_order_of_the_step():
     problem, weights = toy(1, 3), weights_of(1, 3)

@@ -54,6 +54,7 @@ def test_a_sweep_runs_again_with_its_experiments_and_they_not_with_it():
     assert changed == {"heir"}
 
 
+@pytest.mark.slow
 def test_whatever_times_a_checkout_gives_the_settings_of_a_fresh_sweep_are_older_and_others_newer():
     evaluate()
     job, other = Jobs(params()).sweep(NAME), Jobs(params(yardsticks={})).sweep(NAME)

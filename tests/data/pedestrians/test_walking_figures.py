@@ -134,6 +134,7 @@ def test_equal_numbers_give_equal_pictures_and_others_different_ones(pictures):
     assert min(differences) > 8
 
 
+@pytest.mark.slow
 def test_light_contrast_colour_and_edges_are_like_those_of_inria(pictures):
     """INRIA's 1924 training pictures: the mean of each has the median 96 (56 to 149 are nine tenths), the
     spread 48 (29 to 68), the difference of neighbours 9.2 (4.9 to 14.7), the chroma 19 (10 to 48)."""

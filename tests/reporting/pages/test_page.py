@@ -103,6 +103,7 @@ def test_the_page_has_every_section_and_says_what_is_missing(project):
     assert "None of the paper's numbers" in section(text, "Beside the paper")
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_experiment_with_the_paired_one(project):
     text = section(made(), "Results")
     table = Path("results/toy/table.md").read_text()

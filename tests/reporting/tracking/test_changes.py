@@ -70,6 +70,7 @@ def test_settings_that_nothing_was_made_with_yet_change_nothing(project):
     assert everything(project) == held
 
 
+@pytest.mark.slow
 def test_a_chain_that_is_trained_again_never_mixes_old_and_new_rounds(project):
     import_runs(project.root, ["digits"], STORE)
     project.plan_joint(0, learning_rate=0.05)
@@ -109,6 +110,7 @@ def test_a_resume_point_of_older_settings_is_no_running_run(tmp_path):
         import_runs(running.root, ["digits"], STORE)
 
 
+@pytest.mark.slow
 def test_without_settings_files_the_records_are_enough(project):
     import_runs(project.root, ["digits"], STORE)
     held = everything(project)

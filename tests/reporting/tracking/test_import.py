@@ -33,6 +33,7 @@ def imported(tmp_path_factory):
     return project
 
 
+@pytest.mark.slow
 def test_a_run_per_method_has_a_run_per_seed_below_it(imported):
     runs = runs_of(imported)
     assert set(runs) == {"isolated", "joint", "report"} | {
@@ -83,6 +84,7 @@ def test_the_commit_of_the_checkout_is_named(project):
     assert tags["jointnn.git_dirty"] == "true"
 
 
+@pytest.mark.slow
 def test_importing_twice_changes_nothing(project):
     first = import_runs(project.root, ["digits"], STORE)
     held = everything(project)
@@ -91,6 +93,7 @@ def test_importing_twice_changes_nothing(project):
     assert everything(project) == held
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_half_way_is_completed(project):
     import_runs(project.root, ["digits"], STORE)
     held = everything(project)
