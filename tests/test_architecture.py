@@ -98,6 +98,7 @@ def own_imports(file: Path) -> frozenset[str]:
     return frozenset(name.partition(".")[2] or "__init__" for name in ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", MODULES, ids=shown)
 def test_a_module_imports_what_the_table_lets_it(file):
     own = package_of(name_of(file))

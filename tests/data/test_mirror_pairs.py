@@ -70,6 +70,7 @@ def test_from_folders_to_networks_no_picture_is_on_both_sides(tmp_path, monkeypa
         assert image.flip(-1).numpy().tobytes() not in learned
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (MIRROR / "pedestrians").is_dir(), reason="no mirror")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_every_photo_of_inria_has_its_mirror_image_and_no_draw_takes_them_apart(split):
@@ -80,6 +81,7 @@ def test_every_photo_of_inria_has_its_mirror_image_and_no_draw_takes_them_apart(
     assert not set(pictures[train].tolist()) & set(pictures[validation].tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (MIRROR / "pedestrians").is_dir(), reason="no mirror")
 def test_untold_64_per_cent_of_the_validation_of_walking_small_had_its_mirror_image_in_training():
     pictures = pictures_of_inria("train")

@@ -14,6 +14,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
 
 
+@pytest.mark.slow
 def test_parts_are_disjoint_class_balanced_and_together_the_whole():
     whole = source_of(DatasetParams(source="optical_digits")).read().train
     parts = [read(source="optical_digits", part=f"{k}/4", pool=100) for k in (1, 2, 3, 4)]
@@ -124,6 +125,7 @@ def test_completion8_of_the_mirror_gives_a_dataset_per_class(monkeypatch):
     assert (len(train), len(test), classes) == (500, 100, ["fighter_aircraft"])
 
 
+@pytest.mark.slow
 def test_a_pool_part_or_permutation_that_does_not_fit_is_refused():
     refused("no official test images", source="optical_digits")
     refused("needs 200 images of class '0', but there are 178", source="optical_digits", pool=2000)

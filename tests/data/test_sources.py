@@ -46,6 +46,7 @@ def test_every_source_says_what_it_is_whence_and_under_which_licence(name):
     assert source.origin and source.licence
 
 
+@pytest.mark.slow
 def test_asking_for_freshness_imports_no_heavy_package():
     code = (
         "import sys, jointnn.stages.fetch, jointnn.stages.prepare\n"

@@ -56,6 +56,7 @@ EDITS_OF_FORM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS_OF_FORM)
 @pytest.mark.parametrize("file", ["parameters/schema", "models/architectures/convolutional"])
 def test_an_edit_of_words_or_form_changes_no_digest(copy, file, name):

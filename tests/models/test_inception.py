@@ -54,6 +54,7 @@ def test_the_sequence_computes_what_torchvision_computes():
         assert torch.equal(ours.train(training)(images), expected)
 
 
+@pytest.mark.slow
 def test_weights_are_adopted_but_for_heads():
     theirs = Inception3(num_classes=5, aux_logits=True, init_weights=False)
     ours = Inception3(num_classes=3, aux_logits=False, init_weights=False)

@@ -60,6 +60,7 @@ def complaints(params: object) -> list[str]:
     return [error.message for error in validator().iter_errors(params)]
 
 
+@pytest.mark.slow
 @needs_jsonschema
 def test_the_projects_own_file_is_right_by_the_schema():
     assert complaints(read_yaml(PROJECT / "params.yaml")) == []

@@ -70,6 +70,7 @@ def test_the_preset_authors_code_weighs_pairs_against_the_median_distance():
     assert weights[0].tolist() == [[1, 1, 0], [1, 1, 0.5], [0, 0.5, 1]]
 
 
+@pytest.mark.slow
 def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
     settings, start = penalty_of("default")
     assert (settings.solver, settings.average, settings.metric) == ("proximal", True, "sum_square")
@@ -79,6 +80,7 @@ def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
     assert start == pytest.approx(given * ((1 + 4) + (4 + 9)))
 
 
+@pytest.mark.slow
 def test_every_preset_gives_a_plan_for_every_method():
     params = read_params(PROJECT / "params.yaml")
     assert set(params.presets) == {"default", "paper", "authors_code"}

@@ -25,6 +25,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_methods_by_rising_numbers_with_the_best_of_each_in_bold_as_it_is_printed():
     evaluate()
     table = run()
@@ -63,6 +64,7 @@ def test_the_header_says_seeds_and_how_was_selected():
     assert "; at 40: guessed. The best of a column is bold" in table
 
 
+@pytest.mark.slow
 def test_the_summary_holds_what_was_measured_with_every_digit():
     evaluate()
     run()
@@ -76,6 +78,7 @@ def test_the_summary_holds_what_was_measured_with_every_digit():
     assert rows.loc[(40, "joint"), "seeds"] == 1 and np.isnan(rows.loc[(40, "joint"), "std"])
 
 
+@pytest.mark.slow
 def test_the_average_over_datasets():
     evaluate()
     table = run(dataset="average")
@@ -118,6 +121,7 @@ def heights(drawing, method: str) -> np.ndarray:
     return np.asarray(line.get_ydata(), float)
 
 
+@pytest.mark.slow
 def test_the_curve_has_the_look_of_each_method_the_numbers_as_ticks_and_the_yardsticks_by_name():
     evaluate()
     with style():
@@ -167,6 +171,7 @@ def test_texts_are_put_apart_in_their_order_and_those_that_are_stay(seed):
     np.testing.assert_allclose(apart(found.tolist(), heights.tolist()), found, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_experiment_that_was_not_run_or_lacks_the_measure_is_refused_by_its_file():
     evaluate()
     job = job_of()

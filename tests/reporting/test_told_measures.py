@@ -82,6 +82,7 @@ def test_a_figure_has_the_scale_the_unit_and_the_panels_that_the_task_says(logar
     assert "share of stars found" in better and "better: right" in better
 
 
+@pytest.mark.slow
 def test_a_sweep_compares_as_the_tasks_of_its_experiments_say():
     swept.evaluate()
     lower = Measure("accuracy", "stars missed", unit="stars of 10", best=LOWEST, factor=10, decimals=2)

@@ -139,6 +139,7 @@ def test_a_round_that_diverged_keeps_its_weights_and_nothing_is_trained_after_it
     )
 
 
+@pytest.mark.slow
 def test_a_restart_brings_no_run_back_that_diverged_before_it():
     once = {"rounds": 1, "restart": True, "weighting": "median"}
     calm, wild = adversarial("began", once), adversarial("began", once, tuned={"joint": WILD})

@@ -158,6 +158,7 @@ def test_prepare_refuses_files_that_the_manifest_does_not_describe():
         prepare_own()
 
 
+@pytest.mark.slow
 def test_two_parts_have_disjoint_images_from_the_source_to_the_arrays():
     for k in (1, 2):
         source = DatasetParams(source="optical_digits", part=f"{k}/2", pool=200).model_dump()

@@ -48,6 +48,7 @@ def test_a_killed_job_continues_to_the_same_bytes(variant, monkeypatch, capsys):
     interrupted(lambda: train.run(job), "runs/tiny/s0/fedamp", monkeypatch, capsys, after=[2, 4])
 
 
+@pytest.mark.slow
 def test_a_killed_job_with_batch_norm_continues_to_the_same_bytes(monkeypatch, capsys):
     jobs = started(**NORMED)
     job = jobs.train("tiny", 0, "fedamp")
@@ -89,6 +90,7 @@ def test_the_optimizer_of_tied_layers_is_kept_once_and_that_of_a_finished_method
     assert not arrays_of("runs/tiny/s0/jae", "odd", "optimizer")
 
 
+@pytest.mark.slow
 def test_a_killed_round_continues_to_the_same_bytes(monkeypatch, capsys):
     jobs = started()
     run_joint(jobs)
@@ -106,6 +108,7 @@ def test_a_killed_job_under_a_falling_strength_continues_to_the_same_bytes(avera
     interrupted(lambda: train.run(last), paths.round_("tiny", 0, "joint", 3), monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_twice_continues_to_the_same_bytes(monkeypatch):
     jobs = started()
     job = jobs.train("tiny", 0, "isolated")

@@ -43,6 +43,7 @@ def test_a_diverged_point_of_the_search_is_an_answer():
     assert not bad["validation"] and "tiny, seed 1000, isolated diverged" in bad["diverged"]
 
 
+@pytest.mark.slow
 def test_a_known_measure_that_a_small_validation_split_does_not_give_is_left_out_unless_it_decides():
     jobs = started(search={"isolated": {"learning_rate": [0.05]}})
     job = jobs.attempt("tiny", 1000, "isolated", 0)

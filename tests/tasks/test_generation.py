@@ -44,6 +44,7 @@ def plain_losses(name, chosen, real, first, second):
     yield error(chosen.generator(second))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_isolated_training_is_the_plain_alternating_loop(name):
     trainer = trainer_of(name, steps=5)
@@ -126,6 +127,7 @@ def test_a_balance_that_stayed_at_its_end_for_an_epoch_raises_an_alarm():
     assert chosen.pinned == 0 and chosen.alarms(24) == ["held k at 0 or 1 for 1.0 epochs"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_generator_whose_images_are_all_alike_raises_an_alarm(name):
     chosen, task = network(name), generation("efficientnet_lite0", generated=16)
@@ -211,6 +213,7 @@ def test_a_size_that_cannot_be_halved_is_refused(name, size):
         architecture[name](classes=1, channels=3, size=size)
 
 
+@pytest.mark.slow
 def test_the_networks_of_the_papers_have_their_sizes():
     from jointnn.models.architectures import architecture
 

@@ -73,6 +73,7 @@ def test_grey_images_are_colour_images_of_equal_channels():
     assert torch.equal(features_of(grey, LITE), features_of(grey.expand(-1, 3, -1, -1), LITE))
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_the_other_images_and_are_the_same_again():
     images = noise(features.AT_ONCE_CPU + 2, 3, 16, 16)
     together = features_of(images, LITE)

@@ -103,6 +103,7 @@ def test_the_key_alone_decides_the_subsets():
     assert len({once, value(1, "birds"), value(0, "cars")}) == 3
 
 
+@pytest.mark.slow
 def test_no_measure_moves_the_random_state_of_torch():
     before = torch.get_rng_state()
     fidelity(drawn(0, 2000), drawn(1, 500), 0)

@@ -155,6 +155,7 @@ def test_large_images_are_not_copied(monkeypatch):
     assert torch.equal(told.take(torch.tensor([0, 300])), told.images[[0, 0]])
 
 
+@pytest.mark.slow
 def test_an_auto_encoder_learns_to_give_images_back():
     torch.manual_seed(0)
     network, split = made(TWO), split_of(8)

@@ -27,6 +27,7 @@ def refused(job, message: str) -> None:
     assert not files_of(paths.round_("tiny", 0, "joint", job.round))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_refused():
     joint_until(0)
     job = jobs_of({"learning_rate": 0.01}).irls("tiny", 0, "joint", 1)

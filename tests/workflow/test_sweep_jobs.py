@@ -38,6 +38,7 @@ def test_the_job_by_hand_leaves_its_outputs_and_its_record():
     assert is_fresh(Jobs(params()).sweep(NAME))
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_again_with_its_experiments_and_they_not_with_it():
     before = Jobs(params())
     after = Jobs(params(yardsticks={}))

@@ -162,6 +162,7 @@ def test_a_fifth_more_are_made_for_the_test_and_picture_k_is_the_same_for_every_
             )
 
 
+@pytest.mark.slow
 def test_parts_are_different_pictures_of_the_same_number():
     halves = [read(source=SOURCE, pool=5, part=part) for part in ("1/2", "2/2")]
     assert [(len(train), len(test)) for train, test, _ in halves] == [(5, 1), (5, 1)]

@@ -90,12 +90,14 @@ def test_a_dataset_whose_network_has_no_such_branch_leaves_the_method_out():
     assert "jae: private" in texts(figure["branches"](context))
 
 
+@pytest.mark.slow
 def test_the_first_seed_that_has_images_is_shown():
     context = write(["jae"], seed=1)
     assert rows_of("branches", context)[0][1] == "jae"
     assert "t-SNE of the codes of jae, seed 1." in texts(figure["codes"](context))
 
 
+@pytest.mark.slow
 def test_codes_have_a_column_per_branch_coloured_by_dataset_above_and_by_class_below():
     drawing = figure["codes"](write())
     upper, lower = np.array(drawing.axes).reshape(2, 2)
@@ -111,6 +113,7 @@ def test_codes_have_a_column_per_branch_coloured_by_dataset_above_and_by_class_b
     assert "t-SNE of the codes of jae, seed 0." in texts(drawing)
 
 
+@pytest.mark.slow
 def test_where_all_images_are_of_one_class_datasets_alone_are_coloured():
     context = write(["jae"])
     path = Path("results", "toy", "s0", "evidence.safetensors")
@@ -121,6 +124,7 @@ def test_where_all_images_are_of_one_class_datasets_alone_are_coloured():
     assert [axes.get_title() for axes in drawing.axes] == ["private", "shared"]
 
 
+@pytest.mark.slow
 def test_classes_planted_in_the_shared_codes_lie_apart_and_datasets_in_the_private_ones():
     drawing = figure["codes"](write(["joint"]))
     for axes, apart in ((drawing.axes[0], True), (drawing.axes[1], False), (drawing.axes[3], True)):

@@ -107,6 +107,7 @@ def test_every_method_has_a_colour_of_its_own_also_a_users():
     assert look("joint", []) == look("joint", methods)
 
 
+@pytest.mark.slow
 def test_a_method_has_the_same_colour_in_every_figure(drawn):
     context = Context.of(settings())
     for name in ("figure_3_curves", "differences"):

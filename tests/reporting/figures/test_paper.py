@@ -69,6 +69,7 @@ def test_an_edge_needs_each_among_the_strongest_of_the_other():
     assert mutual_neighbours(FIVE, count=2) == {(0, 1): 0.9, (0, 2): 0.8, (1, 2): 0.6}
 
 
+@pytest.mark.slow
 def test_where_nothing_tells_networks_apart_all_are_neighbours():
     assert len(mutual_neighbours(np.full((6, 6), 0.5))) == 15
     assert mutual_neighbours(np.ones((2, 2))) == {(0, 1): 1.0}
@@ -112,6 +113,7 @@ def test_figure_5_has_every_method_and_a_logarithmic_scale():
     np.testing.assert_allclose(curve["mean"].iloc[0], 70 * 0.89, rtol=0.02)  # thousandths, at 11 % right
 
 
+@pytest.mark.slow
 def test_figure_3_of_an_error_keeps_the_consistency_loss_above_the_falling_curves():
     lower = figure["figure_3_curves"](Context.of(settings(measures=["error"])))
     higher = figure["figure_3_curves"](Context.of(settings()))

@@ -89,6 +89,7 @@ def test_a_chain_that_is_trained_again_never_mixes_old_and_new_rounds(project):
     assert list(steps.values()) == [5, 5, 8, 11]
 
 
+@pytest.mark.slow
 def test_rounds_that_are_left_from_settings_with_more_of_them_are_not_part_of_the_run(project):
     import_runs(project.root, ["digits"], STORE)
     record, upstream, steps = project.jobs(0)[2]

@@ -70,6 +70,7 @@ def test_a_run_says_what_it_was_made_with_and_what_came_out(imported):
     assert shown == ["figures/curves.svg", "summary.csv", "table.md"]
 
 
+@pytest.mark.slow
 def test_the_commit_of_the_checkout_is_named(project):
     def git(*arguments):
         author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
