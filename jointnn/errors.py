@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """What is wrong with the value found, and what to do. `__main__` prints it and exits with 1."""
+    """A mistake that a user can mend, with the value found and what to do; `__main__` exits with 1."""
 
 
 class DivergedError(UserError):

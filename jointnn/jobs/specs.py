@@ -18,7 +18,7 @@ from jointnn.schema import Strict
 
 
 class Before(Strict):
-    """What a job knows of a job before it."""
+    """A job before another one, as that one knows it."""
 
     identity: str
     """The digest of what decides its numbers: the networks of that job bear it."""
@@ -27,7 +27,8 @@ class Before(Strict):
 
 
 class Job(Strict, ABC):
-    """What all jobs have in common. `outputs`, `log` and the like follow from the settings."""
+    """A job of the workflow: its settings, its code, the jobs before it. `outputs`, `log` and the like
+    follow from the settings."""
 
     makes_images: ClassVar[bool] = False
     """Whether its outputs are cheap and not versioned: a job that is up to date does not ask for them."""
@@ -157,7 +158,7 @@ class FetchJob(Job):
 
 
 class _ImagesJob(Job):
-    """What jobs have in common that make images, or what a trunk makes of them."""
+    """A job that makes images, or activations of a trunk."""
 
     makes_images: ClassVar[bool] = True
     dataset: str
@@ -251,7 +252,7 @@ class InitialiseJob(ProblemJob):
 
 
 class TrainingJob(ProblemJob):
-    """What jobs have in common that train."""
+    """A job that trains."""
 
     groups: dict[str, list[str]] | None = None
     shared_blocks: int = 0
@@ -576,7 +577,7 @@ def gpus_of(device: str) -> int:
 
 
 class NoJobError(ValueError):
-    """What is there is not the settings of a job."""
+    """A content that is not the settings of a job."""
 
 
 def job_of(content: Any) -> Job:

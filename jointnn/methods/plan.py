@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Problem:
-    """What a plan depends on: n datasets, their coupled layers, and, for `oracle` alone, planted groups.
+    """The problem that a plan is for: n datasets, their coupled layers and, for `oracle`, planted groups.
 
     Attributes:
         layers: number of coupled layers of each part of a network; most networks are one part.

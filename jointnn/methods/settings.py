@@ -30,7 +30,7 @@ class Strength(Strict):
 
 
 class Training(Strict):
-    """What every method reads: the optimiser and the budget."""
+    """Settings that every method reads: the optimiser and the budget."""
 
     steps: Count = 1000
     """Gradient steps per network: the same budget for every method."""
@@ -69,7 +69,7 @@ class Training(Strict):
 
 
 class Coupled(Training):
-    """What is coupled: read by every method but `isolated`."""
+    """Settings of what is coupled: read by every method but `isolated`."""
 
     couple_head: bool = False
     """Couple the last layer too; only where all datasets have the same number of classes."""
@@ -128,7 +128,7 @@ class Adaptive(Pulled):
 
 
 class Irls(Adaptive, Shared):
-    """What `joint` alone reads."""
+    """Settings that `joint` alone reads."""
 
     weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
     """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""

@@ -13,7 +13,7 @@ from jointnn.registry import Registry
 
 @dataclass(frozen=True)
 class Given:
-    """What a layer is placed after, and what the experiment gives.
+    """The place of a layer: the shape before it, and what the experiment gives.
 
     Attributes:
         shape: of the values that it takes, (C, H, W) or (D,).

@@ -19,7 +19,7 @@ OUTPUTS = ("image", "classes")
 
 @dataclass(frozen=True)
 class Branch:
-    """What is said of a branch.
+    """The description of a branch.
 
     Attributes:
         of: the branches whose values it takes, concatenated; none: the image.

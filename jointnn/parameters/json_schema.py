@@ -17,7 +17,8 @@ def schema() -> dict[str, Any]:
 
 
 class _AsWritten(GenerateJsonSchema):
-    """What may stand in the file, before one experiment is put over the one that it extends."""
+    """A generator of the schema of the file as it is written, before one experiment is put over the one
+    that it extends."""
 
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
         """Return that of a mapping; names of another form are refused."""

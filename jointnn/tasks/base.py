@@ -20,7 +20,7 @@ Term = Callable[[nn.Module, Split], Tensor]
 
 
 class Task(Protocol):
-    """What is learned: the data term f_i, and how a network is measured.
+    """A task that networks learn: the data term f_i, and how a network is measured.
 
     Attributes:
         explodes_above: a loss that only a diverged network has.

@@ -64,7 +64,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `fit` gives.
+    """Networks that `fit` has trained, and what it found.
 
     Attributes:
         networks: the trained ones by dataset, ordinary modules in evaluation mode.

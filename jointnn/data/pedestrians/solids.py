@@ -26,7 +26,7 @@ class Surface:
 
 @dataclass
 class Canvas:
-    """What has been drawn.
+    """A picture that is being drawn.
 
     Attributes:
         size: width and height, in pixels.

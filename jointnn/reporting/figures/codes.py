@@ -53,7 +53,7 @@ def codes(context: Context) -> Figure:
 
 @dataclass(frozen=True)
 class Colouring:
-    """What the colours of points tell.
+    """A meaning of the colours of points.
 
     Attributes:
         index: of the colour and name of each point.

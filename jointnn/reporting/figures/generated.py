@@ -34,7 +34,7 @@ def interpolations(context: Context) -> Figure:
 
 @figure
 def along_training(context: Context) -> Figure:
-    """What a generator of each dataset and method makes of one latent value while it learns.
+    """Images that each generator makes of one latent value while it learns.
 
     Columns are steps, the same for every method, evenly spaced. Of the first seed that has them. Reads
     results/<experiment>/s<seed>/evidence.safetensors.

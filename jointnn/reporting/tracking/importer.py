@@ -20,7 +20,7 @@ DIVERGED, ALARMS = "jointnn.diverged", "jointnn.alarms"
 
 @dataclass
 class Imported:
-    """What an import found and did: numbers of runs."""
+    """The outcome of an import: numbers of runs."""
 
     new: int = 0
     changed: int = 0

@@ -101,7 +101,7 @@ def _rounds(settings: Mapping[str, Any] | None) -> int | None:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What the files say of one method of one seed.
+    """A run as its files tell it: one method of one seed.
 
     Args:
         settings: of its jobs, in their order, by the path of the record.

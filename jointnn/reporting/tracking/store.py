@@ -80,7 +80,8 @@ def _client(store: str) -> "MlflowClient":
 
 
 class Store:
-    """What an import asks of MLflow. A run is given as MLflow's Run, with what it held when read."""
+    """The store of MLflow, as an import needs it. A run is given as MLflow's Run, with what it held
+    when read."""
 
     def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
         self.client = client
