@@ -84,6 +84,7 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         "stage": "sweep",
         "sweep": name,
         **chosen.model_dump(),
+        "yardsticks": {found.source: found.value for found in chosen.yardsticks.values()},
         **{key: getattr(first, key) for key in OF_FIRST},
         "selections": {
             experiment: search.rule(params.experiments, experiment, beside_others=True)
