@@ -20,6 +20,7 @@ from jointnn.jobs.specs import Job, NoJobError, job_of
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
+    "inventory": "which data an experiment learns from: counts and digests",
     "prepare": "the images of a dataset at one size, as arrays that training keeps in memory",
     "activations": "what a frozen trunk makes of the images, for networks that learn from that",
     "initialise": "the common start of a seed, the same parameters for every network",
@@ -40,7 +41,7 @@ TOOLS = {
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
     "golden": "compare all arrays of tiny jobs with the golden ones, to the bit",
-    "schema": "write workflow/params.schema.json, for editors; --check only compares",
+    "schema": "write workflow/schemas, for editors; --check only compares",
 }
 DESCRIPTION = """\
 Learn one neural network per dataset, jointly, and find which layers to share.

@@ -19,6 +19,7 @@ from jointnn.jobs.specs import (
     FetchJob,
     FiguresJob,
     InitialiseJob,
+    InventoryJob,
     Job,
     PrepareJob,
     SigmaJob,
@@ -100,6 +101,13 @@ class Jobs:
     def fetch(self, dataset: str) -> FetchJob:
         """Bring a dataset into the Parquet layout."""
         return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
+
+    @_once
+    def inventory(self, experiment: str) -> InventoryJob:
+        """Say which data an experiment learns from."""
+        datasets = self._experiment(experiment).datasets
+        settings = {"stage": "inventory", "experiment": experiment, "datasets": datasets}
+        return self._job(InventoryJob, settings, {name: self.fetch(name) for name in datasets})
 
     @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:

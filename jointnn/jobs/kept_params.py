@@ -1,4 +1,4 @@
-"""Parameters as they were read and checked before: the workflow is read often, and they are seldom edited."""
+"""Parameters as they were checked before: the workflow is read often, and they are seldom edited."""
 
 import json
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
+from jointnn.io import paths
 from jointnn.io.files import digest, read_json, sha256_of_file, write_atomically
 from jointnn.parameters import load
 from jointnn.parameters.entries import PACKAGE, file_of
@@ -36,6 +37,14 @@ def read_params() -> Params:
     if Params.model_validate(json.loads(text)["params"]) == params:
         write_atomically(KEPT, text.encode())
     return params
+
+
+def write_missing_choices(versioned: Iterable[str]) -> None:
+    """Write an empty file of choices for each experiment that has none: DVC depends on files that are."""
+    for experiment in versioned:
+        if not Path(path := paths.chosen(experiment)).exists():
+            text = f"# `snakemake search_{experiment}` writes here what it chooses.\ntuned: {{}}\n"
+            write_atomically(path, text.encode())
 
 
 def _kept() -> dict[str, Any] | None:

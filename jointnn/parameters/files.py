@@ -2,7 +2,7 @@
 
 An experiment is up to three files of one name: what it is (params/experiments), the points that its search
 tries (params/grids), and what the search chose (params/chosen), which a job writes. It may extend another
-experiment: then it has the entries of that one's file and what was chosen there, where it says nothing else.
+experiment: then it has that one's entries, and what was chosen there, where it says nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,14 @@ from jointnn.errors import UserError
 from jointnn.io.yaml import read_yaml
 from jointnn.parameters.schema import ChosenFile, ExperimentFile, ExperimentParams, GridFile, TopFile
 from jointnn.registry import nearest
+from jointnn.schema import Strict
 
 TOP = "params.yaml"
 FOLDER = "params"
 SHARED = {"datasets": "params/datasets.yaml", "presets": "params/presets.yaml"}
 """Mappings of ours, by the key of params.yaml under which a user's own stand."""
 PAPER = "params/paper.yaml"
-KINDS = {"experiments": ExperimentFile, "grids": GridFile, "chosen": ChosenFile}
+KINDS: dict[str, type[Strict]] = {"experiments": ExperimentFile, "grids": GridFile, "chosen": ChosenFile}
 """Folders of the files of an experiment, and what stands in each."""
 
 
@@ -120,10 +121,8 @@ def read_files(root: str | Path = ".") -> Written:
             if file.stem in parts:
                 parts[file.stem][folder] = content
             else:
-                said = nearest(file.stem, parts)
-                lines.append(
-                    f"{_shown(file, root)}: there is no params/experiments/{file.stem}.yaml that it is of{said}"
-                )
+                at, of = _shown(file, root), f"params/experiments/{file.stem}.yaml"
+                lines.append(f"{at}: it is of {of}, which is not there{nearest(file.stem, parts)}")
     lines += _of_top(top, parts)
     for name in parts:
         lines += _misplaced(name, parts)
@@ -152,7 +151,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
-    """Return a file of keys and values; one that is empty or all comments holds none, but for params.yaml."""
+    """Return a file of keys and values. It may hold none, but for params.yaml."""
     content = read_yaml(file)
     if content is None and shown != TOP:
         return {}
@@ -174,8 +173,10 @@ def _misnamed(root: Path) -> Iterator[str]:
 
 def _of_top(top: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield mistakes in the lines of params.yaml that name experiments for DVC."""
-    for key in top.keys() - TopFile.model_fields.keys():
+    for key in [key for key in top if key not in TopFile.model_fields]:
         yield f"{TOP}: {key}: this key is not known{nearest(str(key), TopFile.model_fields)}"
+    for key in sorted(TopFile.model_fields.keys() - top.keys() - {"default"}):
+        yield f"{TOP}: {key}: this key is missing, and DVC asks for it. Write {key}: {{}}"
     listed = top.get("experiments")
     if isinstance(listed, list):
         names = "; ".join(f"{name}: {name}" for name in listed[:3])
@@ -187,7 +188,7 @@ def _of_top(top: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
         elif name not in parts:
             yield f"{at}: there is no params/experiments/{name}.yaml{nearest(str(name), parts)}"
         elif begins != (right := parts[name]["experiments"].get("extends") or name):
-            yield f"{at}: {begins!r} is not what it extends; write {name}: {right}, so that DVC knows both files."
+            yield f"{at}: {begins!r} is not what it extends; write {name}: {right}, for DVC to know both files."
 
 
 OF_THE_WHOLE = ExperimentParams.model_fields.keys() - ExperimentFile.model_fields.keys()
@@ -207,11 +208,15 @@ def _misplaced(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> Ite
             elif not homes and (folder != "experiments" or key in OF_THE_WHOLE):
                 known = KINDS[folder].model_fields
                 yield f"params/{folder}/{name}.yaml: {key}: this key is not known{nearest(str(key), known)}"
-    by_hand = _mapping(parts[name]["experiments"].get("tuned"))
-    for method in by_hand.keys() & _mapping(parts[name].get("chosen", {}).get("tuned")).keys():
+    by_hand, chosen = parts[name]["experiments"], parts[name].get("chosen", {})
+    twice = sorted(_mapping(by_hand.get("tuned")).keys() & _mapping(chosen.get("tuned")).keys())
+    for key in [
+        *(f"tuned.{method}" for method in twice),
+        *({"groups_round"} & by_hand.keys() & chosen.keys()),
+    ]:
         yield (
-            f"params/experiments/{name}.yaml: tuned.{method}: stands in params/chosen/{name}.yaml too, where "
-            "the search wrote it; keep one of the two."
+            f"params/experiments/{name}.yaml: {key}: the search wrote this into params/chosen/{name}.yaml "
+            "too; keep one of the two."
         )
 
 
@@ -260,8 +265,8 @@ def _sweeps(top: Mapping[str, Any], root: Path, lines: list[str]) -> dict[str, A
 def _whole(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> Any:
     """Return an experiment with all that its files and those of the one that it extends say.
 
-    A null takes away what would be inherited, also within a mapping. Datasets are named in each file, for DVC;
-    a grid belongs to its experiment alone.
+    A null takes away what would be inherited, also within a mapping. Datasets are named in each file, for
+    DVC; a grid belongs to its experiment alone.
     """
     own = _alone(name, parts)
     parent = own.get("extends")

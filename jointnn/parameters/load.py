@@ -1,4 +1,4 @@
-"""Reading the parameters: every mistake is one line with its file and its path in there, and is said once."""
+"""Reading the parameters: every mistake is one line with its file and its path in it, said once."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -83,7 +83,7 @@ def _own(lines: Iterable[str], written: Written) -> list[str]:
 
 
 def _once(lines: Iterable[str], written: Written) -> Iterator[str]:
-    """Yield lines with their files; what several files repeat is said of the first one, the others named."""
+    """Yield lines with their files; what several files repeat is said of the first one."""
     places: dict[str, list[str]] = {}
     for line in map(written.placed, lines):
         file, _, said = line.partition(": ")

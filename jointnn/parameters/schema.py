@@ -59,8 +59,8 @@ class ExperimentFile(Strict):
         Annotated[list[Name], Field(min_length=2)]
         | Annotated[dict[Name, DatasetParams | None], Field(min_length=2)]
     )
-    """At least two: names of datasets that are known; or a mapping from names to where images come from, for
-    own ones. They are not inherited."""
+    """At least two: names of datasets that are known; or, for own ones, a mapping from names to where their
+    images come from. They are not inherited."""
     groups: dict[Name, list[Name]] | None = None
     """Planted groups. Only `oracle` and the figures read them."""
     shared_blocks: Annotated[int, Field(ge=0)] = 2

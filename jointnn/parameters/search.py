@@ -59,10 +59,10 @@ def _how(searched: SearchedParams | None) -> str:
     seeds = ", ".join(map(str, searched.seeds))
     if len(searched.seeds) == 1:
         return (
-            f"on the validation split of seed {seeds}, which no reported number uses, among {searched.points} "
-            "points for each method"
+            f"on the validation split of seed {seeds}, which no reported number uses, "
+            f"among {searched.points} points for each method"
         )
     return (
-        f"on the validation splits of seeds {seeds}, which no reported number uses: {searched.points} points "
-        f"for each method on the first, its best {searched.finalists} on all"
+        f"on the validation splits of seeds {seeds}, which no reported number uses: "
+        f"{searched.points} points for each method on the first, its best {searched.finalists} on all"
     )

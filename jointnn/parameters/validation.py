@@ -26,7 +26,8 @@ NAMED = ("task", "architecture", "trunk", "augmentation")
 """What an experiment names of a registry, under the kind's own name."""
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
-    "initialise_search", "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy", "track", "train",
+    "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy",
+    "track", "train",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 
@@ -37,7 +38,10 @@ def mistakes(params: Params) -> Iterator[str]:
     yield from unknown("paper", params.paper, params.experiments)
     yield from _dataset_mistakes(params)
     for name, preset in params.presets.items():
-        yield from wrong_settings(f"presets.{name}", preset)
+        if "source" in preset:
+            yield f"presets.{name}: this looks like a dataset; move it to `datasets`."
+        else:
+            yield from wrong_settings(f"presets.{name}", preset)
     yield from _channel_mistakes(params)
     for name, experiment in params.experiments.items():
         if name in TAKEN:

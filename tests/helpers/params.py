@@ -93,7 +93,8 @@ def write_files(root: Path, params: dict[str, Any]) -> None:
     """Write params.yaml and the files in params/, in the place of any that are there."""
     shutil.rmtree(root / "params", ignore_errors=True)
     experiments = params.get("experiments", {})
-    top = {"default": params["default"], "sweeps": {name: name for name in params.get("sweeps", {})}}
+    top = {"default": params["default"], "datasets": {}, "presets": {}}
+    top["sweeps"] = {name: name for name in params.get("sweeps", {})}
     top["experiments"] = {
         name: (chosen.get("extends") if isinstance(chosen, dict) else None) or name
         for name, chosen in experiments.items()

@@ -38,7 +38,7 @@ MISTAKES = mistakes()
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_value_is_one_line_with_its_path(name):
-    assert lines_about(MISTAKES[name]["edits"]) == [f"params.yaml: {MISTAKES[name]['says']}"]
+    assert lines_about(MISTAKES[name]["edits"]) == [MISTAKES[name]["says"]]
 
 
 @pytest.mark.parametrize(
