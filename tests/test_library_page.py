@@ -50,7 +50,7 @@ def test_the_code_of_the_page_runs_and_says_what_the_page_says(tmp_path):
 def digits(tmp_path_factory):
     """The first three datasets of `digits`, as a folder in which its jobs run."""
     folder, before = tmp_path_factory.mktemp("digits"), Path.cwd()
-    params = read_params(PROJECT / "params.yaml")
+    params = read_params(PROJECT)
     whole = params.experiments["digits"]
     first = {
         "datasets": whole.datasets[:3],

@@ -138,7 +138,9 @@ def read_files(root: str | Path = ".") -> Written:
     }
     if (root / PAPER).is_file():
         written.raw["paper"] = read_yaml(root / PAPER)
-    _take_datasets(written, datasets)
+    homes = dict.fromkeys(_mapping(datasets), SHARED["datasets"])
+    homes |= dict.fromkeys(_mapping(top.get("datasets")), TOP)
+    _take_datasets(written, datasets, homes)
     return written
 
 
@@ -188,7 +190,7 @@ def _of_top(top: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
         elif name not in parts:
             yield f"{at}: there is no params/experiments/{name}.yaml{nearest(str(name), parts)}"
         elif begins != (right := parts[name]["experiments"].get("extends") or name):
-            yield f"{at}: {begins!r} is not what it extends; write {name}: {right}, for DVC to know both files."
+            yield f"{at}: {begins!r} is not what it extends; write {name}: {right}, so that DVC sees it."
 
 
 OF_THE_WHOLE = ExperimentParams.model_fields.keys() - ExperimentFile.model_fields.keys()
@@ -277,7 +279,8 @@ def _whole(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> Any:
     # What is written by hand in the heir is no more what the search chose.
     by_hand = _mapping(own.get("tuned")).keys() - own["chosen_in"].keys()
     origins = {**inherited["chosen_in"], **own["chosen_in"]}
-    merged["chosen_in"] = {method: of for method, of in origins.items() if method not in by_hand}
+    there = _mapping(merged.get("tuned")).keys() - by_hand
+    merged["chosen_in"] = {method: of for method, of in origins.items() if method in there}
     return merged
 
 
@@ -301,9 +304,12 @@ def _merged(base: Any, own: Any) -> Any:
     return {key: value for key, value in {**base, **own}.items() if value is not None or key not in own}
 
 
-def _take_datasets(written: Written, known: Any) -> None:
-    """Move datasets that an experiment's file holds to the others, and leave their names."""
-    where = dict.fromkeys(_mapping(known), "")
+def _take_datasets(written: Written, known: Any, homes: dict[str, str]) -> None:
+    """Move datasets that an experiment's file holds to the others, and leave their names.
+
+    Args:
+        homes: the files of the others.
+    """
     for name, experiment in written.raw["experiments"].items():
         own = experiment.get("datasets")
         if not isinstance(own, dict):
@@ -312,14 +318,9 @@ def _take_datasets(written: Written, known: Any) -> None:
         for dataset, definition in own.items():
             if definition is None:  # one that is known already
                 continue
-            if dataset in where:
-                other = where[dataset] or _home_of(dataset, written)
-                written.lines.append(_clash(f"{file}: datasets.{dataset}", dataset, other))
+            if dataset in homes:
+                written.lines.append(_clash(f"{file}: datasets.{dataset}", dataset, homes[dataset]))
             else:
-                where[dataset] = file
+                homes[dataset] = file
                 known[dataset] = definition
         experiment["datasets"] = list(own)
-
-
-def _home_of(dataset: str, written: Written) -> str:
-    return written.placed(f"datasets.{dataset}").partition(": ")[0]

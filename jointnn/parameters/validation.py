@@ -178,6 +178,10 @@ def _wrong_counts(at: str, experiment: ExperimentParams, params: Params) -> Iter
                 f"{at}.{key}: {reported[0]} is also among seeds, whose numbers are reported; "
                 "choose another one."
             )
+    for origin in sorted(set(experiment.chosen_in.values())):
+        searched = params.experiments[origin].searched
+        if searched and (reported := sorted(set(searched.seeds) & set(experiment.seeds))):
+            yield f"{at}.seeds: {reported[0]} is a seed of the search in {origin}; choose another one."
     if experiment.tuning_seed in experiment.further_tuning_seeds:
         yield f"{at}.further_tuning_seeds: {experiment.tuning_seed} is the tuning seed already."
     asked = (experiment.train_images or 1) + experiment.validation_images

@@ -12,7 +12,7 @@ from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
 from jointnn.stages.tools.layers import PATH, network
 
-PARAMS = read_params(PROJECT / "params.yaml")
+PARAMS = read_params(PROJECT)
 WITH_PAIRS = [name for name, chosen in PARAMS.experiments.items() if "pair" in chosen.methods]
 
 

@@ -13,8 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn schema [--check]"""
     parser.description = (
         f"Write {FOLDER}, with which an editor completes and explains the keys of params.yaml and of the "
-        "files in params/. They are generated from the models in jointnn/parameters/schema.py: run this after a "
-        "change there."
+        "files in params/. They are generated from the models in jointnn/parameters/schema.py: "
+        "run this after a change there."
     )
     add_check(parser)
 
