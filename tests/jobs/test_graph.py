@@ -119,7 +119,7 @@ WHAT_RERUNS = {
         {f"{TOY}.methods": ["isolated", "joint"], f"{TOY}.groups": None},
         AFTER | {"choose"},  # it reads groups
     ),
-    "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES | {"collect"}),
+    "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES),
     "one point of a grid": (
         {f"{TOY}.search.isolated": {"learning_rate": [0.01, 0.2]}},
         {"attempt isolated 1", "choose"},

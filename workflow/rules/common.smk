@@ -141,11 +141,6 @@ def _reported(file, category):
     return report(file, category=category, **caption)
 
 
-def inventory_of(experiment):
-    """The input function of a target: which data an experiment learns from."""
-    return lambda wildcards: JOBS.inventory(experiment).outputs
-
-
 def trained(experiment):
     """The input function of a target: all that the training of an experiment makes."""
 

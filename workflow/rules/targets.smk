@@ -1,4 +1,4 @@
-"""What a person asks for by name: `snakemake digits`, `data_digits`, `train_digits`, `search_digits`, `sweep_NAME`."""
+"""What a person asks for by name: `snakemake digits`, `train_digits`, `search_digits`, `sweep_NAME`."""
 
 for experiment in EXPERIMENTS:
 
@@ -8,13 +8,6 @@ for experiment in EXPERIMENTS:
             experiment
         input:
             results_of(experiment),
-
-    rule:
-        """The data of an experiment, without any training."""
-        name:
-            f"data_{experiment}"
-        input:
-            inventory_of(experiment),
 
     rule:
         """The networks of an experiment, without its tables."""
