@@ -33,7 +33,7 @@ from jointnn.parameters.load import read_params
 params = read_params()
 jobs = Jobs(params)
 outputs = {}
-for name in PARAMS.default:
+for name in params.default:
     for job in jobs.of_experiment(name):
         outputs |= {file: "" for file in [*job.outputs, job.benchmark]} | {job.record: job.text}
 for file, text in outputs.items():

@@ -46,7 +46,7 @@ TOOLS = {
 DESCRIPTION = """\
 Learn one neural network per dataset, jointly, and find which layers to share.
 
-You rarely call this yourself: `snakemake` does, for whatever params.yaml asks
+You rarely call this yourself: `snakemake` does, for whatever parameters ask
 and is not there yet. `snakemake -n -p` shows the calls that it would make. To
 run one job by hand, give its stage and its settings file; the job knows only
 what that file says, and leaves a copy of it beside its outputs."""
@@ -116,7 +116,7 @@ def run_job(stage: str, path: Path) -> None:
     Raises:
         UserError: the file is missing, lies elsewhere, or is that of another job.
     """
-    # Read once: by the end params.yaml may have been edited, and the settings file been written again.
+    # Read once: by the end parameters may have been edited, and the settings file been written again.
     job = _job(path)
     if job.stage != stage:
         raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
@@ -142,7 +142,7 @@ def _job(path: Path) -> Job:
     if near.as_posix() != job.settings_file:
         raise UserError(
             f"{path} holds the settings of another job: they belong to {job.settings_file}. Change "
-            "params.yaml and let `snakemake -n` write them."
+            "parameters and let `snakemake -n` write them."
         )
     return job
 

@@ -54,7 +54,7 @@ class Registry(dict[str, Callable[..., Any]]):
         return self
 
     def _imported(self, name: str) -> Callable[..., Any]:
-        """Import one's own entry; that there is one was looked at when params.yaml was read."""
+        """Import one's own entry; that there is one was looked at when parameters were read."""
         module, _, entry = name.partition(":")
         # `python -m jointnn` has the project's root on its path, the script `jointnn` has not.
         if not {"", str(Path.cwd())} & set(sys.path):

@@ -24,7 +24,7 @@ from jointnn.training.loop import learn
 from jointnn.training.state import State, put_module, within
 
 OF_PAGE = {"steps": 400, "learning_rate": 0.02, "strength": {"half_life": 3}, "schedule": "constant"}
-"""What the loops of the page set, as params.yaml has it."""
+"""What the loops of the page set, as params/experiments/digits.yaml has it."""
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def read_tree(path: Path) -> Tree:
         UserError: something points outside, is a link in an archive, is damaged or missing.
     """
     if not path.exists():
-        raise UserError(f"{path} is missing. Put the images there or mend `path` in params.yaml.")
+        raise UserError(f"{path} is missing. Put the images there or mend the dataset's `path`.")
     images, folders = _read_archive(path) if is_archive(path) else _read_folder(path)
     folders |= {str(parent) for name in images for parent in PurePosixPath(name).parents}
     return Tree(dict(sorted(images.items())), folders - {"."})

@@ -1,6 +1,6 @@
 """The settings of the jobs that make images: from a source to what networks take.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from typing import Any

@@ -53,7 +53,7 @@ def _once(make: Make[Asked, Made]) -> Make[Asked, Made]:
 
 
 class Jobs:
-    """The jobs of a params.yaml. A job is worked out, with all before it, when it is asked for."""
+    """The jobs of a set of parameters. A job is worked out, with all before it, when it is asked for."""
 
     def __init__(self, params: Params) -> None:
         self.params = params

@@ -1,6 +1,6 @@
 """The settings of the jobs after training: measures, tables, figures, sweeps, the choice of the search.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from collections.abc import Mapping

@@ -138,7 +138,7 @@ class FetchJob(Job):
     stage: Literal["fetch"] = "fetch"
     dataset: str
     source: dict[str, Any]
-    """An entry of params.yaml, see DatasetParams."""
+    """An entry of the parameters, see DatasetParams."""
     source_digest: str = "absent"
 
     @property
@@ -598,7 +598,7 @@ MODELS: dict[str, type[Job]] = {
 
 
 def gpus_of(device: str) -> int:
-    """Return how many GPUs a job asks for whose networks compute on a device of params.yaml."""
+    """Return how many GPUs a job asks for whose networks compute on a device."""
     return 0 if device == "cpu" else 1
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the sweeps of params.yaml and cannot be seen in one value alone."""
+"""What is wrong with sweeps and cannot be seen in one value alone."""
 
 from collections.abc import Iterator
 

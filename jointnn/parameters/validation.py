@@ -1,4 +1,4 @@
-"""Mistakes in params.yaml that no value shows alone: in names, groups and counts, each with its path."""
+"""Mistakes in parameters that no value shows alone: in names, groups and counts, each with its path."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -70,6 +70,9 @@ class Project:
                 shutil.copy2(ROOT / name, root / name)
         project = cls(root)
         write_files(root, from_yaml(params))
+        for name in from_yaml(params).get("experiments", {}):  # else the first call writes it, for DVC
+            if not project.path(chosen := f"params/chosen/{name}.yaml").exists():
+                project.write(chosen, "tuned: {}\n")
         project.git("init", "--quiet", "--initial-branch=main")
         project.commit()
         return project

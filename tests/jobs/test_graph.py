@@ -59,7 +59,7 @@ def settings_files_of_toy() -> dict[str, str]:
 
 
 def changed(edits: Mapping) -> set[str]:
-    """Names of the jobs that an edit of params.yaml runs again, of those that were there before."""
+    """Names of the jobs that an edit of parameters runs again, of those that were there before."""
     before, after = settings_files_of_toy(), settings_files(edits)
     return {name for name in before.keys() & after.keys() if before[name] != after[name]}
 

@@ -134,7 +134,7 @@ def test_the_settings_of_another_stage_or_job_are_one_sentence(capsys):
     other.parent.mkdir(parents=True)
     other.write_text(Path(path).read_text())
     assert sentence(capsys, "fetch", str(other)) == (
-        f"{other} holds the settings of another job: they belong to {path}. Change params.yaml and let "
+        f"{other} holds the settings of another job: they belong to {path}. Change parameters and let "
         "`snakemake -n` write them."
     )
     assert not Path("data").exists()

@@ -171,7 +171,7 @@ def test_a_record_tells_what_a_job_was_begun_with_though_params_changed_meanwhil
     target = f"{ISOLATED}/settings.json"
     process = project.start("snakemake", target)
     wait_for(project.path(f"work/resume/{ISOLATED}/history.csv"), process, "\n50,")
-    # As `snakemake -n` does after an edit of params.yaml.
+    # As `snakemake -n` does after an edit of parameters.
     project.edit(f"work/settings/{target}", '"momentum": 0.9', '"momentum": 0.5')
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said

@@ -202,7 +202,9 @@ def test_a_page_that_a_person_wrote_is_not_overwritten(project):
 
 def test_results_of_other_settings_are_refused(project):
     write(EDITS | {"experiments.toy.seeds": [0, 1, 2]})
-    with pytest.raises(UserError, match=r"made with other settings than params.yaml has now: seeds\. Run"):
+    with pytest.raises(
+        UserError, match=r"made with other settings than the parameters say now: seeds\. Run"
+    ):
         made()
 
 
@@ -230,7 +232,7 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
 def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
     record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), {**record, **recorded})
-    with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
+    with pytest.raises(UserError, match=rf"made with other settings than the parameters say now: {says}\."):
         made()
 
 

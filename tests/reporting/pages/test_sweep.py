@@ -66,5 +66,5 @@ def test_a_sweep_of_other_settings_is_refused():
 def test_an_experiment_of_other_settings_is_refused():
     record = altered(Jobs(params()).collect("heir"), seeds=[7])
     write_atomically(record.record, record.text.encode())
-    with pytest.raises(UserError, match="has now: seeds of heir"):
+    with pytest.raises(UserError, match="say now: seeds of heir"):
         made()
