@@ -87,7 +87,7 @@ def _searched(job: ChooseJob) -> dict[str, Any]:
     tried = [seed for seed, points in job.attempts.items() if any(points.values())]
     found: dict[str, Any] = {
         "seeds": [int(seed) for seed in tried],
-        "points": max(map(len, first.values())),
+        "points": max(map(len, first.values()), default=0),
     }
     if len(tried) > 1:
         found["finalists"] = max(len(points) for of in further for points in of.values())

@@ -58,7 +58,7 @@ def test_a_sweep_that_was_not_run_is_refused():
 @pytest.mark.slow
 def test_a_sweep_of_other_settings_is_refused():
     params(along="images")
-    with pytest.raises(UserError, match="has now: along"):
+    with pytest.raises(UserError, match="say now: along"):
         made()
 
 
