@@ -34,6 +34,7 @@ JOBS = {
     "choose": "the best point of each method, and the whole grid",
 }
 TOOLS = {
+    "new": "begin an experiment on your own images, with sizes that fit them",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
