@@ -97,6 +97,8 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
+        labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
+            before they are fetched. None where it is not.
     """
 
     files: tuple[Path, ...]
@@ -106,6 +108,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
+    labels: Callable[[], Splits] | None = None
 
     def name_of(self, file: Path) -> str:
         """Return the name of one of the files in the manifest, the same on every machine."""

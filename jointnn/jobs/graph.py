@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from jointnn.jobs import data_jobs, result_jobs, training_jobs
+from jointnn.jobs import counts, data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
 from jointnn.jobs.identity import identity
 from jointnn.jobs.specs import (
@@ -57,6 +57,7 @@ class Jobs:
 
     def __init__(self, params: Params) -> None:
         self.params = params
+        self._counted: set[str] = set()
         self._made: dict[Any, Any] = {}
         self._codes: dict[Any, dict[str, str]] = {}
         self._before: dict[str, Mapping[str, Job]] = {}
@@ -125,7 +126,12 @@ class Jobs:
     def initialise(
         self, experiment: str, seed: int, own: str = "", searched: bool = False
     ) -> InitialiseJob:
-        """Make the common start of a seed, or that of a method with another network, `own`."""
+        """Make the common start of a seed, or that of a method with another network, `own`.
+
+        Raises:
+            UserError: the experiment asks for more images than its datasets have.
+        """
+        self._check_counts(experiment)
         settings = training_jobs.initialise(self.params, experiment, seed, own, searched=searched)
         return self._job(InitialiseJob, settings, self._images(experiment))
 
@@ -226,6 +232,13 @@ class Jobs:
         own = training_jobs.own_network(self.params, experiment, method)
         return {**self._images(experiment), "start": self.initialise(experiment, seed, own, searched)}
 
+    def _check_counts(self, experiment: str) -> None:
+        """Look once whether the datasets of an experiment have the images that it asks for."""
+        if experiment not in self._counted:
+            chosen = self._experiment(experiment)
+            counts.check(experiment, chosen, counts.counts_of(*map(self.fetch, chosen.datasets)))
+            self._counted.add(experiment)
+
     def _images(self, experiment: str) -> dict[str, Job]:
         """Return the jobs that make what networks take, of every dataset."""
         chosen = self._experiment(experiment)
@@ -248,11 +261,12 @@ class Jobs:
     ) -> Made:
         """Return a job of these settings after these jobs, with the digests of all that decides it."""
         known = {name: job.known for name, job in (before or {}).items()}
+        decisive = {key: value for key, value in settings.items() if key not in model.only_looked_at}
         job = model(
             **settings,
             code=self._code(settings),
             before=known,
-            identity=identity(settings, {name: job.identity for name, job in known.items()}),
+            identity=identity(decisive, {name: job.identity for name, job in known.items()}),
         )
         self._before[job.record] = before or {}
         return job

@@ -35,6 +35,10 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
 
     outputs: Sequence[str] = ("image",)
 
+    def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return an image for each image."""
+        return {"image": tuple(batch.images.shape)}
+
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Return the mean squared error of a batch, a scalar."""
         images = scaled(batch.images)
@@ -93,6 +97,10 @@ class transfer(reconstruction):  # noqa: N801
         if not weight >= 0:
             raise UserError(f"task_options.weight: {weight} must be at least 0.")
         self.weight = weight
+
+    def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return an image for each image, and a score for each class."""
+        return {**super().wanted(batch, outputs), "classes": (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Return both terms of a batch, a scalar; 0 for classes where no image has a label."""

@@ -294,7 +294,7 @@ def test_what_a_job_reads_was_made_by_jobs_before_it_and_a_search_reads_no_test_
 def test_a_settings_file_gives_its_job_back():
     jobs = Jobs(read())
     for job in [*jobs.of_experiment("toy")]:
-        again = job_of(json.loads(job.text))
+        again = job_of(json.loads(job.settings_text))
         assert (again, again.text, again.digest) == (job, job.text, job.digest)
 
 

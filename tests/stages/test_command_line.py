@@ -47,7 +47,7 @@ def settings_file(job: Job) -> str:
     """Write a job's settings file where it belongs."""
     path = Path(job.settings_file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(job.text)
+    path.write_text(job.settings_text)
     return str(path)
 
 
@@ -70,7 +70,7 @@ def test_help_names_every_stage_with_its_meaning(capsys):
 
 
 def test_every_stage_has_a_file_and_every_file_is_a_stage():
-    shared = {"__init__", "build", "run_training", "generated_files", "golden_bytes"}
+    shared = {"__init__", "build", "check_networks", "run_training", "generated_files", "golden_bytes"}
     folder = PROJECT / "jointnn/stages"
     assert {path.stem for path in folder.glob("*.py")} - shared == set(JOBS)
     assert {path.stem for path in (folder / "tools").glob("*.py")} - shared == set(TOOLS)

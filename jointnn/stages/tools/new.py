@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 from jointnn.data.archives import is_archive
 from jointnn.data.images import decode, to_channels
 from jointnn.data.schema import DatasetParams
+from jointnn.data.selection import arrange
 from jointnn.data.source import Images, Source, Splits, source_of
 from jointnn.errors import UserError
 from jointnn.io.files import write_atomically
@@ -61,6 +63,7 @@ class Found:
         images: that training and validation draw from.
         test: images of the test split.
         classes: their names.
+        rarest: how many of those for training and validation are of the class that has least.
         side: pixels of the shorter side that most images have at least.
         grey: whether all images that were looked at are grey.
     """
@@ -69,6 +72,7 @@ class Found:
     images: int
     test: int
     classes: list[str]
+    rarest: int
     side: int
     grey: bool
 
@@ -144,11 +148,12 @@ def look(path: str) -> Found:
             "more."
         )
     entry: dict[str, Any] = {"source": source_name, "path": source_path}
-    pool = len(splits.train)
     if splits.test is None:
-        entry["pool"] = pool = round(OF_POOL * total)
+        entry["pool"] = round(OF_POOL * total)
+    train, test, classes = arrange(splits, DatasetParams(**entry), path)
     sides, greys = zip(*(_side_and_grey(*image) for image in _some(source, splits)), strict=True)
-    return Found(entry, pool, total - pool, splits.classes, int(np.quantile(sides, 0.25)), all(greys))
+    rarest = min(Counter(train.labels).get(label, 0) for label in range(len(classes)))
+    return Found(entry, len(train), len(test), classes, rarest, int(np.quantile(sides, 0.25)), all(greys))
 
 
 def _source_at(path: str) -> str:
@@ -221,7 +226,9 @@ def _dataset_name(path: str, experiment: str, taken: set[str]) -> str:
 def _experiment(name: str, found: Mapping[str, Found]) -> str:
     """Return the text of an experiment's file."""
     fewest = min(of.images for of in found.values())
-    validation = max(1, round(OF_VALIDATION * fewest))
+    # Classes give one image each in turn to validation, which must leave one of each to train on.
+    of_classes = min(len(of.classes) * (of.rarest - 1) for of in found.values())
+    validation = max(1, min(round(OF_VALIDATION * fewest), of_classes))
     train = fewest - validation
     batch = max(2, min(32, 2 ** int(math.log2(max(2, train // 2)))))
     most = max(of.images for of in found.values()) - validation
