@@ -8,12 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from jointnn.data.archives import is_archive
 from jointnn.data.images import decode, to_channels
@@ -37,21 +35,16 @@ OF_POOL, OF_VALIDATION = 0.75, 0.25
 EPOCHS = 40
 """How often each training image is seen, within FEWEST_STEPS and MOST_STEPS."""
 FEWEST_STEPS, MOST_STEPS = 400, 3000
-RATES = [0.01, 0.03, 0.1]
-GRID: dict[str, Mapping[str, Any]] = {
-    "isolated": {"learning_rate": RATES, "weight_decay": [0, 0.001, 0.01]},
-    "l2reg": {
-        "learning_rate": RATES,
-        "strength": [{"half_life": 1}, {"half_life": 10}, {"half_life": 100}],
-    },
-    "shareall": {"learning_rate": RATES, "weight_decay": [0, 0.001, 0.01]},
-    "finetune": {"learning_rate": RATES, "shared_fraction": [0.25, 0.5, 0.75]},
+LEARNING_RATES = (0.01, 0.03, 0.1)
+SEARCHED: dict[str, tuple[str, list[Any]]] = {
+    "isolated": ("weight_decay", [0, 0.001, 0.01]),
+    "l2reg": ("strength", [{"half_life": 1}, {"half_life": 10}, {"half_life": 100}]),
+    "shareall": ("weight_decay", [0, 0.001, 0.01]),
+    "finetune": ("shared_fraction", [0.25, 0.5, 0.75]),
     # An infinite half-life is isolated training: a member of the family.
-    "joint": {
-        "learning_rate": RATES,
-        "strength": [{"half_life": 1}, {"half_life": 10}, {"half_life": math.inf}],
-    },
+    "joint": ("strength", [{"half_life": 1}, {"half_life": 10}, {"half_life": math.inf}]),
 }
+"""Methods of the experiment, each with a second setting to search beside the learning rate."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +237,7 @@ def _experiment(name: str, found: Mapping[str, Found]) -> str:
         "channels": 1 if all(of.grey for of in found.values()) else 3,
         "validation_images": validation,
         "seeds": [0, 1, 2],
-        "methods": list(GRID),
+        "methods": list(SEARCHED),
         "figures": ["figure_2_groups", *figures] if len(found) > 3 else figures,
         "settings": {
             "steps": steps,
@@ -262,23 +255,33 @@ def _experiment(name: str, found: Mapping[str, Found]) -> str:
 
 def _grid(name: str) -> str:
     """Return the text of the file of its search."""
+    search = {
+        method: {"learning_rate": list(LEARNING_RATES), setting: values}
+        for method, (setting, values) in SEARCHED.items()
+    }
     return (
         "# yaml-language-server: $schema=../../workflow/schemas/grid.schema.json\n"
-        f"# The points that `snakemake search_{name}` tries: the same rates and as many points "
-        "for each method.\n"
-        f"{to_yaml_blocks({'search': GRID})}"
+        f"# The points that `snakemake search_{name}` tries: equal rates and as many points for "
+        "each method.\n"
+        f"{to_yaml_blocks({'search': search})}"
     )
 
 
 def _with_line(name: str) -> str:
     """Return the text of params.yaml with a line for the experiment; all else stays as it is."""
-    reader, text = YAML(), StringIO()
-    content = reader.load(Path("params.yaml").read_text(encoding="utf-8"))
-    if not content.get("experiments"):
-        content["experiments"] = {}
-    content["experiments"][name] = name
-    reader.dump(content, text)
-    return text.getvalue()
+    lines = Path("params.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next((k for k, line in enumerate(lines) if line.startswith("experiments:")), None)
+    if at is None:  # said by the reader
+        return "".join(lines)
+    if lines[at].split("#")[0].strip() != "experiments:":  # {} on the same line
+        lines[at] = "experiments:\n"
+    end = at + 1
+    for k in range(at + 1, len(lines)):
+        if not lines[k].startswith((" ", "#", "\n")):
+            break
+        if lines[k].strip() and lines[k].startswith(" "):
+            end = k + 1
+    return "".join([*lines[:end], f"  {name}: {name}\n", *lines[end:]])
 
 
 def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
@@ -294,20 +297,22 @@ def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
     ]
     python = Path(sys.executable).parent
     here = f"{python.relative_to(Path.cwd())}/" if python.is_relative_to(Path.cwd()) else ""
+    kinds = f"{len(experiment.methods)} methods, {len(experiment.seeds)} seeds"
+    calls = {
+        f"snakemake -n {name}": "what would run, and nothing else",
+        f"snakemake search_{name}": f"chooses hyper-parameters on validation: {tried} points, "
+        f"{tried * steps * networks:,} steps of a network",
+        f"snakemake {name}": f"trains, measures, draws: {kinds}, {whole:,} steps of a network",
+    }
+    longest = max(map(len, calls))
     return "\n".join(
         [
             f"{networks} datasets, at {experiment.image_size} pixels and {experiment.channels} "
             f"channel{'s' * (experiment.channels > 1)}:",
             *lines,
             f"Written: params/experiments/{name}.yaml, params/grids/{name}.yaml, a line in params.yaml.",
-            "Next:",
-            f"  {here}snakemake -n {name}       what would run",
-            f"  {here}snakemake {name}          {len(experiment.methods)} methods, "
-            f"{len(experiment.seeds)} seeds: "
-            f"{whole:,} steps of a network",
-            f"  {here}snakemake search_{name}   first, where there is time: the rates above are "
-            "guesses, and this "
-            f"chooses them on validation: {tried} points, {tried * steps * networks:,} steps",
+            "Next (without time for the search leave it out; then rates are the defaults):",
+            *(f"  {here}{call:<{longest}}  {meaning}" for call, meaning in calls.items()),
             "",
         ]
     )
