@@ -35,6 +35,7 @@ JOBS = {
 }
 TOOLS = {
     "new": "begin an experiment on your own images, with sizes that fit them",
+    "record": "have DVC version what snakemake made, as it is",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
