@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.engine import (
     ALONE,
+    DATA,
     EVALUATED,
     NOTHING,
     SEED,
@@ -66,7 +67,7 @@ def first(tmp_path_factory) -> Versioned:
     root = tmp_path_factory.mktemp("first")
     project = Versioned(finished(tmp_path_factory).copy(root / "project").root)
     project.dvc("remote", "add", "--default", "beside", str(root / "remote"))
-    assert project.repro() == {}
+    assert project.repro() == {"inventory": 1}
     project.dvc("push")
     return project
 
@@ -213,7 +214,7 @@ def test_a_clone_needs_nothing_and_after_an_edit_it_gives_what_the_original_woul
     assert UP_TO_DATE in clone.dvc("repro")
     assert NOTHING in clone.snakemake()
     clone.settle(settings={"strength": {"half_life": 1}})
-    assert clone.repro() == {"prepare": 2, **TOGETHER, **EVALUATED}
+    assert clone.repro() == {**DATA, **TOGETHER, **EVALUATED}
     assert clone.content(*RESULTS) == second.content(*RESULTS)
 
 
@@ -238,7 +239,7 @@ def test_an_experiment_of_dvc_in_a_folder_of_its_own_leaves_the_workspace_as_it_
     before = project.content(*RESULTS)
     key = f"{FILE}:tuned.isolated.learning_rate"
     said = project.dvc("exp", "run", "--temp", "--name", "quick", "-S", f"{key}=0.3")
-    assert jobs_of(said) == {"prepare": 2, **ALONE, **EVALUATED}
+    assert jobs_of(said) == {**DATA, **ALONE, **EVALUATED}
     assert project.content(*RESULTS) == before
     assert project.git("status", "--short") == ""
     project.dvc("exp", "apply", "quick")
