@@ -2,13 +2,11 @@
 
 import torch
 
-from jointnn.data.splits import as_float
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_tensors, write_tensors
 from jointnn.jobs.specs import ActivationsJob
 from jointnn.models.architectures import trunk
-
-BATCH = 64
+from jointnn.tasks.activations import activations
 
 
 def run(job: ActivationsJob) -> None:
@@ -23,9 +21,7 @@ def run(job: ActivationsJob) -> None:
         path = paths.prepared(job.dataset, job.size, test)
         arrays, header = read_tensors(path)
         check_header(path, header, {"dataset": job.dataset, "channels": job.channels})
-        with torch.no_grad():
-            batches = torch.from_numpy(arrays["images"]).split(BATCH)
-            found = torch.cat([network(as_float(images)) for images in batches])
+        found = activations(network, torch.from_numpy(arrays["images"]))
         write_tensors(
             paths.prepared(job.dataset, job.size, test, job.trunk),
             {**arrays, "images": found.numpy()},
