@@ -28,6 +28,7 @@ Picture = Union[str, Path, "Image"]
 Item = TypeVar("Item")
 MOST = 512
 """Images that go through a network at once, as when it is measured."""
+NO_IMAGE = "No image is given. Give at least one."
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Predictor:
         """
         parts = list(self.stream(self._pixels(picture) for picture in pictures))
         if not parts:
-            raise UserError("There is no image to predict. Give at least one.")
+            raise UserError(NO_IMAGE)
         return Prediction.joined(parts)
 
     def images(self, pictures: Sequence[Picture]) -> Tensor:
@@ -151,7 +152,9 @@ class Predictor:
         Raises:
             UserError: an image cannot be read.
         """
-        return torch.stack([as_float(image) for image in self._taken(map(self._pixels, pictures))])
+        if not pictures:
+            raise UserError(NO_IMAGE)
+        return as_float(self._stacked(list(self._taken(map(self._pixels, pictures)))))
 
     def pixels_of(self, content: bytes, where: str) -> np.ndarray:
         """Return the pixels of an encoded image, uint8 (channels, size, size); `where` names it in
@@ -178,17 +181,21 @@ class Predictor:
             size = at_once(first.numel(), MOST)
             for batch in _batches(chain([first], taken), size):
                 with torch.no_grad(), evaluating(self.network):
-                    yield self._checked(task.predict(self.network, as_float(torch.stack(batch))))
+                    found = task.predict(self.network, as_float(self._stacked(batch)))
+                yield self._checked(found)
 
     def _taken(self, pixels: Iterable[np.ndarray]) -> Iterator[Tensor]:
         """Yield what the network takes in place of each image: its pixels, or what the trunk makes of
         it."""
-        images = (torch.from_numpy(np.array(image, order="C")).to(self._device) for image in pixels)
+        images = (torch.from_numpy(np.array(image, order="C")) for image in pixels)
         if self._trunk is None:
             yield from images
             return
         for batch in _batches(images, AT_ONCE):
-            yield from activations(self._trunk, torch.stack(batch))
+            yield from activations(self._trunk, self._stacked(batch))
+
+    def _stacked(self, images: list[Tensor]) -> Tensor:
+        return torch.stack(images).to(self._device)
 
     def names_of(self, numbers: Tensor) -> list[str]:
         """Return what each column of `numbers` is: one of `outputs`, or counted where the task has no
@@ -201,8 +208,8 @@ class Predictor:
         named = self._task.labels or found.probabilities is not None
         if given is not None and named and given.shape[1] != len(self.outputs):
             raise UserError(
-                f"The network of {self.use.dataset} gives {given.shape[1]} numbers for each image, but its "
-                f"file names {len(self.outputs)}: {', '.join(self.outputs)}. Mend the architecture."
+                f"The network of {self.use.dataset} gives {given.shape[1]} numbers for each image, but has "
+                f"{len(self.outputs)} classes or numbers to tell. Mend its architecture."
             )
         return found
 

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Images that cannot be read are named, have an empty row, and end it with the exit code 1."
     )
     parser.add_argument(
-        "what", metavar="EXPERIMENT", help="or a file, or the folder, that `jointnn export` wrote"
+        "what",
+        metavar="EXPERIMENT",
+        help="of params.yaml; or a file, or the folder, that `jointnn export` wrote",
     )
     parser.add_argument(
         "images", nargs="+", metavar="IMAGES", help="a folder in any depth, an image, a zip or tar file"
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", metavar="METHOD", help="of the experiment; default: joint")
     parser.add_argument("--seed", type=int, metavar="SEED", help="default: the first one of the experiment")
     parser.add_argument(
-        "--to", type=Path, metavar="FILE", help="the CSV, or the folder of images; default: print the CSV"
+        "--to", type=Path, metavar="FILE", help="the CSV (default: print it), or the folder of images"
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="default: a GPU if there is one")
     parser.add_argument(

@@ -423,7 +423,7 @@ def test_a_predictor_takes_paths_and_opened_images(project, ran, tmp_path):
     assert torch.equal(by_path.probabilities, by_image.probabilities)
     with torch.no_grad():
         assert torch.equal(predictor.network(predictor.images(names)).softmax(1), by_path.probabilities)
-    with pytest.raises(jointnn.UserError, match="There is no image to predict"):
+    with pytest.raises(jointnn.UserError, match="No image is given"):
         predictor.predict([])
     with pytest.raises(jointnn.UserError, match=r"gone\.jpg could not be read"):
         predictor.predict(["gone.jpg"])
