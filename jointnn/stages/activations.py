@@ -5,8 +5,7 @@ import torch
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_tensors, write_tensors
 from jointnn.jobs.specs import ActivationsJob
-from jointnn.models.architectures import trunk
-from jointnn.tasks.activations import activations
+from jointnn.tasks.activations import activations_of, trunk_of
 
 
 def run(job: ActivationsJob) -> None:
@@ -16,12 +15,12 @@ def run(job: ActivationsJob) -> None:
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    network = trunk[job.trunk](channels=job.channels, size=job.size).eval()
+    network = trunk_of(job.trunk, job.channels, job.size)
     for test in (False, True):
         path = paths.prepared(job.dataset, job.size, test)
         arrays, header = read_tensors(path)
         check_header(path, header, {"dataset": job.dataset, "channels": job.channels})
-        found = activations(network, torch.from_numpy(arrays["images"]))
+        found = activations_of(network, torch.from_numpy(arrays["images"]), job.trunk)
         write_tensors(
             paths.prepared(job.dataset, job.size, test, job.trunk),
             {**arrays, "images": found.numpy()},

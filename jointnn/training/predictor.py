@@ -16,7 +16,7 @@ from jointnn.errors import UserError, missing_extra
 from jointnn.models.architectures import trunk as trunks
 from jointnn.models.saved import own_entry, read_network
 from jointnn.tasks import task as tasks
-from jointnn.tasks.activations import AT_ONCE, activations
+from jointnn.tasks.activations import AT_ONCE, activations_of, trunk_of
 from jointnn.tasks.base import Prediction, Task, evaluating
 from jointnn.training.device import device_of
 
@@ -105,8 +105,7 @@ class Predictor:
         self._trunk: nn.Module | None = None
         if use.trunk:
             with torch.random.fork_rng(devices=[]):
-                made: nn.Module = trunks[use.trunk](channels=use.channels, size=use.size)
-            self._trunk = made.eval().to(self._device)
+                self._trunk = trunk_of(use.trunk, use.channels, use.size).to(self._device)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> "Predictor":
@@ -188,11 +187,11 @@ class Predictor:
         """Yield what the network takes in place of each image: its pixels, or what the trunk makes of
         it."""
         images = (torch.from_numpy(np.array(image, order="C")) for image in pixels)
-        if self._trunk is None:
+        if self._trunk is None or self.use.trunk is None:
             yield from images
             return
         for batch in _batches(images, AT_ONCE):
-            yield from activations(self._trunk, self._stacked(batch))
+            yield from activations_of(self._trunk, self._stacked(batch), self.use.trunk)
 
     def _stacked(self, images: list[Tensor]) -> Tensor:
         return torch.stack(images).to(self._device)

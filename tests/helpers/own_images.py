@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from helpers.params import write_files
+from jointnn.io.yaml import from_yaml
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
@@ -16,7 +18,7 @@ CLASSES = ("oak", "oak-red")
 """In a listing of folders the second comes after the first, in one of paths before it."""
 TURNED = {0x0112: 6}
 """EXIF: the picture was taken with the camera held upright."""
-PARAMS = """\
+PARAMS = from_yaml("""
 default: [mine]
 presets: {default: {}}
 datasets:
@@ -36,9 +38,15 @@ experiments:
     seeds: [0]
     methods: [isolated, joint]
     settings: {steps: 12, batch_size: 4, record_every: 6, rounds: 1, learning_rate: 0.05}
-  grey: {extends: mine, image_size: 9, channels: 1, methods: [isolated]}
+  grey:
+    extends: mine
+    datasets: [leaves, petals]
+    image_size: 9
+    channels: 1
+    methods: [isolated]
   frozen:
     extends: mine
+    datasets: [leaves, petals]
     image_size: 32
     trunk: efficientnet_lite0
     architecture: efficientnet_lite0_end
@@ -47,6 +55,7 @@ experiments:
     settings: {steps: 2, learning_rate: 0.01}
   own:
     extends: mine
+    datasets: [leaves, petals]
     trunk: leaf_parts.networks:edges
     architecture: leaf_parts.networks:tiny
     architecture_options: {width: null, hidden: 6}
@@ -60,40 +69,52 @@ experiments:
     methods: [isolated]
   told:
     extends: mine
+    datasets: [leaves, petals]
     task: leaf_parts.networks:brightness
     measures: [loss]
     methods: [isolated]
   holes:
     extends: mine
+    datasets: [leaves, petals]
     task: completion
     measures: [error]
     image_size: 16
     architecture: autoencoder
     methods: [isolated]
   given_back:
-    extends: holes
+    extends: mine
+    datasets: [leaves, petals]
     task: reconstruction
+    measures: [error]
+    image_size: 16
     architecture: branched
     architecture_options:
       {width: null, branches: {code: [conv 2, pool, dense 5], image: {of: [code], layers: [image]}}}
+    methods: [isolated]
   told_and_given_back:
-    extends: given_back
+    extends: mine
+    datasets: [leaves, petals]
     task: transfer
-    measures: [accuracy]
+    image_size: 16
+    architecture: branched
     architecture_options:
+      width: null
       branches:
         code: [conv 2, pool, dense 5]
         image: {of: [code], layers: [image]}
         classes: {of: [code], layers: [scores]}
+    methods: [isolated]
   made:
-    extends: holes
+    extends: mine
+    datasets: [leaves, petals]
     task: generation
     task_options: {features: efficientnet_lite0, generated: 4}
     measures: [loss]
+    image_size: 16
     architecture: began
     architecture_options: {width: 2, latent: 3}
     methods: [isolated]
-"""
+""")
 OWN_CODE = {
     "leaf_parts/__init__.py": "",
     "leaf_parts/parts.py": "from torch import nn\n\n\ndef flat():\n    return nn.Flatten()\n",
@@ -142,9 +163,9 @@ def save(image: Image.Image, path: Path, kind: int) -> None:
 
 
 def write_project(root: Path) -> None:
-    """Write params.yaml, the images and the code of one's own."""
+    """Write parameters, the images and the code of one's own."""
     numbers = np.random.default_rng(0)
-    (root / "params.yaml").write_text(PARAMS)
+    write_files(root, PARAMS)
     for name, code in OWN_CODE.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(code)

@@ -273,12 +273,13 @@ def test_a_generator_is_refused_with_what_to_do_instead(project, ran, capsys):
 
 def test_a_network_of_other_settings_is_refused(project, ran, capsys):
     ran("mine")
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("learning_rate: 0.05", "learning_rate: 0.04"))
+    file = Path("params/experiments/mine.yaml")
+    text = file.read_text()
+    file.write_text(text.replace("learning_rate: 0.05", "learning_rate: 0.04"))
     try:
         said = refused(capsys, "mine", "--dataset", "leaves", "my_data/leaves/test")
     finally:
-        Path("params.yaml").write_text(text)
+        file.write_text(text)
     assert "mine was run for joint, seed 0, with other settings or other images than there are now" in said
 
 
