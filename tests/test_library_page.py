@@ -81,6 +81,7 @@ def digits(tmp_path_factory):
         "train_images": None,  # as fit takes a dataset: a fifth for validation, the rest to learn from
         "validation_images": 72,
         "groups": {},
+        "methods": ["joint"],
         "tuned": {},
     }
     os.chdir(folder)
