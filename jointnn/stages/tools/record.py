@@ -21,8 +21,8 @@ STAGES = ("dataset", "train", "evaluate")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn record [EXPERIMENT ...]"""
     parser.description = (
-        "Have DVC record the networks and results of experiments as they are, in dvc.lock and in its cache. "
-        "Nothing is trained. Do so before `git checkout` and `dvc checkout` of another version, and nothing "
+        "Have DVC record networks and results of experiments as they are, in dvc.lock and in its cache. "
+        "Nothing is trained. Do so before `git checkout` and `dvc checkout` of another version: then nothing "
         "is lost."
     )
     parser.add_argument(
