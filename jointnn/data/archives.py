@@ -46,7 +46,7 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
         UserError: something points outside, is a link in an archive, is damaged or missing.
     """
     if not path.exists():
-        raise UserError(f"{path} is missing. Put the images there or mend `path` in params.yaml.")
+        raise UserError(f"{path} is missing. Put the images there or mend the dataset's `path`.")
     read = _read_archive if is_archive(path) else _read_folder
     images, folders = read(path, names_alone)
     folders |= {str(parent) for name in images for parent in PurePosixPath(name).parents}

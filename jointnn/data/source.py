@@ -125,7 +125,7 @@ def accept(params: DatasetParams, *fields: str) -> None:
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "
-                "given. Leave the line out of params.yaml."
+                "given. Leave the line out."
             )
 
 
@@ -157,7 +157,7 @@ def needed_path(params: DatasetParams, meaning: str) -> str:
 
 
 def source_of(params: DatasetParams) -> Source:
-    """Return the source that params.yaml names; nothing is read yet."""
+    """Return the source that a dataset names; nothing is read yet."""
     from jointnn.data.sources import dataset
 
     source: Source = dataset[params.source](params)

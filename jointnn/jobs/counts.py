@@ -106,7 +106,7 @@ def check(name: str, experiment: ExperimentParams, counts: Mapping[str, Counts])
     Raises:
         UserError: with a line for each of them.
     """
-    if lines := [f"experiments.{name}.{line}" for line in _too_many(experiment, counts)]:
+    if lines := [f"params/experiments/{name}.yaml: {line}" for line in _too_many(experiment, counts)]:
         raise UserError("\n".join(lines))
 
 

@@ -19,6 +19,7 @@ from jointnn.jobs.specs import (
     FetchJob,
     FiguresJob,
     InitialiseJob,
+    InventoryJob,
     Job,
     PrepareJob,
     SigmaJob,
@@ -52,7 +53,7 @@ def _once(make: Make[Asked, Made]) -> Make[Asked, Made]:
 
 
 class Jobs:
-    """The jobs of a params.yaml. A job is worked out, with all before it, when it is asked for."""
+    """The jobs of a set of parameters. A job is worked out, with all before it, when it is asked for."""
 
     def __init__(self, params: Params) -> None:
         self.params = params
@@ -101,6 +102,13 @@ class Jobs:
     def fetch(self, dataset: str) -> FetchJob:
         """Bring a dataset into the Parquet layout."""
         return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
+
+    @_once
+    def inventory(self, experiment: str) -> InventoryJob:
+        """Say which data an experiment learns from."""
+        datasets = self._experiment(experiment).datasets
+        settings = {"stage": "inventory", "experiment": experiment, "datasets": datasets}
+        return self._job(InventoryJob, settings, {name: self.fetch(name) for name in datasets})
 
     @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:

@@ -31,7 +31,7 @@ class Job(Strict, ABC):
     follow from the settings."""
 
     makes_images: ClassVar[bool] = False
-    """Whether its outputs are cheap and not versioned: a job that is up to date does not ask for them."""
+    """Whether its outputs are images: DVC versions none, and a job that is up to date asks for none."""
     reads_test: ClassVar[bool] = False
     """Whether it is given the test split."""
     only_looked_at: ClassVar[frozenset[str]] = frozenset()
@@ -144,10 +144,11 @@ class Job(Strict, ABC):
 class FetchJob(Job):
     """Bring a dataset into the Parquet layout."""
 
+    makes_images: ClassVar[bool] = True
     stage: Literal["fetch"] = "fetch"
     dataset: str
     source: dict[str, Any]
-    """An entry of params.yaml, see DatasetParams."""
+    """An entry of the parameters, see DatasetParams."""
     source_digest: str = "absent"
 
     @property
@@ -165,6 +166,30 @@ class FetchJob(Job):
     @property
     def told(self) -> str:
         return f"logs/data/{self.dataset}.fetch"
+
+
+class InventoryJob(Job):
+    """Say which data an experiment learns from."""
+
+    stage: Literal["inventory"] = "inventory"
+    experiment: str
+    datasets: list[str]
+
+    @property
+    def folder(self) -> str:
+        return paths.INVENTORIES
+
+    @property
+    def record(self) -> str:
+        return f"{self.folder}/{self.experiment}.settings.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [paths.inventory(self.experiment)]
+
+    @property
+    def told(self) -> str:
+        return f"logs/data/{self.experiment}.inventory"
 
 
 class _ImagesJob(Job):
@@ -604,6 +629,7 @@ OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {
     "fetch": FetchJob,
+    "inventory": InventoryJob,
     "prepare": PrepareJob,
     "activations": ActivationsJob,
     "initialise": InitialiseJob,
@@ -620,7 +646,7 @@ MODELS: dict[str, type[Job]] = {
 
 
 def gpus_of(device: str) -> int:
-    """Return how many GPUs a job asks for whose networks compute on a device of params.yaml."""
+    """Return how many GPUs a job asks for whose networks compute on a device."""
     return 0 if device == "cpu" else 1
 
 

@@ -1,6 +1,6 @@
 """The settings of the jobs that train: starts, methods in one job, and methods whose rounds are jobs.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from jointnn.tasks.measures import ACCURACY, LOSS, Measure
 
 
 @task
-class classification(OneLoss):  # noqa: N801  the name in params.yaml
+class classification(OneLoss):  # noqa: N801  the name in parameters
     """Labelled images; the network gives one score per class. Measures: accuracy (0 to 1) and loss."""
 
     labels = "classes"

@@ -20,7 +20,7 @@ SHOWN = 12
 
 
 @task
-class completion(OneLoss):  # noqa: N801  the name in params.yaml
+class completion(OneLoss):  # noqa: N801  the name in parameters
     """Images without labels; the network takes an image with a grey hole and gives the whole image.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1. Measures: that error

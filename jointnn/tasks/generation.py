@@ -36,7 +36,7 @@ SPREAD = Measure("spread", "spread of made images", "that of real ones", best=1.
 
 
 @task
-class generation:  # noqa: N801  the name in params.yaml
+class generation:  # noqa: N801  the name in parameters
     """Images without labels; a network makes others from latent values, uniform in -1..1.
 
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of

@@ -23,7 +23,7 @@ AT_ONCE = 512
 
 
 @task
-class reconstruction(OneLoss):  # noqa: N801  the name in params.yaml
+class reconstruction(OneLoss):  # noqa: N801  the name in parameters
     """Images without labels; the network takes an image and gives it back.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1, which is what networks take and

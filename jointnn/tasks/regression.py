@@ -15,7 +15,7 @@ from jointnn.tasks.measures import ABSOLUTE_ERROR, LOSS, R_SQUARED, SQUARED_ERRO
 
 
 @task
-class regression(OneLoss):  # noqa: N801  the name in params.yaml
+class regression(OneLoss):  # noqa: N801  the name in parameters
     """Images whose labels are numbers; the network has an output for each number.
 
     Networks learn (number - mean) / scale, the same for all datasets, so that their heads mean the same.

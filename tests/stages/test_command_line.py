@@ -134,7 +134,7 @@ def test_the_settings_of_another_stage_or_job_are_one_sentence(capsys):
     other.parent.mkdir(parents=True)
     other.write_text(Path(path).read_text())
     assert sentence(capsys, "fetch", str(other)) == (
-        f"{other} holds the settings of another job: they belong to {path}. Change params.yaml and let "
+        f"{other} holds the settings of another job: they belong to {path}. Change parameters and let "
         "`snakemake -n` write them."
     )
     assert not Path("data").exists()
@@ -195,7 +195,7 @@ def test_ctrl_c_ends_without_a_traceback():
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environment)
     assert (ran.returncode, ran.stderr) == (130, b"")
-    assert list(Path("workflow").iterdir()) == []
+    assert [path for path in Path("workflow").rglob("*") if path.is_file()] == []
 
 
 def imported_by(program: str) -> list[str]:

@@ -92,8 +92,8 @@ def _read(
     others, _ = _read_split(test, numbers, labels_alone) if test is not None else (None, None)
     if names is not None and classes is not None and len(names) != len(classes):
         raise UserError(
-            f"{train[0]} names {len(classes)} classes, but params.yaml names {len(names)}. Leave "
-            "`classes` out to take the file's names."
+            f"{train[0]} names {len(classes)} classes, but the dataset's `classes` names {len(names)}. "
+            "Leave `classes` out to take the file's names."
         )
     if classes is not None and len(set(classes)) < len(classes):
         raise UserError(f"{train[0]} names a class twice. Give distinct names with `classes`.")
