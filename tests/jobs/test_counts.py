@@ -117,7 +117,7 @@ TOO_MANY = {
 
 @pytest.mark.parametrize("says", TOO_MANY)
 def test_more_than_there_is_is_a_sentence_when_a_job_is_asked_for(says):
-    assert refusal(jobs_of(FOLDERS, **TOO_MANY[says])) == f"experiments.mine.{says}"
+    assert refusal(jobs_of(FOLDERS, **TOO_MANY[says])) == f"params/experiments/mine.yaml: {says}"
 
 
 def test_classes_that_no_task_reads_may_be_used_up():

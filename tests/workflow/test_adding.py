@@ -1,6 +1,7 @@
 """docs/adding.md: every piece of its code, run as it stands there."""
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -152,6 +153,7 @@ def test_a_mistake_in_ones_own_is_a_sentence_before_anything_runs(project, file,
 @pytest.mark.slow
 def test_a_mistake_in_ones_own_network_ends_the_first_job_and_nothing_is_trained(project, tmp_path):
     copy = project.copy(tmp_path / "wrong")
+    shutil.rmtree(copy.path("runs"), ignore_errors=True)
     copy.edit("my_networks.py", "nn.Linear(32, classes)", "nn.Linear(64, classes)")
     copy.edit("my_tasks.py", "brightness_of(batch.images))", "brightness_of(batch.images)[:1])")
     says = "error: my_networks:tiny cannot take images of 3 × 16 × 16 and fails in '2', a Linear, given a t"
@@ -167,16 +169,17 @@ def test_a_mistake_in_ones_own_network_ends_the_first_job_and_nothing_is_trained
 @pytest.mark.slow
 def test_more_images_than_there_are_is_a_sentence_of_a_dry_run(project, tmp_path):
     copy = project.copy(tmp_path / "many")
-    copy.settle("mine", validation_images=70)  # of a pool of 60
+    copy.settle("mine", validation_images=70)
     assert "are more than datasets.china.pool, 60" in copy.snakemake("-n", "mine", fails=True)
-    copy.edit(
-        "params.yaml", "datasets:\n", "datasets:\n  split: {source: class_folders, path: my_data/split}\n"
-    )
     for split, count in (("train", 3), ("test", 1)):
         for k in range(count):
             copy.write(f"my_data/split/{split}/photos/{k}.png", "")
-    copy.settle("mine", datasets=["split", "china"], validation_images=20)
-    for target in ("mine", "train_mine", "sweep_images"):
+    split = {"source": "class_folders", "path": "my_data/split"}
+    known = from_yaml(copy.path("params/experiments/mine.yaml").read_text())["datasets"]
+    copy.settle("mine", datasets={**known, "split": split}, validation_images=20)
+    for target in ("mine", "train_mine"):
         printed = copy.snakemake("-n", target, fails=True)
-        assert "experiments.mine" in printed and "more than the 3 images of split" in printed
-        assert "Traceback" not in printed
+        assert (
+            "params/experiments/mine.yaml: validation_images: 20 for validation and at least 1" in printed
+        )
+        assert "more than the 3 images of split" in printed and "Traceback" not in printed

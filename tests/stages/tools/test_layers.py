@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from helpers.dataset import picture, write
+from helpers.params import write_files
 
 from jointnn.__main__ import main
+from jointnn.io.yaml import from_yaml
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.stages import activations, fetch, prepare
@@ -40,6 +42,7 @@ experiments:
     architecture_of: null
   trunk:
     extends: mine
+    datasets: [leaves, petals]
     trunk: efficientnet_lite0
     architecture: efficientnet_lite0_end
     architecture_options: null
@@ -53,7 +56,7 @@ experiments:
 @pytest.fixture(autouse=True)
 def _in_a_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write("params.yaml", PARAMS)
+    write_files(tmp_path, from_yaml(PARAMS))
     for name in ("leaves", "petals"):
         for split in ("train", "test"):
             for kind in ("ash", "elm", "oak"):
