@@ -115,6 +115,15 @@ TOO_MANY = {
 """What an experiment asks for, by what is said of it."""
 
 
+def test_a_manifest_that_is_damaged_is_left_to_the_job_that_reads_it():
+    job = jobs_of(FOLDERS).fetch("leaves")
+    write(job.record, job.text)
+    for content in ("", "{}", "3"):
+        write("data/raw/leaves/manifest.json", content)
+        Path(counts.KEPT).unlink(missing_ok=True)
+        assert counts.counts_of(job)["leaves"].images == 8
+
+
 @pytest.mark.parametrize("says", TOO_MANY)
 def test_more_than_there_is_is_a_sentence_when_a_job_is_asked_for(says):
     assert refusal(jobs_of(FOLDERS, **TOO_MANY[says])) == f"params/experiments/mine.yaml: {says}"
