@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.params import write_files
-from jointnn.io.yaml import from_yaml, to_yaml
+from jointnn.io.yaml import from_yaml, to_yaml_blocks
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,7 +100,7 @@ class Project:
         chosen = from_yaml(self.path(file).read_text())
         changes["settings"] = {**chosen["settings"], **changes.get("settings", {})}
         chosen.update(changes)
-        self.write(file, to_yaml(chosen))
+        self.write(file, to_yaml_blocks(chosen))
 
     def shuffle_times(self) -> None:
         """Give all that was made any times in any order, some of the future, as a checkout may."""
