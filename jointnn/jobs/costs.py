@@ -43,44 +43,39 @@ class EarlierRuns:
         self._seconds: dict[Path, float | None] = {}
 
     def seconds(self, job: Job) -> float | None:
-        """Return how long earlier runs took for a job, or for others of its kind.
+        """Return how long earlier runs took for a job, or for others of its kind: seeds, points, rounds.
 
-        A job that is to train more steps than when that time was taken gets as much more, apart from what a
-        job needs to begin. None: there were none, or too short ones to tell.
+        None: there were none, or they trained too few steps to tell.
         """
-        own = Path(job.benchmark)
-        times = [self._time_in(file) for file in ([own] if own.is_file() else self._alike(job))]
-        known = [seconds for seconds in times if seconds is not None]
-        if not known:
-            return None
-        seconds, longer = sum(known) / len(known), self._longer(job)
-        begin = min(self._begin(job), seconds)
-        if longer > MUCH_LONGER:
-            return None
-        return begin + (seconds - begin) * longer
+        place, record = _starred(job)
+        known = [(job.benchmark, job.record)]
+        if not Path(job.benchmark).is_file() and "*" in place:
+            known = [(file.as_posix(), _filled(record, place, file)) for file in self._files(place)]
+        times = [seconds for one in known if (seconds := self._scaled(job, *one)) is not None]
+        return sum(times) / len(times) if times else None
 
-    def _begin(self, job: Job) -> float:
+    def _scaled(self, job: Job, benchmark: str, record: str) -> float | None:
+        """Return the time of an earlier job; for one that trains, of as many steps as `job` has."""
+        seconds = self._time_in(Path(benchmark))
+        if seconds is None or not isinstance(job, TrainingJob):
+            return seconds
+        try:
+            longer = float(job.settings["steps"]) / float(read_json(record)["settings"]["steps"])
+        except (UserError, KeyError, TypeError, ValueError, ZeroDivisionError):
+            return None  # killed since, or deleted: nobody knows how many steps it trained
+        begin = min(self._begin(job), seconds)
+        return None if longer > MUCH_LONGER else begin + (seconds - begin) * longer
+
+    def _begin(self, job: TrainingJob) -> float:
         """Return about the seconds before the first step of a job that trains: those that a start took."""
-        if not isinstance(job, TrainingJob):
-            return 0.0
         times = [self._time_in(file) for file in self._files(_of_any_seed(f"{paths.told(job.start)}.tsv"))]
         return min((seconds for seconds in times if seconds is not None), default=0.0)
-
-    def _alike(self, job: Job) -> list[Path]:
-        """Return benchmarks of other seeds, points and rounds."""
-        place = _of_any_seed(job.benchmark)
-        if isinstance(job, TrainJob) and job.round:
-            place = re.sub(r"round_\d+\.tsv$", "round_*.tsv", place)
-        if isinstance(job, AttemptJob):
-            place = re.sub(r"_\d+\.tsv$", "_*.tsv", place)
-        return self._files(place) if "*" in place else []
 
     def _files(self, place: str) -> list[Path]:
         """Return the files of a pattern in which stars stand for numbers."""
         if place not in self._found:
-            pattern = re.compile(re.escape(place).replace(r"\*", r"\d+"))
             self._found[place] = [
-                file for file in sorted(Path().glob(place)) if pattern.fullmatch(file.as_posix())
+                file for file in sorted(Path().glob(place)) if _numbers(place).fullmatch(file.as_posix())
             ]
         return self._found[place]
 
@@ -94,18 +89,6 @@ class EarlierRuns:
                 times = []
             self._seconds[benchmark] = sum(times) / len(times) if times else None
         return self._seconds[benchmark]
-
-    def _longer(self, job: Job) -> float:
-        """Return how many times as many steps a job trains as when one of its kind was run last."""
-        if not isinstance(job, TrainingJob):
-            return 1.0
-        own = Path(job.record)
-        for record in [own] if own.is_file() else self._files(_of_any_seed(job.record)):
-            try:
-                return float(job.settings["steps"]) / float(read_json(record)["settings"]["steps"])
-            except (UserError, KeyError, TypeError, ValueError, ZeroDivisionError):
-                continue
-        return 1.0
 
     def bytes_kept(self, job: Job) -> int | None:
         """Return the bytes of the networks that a job leaves; None where no start tells how large they are.
@@ -126,8 +109,32 @@ class EarlierRuns:
         return None
 
 
+def _starred(job: Job) -> tuple[str, str]:
+    """Return the benchmark and the record of a job, with stars for what tells others of its kind apart."""
+    benchmark, record = _of_any_seed(job.benchmark), _of_any_seed(job.record)
+    if isinstance(job, TrainJob) and job.round:
+        benchmark, record = (re.sub(r"/round_\d+", "/round_*", file) for file in (benchmark, record))
+    if isinstance(job, AttemptJob):
+        benchmark = re.sub(r"_\d+\.tsv$", "_*.tsv", benchmark)
+        record = re.sub(r"/point_\d+\.", "/point_*.", record)
+    return benchmark, record
+
+
 def _of_any_seed(file: str) -> str:
     return re.sub(r"/s\d+/", "/s*/", file)
+
+
+def _numbers(place: str) -> re.Pattern[str]:
+    """Return the pattern of paths that have numbers in the place of stars."""
+    return re.compile(re.escape(place).replace(r"\*", r"(\d+)"))
+
+
+def _filled(record: str, place: str, file: Path) -> str:
+    """Return the record of an earlier job, whose benchmark has numbers in the place of stars."""
+    found = _numbers(place).fullmatch(file.as_posix())
+    for number in found.groups() if found else ():
+        record = record.replace("*", number, 1)
+    return record
 
 
 def copies_kept(job: InitialiseJob | TrainJob) -> int:

@@ -168,7 +168,7 @@ class Handler(logging.Handler):
             where = [name for name in found if Path(name).is_dir()]
             look = f" Look at {', '.join(where)}." if where else ""
             return f"Done: {several(whole, 'job')} in {exactly(progress.seconds)}.{look}"
-        count = f"{done} of {several(whole, 'job')} {'is' if done == 1 else 'are'} done"
+        count = f"{done} of {several(whole, 'job')} done"
         if failed := len(progress.failed):
             stopped = f"Stopped: {several(failed, 'job')} failed, {count}."
             return f"{stopped} When it is mended, go on with: {self.again}"

@@ -70,9 +70,9 @@ def about(seconds: float) -> str:
     steps = (
         (MINUTE, 5),
         (2 * MINUTE, 10),
-        (10 * MINUTE, MINUTE),
-        (HOUR, 5 * MINUTE),
-        (12 * HOUR, 10 * MINUTE),
+        (20 * MINUTE, MINUTE),
+        (2 * HOUR, 5 * MINUTE),
+        (DAY, 10 * MINUTE),
     )
     step = next((step for end, step in steps if seconds < end), HOUR)
     return f"about {exactly(max(round(seconds / step), 1) * step)}"

@@ -73,8 +73,8 @@ def main(arguments: argparse.Namespace) -> None:
     """
     if any(Path(".snakemake/locks").glob("*")):
         raise UserError(
-            "snakemake runs in this folder, or was killed in it: .snakemake/locks/ is not empty. Wait for it; "
-            "if none runs: snakemake --unlock"
+            "snakemake runs in this folder, or was killed in it: .snakemake/locks/ is not empty. Wait for "
+            "it; if none runs: snakemake --unlock"
         )
     params = read_params()
     name = arguments.experiment
