@@ -23,7 +23,7 @@ from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
 from jointnn.terminal.words import several, size
 
-KEPT = "results/, search/, data/raw/, your own images, and runs/ of params.yaml as it is"
+KEPT = "results/, search/, data/raw/, your own images, and the runs of today's parameters"
 HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")
 """Names that files have until they are whole (`write_atomically`)."""
 WRITTEN = ("data/prepared", "logs", "runs", "work")
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Say what can go and how much room it takes; with --yes, remove it. All of it can be made again "
         f"without training. It never touches {KEPT}. Superseded runs, those of other settings, seeds or "
-        "methods than params.yaml has now, take training to come back, so they only go with --runs."
+        "methods than the parameters have now, take training to come back, so they only go with --runs."
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="default: all of them")
@@ -138,7 +138,7 @@ def piles(params: Params, experiment: str | None = None) -> list[Pile]:
 
 
 def superseded(params: Params, experiment: str) -> Pile:
-    """Return the runs of an experiment that are not those of params.yaml: other settings, seeds, methods.
+    """Return the runs of an experiment that are of other settings, seeds or methods than it has now.
 
     Raises:
         UserError: there are no runs of that name.
@@ -150,7 +150,7 @@ def superseded(params: Params, experiment: str) -> Pile:
     owners = {job.folder: job for job in jobs if job.folder.startswith("runs/")}
     files = [file for file in _files(folder) if not _is_of(owners.get(file.parent.as_posix()))]
     tracked = _in_git()
-    what = "runs that params.yaml has no more; training brings them back, or DVC what it has of them"
+    what = "runs of other settings, seeds or methods than now; only training, or DVC, brings them back"
     return Pile(f"{folder}/", what, tuple(file for file in files if file.as_posix() not in tracked))
 
 
