@@ -1,5 +1,6 @@
 """How long is left: from jobs of the same kind in this run, from earlier runs, or not known."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,11 @@ def in_order(works: Iterable[Work]) -> list[Work]:
             depths[number] = 1 + max((depth(one) for one in named[number].after if one in named), default=0)
         return depths[number]
 
-    return sorted(named.values(), key=lambda one: (depth(one.number), one.experiment, one.kind, one.which))
+    def place(one: Work) -> tuple[int, str, str, list[int], str]:
+        numbers = [int(digits) for digits in re.findall(r"\d+", one.which)]
+        return depth(one.number), one.experiment, one.kind, numbers, one.which
+
+    return sorted(named.values(), key=place)
 
 
 class Forecast:

@@ -15,7 +15,7 @@ from jointnn.jobs.costs import EarlierRuns
 from jointnn.terminal.failures import INTERRUPTED, failure
 from jointnn.terminal.plan import Run, disk_needed, introduction
 from jointnn.terminal.progress import Progress
-from jointnn.terminal.screens import Screen, label_of
+from jointnn.terminal.screens import WIDTH, Screen, label_of
 from jointnn.terminal.words import exactly, several
 
 INTERRUPT = "Terminating processes on user request"
@@ -66,6 +66,7 @@ class Handler(logging.Handler):
         self.interrupted = self.ends_early = self.ended = False
         self._disk_is_said = False
         self._told: dict[int, str] = {}
+        self._would: dict[int, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, unless it tells a person nothing."""
@@ -98,6 +99,7 @@ class Handler(logging.Handler):
             self.progress = Progress(self.plan())
             if self.dry:
                 return
+        self._say_would(self.progress)
         lines = introduction(self.progress.run, self.earlier)
         self._disk_is_said = not any(line.startswith("Disk: not known") for line in lines)
         for line in lines:
@@ -105,18 +107,29 @@ class Handler(logging.Handler):
         if not self.dry:
             self.screen.begin(self.progress)
 
+    def _say_would(self, progress: Progress) -> None:
+        """Say of each job why it would run: Snakemake tells them in any order."""
+        for work in progress.run.works:
+            if work.number in self._would:
+                self.screen.say(f"would run  {label_of(work):<{WIDTH}}  {work.why}".rstrip())
+                for command in self._would[work.number]:
+                    self.screen.say(f"    {command}")
+
     def on_job_info(self, record: Any) -> None:
-        """Note that a job begins; of a dry run show why it would."""
-        if self.progress is None or (work := self.progress.works.get(record.jobid)) is None:
+        """Note that a job begins, or would."""
+        if self.progress is None or record.jobid not in self.progress.works:
             return
         if self.dry:
-            self.screen.say(f"would run  {label_of(work):<44}  {work.why}".rstrip())
+            self._would[record.jobid] = []
         else:
             self.progress.start(record.jobid)
 
     def on_shellcmd(self, record: Any) -> None:
         """Show the command of a job: Snakemake tells it where it was asked to (-p)."""
-        if command := getattr(record, "shellcmd", None) or getattr(record, "cmd", None):
+        command = getattr(record, "shellcmd", None)
+        if command and self.dry and self._would:
+            list(self._would.values())[-1].append(command)
+        elif command:
             self.screen.say(f"    {command}")
 
     def on_job_finished(self, record: Any) -> None:

@@ -86,3 +86,8 @@ def test_jobs_come_in_order(seed):
     works += [work(7, "train", after=[1])]
     random.Random(seed).shuffle(works)
     assert [one.number for one in in_order(works)] == [1, 2, 7, 3, 4]
+
+
+def test_point_10_comes_after_point_2():
+    works = [work(k, "attempt", which=f"point {k}, seed 1000") for k in (10, 2, 1)]
+    assert [one.number for one in in_order(works)] == [1, 2, 10]
