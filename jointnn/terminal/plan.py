@@ -103,8 +103,7 @@ def disk_needed(run: Run, earlier: EarlierRuns) -> str:
 
 
 def _ends_method(job: TrainJob) -> bool:
-    rounds = job.settings.get("rounds")
-    return not job.until or job.round == rounds
+    return not job.until or (job.round is not None and job.round == job.settings["rounds"])
 
 
 def _links() -> bool:
