@@ -18,10 +18,11 @@ def failure(label: str, logs: Sequence[str], told: str = "") -> str:
 
     Args:
         label: the job in words.
-        logs: its logs; the first one is its own.
+        logs: its logs: its own first, then that of a cluster.
         told: what Snakemake says of it.
     """
-    sentence, end = sentence_in(_text(logs[0]) if logs else "")
+    read = [found for path in logs if any(found := sentence_in(_text(path)))]
+    sentence, end = read[0] if read else ("", [])
     if not sentence:
         sentence = f"{SENTENCE}{_without(told)}"
     where = f"  job: {label}; its log: {', '.join(logs)}" if logs else f"  job: {label}"

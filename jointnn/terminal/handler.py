@@ -144,7 +144,7 @@ class Handler(logging.Handler):
     def on_error(self, record: Any) -> None:
         """Show an error, unless it is that of a job, which is told next and by the same thread."""
         text = record.getMessage()
-        if "CalledProcessError" in text:
+        if "CalledProcessError" in text and self.progress is not None:
             self._told[threading.get_ident()] = text
         elif NOT_ALL not in text and not self.interrupted:
             self.screen.say(text, "red")

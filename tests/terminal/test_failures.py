@@ -40,6 +40,17 @@ def test_a_job_that_says_nothing_is_told_by_its_exit(told, sentence):
     assert failure("a", ["no/such.log"], told).splitlines() == [sentence, "  job: a; its log: no/such.log"]
 
 
+def test_where_its_own_log_is_empty_that_of_the_cluster_is_shown(tmp_path):
+    own, cluster = tmp_path / "isolated.log", tmp_path / "17.log"
+    own.touch()
+    cluster.write_text("slurmstepd: error: *** JOB 17 CANCELLED DUE TO TIME LIMIT ***\n")
+    assert failure("a", [str(own), str(cluster)], "See the log of the cluster.").splitlines() == [
+        "error: See the log of the cluster.",
+        "  | slurmstepd: error: *** JOB 17 CANCELLED DUE TO TIME LIMIT ***",
+        f"  job: a; its log: {own}, {cluster}",
+    ]
+
+
 def test_what_ctrl_c_ended_is_no_failure():
     assert INTERRUPTED.search(STATUS + "130.") and INTERRUPTED.search(
         f"{STATUS[:20]} died with <Signals.SIGINT: 2>."

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from helpers.engine import NOTHING, Project, finished, wait_for
 
+from jointnn.io.yaml import to_yaml
 from jointnn.terminal import handler
 
 pytestmark = pytest.mark.slow
@@ -98,7 +99,8 @@ def test_in_a_terminal_a_table_shows_each_kind_of_job(project):
 
 def test_a_dry_run_says_why_jobs_would_run_and_what_that_takes(project):
     rates = {"learning_rate": [0.001, 0.1]}
-    project.settle(settings={"steps": 12}, search={"isolated": rates, "joint": rates})
+    project.settle(settings={"steps": 12})
+    project.write("params/grids/tiny.yaml", to_yaml({"search": {"isolated": rates, "joint": rates}}))
     lines = without_walls(project.snakemake("-n"))
     assert "would run  tiny: train isolated, seed 0                  steps 8 -> 12" in lines
     assert "would run  tiny: collect                                 what it reads is made anew" in lines
