@@ -43,6 +43,10 @@ class Work:
         return self.steps > 0
 
 
+TELLING = 0.2
+"""Part of its steps that a job has done when they tell more of it than other jobs do."""
+
+
 @dataclass(frozen=True)
 class Left:
     """How long is left.
@@ -88,6 +92,11 @@ class Forecast:
         done = self._taken.get((experiment, kind))
         return sum(seconds for seconds, _ in done) / len(done) if done else None
 
+    def begin(self, experiment: str) -> float:
+        """Return about the seconds that a job needs before its work: those that a start took."""
+        taken = (self.taken(experiment, kind) for kind in ("initialise", "initialise_search"))
+        return next((seconds for seconds in taken if seconds is not None), 0.0)
+
     def seconds(self, work: Work, under_way: Sequence[tuple[str, float, int]] = ()) -> float | None:
         """Return how long a job takes, if anything like it has been run.
 
@@ -97,12 +106,20 @@ class Forecast:
             under_way: of jobs that train now, the experiment, seconds and steps so far.
         """
         if alike := self._taken.get((work.experiment, work.kind)):
-            return _for(work, alike)
+            return self._for(work, alike)
         if work.earlier is not None or not work.trains:
             return work.earlier
         done = [(key[0], *found) for key, of_kind in self._taken.items() for found in of_kind]
         trained = [found[1:] for found in (*done, *under_way) if found[0] == work.experiment and found[2]]
-        return _for(work, trained) if trained else None
+        return self._for(work, trained) if trained else None
+
+    def _for(self, work: Work, done: Sequence[tuple[float, int]]) -> float:
+        """Return the mean seconds of jobs like one, for as many steps as it has."""
+        seconds, steps = sum(seconds for seconds, _ in done), sum(steps for _, steps in done)
+        if not (work.trains and steps):
+            return seconds / len(done)
+        begin = min(self.begin(work.experiment), *(seconds for seconds, _ in done))
+        return begin + (seconds - len(done) * begin) / steps * work.steps
 
     def left(
         self,
@@ -113,36 +130,35 @@ class Forecast:
     ) -> Left | None:
         """Return how long is left; None where nothing is known, or not of every job that trains.
 
+        A job of which nothing is known takes as long as any job does to begin, at least.
+
         Args:
             works: jobs that are not done.
             running: seconds that jobs have run for, by number.
             trained: steps that running jobs have done, by number, where they say it.
             shared: how much there is of each resource.
         """
-        known: dict[int, float] = {}
         under_way = [
             (work.experiment, running[work.number], trained[work.number])
             for work in works
             if work.number in trained
         ]
+        known: dict[int, float] = {}
         for work in works:
-            gone = running.get(work.number, 0.0)
-            if steps := trained.get(work.number, 0):
-                known[work.number] = gone * (work.steps - steps) / steps
-            elif (seconds := self.seconds(work, under_way)) is not None:
+            gone, steps = running.get(work.number, 0.0), trained.get(work.number, 0)
+            seconds = self.seconds(work, () if steps else under_way)
+            if steps and (seconds is None or steps >= TELLING * work.steps):
+                begin = min(self.begin(work.experiment), gone)
+                known[work.number] = (gone - begin) / steps * (work.steps - steps)
+            elif seconds is not None:
                 known[work.number] = max(seconds - gone, 0.0)
         if not known or any(work.trains and work.number not in known for work in works):
             return None
-        lasting = [(work, known.get(work.number, 0.0)) for work in works]
-        lasting.sort(key=lambda one: one[0].number not in running)
+        lasting = [
+            (work, known.get(work.number, self.begin(work.experiment)))
+            for work in sorted(works, key=lambda one: one.number not in running)
+        ]
         return Left(makespan(lasting, shared), len(known) == len(works))
-
-
-def _for(work: Work, done: Sequence[tuple[float, int]]) -> float:
-    """Return the mean seconds of jobs like one, for as many steps as it has."""
-    steps = sum(steps for _, steps in done)
-    seconds = sum(seconds for seconds, _ in done)
-    return seconds / steps * work.steps if work.trains and steps else seconds / len(done)
 
 
 def makespan(lasting: Sequence[tuple[Work, float]], shared: Mapping[str, int]) -> float:

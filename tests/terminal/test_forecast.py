@@ -70,6 +70,21 @@ def test_steps_that_a_running_job_tells_say_how_long_is_left_at_least():
     assert Forecast().left(evaluated, {1: 10.0}, {1: 20}, {"_cores": 2}) == Left(55.0, whole=True)
 
 
+def test_what_a_job_needs_to_begin_is_no_part_of_its_steps():
+    forecast = Forecast()
+    forecast.add(Work(0, "e", "initialise"), 10.0)
+    forecast.add(work(1, "train isolated", steps=100), 30.0)
+    assert forecast.seconds(work(2, "train joint", steps=50)) == 10 + 10
+    assert forecast.seconds(work(3, "train isolated", steps=100)) == 30
+    left = forecast.left([work(4, "train l2reg", steps=100)], {4: 20.0}, {4: 50}, {})
+    assert left == Left(10.0, whole=True)
+    # The first steps of a job tell less than another of its kind; evaluating takes a begin at least.
+    left = forecast.left(
+        [work(5, "train isolated", steps=100), work(6, "evaluate", after=[5])], {5: 25.0}, {5: 1}, {}
+    )
+    assert left == Left(5.0 + 10.0, whole=False)
+
+
 def test_a_job_that_takes_longer_than_it_should_may_end_any_moment():
     left = Forecast().left([work(1, steps=9, earlier=5.0)], {1: 60.0}, {}, {})
     assert left == Left(0.0, whole=True)
