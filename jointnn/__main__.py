@@ -37,6 +37,7 @@ TOOLS = {
     "new": "begin an experiment on your own images, with sizes that fit them",
     "record": "have DVC version what snakemake made, as it is",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
+    "clean": "what can go and be made again without training; --yes removes it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
     "layers": "the layers of an experiment's networks, and what each method couples",
