@@ -25,6 +25,8 @@ LEAST_ODDS = 2.0
 At 2 the centres of two groups lie as far from each other as two members of a group do.
 """
 MOST_CHANCE = 0.05
+NOT_TOLD_APART = "not told apart"
+"""What tables say in the place of groups, before why."""
 DRAWS = 499
 
 

@@ -10,7 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from jointnn.irls.groups import adjusted_rand_index, diagnosis, find_groups, inside_and_across, separation
+from jointnn.irls.groups import (
+    NOT_TOLD_APART,
+    adjusted_rand_index,
+    diagnosis,
+    find_groups,
+    inside_and_across,
+    separation,
+)
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.caveats import said_of_weights, verdict
 from jointnn.reporting.figures.circle_graph import NO_GROUP, draw_edges, draw_numbers, group_colour
@@ -18,7 +25,6 @@ from jointnn.reporting.figures.context import NO_WEIGHTS, Context
 from jointnn.reporting.figures.few_networks import is_few, pairs_by_block
 from jointnn.reporting.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 
-NOT_TOLD_APART = "not told apart"
 LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
 LETTERS_PER_LINE = 105  # of the caption, in two columns
 
