@@ -46,7 +46,7 @@ graph: .venv/ready
 	dot -Tsvg -o docs/images/rulegraph.svg work/rulegraph.dot  # graphviz: apt-get install graphviz
 
 report: .venv/ready
-	snakemake --report report.html
+	python -m jointnn report
 
 ui: .venv/ready
 	python -m jointnn track

@@ -35,7 +35,8 @@ JOBS = {
 TOOLS = {
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
-    "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
+    "page": "write results/EXPERIMENT.md from the results of an experiment",
+    "report": "write report.html, one page of all experiments that have results",
     "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",

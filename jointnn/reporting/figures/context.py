@@ -15,7 +15,8 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
 from jointnn.io.tensors import diverged, read_tensors
-from jointnn.irls.groups import Groups, find_groups, planted_labels
+from jointnn.irls.groups import find_groups, planted_labels
+from jointnn.irls.told_apart import Groups
 from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
 from jointnn.tasks.measures import Measure, measure_of

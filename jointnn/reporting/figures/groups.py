@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from jointnn.irls.groups import (
-    NOT_TOLD_APART,
     adjusted_rand_index,
     diagnosis,
     find_groups,
     inside_and_across,
     separation,
 )
+from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.caveats import said_of_weights, verdict
 from jointnn.reporting.figures.circle_graph import NO_GROUP, draw_edges, draw_numbers, group_colour

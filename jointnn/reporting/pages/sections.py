@@ -11,7 +11,7 @@ import pandas as pd
 from jointnn.data.schema import DatasetParams
 from jointnn.io import paths
 from jointnn.io.files import read_json
-from jointnn.irls.groups import NOT_TOLD_APART
+from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
 from jointnn.reporting.tables.markdown import grid
