@@ -72,7 +72,7 @@ def pairs_by_round(context: Context) -> Figure:
     pairs = _pairs(context)
     named = [block_title(block) for block in context.blocks()]
     longest = max(len(line) for name in named for line in name.split("\n"))
-    drawing = new_figure(max(3.6, 1.2 + CELL * blocks), 0.8 + (0.55 + 0.2 * rounds) * len(pairs))
+    drawing = new_figure(max(4.6, 1.2 + CELL * blocks), 0.8 + (0.55 + 0.2 * rounds) * len(pairs))
     panels = drawing.subplots(len(pairs), 1, squeeze=False)[:, 0].tolist()
     for axes, (i, j) in zip(panels, pairs, strict=True):
         numbered_map(axes, values[:, :, i, j])

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.caveats import said_of_weights, verdict
-from jointnn.reporting.figures.circle_graph import draw_edges, draw_names
+from jointnn.reporting.figures.circle_graph import NO_GROUP, draw_edges, draw_names, group_colour
 from jointnn.reporting.figures.context import NO_WEIGHTS, Context
 from jointnn.reporting.figures.few_networks import LETTERS, is_few, pairs_by_block
-from jointnn.reporting.figures.style import DOUBLE, GROUPS, NORMAL, new_figure, note, part_and_layers
+from jointnn.reporting.figures.style import DOUBLE, NORMAL, new_figure, note, part_and_layers
 
 NEIGHBOURS = 3
 NUMBERS = {2: "two", 3: "three"}
@@ -93,14 +93,19 @@ def mutual_neighbours(
 
 
 def _draw_mutual(axes: Axes, context: Context, weights: NDArray[np.float64]) -> None:
-    """Draw edges relative to the widest one, and below what the widest and the narrowest stand for."""
+    """Draw edges relative to the widest one, and below what the widest and the narrowest stand for.
+
+    All is grey where the seeds together tell no groups apart; planted groups keep their colours.
+    """
+    told_apart = context.found[context.groups_round - 1].told_apart
+    usual = 0 if told_apart else NO_GROUP
     among = neighbours(len(weights))
     edges = mutual_neighbours(weights, among)
     largest = max(edges.values(), default=0.0) or 1.0
     relative = {ends: weight / largest for ends, weight in edges.items()}
-    draw_edges(axes, len(weights), relative, dict.fromkeys(edges, GROUPS[0]))
+    draw_edges(axes, len(weights), relative, dict.fromkeys(edges, group_colour(usual)))
     names = [context.label(dataset) for dataset in context.datasets]
-    draw_names(axes, names, context.planted() or [0] * len(names))
+    draw_names(axes, names, context.planted() or [usual] * len(names))
     axes.set(xlim=(-1.6, 1.6), ylim=(-1.25, 1.25))
     if edges:
         low, high = min(edges.values()), max(edges.values())

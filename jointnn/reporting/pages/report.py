@@ -67,7 +67,7 @@ def _part(chapter: Chapter) -> Mapping[str, object]:
     made = re.sub(r'(?<=src=")([^":]+)(?=")', lambda found: _embedded(Path("results", found[1])), made)
     made = re.sub(r'<a href="([^":#]+)">', _download, made)
     made = re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', made, flags=re.DOTALL)
-    (title,) = reader.toc_tokens  # type: ignore[attr-defined]
+    (title,) = reader.toc_tokens
     sections = [(section["id"], section["name"]) for section in title["children"]]
     return {
         "name": chapter.name,
