@@ -57,6 +57,7 @@ def pairs_by_block(context: Context) -> Figure:
     upright = LETTER * max(len(line) for name in names for line in name.split("\n")) > 5.5 / len(names)
     axes.set_xticks(range(len(blocks)), names, rotation=90 if upright else 0)
     axes.set(xlim=(-0.5, len(blocks) - 0.5), ylim=(0, 1.02), ylabel="weight")
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.tick_params(axis="x", length=0)
     seeds = f"seed{'s' * (len(context.weights) > 1)} {', '.join(map(str, context.weights))}"
     said = f"Round {context.groups_round}, {seeds}. {said_of_few(context)}"
