@@ -12,10 +12,14 @@ from jointnn.stages import collect
 EDITS = {
     "experiments.toy.methods": ["isolated", "joint_paper", "joint"],
     "experiments.toy.figures": ["weights", "differences"],
-    "experiments.toy.tuned": {
-        "isolated": {"learning_rate": 0.1},
-        "joint_paper": {},
-        "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
+    "experiments.toy.tuned": {},
+    "experiments.toy.chosen": {
+        "searched": {"seeds": [1000], "points": 3},
+        "tuned": {
+            "isolated": {"learning_rate": 0.1},
+            "joint_paper": {},
+            "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
+        },
     },
     "experiments.toy.search": {
         "isolated": {"learning_rate": [0.01, 0.1, 0.5]},
