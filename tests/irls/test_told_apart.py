@@ -24,6 +24,7 @@ def drawn(seed: int, labels, inside: float, across: float, runs: int, noise=0.05
     return Groups.of(found, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("networks", "runs"), [(4, 4), (5, 3), (6, 3)])
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_groups_are_told_apart_and_right(networks, runs, seed):
@@ -57,6 +58,7 @@ def test_groups_that_are_none_say_why(inside, across, runs, doubt):
     assert drawn(0, PLANTED[6], inside, across, runs, noise=1e-4).doubt == doubt
 
 
+@pytest.mark.slow
 def test_weights_that_differ_clearly_but_otherwise_in_each_seed_are_chance():
     runs = [drawn(0, np.roll(PLANTED[6], k).tolist(), 0.8, 0.2, 1).weights[0] for k in (0, 1, 2)]
     groups = Groups(np.stack([*runs, *runs[::-1]]), 2)
@@ -64,6 +66,7 @@ def test_weights_that_differ_clearly_but_otherwise_in_each_seed_are_chance():
     assert not groups.told_apart
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("networks", "runs", "chance"), [(3, 3, 1 / 9), (3, 4, 1 / 27), (4, 3, 1 / 9)])
 def test_of_few_datasets_chance_gives_the_same_groups_in_all_seeds_as_often_as_one_counts(
     networks, runs, chance
@@ -76,10 +79,12 @@ def test_two_datasets_have_no_groups():
     assert drawn(0, [0, 1], 0.5, 0.5, 5).doubt.startswith("two datasets have one weight in each block")
 
 
+@pytest.mark.slow
 def test_small_differences_of_small_weights_count_where_the_odds_differ():
     # As on the digits: 0.1 inside, 0.002 across.
     assert drawn(0, PLANTED[6], 0.1, 0.012, 3, noise=1e-3).told_apart
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_chance():
     assert drawn(1, PLANTED[6], 0.6, 0.4, 3).chance == drawn(1, PLANTED[6], 0.6, 0.4, 3).chance

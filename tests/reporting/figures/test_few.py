@@ -94,6 +94,7 @@ def test_three_datasets_have_no_triangle_but_a_row_for_each_pair(name):
     assert "not told apart: chance gives groups as clear in 11 of 100 cases with 3 seeds" in drawn
 
 
+@pytest.mark.slow
 def test_four_seeds_can_tell_three_datasets_apart():
     context = run(3, 4, 0.8, 0.2)
     assert "not told apart" not in said("figure_2_groups", context)
@@ -126,6 +127,7 @@ def test_groups_that_are_not_told_apart_have_no_colour_and_no_name(name):
     assert groups_table(context).groups.str.startswith("not told apart: the mean weight").all()
 
 
+@pytest.mark.slow
 def test_groups_that_are_told_apart_are_named_and_coloured():
     context = run(5, 3, 0.8, 0.2)
     drawing = figure["figure_2_groups"](context)
@@ -138,6 +140,7 @@ def test_without_groups_there_is_no_picture_of_how_far_they_are_apart():
     assert said("separation", run(5, 1, 0.8, 0.2)).startswith("Groups are not told apart: one seed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["figure_2_groups", "figure_2_sharing", "weights"])
 def test_late_blocks_that_are_kept_do_not_pass_for_the_reason_of_the_gain(name):
     sentence = "and yet l2reg_50, which shares early layers alone, is as good as joint"
@@ -146,6 +149,7 @@ def test_late_blocks_that_are_kept_do_not_pass_for_the_reason_of_the_gain(name):
     assert sentence not in said(name, run(5, 3, late=0.0, rival=0.61))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["figure_2_groups", "figure_2_sharing", "weights"])
 @pytest.mark.parametrize("networks", [2, 5])
 def test_weights_that_pull_nothing_say_so(name, networks):
