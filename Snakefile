@@ -14,9 +14,6 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tracking.smk"
 
 
-report: "workflow/report/workflow.rst"
-
-
 onstart:
     # Snakemake's limit of jobs per second has its scheduler look at all jobs again every second, and once more in
     # every second for each job that has ended: that can take a core. Jobs that run here need no such limit.

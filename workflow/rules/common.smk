@@ -48,9 +48,8 @@ EXPERIMENTS = PARAMS.experiments
 SETTLED = {}
 KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
 NAME = "[a-z][a-z0-9_]*"
-CAPTIONS = workflow.current_basedir.join("../report")
 
-SHOW_THE_GRAPH = {"--rulegraph", "--dag", "--filegraph", "--report", "--summary", "--detailed-summary"}
+SHOW_THE_GRAPH = {"--rulegraph", "--dag", "--filegraph", "--summary", "--detailed-summary"}
 
 
 wildcard_constraints:
@@ -144,18 +143,10 @@ def results_of(*experiments):
 
 
 def _results(experiment):
-    """Outputs of an experiment. Its figures are no outputs of a rule, but those that are here are reported."""
+    """Outputs of an experiment but its figures, which are no outputs of a rule."""
     collected, drawn = JOBS.collect(experiment), JOBS.figures(experiment)
-    figures = [_reported(file, experiment) for file in drawn.of_choice if Path(file).exists()]
     made = [file for file in [*collected.outputs, *drawn.outputs] if file not in drawn.of_choice]
-    return [*made, *figures, *_tidied(experiment)]
-
-
-def _reported(file, category):
-    """A file that reports show, with the caption of its name; one's own figure has none."""
-    name = f"{Path(file).stem}.rst"
-    caption = {"caption": CAPTIONS.join(name)} if Path("workflow/report", name).exists() else {}
-    return report(file, category=category, **caption)
+    return [*made, *_tidied(experiment)]
 
 
 def trained(experiment):
