@@ -34,6 +34,7 @@ JOBS = {
 }
 TOOLS = {
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
+    "ui": "import all runs and serve MLflow's pages on this machine; make ui calls it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
     "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",

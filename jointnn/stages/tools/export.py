@@ -34,8 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="made if it is not there")
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace, jobs: Jobs | None = None) -> None:
     """Write the networks.
+
+    Args:
+        jobs: those of params.yaml, where it was read before.
 
     Raises:
         UserError: experiment, method or seed are not known, or their run is missing, of other settings, or
@@ -45,7 +48,8 @@ def main(arguments: argparse.Namespace) -> None:
     from jointnn.models.saved import make_network, write_network
     from jointnn.training.checkpoints import load_network
 
-    params, experiment, name = read_params(), arguments.experiment, arguments.method
+    jobs = jobs or Jobs(read_params())
+    params, experiment, name = jobs.params, arguments.experiment, arguments.method
     if experiment not in params.experiments:
         raise UserError(f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}")
     chosen = params.experiments[experiment]
@@ -56,7 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
     seed = chosen.seeds[0] if arguments.seed is None else arguments.seed
     if seed not in chosen.seeds:
         raise UserError(f"{experiment} has the seeds {', '.join(map(str, chosen.seeds))}, not {seed}.")
-    job = Jobs(params).final(experiment, seed, name)
+    job = jobs.final(experiment, seed, name)
     state = paths.state(job.folder)
     if not Path(state).is_file():
         raise UserError(f"{experiment} was not run for {name}, seed {seed}. Run it: snakemake {experiment}")
