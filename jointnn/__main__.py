@@ -20,6 +20,7 @@ from jointnn.jobs.specs import Job, NoJobError, job_of
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
+    "inventory": "which data an experiment learns from: counts and digests",
     "prepare": "the images of a dataset at one size, as arrays that training keeps in memory",
     "activations": "what a frozen trunk makes of the images, for networks that learn from that",
     "initialise": "the common start of a seed, the same parameters for every network",
@@ -33,20 +34,22 @@ JOBS = {
     "choose": "the best point of each method, and the whole grid",
 }
 TOOLS = {
+    "new": "begin an experiment on your own images, with sizes that fit them",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "ui": "import all runs and serve MLflow's pages on this machine; make ui calls it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write docs/results/EXPERIMENT.md from the results of an experiment",
-    "layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "layers": "the layers of an experiment's networks, and what each method couples",
+    "jae_layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
     "golden": "compare all arrays of tiny jobs with the golden ones, to the bit",
-    "schema": "write workflow/params.schema.json, for editors; --check only compares",
+    "schema": "write workflow/schemas, for editors; --check only compares",
 }
 DESCRIPTION = """\
 Learn one neural network per dataset, jointly, and find which layers to share.
 
-You rarely call this yourself: `snakemake` does, for whatever params.yaml asks
+You rarely call this yourself: `snakemake` does, for whatever parameters ask
 and is not there yet. `snakemake -n -p` shows the calls that it would make. To
 run one job by hand, give its stage and its settings file; the job knows only
 what that file says, and leaves a copy of it beside its outputs."""
@@ -116,7 +119,7 @@ def run_job(stage: str, path: Path) -> None:
     Raises:
         UserError: the file is missing, lies elsewhere, or is that of another job.
     """
-    # Read once: by the end params.yaml may have been edited, and the settings file been written again.
+    # Read once: by the end parameters may have been edited, and the settings file been written again.
     job = _job(path)
     if job.stage != stage:
         raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
@@ -142,7 +145,7 @@ def _job(path: Path) -> Job:
     if near.as_posix() != job.settings_file:
         raise UserError(
             f"{path} holds the settings of another job: they belong to {job.settings_file}. Change "
-            "params.yaml and let `snakemake -n` write them."
+            "parameters and let `snakemake -n` write them."
         )
     return job
 

@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 from jointnn.errors import UserError
 
+SHOWN = 160
+"""Letters of known names that a sentence lists."""
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 
 
@@ -52,7 +54,7 @@ class Registry(dict[str, Callable[..., Any]]):
         return self
 
     def _imported(self, name: str) -> Callable[..., Any]:
-        """Import one's own entry; that there is one was looked at when params.yaml was read."""
+        """Import one's own entry; that there is one was looked at when parameters were read."""
         module, _, entry = name.partition(":")
         # `python -m jointnn` has the project's root on its path, the script `jointnn` has not.
         if not {"", str(Path.cwd())} & set(sys.path):
@@ -75,8 +77,14 @@ def short(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that refuses `name`: the known name that is closest, or all of them."""
+    """Return the end of a sentence that refuses `name`: the known name that is closest, or known ones."""
     names = sorted(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"; did you mean {close[0]!r}?"
-    return f". Known: {', '.join(names)}." if names else "."
+    if not names:
+        return "."
+    shown = names[
+        : next((k for k in range(len(names)) if len(", ".join(names[: k + 1])) > SHOWN), len(names))
+    ]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return f". Known: {', '.join(shown)}{more}."

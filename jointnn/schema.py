@@ -1,4 +1,4 @@
-"""What the models of params.yaml have in common: no key that is not declared, no true for a number."""
+"""What the models of parameters have in common: no key that is not declared, no true for a number."""
 
 from typing import Annotated, Any, Self
 

@@ -24,7 +24,7 @@ from jointnn.training.loop import learn
 from jointnn.training.state import State, put_module, within
 
 OF_PAGE = {"steps": 400, "learning_rate": 0.02, "strength": {"half_life": 3}, "schedule": "constant"}
-"""What the loops of the page set, as params.yaml has it."""
+"""What the loops of the page set, as params/experiments/digits.yaml has it."""
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_the_code_of_the_page_runs_and_says_what_the_page_says(tmp_path):
 def digits(tmp_path_factory):
     """The first three datasets of `digits`, as a folder in which its jobs run."""
     folder, before = tmp_path_factory.mktemp("digits"), Path.cwd()
-    params = read_params(PROJECT / "params.yaml")
+    params = read_params(PROJECT)
     whole = params.experiments["digits"]
     first = {
         "datasets": whole.datasets[:3],

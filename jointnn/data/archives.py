@@ -36,15 +36,19 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 
-def read_tree(path: Path) -> Tree:
+def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
     """Return all images below a folder or in an archive.
+
+    Args:
+        names_alone: read no image's bytes.
 
     Raises:
         UserError: something points outside, is a link in an archive, is damaged or missing.
     """
     if not path.exists():
-        raise UserError(f"{path} is missing. Put the images there or mend `path` in params.yaml.")
-    images, folders = _read_archive(path) if is_archive(path) else _read_folder(path)
+        raise UserError(f"{path} is missing. Put the images there or mend the dataset's `path`.")
+    read = _read_archive if is_archive(path) else _read_folder
+    images, folders = read(path, names_alone)
     folders |= {str(parent) for name in images for parent in PurePosixPath(name).parents}
     return Tree(dict(sorted(images.items())), folders - {"."})
 
@@ -84,7 +88,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _read_folder(root: Path) -> tuple[dict[str, bytes], set[str]]:
+def _read_folder(root: Path, names_alone: bool) -> tuple[dict[str, bytes], set[str]]:
     folders = set()
     for top, names, _ in _walk(root):
         for path in (Path(top) / name for name in names):
@@ -95,15 +99,16 @@ def _read_folder(root: Path) -> tuple[dict[str, bytes], set[str]]:
     for path in image_files(root):
         inside(root, path, str(path))
         try:
-            images[path.relative_to(root).as_posix()] = path.read_bytes()
+            images[path.relative_to(root).as_posix()] = b"" if names_alone else path.read_bytes()
         except OSError as error:
             raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
     return images, folders
 
 
-def _read_archive(path: Path) -> tuple[dict[str, bytes], set[str]]:
+def _read_archive(path: Path, names_alone: bool) -> tuple[dict[str, bytes], set[str]]:
     """Return images and folders of an archive; one folder around everything is left away."""
-    members = _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
+    read = _zip_members if zipfile.is_zipfile(path) else _tar_members
+    members = read(path, names_alone)
     images, folders = {}, set()
     try:
         for name, content in members:
@@ -125,19 +130,20 @@ def _read_archive(path: Path) -> tuple[dict[str, bytes], set[str]]:
     )
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, bytes | None]]:
+def _zip_members(path: Path, names_alone: bool) -> Iterator[tuple[str, bytes | None]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             _check_member(path, member.filename, stat.S_ISLNK(member.external_attr >> 16))
-            yield member.filename, None if member.is_dir() else archive.read(member)
+            content = b"" if names_alone or member.is_dir() else archive.read(member)
+            yield member.filename, None if member.is_dir() else content
 
 
-def _tar_members(path: Path) -> Iterator[tuple[str, bytes | None]]:
+def _tar_members(path: Path, names_alone: bool) -> Iterator[tuple[str, bytes | None]]:
     with tarfile.open(path) as archive:
         for member in archive:
             _check_member(path, member.name, not (member.isfile() or member.isdir()))
             file = archive.extractfile(member)
-            yield member.name, None if file is None else file.read()
+            yield member.name, None if file is None else b"" if names_alone else file.read()
 
 
 def _check_member(path: Path, name: str, is_link: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from jointnn.data.source import ONE_CLASS, Images, checked_number
@@ -70,8 +71,7 @@ def from_parquet(
         groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
         table = pa.concat_tables([file.schema_arrow.empty_table(), *groups])
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"{where} is damaged: {reason}. Replace it.") from error
+        raise _damaged(where, error) from error
     _check_columns(table, where, numbers)
     encoded = pc.struct_field(table["image"], "bytes").to_pylist()
     places = [f"{where}, row {i}" for i in range(len(encoded))]
@@ -81,7 +81,33 @@ def from_parquet(
             raise UserError(f"{place} has no {'label' if image else 'image bytes'}. Fill it in or drop it.")
     columns = [_numbers(table, name, places) for name in numbers]
     images = Images(encoded, labels, _names(table), places, list(zip(*columns, strict=True)))
-    return images, ONE_CLASS if numbers else _classes(table)
+    return images, ONE_CLASS if numbers else _classes(table.schema)
+
+
+def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images, list[str] | None]:
+    """Return the images of a Parquet file without their bytes, and the names of their classes.
+
+    Raises:
+        UserError: the file is damaged, or has other columns.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(file)
+        _check_columns(opened.schema_arrow.empty_table(), str(file), numbers)
+        table = opened.read([] if numbers else ["label"])
+        count = opened.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(str(file), error) from error
+    labels = [0] * count if numbers else [-1 if of is None else of for of in table["label"].to_pylist()]
+    places = [f"{file}, row {i}" for i in range(count)]
+    images = Images([b""] * count, labels, [""] * count, places)
+    return images, ONE_CLASS if numbers else _classes(opened.schema_arrow)
+
+
+def _damaged(where: str, error: Exception) -> UserError:
+    return UserError(f"{where} is damaged: {str(error).splitlines()[0].rstrip('.')}. Replace it.")
 
 
 def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
@@ -126,9 +152,9 @@ def _names(table: Any) -> list[str]:
     )
 
 
-def _classes(table: Any) -> list[str] | None:
+def _classes(schema: Any) -> list[str] | None:
     try:
-        features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         return [str(name) for name in features["label"]["names"]]
     except (TypeError, KeyError, ValueError):
         return None

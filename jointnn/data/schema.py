@@ -1,4 +1,4 @@
-"""What params.yaml says about one dataset. Imports pydantic alone: reading it is cheap."""
+"""What parameters say about one dataset. Imports pydantic alone: reading it is cheap."""
 
 import re
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from jointnn.registry import is_own, nearest
 
 
 class DatasetParams(BaseModel):
-    """One entry of `datasets:` in params.yaml: where its images come from and what is done to them.
+    """One entry of `datasets`: where its images come from and what is done to them.
 
     Order: `ignore_labels`, then `first_classes`, `only_class` or `only_classes`, then `part`, then
     `pool`, then `permute_labels`.

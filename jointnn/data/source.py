@@ -97,6 +97,8 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
+        labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
+            before they are fetched. None where it is not.
     """
 
     files: tuple[Path, ...]
@@ -106,6 +108,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
+    labels: Callable[[], Splits] | None = None
 
     def name_of(self, file: Path) -> str:
         """Return the name of one of the files in the manifest, the same on every machine."""
@@ -122,7 +125,7 @@ def accept(params: DatasetParams, *fields: str) -> None:
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "
-                "given. Leave the line out of params.yaml."
+                "given. Leave the line out."
             )
 
 
@@ -154,7 +157,7 @@ def needed_path(params: DatasetParams, meaning: str) -> str:
 
 
 def source_of(params: DatasetParams) -> Source:
-    """Return the source that params.yaml names; nothing is read yet."""
+    """Return the source that a dataset names; nothing is read yet."""
     from jointnn.data.sources import dataset
 
     source: Source = dataset[params.source](params)

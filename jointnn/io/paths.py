@@ -7,11 +7,17 @@ from jointnn.registry import short
 SETTINGS = "work/settings"
 RESUME = "work/resume"
 SWEEPS = "results/sweeps"
+INVENTORIES = "data/inventories"
 
 
 def raw(dataset: str) -> str:
     """Return the folder of a dataset's Parquet files and manifest."""
     return f"data/raw/{dataset}"
+
+
+def inventory(experiment: str) -> str:
+    """Return which data an experiment learns from: for each dataset, counts and digests."""
+    return f"{INVENTORIES}/{experiment}.json"
 
 
 def prepared(dataset: str, size: int, test: bool = False, trunk: str | None = None) -> str:
@@ -49,6 +55,11 @@ def search_start(experiment: str, seed: int, own: str = "") -> str:
     """Return the folder of the common start of a tuning seed, or of that of a method with another
     network."""
     return f"{search_folder(experiment, seed)}/{_start(own)}"
+
+
+def chosen(experiment: str) -> str:
+    """Return the file of what a search chose, from which it is read."""
+    return f"params/chosen/{experiment}.yaml"
 
 
 def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:

@@ -34,6 +34,14 @@ def to_yaml(value: Any) -> str:
     return text.getvalue()
 
 
+def to_yaml_blocks(value: Any) -> str:
+    """Return a value as YAML, each entry on a line of its own: DVC, which edits such files, keeps it so."""
+    writer, text = YAML(), StringIO()
+    writer.default_flow_style = False
+    writer.dump(value, text)
+    return text.getvalue()
+
+
 def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 

@@ -1,6 +1,6 @@
 """The settings of the jobs that make images: from a source to what networks take.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from typing import Any
@@ -49,4 +49,4 @@ def _channels_of(params: Params, dataset: str, size: int) -> int:
     for chosen in params.experiments.values():
         if chosen.image_size == size and dataset in chosen.datasets:
             return chosen.channels
-    raise UserError(f"params.yaml has no experiment with {dataset} at {size} pixels.")
+    raise UserError(f"there is no experiment with {dataset} at {size} pixels.")

@@ -62,8 +62,8 @@ def write_settings(job: Job) -> str:
     """
     path, record = Path(job.settings_file), Path(job.record)
     _refuse_results_of_0_1(record)
-    if _content(path) != job.text:
-        write_atomically(path, job.text.encode())
+    if _content(path) != job.settings_text:
+        write_atomically(path, job.settings_text.encode())
     is_stale = record.exists() and not is_fresh(job)
     if is_stale:
         of_the_past([job.record])

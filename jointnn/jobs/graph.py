@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from jointnn.jobs import data_jobs, result_jobs, training_jobs
+from jointnn.jobs import counts, data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
 from jointnn.jobs.identity import identity
 from jointnn.jobs.specs import (
@@ -19,6 +19,7 @@ from jointnn.jobs.specs import (
     FetchJob,
     FiguresJob,
     InitialiseJob,
+    InventoryJob,
     Job,
     PrepareJob,
     SigmaJob,
@@ -52,10 +53,11 @@ def _once(make: Make[Asked, Made]) -> Make[Asked, Made]:
 
 
 class Jobs:
-    """The jobs of a params.yaml. A job is worked out, with all before it, when it is asked for."""
+    """The jobs of a set of parameters. A job is worked out, with all before it, when it is asked for."""
 
     def __init__(self, params: Params) -> None:
         self.params = params
+        self._counted: set[str] = set()
         self._made: dict[Any, Any] = {}
         self._codes: dict[Any, dict[str, str]] = {}
         self._before: dict[str, Mapping[str, Job]] = {}
@@ -102,6 +104,13 @@ class Jobs:
         return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
 
     @_once
+    def inventory(self, experiment: str) -> InventoryJob:
+        """Say which data an experiment learns from."""
+        datasets = self._experiment(experiment).datasets
+        settings = {"stage": "inventory", "experiment": experiment, "datasets": datasets}
+        return self._job(InventoryJob, settings, {name: self.fetch(name) for name in datasets})
+
+    @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:
         """Decode and resize it."""
         settings = data_jobs.prepare(self.params, dataset, size)
@@ -117,7 +126,12 @@ class Jobs:
     def initialise(
         self, experiment: str, seed: int, own: str = "", searched: bool = False
     ) -> InitialiseJob:
-        """Make the common start of a seed, or that of a method with another network, `own`."""
+        """Make the common start of a seed, or that of a method with another network, `own`.
+
+        Raises:
+            UserError: the experiment asks for more images than its datasets have.
+        """
+        self._check_counts(experiment)
         settings = training_jobs.initialise(self.params, experiment, seed, own, searched=searched)
         return self._job(InitialiseJob, settings, self._images(experiment))
 
@@ -218,6 +232,13 @@ class Jobs:
         own = training_jobs.own_network(self.params, experiment, method)
         return {**self._images(experiment), "start": self.initialise(experiment, seed, own, searched)}
 
+    def _check_counts(self, experiment: str) -> None:
+        """Look once whether the datasets of an experiment have the images that it asks for."""
+        if experiment not in self._counted:
+            chosen = self._experiment(experiment)
+            counts.check(experiment, chosen, counts.counts_of(*map(self.fetch, chosen.datasets)))
+            self._counted.add(experiment)
+
     def _images(self, experiment: str) -> dict[str, Job]:
         """Return the jobs that make what networks take, of every dataset."""
         chosen = self._experiment(experiment)
@@ -240,11 +261,12 @@ class Jobs:
     ) -> Made:
         """Return a job of these settings after these jobs, with the digests of all that decides it."""
         known = {name: job.known for name, job in (before or {}).items()}
+        decisive = {key: value for key, value in settings.items() if key not in model.only_looked_at}
         job = model(
             **settings,
             code=self._code(settings),
             before=known,
-            identity=identity(settings, {name: job.identity for name, job in known.items()}),
+            identity=identity(decisive, {name: job.identity for name, job in known.items()}),
         )
         self._before[job.record] = before or {}
         return job

@@ -1,4 +1,4 @@
-"""params.yaml as it was read and checked before: the workflow is read often, and seldom edited."""
+"""Parameters as they were checked before: the workflow is read often, and they are seldom edited."""
 
 import json
 from collections.abc import Iterable
@@ -6,27 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
+from jointnn.io import paths
 from jointnn.io.files import digest, read_json, sha256_of_file, write_atomically
 from jointnn.parameters import load
 from jointnn.parameters.entries import PACKAGE, file_of
+from jointnn.parameters.files import files_of
 from jointnn.parameters.schema import Params
 from jointnn.registry import is_own
 
 KEPT = "work/params.json"
 
 
-def read_params(path: str = load.FILE) -> Params:
-    """Return the checked content of params.yaml; it is checked once, until it or the code changes.
+def read_params() -> Params:
+    """Return the checked parameters; they are checked once, until they or the code change.
 
     Raises:
         UserError: with one line for each mistake found.
     """
     kept = _kept()
-    if kept is not None and kept["of"] == _state([path, *kept["own"]]):
+    if kept is not None and kept["of"] == _state(kept["own"]):
         return Params.model_validate(kept["params"])
-    params = load.read_params(path)
+    params = load.read_params()
     own = sorted(str(file) for file in _own_files(params))
-    content = {"of": _state([path, *own]), "own": own, "params": params.model_dump()}
+    content = {"of": _state(own), "own": own, "params": params.model_dump()}
     # What JSON cannot hold is read anew each time.
     try:
         text = json.dumps(content)
@@ -35,6 +37,14 @@ def read_params(path: str = load.FILE) -> Params:
     if Params.model_validate(json.loads(text)["params"]) == params:
         write_atomically(KEPT, text.encode())
     return params
+
+
+def write_missing_choices(versioned: Iterable[str]) -> None:
+    """Write an empty file of choices for each experiment that has none: DVC depends on files that are."""
+    for experiment in versioned:
+        if not Path(path := paths.chosen(experiment)).exists():
+            text = f"# `snakemake search_{experiment}` writes here what it chooses.\ntuned: {{}}\n"
+            write_atomically(path, text.encode())
 
 
 def _kept() -> dict[str, Any] | None:
@@ -46,10 +56,11 @@ def _kept() -> dict[str, Any] | None:
     return kept if isinstance(kept, dict) and {"of", "own", "params"} <= kept.keys() else None
 
 
-def _state(files: Iterable[str]) -> str:
-    """Return the digest of files and of what the package's are like: size and time tell a change of
-    code."""
-    contents = [sha256_of_file(file) if Path(file).is_file() else "" for file in files]
+def _state(own: Iterable[str]) -> str:
+    """Return the digest of all files of parameters, of one's own code, and of what the package's is like:
+    size and time tell a change of code."""
+    files = [*map(str, files_of()), *own]
+    contents = [(file, sha256_of_file(file) if Path(file).is_file() else "") for file in files]
     code = [
         (str(file), status.st_size, status.st_mtime_ns)
         for file in sorted(PACKAGE.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Whether results that are there were made with other settings than params.yaml has now."""
+"""Whether results that are there were made with other settings than the parameters say now."""
 
 import json
 from pathlib import Path
@@ -12,19 +12,18 @@ from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.schema import ExperimentParams, Params
 
 SHOWN = {"methods", "datasets", "seeds", "measures"}
-"""What a table shows, by its name in params.yaml and in the record of the table."""
+"""What a table shows, by its name in the parameters and in the record of the table."""
 PROBLEM = {
     "task", "task_options", "architecture", "architecture_options", "trunk", "augmentation", "channels",
     "train_images", "validation_images", "labelled",
 }  # fmt: skip
-"""What data and network are, by its name in params.yaml and in the record of a run."""
+"""What data and network are, by its name in the parameters and in the record of a run."""
 OF_CODE = {"code", "before", "identity"}
 """What a record knows of the code and of other jobs: a results page may be older than that."""
 
 
 def stale(params: Params, name: str) -> list[str]:
-    """Return what is another one in the records of an experiment than in params.yaml, in the words of that
-    file.
+    """Return what is another one in the records of an experiment than in the parameters, in their words.
 
     Records of runs and of the search are looked at where they are there; that of the tables must be.
     """
@@ -63,7 +62,7 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
 
 
 def _trained_otherwise(params: Params, name: str, method: str) -> bool:
-    """Return the settings of a method. One that only the record has, or only params.yaml, must be off
+    """Return the settings of a method. One that only the record has, or only the parameters, must be off
     there."""
     jobs = Jobs(params)
     now = settings_for(method, method_settings(params, name, method))

@@ -1,6 +1,6 @@
 """The settings of the jobs after training: measures, tables, figures, sweeps, the choice of the search.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from collections.abc import Mapping
@@ -84,6 +84,7 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         "stage": "sweep",
         "sweep": name,
         **chosen.model_dump(),
+        "yardsticks": {found.source: found.value for found in chosen.yardsticks.values()},
         **{key: getattr(first, key) for key in OF_FIRST},
         "selections": {
             experiment: search.rule(params.experiments, experiment, beside_others=True)

@@ -31,9 +31,11 @@ class Job(Strict, ABC):
     follow from the settings."""
 
     makes_images: ClassVar[bool] = False
-    """Whether its outputs are cheap and not versioned: a job that is up to date does not ask for them."""
+    """Whether its outputs are images: DVC versions none, and a job that is up to date asks for none."""
     reads_test: ClassVar[bool] = False
     """Whether it is given the test split."""
+    only_looked_at: ClassVar[frozenset[str]] = frozenset()
+    """Fields that its settings file has and its record has not: nothing that it writes depends on them."""
 
     stage: str
     code: dict[str, str] = {}
@@ -45,19 +47,27 @@ class Job(Strict, ABC):
 
     def settings_alone(self) -> dict[str, Any]:
         """Return what was set, without code and jobs before it: what an identity is the digest of."""
-        return {name: value for name, value in self._set().items() if name not in OF_CODE}
+        return {name: value for name, value in self._recorded().items() if name not in OF_CODE}
 
     @cached_property
     def text(self) -> str:
-        """Return the content of its settings file and of its record."""
+        """Return the content of its record."""
+        return to_json(self._recorded())
+
+    @cached_property
+    def settings_text(self) -> str:
+        """Return the content of its settings file: that of the record, and what is only looked at."""
         return to_json(self._set())
 
     def _set(self) -> dict[str, Any]:
         return {"stage": self.stage, **self.model_dump(exclude_unset=True)}
 
+    def _recorded(self) -> dict[str, Any]:
+        return {name: value for name, value in self._set().items() if name not in self.only_looked_at}
+
     @cached_property
     def digest(self) -> str:
-        """Return the digest of that."""
+        """Return the digest of its record."""
         return sha256(self.text.encode())[:16]
 
     @cached_property
@@ -134,10 +144,11 @@ class Job(Strict, ABC):
 class FetchJob(Job):
     """Bring a dataset into the Parquet layout."""
 
+    makes_images: ClassVar[bool] = True
     stage: Literal["fetch"] = "fetch"
     dataset: str
     source: dict[str, Any]
-    """An entry of params.yaml, see DatasetParams."""
+    """An entry of the parameters, see DatasetParams."""
     source_digest: str = "absent"
 
     @property
@@ -155,6 +166,30 @@ class FetchJob(Job):
     @property
     def told(self) -> str:
         return f"logs/data/{self.dataset}.fetch"
+
+
+class InventoryJob(Job):
+    """Say which data an experiment learns from."""
+
+    stage: Literal["inventory"] = "inventory"
+    experiment: str
+    datasets: list[str]
+
+    @property
+    def folder(self) -> str:
+        return paths.INVENTORIES
+
+    @property
+    def record(self) -> str:
+        return f"{self.folder}/{self.experiment}.settings.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [paths.inventory(self.experiment)]
+
+    @property
+    def told(self) -> str:
+        return f"logs/data/{self.experiment}.inventory"
 
 
 class _ImagesJob(Job):
@@ -227,12 +262,34 @@ class ProblemJob(Job):
         return {**self.architecture_options, **self.architecture_of.get(method, {})}
 
 
+class Method(Strict):
+    """A method that is to train networks."""
+
+    plan: str
+    settings: dict[str, Any]
+    groups: dict[str, list[str]] | None = None
+    shared_blocks: int = 0
+
+
+class Purpose(Strict):
+    """What networks are for: their task, and the methods that are to train them."""
+
+    task: str
+    task_options: dict[str, Any]
+    augmentation: str | None
+    methods: dict[str, Method]
+    """By the row of the table, or by that and a point of the search."""
+
+
 class InitialiseJob(ProblemJob):
     """The start of a seed, the same parameters for every network."""
 
+    only_looked_at: ClassVar[frozenset[str]] = frozenset({"purpose"})
     stage: Literal["initialise"] = "initialise"
     start: str
     """Its folder."""
+    purpose: Purpose | None = None
+    """What its networks are for, so that they are looked at before anything is trained."""
 
     @property
     def rule(self) -> str:
@@ -278,6 +335,22 @@ class TrainingJob(ProblemJob):
     def begins_at(self) -> str:
         """Return the folder of the state that it goes on from."""
         return self.start
+
+    @property
+    def purpose(self) -> Purpose:
+        """Return what its networks are for."""
+        method = Method(
+            plan=self.plan,
+            settings=self.settings,
+            groups=self.groups,
+            shared_blocks=self.shared_blocks,
+        )
+        return Purpose(
+            task=self.task,
+            task_options=self.task_options,
+            augmentation=self.augmentation,
+            methods={self.method: method},
+        )
 
     @property
     def threads(self) -> int:
@@ -556,6 +629,7 @@ OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {
     "fetch": FetchJob,
+    "inventory": InventoryJob,
     "prepare": PrepareJob,
     "activations": ActivationsJob,
     "initialise": InitialiseJob,
@@ -572,7 +646,7 @@ MODELS: dict[str, type[Job]] = {
 
 
 def gpus_of(device: str) -> int:
-    """Return how many GPUs a job asks for whose networks compute on a device of params.yaml."""
+    """Return how many GPUs a job asks for whose networks compute on a device."""
     return 0 if device == "cpu" else 1
 
 

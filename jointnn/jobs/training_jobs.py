@@ -1,6 +1,6 @@
 """The settings of the jobs that train: starts, methods in one job, and methods whose rounds are jobs.
 
-Functions of a params.yaml; which job comes after which is said by `graph`.
+Functions of the parameters; which job comes after which is said by `graph`.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ from jointnn.io import paths
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.rows import row_of
-from jointnn.parameters.schema import Params
+from jointnn.parameters.schema import ExperimentParams, Params
 
 HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 """Settings that the L2 start of a method with rounds does not read."""
+WHAT_IS_COUPLED = ("couple_head", "couple_batch_norm", "couple", "tied", "blocks")
+"""Settings that say which layers are coupled, and which blocks they make."""
 OF_SIGMA = ("scale_factor", "strength", "blocks")
 """Settings that the scales depend on."""
 
@@ -29,6 +31,33 @@ def initialise(params: Params, experiment: str, seed: int, own: str, *, searched
         "stage": "initialise",
         **problem(params, experiment, seed, own),
         "start": place(experiment, seed, own),
+        "purpose": _purpose(params, experiment, own, searched=searched),
+    }
+
+
+def _purpose(params: Params, experiment: str, own: str, *, searched: bool) -> dict[str, Any]:
+    """Return what the networks of a start are for: the task, and all methods that begin there.
+
+    Of the points of a search those are named that differ in what is coupled.
+    """
+    chosen = params.experiments[experiment]
+    told: dict[str, Any] = {}
+    for name in chosen.search if searched else chosen.methods:
+        if own_network(params, experiment, name) != own:
+            continue
+        seen: list[Any] = []
+        for number, point in enumerate(search.points(chosen, name) if searched else [None]):
+            settings = settings_for(name, method_settings(params, experiment, name, point))
+            if (coupled := [settings.get(key) for key in WHAT_IS_COUPLED]) not in seen:
+                seen.append(coupled)
+                label = name if number == 0 else f"{name} (point {number})"
+                plan = row_of(name).plan
+                told[label] = {"plan": plan, "settings": settings, **_planted(chosen, plan)}
+    return {
+        "task": chosen.task,
+        "task_options": chosen.task_options,
+        "augmentation": chosen.augmentation,
+        "methods": told,
     }
 
 
@@ -86,12 +115,10 @@ def _training(
     """Return what all jobs that train have in common."""
     chosen = params.experiments[experiment]
     own = own_network(params, experiment, name)
-    told = row_of(name).plan == "oracle"
-    planted = {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if told else {}
     return {
         "stage": stage,
         **problem(params, experiment, seed, own),
-        **planted,
+        **_planted(chosen, row_of(name).plan),
         "start": paths.start(experiment, seed, own),
         "method": name,
         "plan": row_of(name).plan,
@@ -101,6 +128,12 @@ def _training(
         "augmentation": chosen.augmentation,
         "curves": True,
     }
+
+
+def _planted(chosen: ExperimentParams, plan: str) -> dict[str, Any]:
+    """Return the planted groups, of which `oracle` alone is told."""
+    told = plan == "oracle"
+    return {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if told else {}
 
 
 def problem(params: Params, experiment: str, seed: int, own: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The settings of methods in params.yaml: type, range, meaning and default of each.
+"""The settings of methods: type, range, meaning and default of each.
 
 The models below are the only place where such a setting is declared. Each method reads those of one class.
 """

@@ -31,7 +31,7 @@ class Branch:
 
     @classmethod
     def told(cls, name: str, said: Any) -> "Branch":
-        """Return a branch as params.yaml has it: a list of layers, or `{of: [...], layers: [...]}`."""
+        """Return a branch as parameters have it: a list of layers, or `{of: [...], layers: [...]}`."""
         entries: Mapping[str, Any] = said if isinstance(said, Mapping) else {"layers": said}
         layers: Any = entries.get("layers")
         of: Any = entries.get("of", [])
@@ -129,7 +129,7 @@ class Branched(nn.Module):
 def _in_order(branches: Mapping[str, Branch]) -> list[str]:
     """Return names of the branches, each after those that it takes from, else by the alphabet.
 
-    Settings files sort what they hold, so the order of params.yaml cannot count.
+    Settings files sort what they hold, so the order of parameters cannot count.
     """
     for name, branch in branches.items():
         for other in branch.of:

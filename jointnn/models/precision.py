@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from jointnn.errors import UserError
+
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -49,5 +51,11 @@ class InForm(nn.Module):
             found = self.network(given)
         if isinstance(found, dict):
             return {name: output.to(images.dtype) for name, output in found.items()}
+        if not isinstance(found, Tensor):
+            raise UserError(
+                f"A network computes in {self.form} if it gives a tensor, or tensors by name, but "
+                f"{type(self.network).__name__} gives {type(found).__name__}. Leave precision and "
+                "memory_format at float32 and contiguous."
+            )
         plain: Tensor = found.to(images.dtype)
         return plain

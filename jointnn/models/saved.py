@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from jointnn.errors import UserError, missing_extra
+from jointnn.errors import UserError, failed, missing_extra
 from jointnn.io.tensors import read_tensors, write_tensors
 from jointnn.models.architectures import architecture
 
@@ -27,18 +27,21 @@ def make_network(
         classes, channels, size: outputs, channels of the images, and pixels of a side.
 
     Raises:
-        UserError: the name, an option or a package is missing.
+        UserError: the name, an option or a package is missing, or no module can be made.
     """
     try:
         made: nn.Module = architecture[name](classes=classes, channels=channels, size=size, **options)
-    except TypeError as error:
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # one's own function can raise anything
+        missing = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+        what = f"architecture {name} could not be made with the options {dict(options)}"
+        raise missing or failed(what, error) from error
+    if not isinstance(made, nn.Module):
         raise UserError(
-            f"architecture {name} could not be made with the options {dict(options)}: {error}."
-        ) from error
-    except ModuleNotFoundError as error:
-        if (sentence := missing_extra(error)) is None:
-            raise
-        raise sentence from error
+            f"architecture {name} returns {type(made).__name__} and no torch.nn.Module; it must return the "
+            "network that it makes."
+        )
     return made
 
 

@@ -4,7 +4,6 @@ Mixing networks then is one small matrix product per layer, and the optimiser st
 A network sees its parameters, and their gradients, as views of the stacked tensors.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +12,7 @@ from itertools import accumulate, chain
 import torch
 from torch import Tensor, nn
 
-from jointnn.errors import UserError
-from jointnn.models.layers import layer_parameters, layers_within, part_of, parts_of
+from jointnn.models.layers import check_equal, part_of, parts_of, selected
 from jointnn.models.offloading import Disk, Home, Memory
 
 
@@ -74,25 +72,14 @@ class StackedNetworks:
     ) -> None:
         self.modules, self.home = modules, home or Memory()
         first = next(iter(modules.values()))
-        named = layer_parameters(first, couple_batch_norm)
-        self.tied = layers_within(list(named), tied, "tied")
-        tied_names = {layer: named.pop(layer) for layer in self.tied}
-        if not couple_head and named:
-            named.popitem()
-        if couple:
-            named = {layer: named[layer] for layer in layers_within(list(named), couple, "couple")}
-        self.layers = list(named)
-        self.layers_of_parts = list(Counter(part_of(first, layer) for layer in named).values())
-        if not named:
-            raise UserError(
-                f"{type(first).__name__} has no layer to couple besides its head; couple the head too "
-                "(couple_head: true), tie fewer layers or divide the network into named ones."
-            )
-        self._check_equal(tied_names | named)
+        chosen = selected(first, couple_head, couple_batch_norm, couple, tied)
+        self.layers, self.tied, self.layers_of_parts = list(chosen.coupled), list(chosen.tied), chosen.parts
+        every = chosen.tied | chosen.coupled
+        check_equal(modules, every)
         self.places: dict[str, dict[str, Place]] = {name: {} for name in modules}
-        self.coupled = [self._stack(names) for names in named.values()]
-        common = [self._tie(names) for names in tied_names.values()]
-        taken = {name for names in (tied_names | named).values() for name in names}
+        self.coupled = [self._stack(names) for names in chosen.coupled.values()]
+        common = [self._tie(names) for names in chosen.tied.values()]
+        taken = {name for names in every.values() for name in names}
         rest = [self._stack_rest(name, part, taken) for name in modules for part in parts_of(first)]
         self.tensors = self.coupled + common + [tensor for tensor in rest if tensor is not None]
         self._attach_all()
@@ -107,21 +94,6 @@ class StackedNetworks:
     def on_disk(self) -> bool:
         """Return whether networks lie in files while they are not at work."""
         return isinstance(self.home, Disk)
-
-    def _check_equal(self, named: dict[str, list[str]]) -> None:
-        """Refuse coupled layers of different shapes, which have no distance."""
-        shapes = {
-            dataset: {name: tuple(value.shape) for name, value in module.named_parameters()}
-            for dataset, module in self.modules.items()
-        }
-        first, expected = next(iter(shapes.items()))
-        for dataset, found in shapes.items():
-            for layer, names in named.items():
-                if [found.get(name) for name in names] != [expected[name] for name in names]:
-                    raise UserError(
-                        f"Layer {layer!r} has other shapes for {dataset} than for {first}, so it cannot "
-                        "be coupled. If it is the head of other classes, set couple_head: false."
-                    )
 
     def _stack(self, names: list[str]) -> nn.Parameter:
         """Return one stacked parameter (n, D_l) for the parameters `names` of every network."""

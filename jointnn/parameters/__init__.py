@@ -1,1 +1,1 @@
-"""params.yaml: read, inherited, validated, resolved. No torch here."""
+"""Parameters: read, inherited, validated, resolved. No torch here."""

@@ -1,19 +1,33 @@
-"""The JSON schema of params.yaml, with which an editor completes and explains its keys."""
+"""The JSON schemas of the files of parameters, with which an editor completes and explains their keys."""
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from jointnn.data.schema import DatasetParams
 from jointnn.methods.settings import MethodSettings
-from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.parameters.schema import ExperimentFile, GridFile, Overrides, SweepParams, TopFile
+from jointnn.schema import Name
 
-TAKES_AWAY = (ExperimentParams, MethodSettings)
+TAKES_AWAY = (ExperimentFile, MethodSettings)
 """Models of which a null takes away what would be inherited, also within a mapping."""
 
 
-def schema() -> dict[str, Any]:
-    """Return the schema; settings appear where they are written, as partial mappings."""
-    return Params.model_json_schema(schema_generator=_AsWritten)
+FILES: dict[str, Any] = {
+    "params": TopFile,
+    "experiment": ExperimentFile,
+    "grid": GridFile,
+    "sweep": SweepParams,
+    "datasets": dict[Name, DatasetParams],
+    "presets": dict[Name, Overrides],
+}
+"""What stands in the files of each kind: params.yaml, params/experiments/NAME.yaml and so on."""
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """Return the schema of a kind of files; settings appear where they are written, as partial mappings."""
+    return TypeAdapter(FILES[kind]).json_schema(schema_generator=_AsWritten)
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -30,8 +44,8 @@ class _AsWritten(GenerateJsonSchema):
         made = super().model_schema(schema)
         if schema["cls"] in TAKES_AWAY:
             made["properties"] = {name: _or_null(entry) for name, entry in made["properties"].items()}
-        if schema["cls"] is ExperimentParams:  # one that extends another may leave out everything else
-            made["anyOf"] = [{"required": ["extends"]}, {"required": made.pop("required")}]
+        if schema["cls"] is ExperimentFile:  # one that extends another may leave out everything else
+            made["anyOf"] = [{"required": ["extends", "datasets"]}, {"required": made.pop("required")}]
         return made
 
 

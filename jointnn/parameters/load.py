@@ -1,92 +1,78 @@
-"""Reading params.yaml: every mistake is one line with its path in the file."""
+"""Reading the parameters: every mistake is one line with its file and its path in it, said once."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from jointnn.errors import UserError
-from jointnn.io.yaml import read_yaml
+from jointnn.parameters.files import Written, read_files
 from jointnn.parameters.messages import lines_of
 from jointnn.parameters.schema import Params
 from jointnn.parameters.validation import mistakes
-from jointnn.registry import nearest
 
-FILE = "params.yaml"
+LONGEST = 300
+"""Letters of a line."""
 
 
-def read_params(path: str | Path = FILE) -> Params:
-    """Return the checked content of params.yaml.
+def read_params(root: str | Path = ".") -> Params:
+    """Return the checked parameters of a project: params.yaml and the files in params/.
 
     Raises:
         UserError: with one line for each mistake found.
     """
-    raw = read_yaml(path)
-    if not isinstance(raw, dict):
-        found = "nothing" if raw is None else f"a {type(raw).__name__}"
-        raise UserError(f"{path} must hold keys and values, as in default: [digits], but holds {found}.")
+    written = read_files(root)
+    if written.lines:  # how files go together comes first: what they mean follows from it
+        raise _refusal(written.lines)
     try:
-        whole = _extended(raw)
-        params = Params.model_validate(whole)
-        lines = _own(mistakes(params), raw)
-    except ValidationError as error:
-        lines = _own(lines_of(error, Params, whole), raw)
-    except _ExtendsError as error:
-        lines = [str(error)]
-    if lines:
-        raise UserError("\n".join(f"{path}: {line}" for line in lines))
+        params = checked(written.raw)
+    except _MistakesError as error:
+        raise _refusal(_once(_own(error.lines, written), written)) from None
     return params
 
 
-class _ExtendsError(Exception):
-    """An experiment extends one that is not there, or itself."""
+def checked(raw: dict[str, Any]) -> Params:
+    """Return checked parameters from one mapping.
 
-
-def _extended(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return experiments with the entries of those that they extend; mappings are merged a level deep.
-
-    A null takes away what would be inherited, also within such a mapping.
+    Raises:
+        UserError: with one line for each mistake found.
     """
-    experiments = raw.get("experiments")
-    if not isinstance(experiments, dict):
-        return raw
-
-    def whole(name: str, heirs: tuple[str, ...]) -> Any:
-        own = experiments[name]
-        if not isinstance(own, dict) or own.get("extends") is None:
-            return own
-        parent, at = own["extends"], f"experiments.{name}.extends"
-        if not isinstance(parent, str) or parent not in experiments:
-            raise _ExtendsError(
-                f"{at}: {parent!r} is not known{nearest(str(parent), map(str, experiments))}"
-            )
-        if parent in (name, *heirs):
-            raise _ExtendsError(f"{at}: {parent!r} extends this experiment itself.")
-        base = whole(parent, (name, *heirs))
-        if not isinstance(base, dict):  # its own mistake, found later
-            return own
-        return _merged(base, {key: _merged(base.get(key), value) for key, value in own.items()})
-
-    return {**raw, "experiments": {name: whole(name, ()) for name in experiments}}
+    try:
+        params = Params.model_validate(raw)
+        lines = list(mistakes(params))
+    except ValidationError as error:
+        lines = list(lines_of(error, Params, raw))
+    if lines:
+        raise _MistakesError(lines)
+    return params
 
 
-def _merged(base: Any, own: Any) -> Any:
-    if not isinstance(base, dict) or not isinstance(own, dict):
-        return own
-    return {key: value for key, value in {**base, **own}.items() if value is not None or key not in own}
+class _MistakesError(UserError):
+    """Lines about mistakes, each with its path in all parameters as one mapping."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(dict.fromkeys(lines))
+        super().__init__("\n".join(self.lines))
 
 
-def _own(lines: Iterable[str], raw: dict[str, Any]) -> list[str]:
-    """Return each line once, without those that an experiment only inherits from the one that it
-    extends."""
+def _refusal(lines: Iterable[str]) -> UserError:
+    return UserError("\n".join(map(_short, lines)))
+
+
+def _short(line: str) -> str:
+    """Return a line without its middle, where it is longer than a person reads."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]} ... {line[-95:]}"
+
+
+def _own(lines: Iterable[str], written: Written) -> list[str]:
+    """Return lines without those that an experiment only inherits from the one that it extends."""
     every = dict.fromkeys(lines)
-    experiments = raw.get("experiments")
     heirs = {
-        f"experiments.{name}": f"experiments.{own['extends']}"
-        for name, own in (experiments.items() if isinstance(experiments, dict) else ())
-        if isinstance(own, dict) and own.get("extends")
+        f"experiments.{name}": f"experiments.{parent}"
+        for name in written.parts
+        if (parent := written.parent_of(name))
     }
 
     def inherited(line: str) -> bool:
@@ -94,3 +80,20 @@ def _own(lines: Iterable[str], raw: dict[str, Any]) -> list[str]:
         return at in heirs and line.replace(at, heirs[at], 1) in every
 
     return [line for line in every if not inherited(line)]
+
+
+def _once(lines: Iterable[str], written: Written) -> Iterator[str]:
+    """Yield lines with their files; what several files repeat is said of the first one."""
+    places: dict[str, list[str]] = {}
+    for line in map(written.placed, lines):
+        file, _, said = line.partition(": ")
+        places.setdefault(said, []).append(file)
+    for said, files in places.items():
+        first, *others = dict.fromkeys(files)
+        yield f"{first}: {said}" + (f" (So in {_few(others)}.)" if others else "")
+
+
+def _few(files: list[str]) -> str:
+    names = [Path(file).stem for file in files]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,6 +1,6 @@
 """The rows of a table: which plan each trains by, under which preset, what it is called and how it looks.
 
-A method is a plan (`jointnn.methods`). A row is a plan with a name in params.yaml. One plan has several
+A method is a plan (`jointnn.methods`). A row is a plan with a name in parameters. One plan has several
 rows: they differ in a preset, in a network of their own (`architecture_of`) or in the layers that are tied.
 """
 

@@ -1,7 +1,7 @@
-"""params.yaml: every entry, its type, range, meaning and default; checked before anything runs.
+"""Parameters: every entry, its type, range, meaning and default; checked before anything runs.
 
-The models below, and those of methods and datasets, are the only place where an entry is declared.
-`workflow/params.schema.json` is generated from them, for editors (`python -m jointnn schema`).
+The models below, and those of methods and datasets, are the only place where an entry is declared. The
+schemas in workflow/schemas are generated from them, for editors (`python -m jointnn schema`).
 """
 
 from typing import Annotated, Any, Literal
@@ -29,14 +29,14 @@ Grid = Annotated[
 ]
 
 
-class ExperimentParams(Strict):
-    """One experiment: its data, its network, its methods, its settings and what was chosen for each."""
+class ExperimentFile(Strict):
+    """An experiment: its data, its network, its methods, its settings. params/experiments/NAME.yaml"""
 
     extends: Name | None = None
-    """Another experiment, whose entries hold where this one names none; null takes one away,
-    also within a mapping."""
+    """Another experiment, whose entries, and what was chosen for it, hold where this one names none; null
+    takes one away, also within a mapping."""
     preset: Name = "default"
-    """A set of settings under `presets`."""
+    """A set of settings, of params/presets.yaml or under `presets` in params.yaml."""
     task: str
     """What is learned: classification, completion, generation, reconstruction, regression or transfer; or
     one's own task, package.module:name."""
@@ -55,8 +55,12 @@ class ExperimentParams(Strict):
     augmentation: str | None = None
     """What is done to training images, anew in every epoch: flip, flip_shift, inception, or one's own,
     package.module:name."""
-    datasets: Annotated[list[Name], Field(min_length=2)]
-    """Names under `datasets`, at least two."""
+    datasets: (
+        Annotated[list[Name], Field(min_length=2)]
+        | Annotated[dict[Name, DatasetParams | None], Field(min_length=2)]
+    )
+    """At least two: names of datasets that are known; or, for own ones, a mapping from names to where their
+    images come from. They are not inherited."""
     groups: dict[Name, list[Name]] | None = None
     """Planted groups. Only `oracle` and the figures read them."""
     shared_blocks: Annotated[int, Field(ge=0)] = 2
@@ -75,12 +79,6 @@ class ExperimentParams(Strict):
     """Images per dataset drawn for validation, disjoint from those for training."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     """Seeds of the reported numbers."""
-    tuning_seed: Annotated[int, Field(ge=0)] = 1000
-    """The seed of the search. No reported number uses it."""
-    further_tuning_seeds: list[Annotated[int, Field(ge=0)]] = []
-    """Seeds on which the finalists of the search are tried too; then the mean over tuning seeds decides."""
-    finalists: dict[Name, list[Annotated[int, Field(ge=0)]]] = {}
-    """Per method the points (from 0) that were best on the tuning seed; as many for each method."""
     methods: Annotated[list[Name], Field(min_length=1)]
     """Methods in the order of the table."""
     figures: list[str] = []
@@ -88,17 +86,73 @@ class ExperimentParams(Strict):
     settings: Overrides = {}
     """Settings of all methods of this experiment, over the preset."""
     tuned: dict[Name, Overrides] = {}
-    """Settings of one method, over those: what the search chose."""
+    """Settings of one method, over those. What a search chose stands in params/chosen."""
+
+
+class GridFile(Strict):
+    """The search of an experiment. params/grids/NAME.yaml"""
+
+    tuning_seed: Annotated[int, Field(ge=0)] = 1000
+    """The seed of the search. No reported number uses it."""
+    further_tuning_seeds: list[Annotated[int, Field(ge=0)]] = []
+    """Seeds on which the finalists of the search are tried too; then the mean over tuning seeds decides."""
     search: dict[Name, Grid] = {}
     """Per method a grid (setting: values) or a list of points; as many points for each method."""
+
+
+class SearchedParams(Strict):
+    """How a search chose."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Tuning seeds on whose validation splits points were compared."""
+    points: Count
+    """Points of each method on the first seed."""
+    finalists: Annotated[int, Field(ge=0)] = 0
+    """How many of them were tried on all seeds; 0: there was one seed."""
+
+
+class ChosenFile(Strict):
+    """What a search chose: the stage `choose` writes it. params/chosen/NAME.yaml"""
+
+    searched: SearchedParams | None = None
+    """How it was chosen."""
+    groups_round: Count | None = None
+    """The round at which the figures read groups."""
+    tuned: dict[Name, Overrides] = {}
+    """Settings of each method, over those of the experiment."""
+    finalists: dict[Name, list[Annotated[int, Field(ge=0)]]] = {}
+    """Per method the points (from 0) that were best on the tuning seed; as many for each method."""
+
+
+class ExperimentParams(ExperimentFile, GridFile):
+    """An experiment as a whole: what its files say, and those of the one that it extends."""
+
+    datasets: Annotated[list[Name], Field(min_length=2)]
+    """Names of datasets, at least two. They are not inherited."""
+    searched: SearchedParams | None = None
+    """How its own search chose, where there was one."""
+    finalists: dict[Name, list[Annotated[int, Field(ge=0)]]] = {}
+    """Per method the points (from 0) that were best on the tuning seed; as many for each method."""
+    chosen_in: dict[Name, Name] = {}
+    """Of each method whose settings a search chose, the experiment of that search."""
 
     def options_of(self, method: str = "") -> dict[str, Any]:
         """Return the options of the architecture, for a method with those that are its own."""
         return self.architecture_options | self.architecture_of.get(method, {})
 
 
+class YardstickParams(Strict):
+    """A figure that others report."""
+
+    value: Number
+    """As the measure itself is: 0.884 for 88.4 per cent."""
+    source: Annotated[str, Field(min_length=1)]
+    """Who reports it, in words: what tables and figures say."""
+
+
 class SweepParams(Strict):
-    """Experiments that differ in one number, seen together: a measure against that number."""
+    """Experiments that differ in one number, seen together: a measure against that number.
+    params/sweeps/NAME.yaml"""
 
     dataset: Name
     """The dataset whose measure is drawn, or average: the mean over all datasets."""
@@ -108,12 +162,27 @@ class SweepParams(Strict):
     """What the number is, in words: the label of the horizontal axis."""
     experiments: Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(min_length=2)]
     """Each experiment with its number; the methods are those of the first."""
-    yardsticks: dict[Annotated[str, Field(min_length=1)], Number] = {}
-    """Figures that others report, by their sources, as the measure itself is: 0.884 for 88.4 per cent."""
+    yardsticks: dict[Name, YardstickParams] = {}
+    """Figures that others report, by short names."""
+
+
+class TopFile(Strict):
+    """What is run, and what is yours. params.yaml"""
+
+    default: Annotated[list[Name], Field(min_length=1)]
+    """Experiments that plain `snakemake` builds."""
+    experiments: dict[Name, Name] = {}
+    """Experiments that DVC makes and versions, each with the one that it extends, or its own name again."""
+    sweeps: dict[Name, Name] = {}
+    """Sweeps that DVC makes and versions, each with its own name again."""
+    datasets: dict[Name, DatasetParams] = {}
+    """Your datasets that several experiments have in common."""
+    presets: dict[Name, Overrides] = {}
+    """Your sets of settings."""
 
 
 class Params(Strict):
-    """The whole file."""
+    """All parameters: params.yaml and the files in params/."""
 
     default: Annotated[list[Name], Field(min_length=1)]
     """Experiments that plain `snakemake` builds."""
@@ -127,3 +196,5 @@ class Params(Strict):
     """What can be run."""
     sweeps: dict[Name, SweepParams] = {}
     """Experiments that differ in one number: `snakemake sweep_NAME` shows them together."""
+    versioned: list[Name] = []
+    """Experiments that params.yaml names for DVC."""

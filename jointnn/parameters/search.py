@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import product
 
-from jointnn.parameters.schema import ExperimentParams, Overrides
+from jointnn.parameters.schema import ExperimentParams, Overrides, SearchedParams
 
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
@@ -26,35 +26,43 @@ def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
     return {experiment.tuning_seed: every, **further} if every else {}
 
 
-def chosen_in(experiments: Mapping[str, ExperimentParams], name: str) -> str:
-    """Return the experiment whose settings one has: itself, or one that it extends without changing
-    them."""
-    parent = experiments[name].extends
-    if parent is None or experiments[parent].tuned != experiments[name].tuned:
-        return name
-    return chosen_in(experiments, parent)
-
-
 def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_others: bool = False) -> str:
     """Return how the hyper-parameters of an experiment were chosen, for the header of a table.
+
+    It follows from where each method's settings are written: in params/chosen by a search, or by hand.
 
     Args:
         beside_others: whether the table is of several experiments, so that one's own name is said too.
     """
-    origin = chosen_in(experiments, name)
-    experiment, where = experiments[origin], f" in {origin}" if beside_others or origin != name else ""
-    counts = {len(points(experiment, name)) for name in experiment.search}
-    # What the search chose stands under `tuned`; a grid alone has chosen nothing.
-    if not counts or set(experiment.search) - set(experiment.tuned):
+    experiment = experiments[name]
+    methods: dict[str | None, list[str]] = {}
+    for method in experiment.methods:
+        methods.setdefault(experiment.chosen_in.get(method), []).append(method)
+    by_hand = methods.pop(None, [])
+    if not methods:
         return "hyper-parameters as given, not searched"
-    if not experiment.further_tuning_seeds:
+    said = []
+    for origin, those in methods.items():
+        searched = experiments[str(origin)].searched
+        where = f" in {origin}" if beside_others or origin != name else ""
+        of = f" of {', '.join(those)}" if by_hand or len(methods) > 1 else ""
+        said.append(f"hyper-parameters{of} chosen{where} {_how(searched)}")
+    if by_hand:
+        said.append(f"those of {', '.join(by_hand)} as given, not searched")
+    return "; ".join(said)
+
+
+def _how(searched: SearchedParams | None) -> str:
+    """Return how a search chose."""
+    if searched is None:
+        return "on validation"
+    seeds = ", ".join(map(str, searched.seeds))
+    if len(searched.seeds) == 1:
         return (
-            f"hyper-parameters chosen{where} on the validation split of seed {experiment.tuning_seed}, "
-            f"which no reported number uses, among {counts.pop()} points for each method"
+            f"on the validation split of seed {seeds}, which no reported number uses, "
+            f"among {searched.points} points for each method"
         )
-    seeds = ", ".join(map(str, [experiment.tuning_seed, *experiment.further_tuning_seeds]))
-    count = len(next(iter(experiment.finalists.values()), []))
     return (
-        f"hyper-parameters chosen{where} on the validation splits of seeds {seeds}, which no reported "
-        f"number uses: {counts.pop()} points for each method on the first, its best {count} on all"
+        f"on the validation splits of seeds {seeds}, which no reported number uses: "
+        f"{searched.points} points for each method on the first, its best {searched.finalists} on all"
     )

@@ -17,7 +17,7 @@ from jointnn.parameters.validate_settings import unread, wrong_settings
 def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     """Yield mistakes in the settings of each method as a whole; a line that several share is one line."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for chosen in dict.fromkeys([*experiment.methods, *experiment.tuned]):
+    for chosen in experiment.methods:
         if chosen not in trained_rows():
             continue
         lines = list(wrong_settings("", merged_settings(params, name, chosen)))

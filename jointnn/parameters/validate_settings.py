@@ -1,4 +1,4 @@
-"""Mistakes in a set of settings, each with its path in params.yaml."""
+"""Mistakes in a set of settings, each with its path."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

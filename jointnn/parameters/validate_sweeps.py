@@ -1,4 +1,4 @@
-"""What is wrong with the sweeps of params.yaml and cannot be seen in one value alone."""
+"""What is wrong with sweeps and cannot be seen in one value alone."""
 
 from collections.abc import Iterator
 
@@ -85,9 +85,9 @@ def _wrong_measure(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
 def _wrong_yardsticks(at: str, sweep: SweepParams) -> Iterator[str]:
     """Yield per cent in the place of a fraction, the likely slip."""
     measure = measure_of(sweep.measure)
-    for name, value in sweep.yardsticks.items():
-        if measure.unit == "per cent" and not 0 <= value <= 1:
-            yield f"{at}.yardsticks.{name}: {value:g} is no fraction; write 0.884 for 88.4 per cent."
+    for name, yardstick in sweep.yardsticks.items():
+        if measure.unit == "per cent" and not 0 <= (value := yardstick.value) <= 1:
+            yield f"{at}.yardsticks.{name}.value: {value:g} is no fraction; write 0.884 for 88.4 per cent."
 
 
 def _with_commas(entries: list[str] | list[int]) -> str:

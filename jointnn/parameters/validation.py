@@ -1,4 +1,4 @@
-"""Mistakes in params.yaml that no value shows alone: in names, groups and counts, each with its path."""
+"""Mistakes in parameters that no value shows alone: in names, groups and counts, each with its path."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +26,8 @@ NAMED = ("task", "architecture", "trunk", "augmentation")
 """What an experiment names of a registry, under the kind's own name."""
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
-    "initialise_search", "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy", "track", "train",
+    "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "sigma", "sweep", "tidy",
+    "track", "train",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 
@@ -37,7 +38,10 @@ def mistakes(params: Params) -> Iterator[str]:
     yield from unknown("paper", params.paper, params.experiments)
     yield from _dataset_mistakes(params)
     for name, preset in params.presets.items():
-        yield from wrong_settings(f"presets.{name}", preset)
+        if "source" in preset:
+            yield f"presets.{name}: this looks like a dataset; move it to `datasets`."
+        else:
+            yield from wrong_settings(f"presets.{name}", preset)
     yield from _channel_mistakes(params)
     for name, experiment in params.experiments.items():
         if name in TAKEN:
@@ -174,6 +178,10 @@ def _wrong_counts(at: str, experiment: ExperimentParams, params: Params) -> Iter
                 f"{at}.{key}: {reported[0]} is also among seeds, whose numbers are reported; "
                 "choose another one."
             )
+    for origin in sorted(set(experiment.chosen_in.values())):
+        searched = params.experiments[origin].searched
+        if searched and (reported := sorted(set(searched.seeds) & set(experiment.seeds))):
+            yield f"{at}.seeds: {reported[0]} is a seed of the search in {origin}; choose another one."
     if experiment.tuning_seed in experiment.further_tuning_seeds:
         yield f"{at}.further_tuning_seeds: {experiment.tuning_seed} is the tuning seed already."
     asked = (experiment.train_images or 1) + experiment.validation_images

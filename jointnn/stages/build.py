@@ -1,6 +1,7 @@
 """From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 from jointnn.data.augmentations import Augmentation, augmentation
 from jointnn.data.sampling import draw, with_labels
 from jointnn.data.splits import Split, check_labels
-from jointnn.errors import UserError
+from jointnn.errors import UserError, failed
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_header
-from jointnn.jobs.specs import EvaluateJob, InitialiseJob, ProblemJob, TrainingJob
+from jointnn.jobs.specs import EvaluateJob, InitialiseJob, ProblemJob, Purpose, TrainingJob
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
@@ -24,10 +25,11 @@ from jointnn.models.offloading import Disk
 from jointnn.models.saved import make_network
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
-from jointnn.tasks.base import Task
+from jointnn.tasks.base import Task, check_task
 from jointnn.training import checkpoints
 from jointnn.training.device import device_of
-from jointnn.training.setup import Data, Setup, setup_of
+from jointnn.training.dry_pass import Named, dry_pass, nothing_left
+from jointnn.training.setup import Data, Setup, check_network, setup_of
 from jointnn.training.state import State
 
 
@@ -76,24 +78,33 @@ def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
     Args:
         method: whose network it is, where the job is of several methods.
     """
+    return new_network(job, outputs_of(job, dataset), method)
+
+
+def new_network(job: ProblemJob, outputs: int, method: str = "") -> nn.Module:
+    """Return a network of the job's architecture with so many outputs."""
+    return make_network(job.architecture, job.options_of(method), outputs, job.channels, job.size)
+
+
+def outputs_of(job: ProblemJob, dataset: str) -> int:
+    """Return how many classes a dataset has, or how many numbers each of its images."""
     header = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
-    classes = len(json.loads(header.get("numbers", header["classes"])))
-    return make_network(job.architecture, job.options_of(method), classes, job.channels, job.size)
+    return len(json.loads(header.get("numbers", header["classes"])))
 
 
-def task_of(job: TrainingJob | EvaluateJob) -> Task:
+def task_of(job: TrainingJob | EvaluateJob | Purpose) -> Task:
     """Return the task of a job, with its options."""
     name, options = job.task, job.task_options
     try:
         made: Task = task[name](**options)
-    except TypeError as error:
-        raise UserError(
-            f"task {name} could not be made with the options {dict(options)}: {error}."
-        ) from error
-    return made
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # one's own class can raise anything
+        raise failed(f"task {name} could not be made with the options {dict(options)}", error) from error
+    return check_task(made, name)
 
 
-def augmentation_of(job: TrainingJob) -> Augmentation | None:
+def augmentation_of(job: TrainingJob | Purpose) -> Augmentation | None:
     """Return what is done to the training images of a job, if anything.
 
     Raises:
@@ -117,6 +128,10 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     torch.use_deterministic_algorithms(True)
     device = device_of(settings.device)
     home = Disk(Path(job.resume, "waiting"), device) if settings.others_on_disk else None
+    data = {name: data_of(job, name, job.curves, device) for name in job.datasets}
+    task, augmentation = task_of(job), augmentation_of(job)
+    if job.round is None:  # what was changed since the start was made has not been looked at
+        _look_at(job, data, settings, task, augmentation)
     modules = {name: network_of(job, name).to("cpu" if home else device).train() for name in job.datasets}
     networks = StackedNetworks(
         modules,
@@ -132,14 +147,30 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     setup = setup_of(
         label=f"{job.experiment}, seed {job.seed}, {job.method}",
         networks=networks,
-        data={name: data_of(job, name, job.curves, device) for name in modules},
-        task=task_of(job),
+        data=data,
+        task=task,
         settings=settings,
         seed=job.seed,
-        augmentation=augmentation_of(job),
+        augmentation=augmentation,
         start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
     )
     return State.of(networks, settings), setup, made
+
+
+def _look_at(
+    job: TrainingJob,
+    data: Mapping[str, Data],
+    settings: MethodSettings,
+    task: Task,
+    augmentation: Augmentation | None,
+) -> None:
+    """Refuse a network and a task that do not go together, by a dry pass of the first network."""
+    dataset, of = next(iter(data.items()))
+    with nothing_left():
+        network, outputs = network_of(job, dataset), outputs_of(job, dataset)
+        check_network(network, settings.tied, task, settings)
+        named = Named(job.architecture, job.task)
+        dry_pass(network, task, of.train, outputs, named, augmentation=augmentation)
 
 
 def start_of(job: TrainingJob) -> dict[str, Tensor]:

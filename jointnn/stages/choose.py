@@ -1,7 +1,6 @@
-"""choose: the best point of each method on validation, as lines for params.yaml, and the whole grid."""
+"""choose: the best point of each method on validation, in params/chosen, and the whole grid."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, to_json, write_atomically, write_table
-from jointnn.io.yaml import to_yaml
+from jointnn.io.yaml import to_yaml_blocks
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
 from jointnn.jobs.specs import ChooseJob
@@ -21,8 +20,9 @@ FINALISTS = 4
 
 
 def run(job: ChooseJob) -> None:
-    """Write search/<experiment>/grid.csv and choice.yaml.
+    """Write grid.csv and choice.yaml into search/<experiment>, and the same choice into params/chosen.
 
+    There it is read from: no one has to paste it.
     The mean over the tuning seeds decides, among the points that were tried on all of them. The best
     points of the first seed are named as finalists. For `joint`, the round at which groups separate best
     on the first tuning seed is a choice too, and the layers that its weights would tie are one for
@@ -52,11 +52,15 @@ def run(job: ChooseJob) -> None:
                 rows.append((name, k, settings, int(seed), *values, k == best))
     if job.ties and of_layers:
         tuned["jae_found"] = {**tuned.get("jae", {}), "tied": layers_to_tie(of_layers)}
-    choice = {"tuned": tuned} | ({} if groups_round is None else {"groups_round": groups_round})
+    choice = {"searched": _searched(job), "groups_round": groups_round, "tuned": tuned}
+    if len(job.attempts) > 1:
+        choice["finalists"] = ahead
     columns = ["method", "point", "settings", "seed", *(f"validation_{m}" for m in shown), "chosen"]
     write_table(f"{job.folder}/grid.csv", pd.DataFrame(rows, columns=columns))
-    lines = _lines({**choice, "finalists": ahead}, job)
-    write_atomically(f"{job.folder}/choice.yaml", lines.encode())
+    text = f"# Chosen on validation and written by: snakemake search_{job.experiment}\n"
+    text += to_yaml_blocks({key: value for key, value in choice.items() if value not in (None, {})})
+    for path in (f"{job.folder}/choice.yaml", paths.chosen(job.experiment)):
+        write_atomically(path, text.encode())
 
 
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
@@ -77,11 +81,17 @@ def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float 
     return {k: None if value is None else score(value) for k, value in values.items()}
 
 
-def _lines(choice: dict[str, Any], job: ChooseJob) -> str:
-    """Return lines to paste under the experiment in params.yaml."""
-    seeds = ", ".join(job.attempts)
-    source = f"# Chosen on the validation split of seed {seeds} by: snakemake search_{job.experiment}\n"
-    return textwrap.indent(source + to_yaml(choice), "    ")
+def _searched(job: ChooseJob) -> dict[str, Any]:
+    """Return how the search chose: on which seeds, among how many points, and finalists on all seeds."""
+    first, *further = job.attempts.values()
+    tried = [seed for seed, points in job.attempts.items() if any(points.values())]
+    found: dict[str, Any] = {
+        "seeds": [int(seed) for seed in tried],
+        "points": max(map(len, first.values()), default=0),
+    }
+    if len(tried) > 1:
+        found["finalists"] = max(len(points) for of in further for points in of.values())
+    return found
 
 
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:

@@ -37,6 +37,14 @@ class Task(Protocol):
     def numbers(self, network: nn.Module) -> int:
         """Return how many random numbers a batch brings per image, uniform in [0, 1)."""
 
+    def wanted(self, batch: Split, outputs: int) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes that a network must give for a batch, by output, under the name `WHOLE` where
+        it gives one tensor; nothing where only the loss can tell.
+
+        Args:
+            outputs: classes of the dataset, or numbers of each image.
+        """
+
     def terms(self) -> Mapping[str, Term]:
         """Return f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
 
@@ -104,6 +112,10 @@ class OneLoss(ABC):
         """Return none."""
         return 0
 
+    def wanted(self, _batch: Split, _outputs: int) -> Mapping[str, tuple[int, ...]]:
+        """Return none: the loss knows what it takes."""
+        return {}
+
     def terms(self) -> dict[str, Term]:
         """Return the loss alone."""
         return {WHOLE: self.loss}
@@ -131,6 +143,21 @@ class OneLoss(ABC):
     def evidence(self, _network: nn.Module, _split: Split) -> dict[str, Tensor]:
         """Return none: figures show measures alone."""
         return {}
+
+
+def check_task(task: Task, name: str) -> Task:
+    """Return a task that has what every task has; one's own may be of any class.
+
+    Raises:
+        UserError: it lacks something.
+    """
+    needed = [*Task.__annotations__, *(key for key in vars(Task) if not key.startswith("_"))]
+    if missing := [key for key in needed if not hasattr(task, key) and key != "wanted"]:
+        raise UserError(
+            f"The task {name} has no {', '.join(missing)}. Derive it from OneLoss, of jointnn.tasks.base, "
+            "which needs a loss and has the rest."
+        )
+    return task
 
 
 def named(found: Mapping[Measure, float], task: Task) -> dict[str, float]:

@@ -8,17 +8,21 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split
 from jointnn.tasks import task
-from jointnn.tasks.base import OneLoss, predictions
+from jointnn.tasks.base import WHOLE, OneLoss, predictions
 from jointnn.tasks.measures import ACCURACY, LOSS, Measure
 
 
 @task
-class classification(OneLoss):  # noqa: N801  the name in params.yaml
+class classification(OneLoss):  # noqa: N801  the name in parameters
     """Labelled images; the network gives one score per class. Measures: accuracy (0 to 1) and loss."""
 
     labels = "classes"
     explodes_above = 1e3
     """A mean cross entropy that only a diverged network has; chance is the logarithm of the classes."""
+
+    def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return a score for each class."""
+        return {WHOLE: (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Return the mean cross entropy of a batch, a scalar."""

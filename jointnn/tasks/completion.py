@@ -10,7 +10,7 @@ from torch.nn import functional
 from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.tasks import task
-from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.tasks.base import WHOLE, OneLoss, evaluating
 from jointnn.tasks.measures import ERROR, HOLE_ERROR, LOSS, Measure
 
 HOLE = 22 / 64
@@ -20,7 +20,7 @@ SHOWN = 12
 
 
 @task
-class completion(OneLoss):  # noqa: N801  the name in params.yaml
+class completion(OneLoss):  # noqa: N801  the name in parameters
     """Images without labels; the network takes an image with a grey hole and gives the whole image.
 
     f_i is the mean squared error over all pixels, of images scaled to 0..1. Measures: that error
@@ -35,6 +35,10 @@ class completion(OneLoss):  # noqa: N801  the name in params.yaml
     def numbers(self, _network: nn.Module) -> int:
         """Return where the hole is: vertically and horizontally."""
         return 2
+
+    def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return an image for each image."""
+        return {WHOLE: tuple(batch.images.shape)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Return the mean squared error of a batch, a scalar."""

@@ -11,7 +11,7 @@ from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.models.gan import Adversaries
 from jointnn.tasks import task
-from jointnn.tasks.base import evaluating
+from jointnn.tasks.base import WHOLE, evaluating
 from jointnn.tasks.image_features import check_features, features_of
 from jointnn.tasks.image_fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.tasks.measures import COLLAPSED, LOSS, NEAREST_RATIO, Measure, measure_of
@@ -36,7 +36,7 @@ SPREAD = Measure("spread", "spread of made images", "that of real ones", best=1.
 
 
 @task
-class generation:  # noqa: N801  the name in params.yaml
+class generation:  # noqa: N801  the name in parameters
     """Images without labels; a network makes others from latent values, uniform in -1..1.
 
     f_i is the adversarial loss of the architecture: in a step the discriminator learns from a batch of
@@ -68,6 +68,10 @@ class generation:  # noqa: N801  the name in params.yaml
     def numbers(self, network: nn.Module) -> int:
         """Return the latent values of an image for the discriminator's turn, and for the generator's."""
         return 2 * adversaries(network).latent
+
+    def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return an image for each image."""
+        return {WHOLE: tuple(batch.images.shape)}
 
     def terms(self) -> "dict[str, Term]":
         """Return the discriminator's loss, then the generator's."""

@@ -21,7 +21,7 @@ class Measure:
     """A number that a task measures of a network on a split, told apart from others by its name.
 
     Attributes:
-        name: in `measures` of params.yaml and in metrics.csv: small letters, digits and _.
+        name: in `measures` of an experiment and in metrics.csv: small letters, digits and _.
         words: the same for tables and axes; without any, the name.
         unit: the printed one.
         best: the value that others should come near: HIGHEST, LOWEST, or one between.
@@ -43,7 +43,7 @@ class Measure:
     logarithmic: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a name that params.yaml could not hold, and a direction that is none."""
+        """Refuse a name that parameters could not hold, and a direction that is none."""
         if not isinstance(self.name, str) or not re.fullmatch("[a-z][a-z0-9_]*", self.name):
             raise UserError(
                 f"A measure is named {self.name!r}: a name holds small letters, digits and _ alone, and "
@@ -161,12 +161,12 @@ def check_given(
         first_decides: whether the first measure must be there, however many images there are.
 
     Raises:
-        UserError: a measure of params.yaml is not among those given.
+        UserError: a measure of the experiment is not among those given.
     """
     known = sorted(set(given) - {COLLAPSED.name, DIVERGED.name})
     for name in wanted if known else ():  # where every run diverged, nothing is known
         if name not in known and (not measure_of(name).least or (first_decides and name == wanted[0])):
             raise UserError(
                 f"measures: the task gives no {name!r} {where}, only {', '.join(known)}. "
-                "Mend it in params.yaml."
+                "Mend `measures` of the experiment."
             )

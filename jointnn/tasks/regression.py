@@ -10,12 +10,12 @@ from torch.nn import functional
 from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.tasks import task
-from jointnn.tasks.base import OneLoss, predictions
+from jointnn.tasks.base import WHOLE, OneLoss, predictions
 from jointnn.tasks.measures import ABSOLUTE_ERROR, LOSS, R_SQUARED, SQUARED_ERROR, Measure
 
 
 @task
-class regression(OneLoss):  # noqa: N801  the name in params.yaml
+class regression(OneLoss):  # noqa: N801  the name in parameters
     """Images whose labels are numbers; the network has an output for each number.
 
     Networks learn (number - mean) / scale, the same for all datasets, so that their heads mean the same.
@@ -39,6 +39,10 @@ class regression(OneLoss):  # noqa: N801  the name in params.yaml
         squared, plain = (f"({unit})²", unit) if unit else (SQUARED_ERROR.unit, ABSOLUTE_ERROR.unit)
         self.squared_error = replace(SQUARED_ERROR, unit=squared, decimals=decimals)
         self.absolute_error = replace(ABSOLUTE_ERROR, unit=plain, decimals=decimals)
+
+    def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
+        """Return a value for each number."""
+        return {WHOLE: (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
         """Return the mean squared error of a batch, a scalar, in squared units of `scale`."""

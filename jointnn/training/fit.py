@@ -129,7 +129,7 @@ def fit(
         options: of the architecture that `network` names.
         augmentation: the name of one, for batches of pixels.
         groups: the planted ones, which the method `oracle` is told.
-        **settings: as in params.yaml, with the same defaults: steps, batch_size, learning_rate, rounds, ...
+        **settings: as in an experiment, with the same defaults: steps, batch_size, rounds, ...
             `half_life=3` and `lambda_=10` stand for `strength`. Unless given, `threads` is torch's number.
 
     Raises:

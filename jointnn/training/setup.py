@@ -12,7 +12,7 @@ from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.activation_checkpointing import Recomputed
-from jointnn.models.layers import by_parts, outputs_of, parts_of
+from jointnn.models.layers import by_parts, check_names, outputs_of, parts_of
 from jointnn.models.precision import Form, in_form
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks.base import Task
@@ -87,7 +87,7 @@ def setup_of(
     """
     modules = list(networks.modules.values())
     _check_labels(data, task)
-    _check_network(modules[0], networks, task, settings)
+    check_network(modules[0], networks.tied, task, settings)
     form = Form(settings.precision, settings.memory_format)
     drawn = augmentation.numbers if augmentation else 0
 
@@ -123,10 +123,16 @@ def _check_labels(data: Mapping[str, Data], task: Task) -> None:
             )
 
 
-def _check_network(
-    network: nn.Module, networks: StackedNetworks, task: Task, settings: MethodSettings
-) -> None:
-    """Refuse other parts or outputs than the task needs, and parts that take turns on pieces of a batch."""
+def check_network(network: nn.Module, tied: Sequence[str], task: Task, settings: MethodSettings) -> None:
+    """Refuse other parts or outputs than the task needs, and settings that do not go with the network.
+
+    Args:
+        tied: layers that all networks have in common.
+
+    Raises:
+        UserError: with what the task needs.
+    """
+    check_names(network)
     turns = list(task.terms())
     if set(turns) != set(parts_of(network)):
         wanted, found = (" and ".join(filter(None, of)) or "no parts" for of in (turns, parts_of(network)))
@@ -143,5 +149,5 @@ def _check_network(
         )
     if len(turns) > 1 and settings.accumulate > 1:
         raise UserError("accumulate: parts that take turns need their whole batch at once; set it to 1.")
-    if len(turns) > 1 and networks.tied:
+    if len(turns) > 1 and tied:
         raise UserError("tied: parts that take turns have no layers in common; leave it out.")

@@ -91,7 +91,7 @@ def test_asking_for_freshness_imports_no_heavy_package():
         ({"pol": 160}, "not permitted"),
     ],
 )
-def test_a_wrong_entry_of_params_yaml_is_refused(fields, message):
+def test_a_wrong_entry_of_a_dataset_is_refused(fields, message):
     with pytest.raises(ValidationError, match=message):
         DatasetParams(**{"source": "optical_digits", **fields})
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.params import write_files
 from jointnn.io.yaml import from_yaml, to_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +41,8 @@ experiments:
     settings: {steps: 8, batch_size: 8, record_every: 4, rounds: 2, strength: {half_life: 3}}
     tuned:
       isolated: {learning_rate: 0.02}
-sweeps: {}
 """
+"""Parameters as one mapping, see helpers.params.write_files."""
 DATA = {"fetch": 2, "prepare": 2}
 START = {"initialise": 1}
 ALONE = {"isolated": 1}
@@ -55,7 +56,7 @@ NOTHING = "Nothing to be done"
 
 
 class Project:
-    """A folder with the files of the working tree, under git, and a tiny params.yaml."""
+    """A folder with the files of the working tree, under git, and tiny parameters in the place of ours."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -68,7 +69,10 @@ class Project:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
         project = cls(root)
-        project.write("params.yaml", params)
+        write_files(root, from_yaml(params))
+        for name in from_yaml(params).get("experiments", {}):  # else the first call writes it, for DVC
+            if not project.path(chosen := f"params/chosen/{name}.yaml").exists():
+                project.write(chosen, "tuned: {}\n")
         project.git("init", "--quiet", "--initial-branch=main")
         project.commit()
         return project
@@ -91,12 +95,12 @@ class Project:
         self.path(name).write_text(text.replace(before, after))
 
     def settle(self, experiment: str = "tiny", **changes) -> None:
-        """Change entries of an experiment in params.yaml; `settings` are merged."""
-        params = from_yaml(self.path("params.yaml").read_text())
-        chosen = params["experiments"][experiment]
+        """Change entries of an experiment's file; `settings` are merged."""
+        file = f"params/experiments/{experiment}.yaml"
+        chosen = from_yaml(self.path(file).read_text())
         changes["settings"] = {**chosen["settings"], **changes.get("settings", {})}
         chosen.update(changes)
-        self.write("params.yaml", to_yaml(params))
+        self.write(file, to_yaml(chosen))
 
     def shuffle_times(self) -> None:
         """Give all that was made any times in any order, some of the future, as a checkout may."""

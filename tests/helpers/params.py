@@ -1,6 +1,11 @@
-"""A small params.yaml to edit: an experiment `toy` of three datasets, and one, `heir`, that extends it."""
+"""Small parameters to edit: an experiment `toy` of three datasets, and one, `heir`, that extends it.
+
+Tests write them as one mapping, in which an experiment holds its grid (`search` and its seeds) and, under
+`chosen`, what a search chose. `write_files` makes the files of it.
+"""
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +13,7 @@ from ruamel.yaml import YAML, SafeConstructor
 
 from jointnn.io.yaml import from_yaml, to_yaml
 from jointnn.parameters.load import read_params
-from jointnn.parameters.schema import Params
+from jointnn.parameters.schema import GridFile, Params
 
 BASE: dict[str, Any] = from_yaml("""
 default: [toy]
@@ -44,6 +49,7 @@ experiments:
       joint: [{learning_rate: 0.01}, {learning_rate: 0.1, scale_factor: 2}]
   heir:
     extends: toy
+    datasets: [first, second, third]
     image_size: 16
     settings: {steps: 30}
 """)
@@ -83,13 +89,41 @@ def edited(edits: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+def write_files(root: Path, params: dict[str, Any]) -> None:
+    """Write params.yaml and the files in params/, in the place of any that are there."""
+    shutil.rmtree(root / "params", ignore_errors=True)
+    experiments = params.get("experiments", {})
+    top = {"default": params["default"], "datasets": {}, "presets": {}}
+    top["sweeps"] = {name: name for name in params.get("sweeps", {})}
+    top["experiments"] = {
+        name: (chosen.get("extends") if isinstance(chosen, dict) else None) or name
+        for name, chosen in experiments.items()
+    }
+    contents = {"params.yaml": {**top, **params.get("top", {})}}
+    for key in ("datasets", "presets", "paper"):
+        if key in params:
+            contents[f"params/{key}.yaml"] = params[key]
+    for name, sweep in params.get("sweeps", {}).items():
+        contents[f"params/sweeps/{name}.yaml"] = sweep
+    for name, whole in experiments.items():
+        own = dict(whole) if isinstance(whole, dict) else whole
+        if isinstance(own, dict):
+            grid = {key: own.pop(key) for key in GridFile.model_fields if key in own}
+            found = {"grids": grid, "chosen": own.pop("chosen", None)}
+            contents |= {f"params/{folder}/{name}.yaml": part for folder, part in found.items() if part}
+        contents[f"params/experiments/{name}.yaml"] = own
+    for file, content in contents.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(to_yaml(content))
+
+
 def write(edits: dict[str, Any]) -> None:
-    """Write the edited params to params.yaml in the current folder, which must not be the project's."""
+    """Write the edited parameters into the current folder, which must not be the project's."""
     assert Path.cwd() != PROJECT
-    Path("params.yaml").write_text(to_yaml(edited(edits)))
+    write_files(Path.cwd(), edited(edits))
 
 
 def read(edits: dict[str, Any] | None = None) -> Params:
-    """The edited params, read from params.yaml in the current folder."""
+    """The edited parameters, read from the files in the current folder."""
     write(edits or {})
     return read_params()

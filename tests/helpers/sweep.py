@@ -21,6 +21,7 @@ CHOSEN = {
     "experiments": {"toy": 40, "fewest": 0, "heir": 9.5},
     "yardsticks": {"Ann (2001), 1 | 2": 0.5, "Bob et al. (2016), no labels of the target": 0.884},
 }
+DATASETS = ["first", "second", "third"]
 FOLDER = Path("results", "sweeps", NAME)
 # experiment: method: test accuracy on `second` of seeds 0 and 1
 VALUES = {
@@ -32,11 +33,19 @@ VALUES = {
 
 def params(**changes):
     """`toy`, `heir` and `fewest`, with three methods each, in a sweep."""
+    chosen = {**CHOSEN, **changes}
+    told = enumerate(chosen["yardsticks"].items())
+    chosen["yardsticks"] = {f"of_{k}": {"value": value, "source": source} for k, (source, value) in told}
     return read(
         {
             "experiments.toy.methods": ["isolated", "joint", "oracle"],
-            "experiments.fewest": {"extends": "toy", "train_images": 1},
-            "sweeps": {NAME: {**CHOSEN, **changes}},
+            "experiments.toy.tuned": {},
+            "experiments.toy.chosen": {
+                "searched": {"seeds": [1000], "points": 2},
+                "tuned": {"isolated": {"learning_rate": 0.05}, "joint": {}, "oracle": {}},
+            },
+            "experiments.fewest": {"extends": "toy", "datasets": DATASETS, "train_images": 1},
+            "sweeps": {NAME: chosen},
         }
     )
 

@@ -10,6 +10,7 @@ from helpers.params import PROJECT
 
 from jointnn.errors import UserError
 from jointnn.io.yaml import from_yaml, read_yaml, to_yaml
+from jointnn.parameters.files import files_of
 
 ODD = {
     "0500": 500,
@@ -58,8 +59,9 @@ def test_a_scalar_means_what_it_means_to_dvc(scalar):
 
 
 @pytest.mark.slow
-def test_params_yaml_means_what_it_means_to_dvc():
-    text = (PROJECT / "params.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", files_of(PROJECT), ids=lambda file: file.name)
+def test_parameters_mean_what_they_mean_to_dvc(file):
+    text = file.read_text(encoding="utf-8")
     # As JSON, in which 1 is not 1.0 and not true.
     assert json.dumps(from_yaml(text)) == json.dumps(parse_yaml(text, "params.yaml"))
 

@@ -197,7 +197,7 @@ def test_a_module_that_is_not_there_is_refused(module):
     with pytest.raises(UserError) as refused:
         read({"experiments.toy.architecture": f"{module}:net", "experiments.toy.architecture_options": {}})
     assert str(refused.value) == (
-        f"params.yaml: experiments.toy.architecture: '{module}:net' has no module '{module}' that can be "
+        f"params/experiments/toy.yaml: architecture: '{module}:net' has no module '{module}' that can be "
         "imported from the project's root; write package.module:name."
     )
 
@@ -232,6 +232,6 @@ def test_an_entry_of_every_kind_can_be_ones_own(kind):
 def test_ones_own_code_with_a_mistake_in_it_is_one_line():
     Path("mine/nets.py").write_text("def net(:\n")
     with pytest.raises(
-        UserError, match=r"experiments.toy.architecture: mine/nets.py, line 1: .*\. Mend it first\."
+        UserError, match=r"toy.yaml: architecture: mine/nets.py, line 1: .*\. Mend it first\."
     ):
         read({"experiments.toy.architecture": "mine.nets:net"})

@@ -41,7 +41,7 @@ def test_a_job_is_fresh_while_its_settings_are_those_of_its_record():
     )
     assert other.record == job.record
     assert not is_fresh(other) and must_run(other)
-    assert not must_run(job)  # as after going back in params.yaml
+    assert not must_run(job)  # as after going back to older parameters
 
 
 def test_a_job_without_all_outputs_is_fresh_but_not_finished():

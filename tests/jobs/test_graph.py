@@ -59,7 +59,7 @@ def settings_files_of_toy() -> dict[str, str]:
 
 
 def changed(edits: Mapping) -> set[str]:
-    """Names of the jobs that an edit of params.yaml runs again, of those that were there before."""
+    """Names of the jobs that an edit of parameters runs again, of those that were there before."""
     before, after = settings_files_of_toy(), settings_files(edits)
     return {name for name in before.keys() & after.keys() if before[name] != after[name]}
 
@@ -119,7 +119,7 @@ WHAT_RERUNS = {
         {f"{TOY}.methods": ["isolated", "joint"], f"{TOY}.groups": None},
         AFTER | {"choose"},  # it reads groups
     ),
-    "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES | {"collect"}),
+    "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES),
     "one point of a grid": (
         {f"{TOY}.search.isolated": {"learning_rate": [0.01, 0.2]}},
         {"attempt isolated 1", "choose"},
@@ -294,7 +294,7 @@ def test_what_a_job_reads_was_made_by_jobs_before_it_and_a_search_reads_no_test_
 def test_a_settings_file_gives_its_job_back():
     jobs = Jobs(read())
     for job in [*jobs.of_experiment("toy")]:
-        again = job_of(json.loads(job.text))
+        again = job_of(json.loads(job.settings_text))
         assert (again, again.text, again.digest) == (job, job.text, job.digest)
 
 

@@ -1,4 +1,4 @@
-"""params.yaml is checked once; every change of it, of the code or of an own network is seen."""
+"""Parameters are checked once; every change of it, of the code or of an own network is seen."""
 
 from pathlib import Path
 
@@ -20,17 +20,17 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def checks(monkeypatch) -> list[str]:
-    """The paths that were read and checked."""
+    """A word for each time that they were read and checked."""
     done, read = [], load.read_params
-    monkeypatch.setattr(load, "read_params", lambda path: done.append(path) or read(path))
+    monkeypatch.setattr(load, "read_params", lambda: done.append("checked") or read())
     return done
 
 
 def test_what_was_read_once_is_not_checked_again(checks):
     write({"experiments.toy.settings.scale_factor": float("inf")})
     first = kept_params.read_params()
-    assert kept_params.read_params() == first == load.read_params("params.yaml")
-    assert checks == ["params.yaml", "params.yaml"]  # the second is this test's own
+    assert kept_params.read_params() == first == load.read_params()
+    assert checks == ["checked", "checked"]  # the second is this test's own
     assert kept_params.read_params().experiments["toy"].settings["scale_factor"] == float("inf")
 
 
@@ -41,7 +41,7 @@ def test_an_edit_and_a_mistake_are_seen(checks):
     assert kept_params.read_params().experiments["toy"].seeds == [5]
     write({"experiments.toy.seeds": [-5]})
     for _ in range(2):
-        with pytest.raises(UserError, match=r"experiments\.toy\.seeds"):
+        with pytest.raises(UserError, match=r"params/experiments/toy\.yaml: seeds"):
             kept_params.read_params()
     assert len(checks) == 4
 
@@ -70,6 +70,17 @@ def test_an_own_network_that_loses_an_option_is_seen(checks):
     Path("mine.py").unlink()
     with pytest.raises(UserError, match="mine"):
         kept_params.read_params()
+
+
+def test_a_file_that_comes_or_goes_is_seen(checks):
+    write({})
+    kept_params.read_params()
+    Path("params/chosen").mkdir()
+    Path("params/chosen/toy.yaml").write_text("groups_round: 2\n")
+    assert kept_params.read_params().experiments["toy"].groups_round == 2
+    Path("params/chosen/toy.yaml").unlink()
+    assert kept_params.read_params().experiments["toy"].groups_round is None
+    assert len(checks) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"of": 1}'])

@@ -1,5 +1,6 @@
 """The networks of the project's joint auto-encoders: equal parameters, a page that is up to date."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from jointnn.models.parameter_counts import together
 from jointnn.models.stacked import StackedNetworks
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
-from jointnn.stages.tools.layers import PATH, network
+from jointnn.stages.tools.jae_layers import PATH, network
 
-PARAMS = read_params(PROJECT / "params.yaml")
+PARAMS = read_params(PROJECT)
 WITH_PAIRS = [name for name, chosen in PARAMS.experiments.items() if "pair" in chosen.methods]
 
 
@@ -47,17 +48,18 @@ def test_there_are_experiments_with_pairs():
 @pytest.mark.slow
 def test_the_page_of_layers_is_up_to_date(monkeypatch):
     monkeypatch.chdir(PROJECT)
-    assert main(["layers", "--check"]) == 0
+    assert main(["jae_layers", "--check"]) == 0
 
 
 @pytest.mark.slow
 def test_a_page_of_other_layers_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    text = (PROJECT / "params.yaml").read_text()
-    Path("params.yaml").write_text(text)
-    assert main(["layers"]) == 0
-    Path("params.yaml").write_text(text.replace("dense 875", "dense 876"))
-    assert main(["layers", "--check"]) == 1
+    shutil.copy(PROJECT / "params.yaml", "params.yaml")
+    shutil.copytree(PROJECT / "params", "params")
+    assert main(["jae_layers"]) == 0
+    file = Path("params/experiments/jae_mnist.yaml")
+    file.write_text(file.read_text().replace("dense 875", "dense 876"))
+    assert main(["jae_layers", "--check"]) == 1
     assert f"{PATH} is not that of params.yaml" in capsys.readouterr().err
-    assert main(["layers"]) == 0
-    assert main(["layers", "--check"]) == 0
+    assert main(["jae_layers"]) == 0
+    assert main(["jae_layers", "--check"]) == 0

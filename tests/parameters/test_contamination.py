@@ -33,7 +33,7 @@ def plain(classes, channels, size): ...
 
 @pytest.mark.slow
 def test_every_experiment_says_what_it_said_before():
-    params = read_params(PROJECT / "params.yaml")
+    params = read_params(PROJECT)
     found = {name: seen(experiment, params.datasets) for name, experiment in params.experiments.items()}
     assert {name: datasets for name, datasets in found.items() if datasets} == SEEN
 

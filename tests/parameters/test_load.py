@@ -1,11 +1,11 @@
-"""params.yaml at the door: every mistake is one line with its path, the value found and what it is for."""
+"""Parameters at the door: a mistake is one line with its file and path, the value found and its meaning."""
 
 import json
 import math
 from pathlib import Path
 
 import pytest
-from helpers.params import BASE, PROJECT, mistakes, read
+from helpers.params import BASE, GONE, PROJECT, mistakes, read
 from pydantic import ValidationError
 
 from jointnn.data.schema import DatasetParams
@@ -38,7 +38,7 @@ MISTAKES = mistakes()
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_value_is_one_line_with_its_path(name):
-    assert lines_about(MISTAKES[name]["edits"]) == [f"params.yaml: {MISTAKES[name]['says']}"]
+    assert lines_about(MISTAKES[name]["edits"]) == [MISTAKES[name]["says"]]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,29 @@ def test_every_wrong_value_is_refused_in_our_words(model):
 
 def test_an_inherited_mistake_is_said_where_it_stands():
     lines = lines_about({f"{TOY}.task": "classify", f"{OF_TOY}.tolerance": -1})
-    assert [line.split(": ")[1] for line in lines] == [f"{TOY}.task", f"{OF_TOY}.tolerance"]
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["params/experiments/toy.yaml", "task"],
+        ["params/experiments/toy.yaml", "settings.tolerance"],
+    ]
+
+
+def test_a_mistake_that_several_experiments_repeat_is_said_once_and_short():
+    twelve = {f"{TOY}{k}": {**BASE["experiments"]["toy"], "task": "classify"} for k in range(12)}
+    assert lines_about(twelve) == [
+        "params/experiments/toy0.yaml: task: no task is named 'classify'; did you mean "
+        "'classification'? (So in "
+        "toy1, toy10, toy11 and 8 more.)"
+    ]
+
+
+def test_no_line_is_longer_than_a_person_reads():
+    many = {f"datasets.dataset_{k:02}": {"source": "optical_digits", "pool": 9} for k in range(60)}
+    for edits in (
+        {f"{TOY}.datasets": ["zzz", "first"]},
+        {f"{TOY}.task": "z" * 500},
+        {f"{TOY}.seeds": "9" * 999},
+    ):
+        assert all(len(line) <= 300 for line in lines_about({**many, **edits}))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +110,13 @@ def test_an_inherited_mistake_is_said_where_it_stands():
     ids=["values", "names and settings"],
 )
 def test_several_mistakes_are_several_lines(edits):
-    said = {line.split(": ")[1] for line in lines_about(edits)}
-    assert said == {path.removesuffix(".path") for path in edits}
+    said = {tuple(line.split(": ")[:2]) for line in lines_about(edits)}
+    assert said == {
+        ("params/experiments/toy.yaml", path.removeprefix(f"{TOY}."))
+        if path.startswith(TOY)
+        else ("params/datasets.yaml", path.removeprefix("datasets.").removesuffix(".path"))
+        for path in edits
+    }
 
 
 @pytest.mark.parametrize(
@@ -114,8 +141,8 @@ def test_a_file_that_holds_no_settings_is_one_line(text, line):
 
 
 def test_a_file_that_is_missing_or_no_text_is_one_line():
-    with pytest.raises(UserError, match=r"^nowhere.yaml could not be read: No such file or directory\.$"):
-        read_params("nowhere.yaml")
+    with pytest.raises(UserError, match=r"^params.yaml could not be read: No such file or directory\.$"):
+        read_params()
     Path("params.yaml").write_bytes(b"default: [\xff]")
     with pytest.raises(
         UserError, match=r"^params.yaml is no text in UTF-8: invalid start byte at byte 10\.$"
@@ -128,22 +155,15 @@ def test_an_experiment_has_the_entries_of_the_one_that_it_extends():
     toy, heir = params.experiments["toy"], params.experiments["heir"]
     assert (heir.image_size, heir.seeds) == (16, [7])
     assert heir.settings == {"steps": 30, "rounds": 3, "strength": {"half_life": 2}}
-    for key in ("task", "architecture", "datasets", "groups", "methods", "tuned", "search"):
+    for key in ("task", "architecture", "datasets", "groups", "methods", "tuned"):
         assert getattr(heir, key) == getattr(toy, key)
 
 
-def test_an_heir_can_be_extended_and_can_drop_what_it_inherits():
-    grandchild = {
-        "extends": "heir",
-        "groups": None,
-        "search": None,
-        "methods": ["joint"],
-        "settings": {"rounds": 2, "strength": None},
-    }
-    params = read({"experiments.grandchild": grandchild})
-    found = params.experiments["grandchild"]
-    assert (found.groups, found.search, found.image_size) == (None, {}, 16)
-    assert found.settings == {"steps": 30, "rounds": 2}
+def test_an_heir_can_drop_what_it_inherits():
+    other = {"extends": "toy", "datasets": ["first", "second"], "groups": None, "methods": ["joint"]}
+    found = read({"experiments.other": {**other, "settings": {"rounds": 2, "strength": None}}})
+    assert found.experiments["other"].groups is None
+    assert found.experiments["other"].settings == {"steps": 60, "rounds": 2}
 
 
 def test_settings_are_the_preset_under_the_experiment_under_what_was_tuned():
@@ -167,8 +187,8 @@ def test_a_strength_takes_the_place_of_another_whole():
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["default", "paper", "authors_code"])
 def test_each_preset_of_the_project_is_valid_and_takes_every_method(preset):
-    presets = read_params(PROJECT / "params.yaml").presets
-    heir = {"extends": "toy", "preset": preset, "tuned": None, "search": None}
+    presets = read_params(PROJECT).presets
+    heir = {"extends": "toy", "datasets": ["first", "second", "third"], "preset": preset, "tuned": None}
     plain = {key: value for key, value in BASE["experiments"]["toy"].items() if key != "settings"}
     params = read({"presets": presets, "experiments": {"toy": plain, "heir": heir}})
     chosen = MethodSettings.model_validate(presets[preset])
@@ -220,14 +240,6 @@ def test_the_projects_own_file_is_right(monkeypatch):
 
 
 def test_a_budget_that_is_too_small_for_joint_is_no_mistake_where_joint_is_not_trained():
-    few = {
-        "experiments.toy.settings.steps": 1,
-        "experiments.toy.methods": ["isolated"],
-        "experiments.toy.tuned": {},
-    }
-    few |= {
-        "experiments.toy.search": {},
-        "experiments.toy.groups_round": None,
-        "experiments.toy.groups": None,
-    }
-    assert read({**few, "experiments.toy.figures": []}).experiments["toy"].methods == ["isolated"]
+    few = {f"{OF_TOY}.steps": 1, "experiments.heir.methods": ["isolated"], f"{TOY}.search": GONE}
+    few |= {f"{TOY}.methods": ["isolated"], "experiments.heir.settings": {"steps": 1}}
+    assert "joint" in read(few).experiments["toy"].tuned  # of a method that is not trained

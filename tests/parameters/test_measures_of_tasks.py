@@ -83,5 +83,5 @@ def test_a_measure_that_the_task_does_not_give_is_refused_with_the_nearest():
     with pytest.raises(UserError) as refused:
         read({"experiments.toy.task": "mine:dark", "experiments.toy.measures": ["of", "loss"]})
     assert str(refused.value) == (
-        "params.yaml: experiments.toy.measures: mine:dark does not measure 'of'; did you mean 'off'?"
+        "params/experiments/toy.yaml: measures: mine:dark does not measure 'of'; did you mean 'off'?"
     )

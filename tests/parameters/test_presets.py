@@ -21,7 +21,7 @@ from jointnn.training.couplings import base_strength, couplings_of
 
 def penalty_of(preset: str, found=None) -> tuple[MethodSettings, float]:
     """The coupling term of two networks of three layers, 1, 2 and 3 apart in one parameter each."""
-    params = read_params(PROJECT / "params.yaml")
+    params = read_params(PROJECT)
     settings = MethodSettings.model_validate({**params.presets[preset], "couple_head": True})
     layers = [real([0.0], [float(d)]) for d in (1, 2, 3)]
     made = plan("joint", Problem(["a", "b"], [3]), settings)
@@ -60,7 +60,7 @@ def test_the_preset_authors_code_has_single_layers_and_a_fixed_lambda_per_pair()
     made = plan("joint", Problem(["a", "b"], [3]), settings)
     assert [phase.restarts for phase in made.phases] == [False, True]
     assert (settings.solver, settings.turn, settings.average) == ("block_coordinate", "step", False)
-    params = read_params(PROJECT / "params.yaml").presets["authors_code"]
+    params = read_params(PROJECT).presets["authors_code"]
     assert params["couple_head"] is False and params["couple_batch_norm"] is False
 
 
@@ -82,7 +82,7 @@ def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
 
 @pytest.mark.slow
 def test_every_preset_gives_a_plan_for_every_method():
-    params = read_params(PROJECT / "params.yaml")
+    params = read_params(PROJECT)
     assert set(params.presets) == {"default", "paper", "authors_code"}
     for preset in params.presets.values():
         settings = MethodSettings.model_validate(preset)

@@ -1,18 +1,17 @@
-"""The search: every method gets its points, a diverged one is never chosen, the choice can be pasted."""
+"""The search: every method gets its points, a diverged one is never chosen, the choice is read as it is."""
 
 import json
 import math
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.params import edited, read
+from helpers.params import GONE, read, write
 
 from jointnn.errors import UserError
 from jointnn.io import files
-from jointnn.io.yaml import from_yaml, to_yaml
+from jointnn.io.yaml import from_yaml
 from jointnn.irls.tying import mean_weights
 from jointnn.jobs.specs import ChooseJob
 from jointnn.parameters import search
@@ -34,21 +33,61 @@ def points_of(grid) -> list[dict]:
     return search.points(params.experiments["toy"], "joint")
 
 
-def test_a_grid_that_was_not_searched_is_not_said_to_have_chosen():
-    chosen = search.rule(read().experiments, "toy")
-    assert chosen.startswith("hyper-parameters chosen on the validation split of seed 1000")
-    given = read({"experiments.toy.tuned": {"isolated": {"learning_rate": 0.1}}})
-    assert search.rule(given.experiments, "toy") == "hyper-parameters as given, not searched"
+CHOSEN = {
+    "experiments.toy.methods": ["isolated", "joint"],
+    "experiments.toy.tuned": GONE,
+    "experiments.toy.chosen": {
+        "searched": {"seeds": [1000], "points": 2},
+        "tuned": {"isolated": {"learning_rate": 0.1}, "joint": {}},
+    },
+}
+AS_GIVEN = "hyper-parameters as given, not searched"
+
+
+def rule_of(name: str, edits: dict) -> str:
+    return search.rule(read(edits).experiments, name)
+
+
+def test_a_table_says_that_a_search_chose_only_where_one_wrote_what_it_chose():
+    assert rule_of("toy", {}) == AS_GIVEN  # a grid and settings by hand
+    assert rule_of("toy", CHOSEN) == (
+        "hyper-parameters chosen on the validation split of seed 1000, which no reported number "
+        "uses, among 2 "
+        "points for each method"
+    )
+    finals = {**CHOSEN["experiments.toy.chosen"]}
+    finals["searched"] = {"seeds": [1000, 1001], "points": 16, "finalists": 4}
+    assert rule_of("toy", {**CHOSEN, "experiments.toy.chosen": finals}) == (
+        "hyper-parameters chosen on the validation splits of seeds 1000, 1001, which no "
+        "reported number uses: "
+        "16 points for each method on the first, its best 4 on all"
+    )
 
 
 def test_an_experiment_that_has_the_settings_of_another_says_where_they_were_chosen():
-    few = {"extends": "toy", "train_images": 5, "search": None}
-    experiments = read({"experiments.few": few, "experiments.fewer": {"extends": "few"}}).experiments
-    said = search.rule(experiments, "fewer")
+    said = rule_of("heir", CHOSEN)
     assert said.startswith("hyper-parameters chosen in toy on the validation split of seed 1000")
-    own = {**few, "tuned": {"joint": {"learning_rate": 0.3}}}
-    changed = read({"experiments.few": own}).experiments
-    assert search.rule(changed, "few") == "hyper-parameters as given, not searched"
+    by_hand = {"experiments.heir.tuned": {"joint": {"learning_rate": 0.3}}}
+    assert rule_of("heir", {**CHOSEN, **by_hand}) == (
+        "hyper-parameters of isolated chosen in toy on the validation split of seed 1000, which "
+        "no reported "
+        "number uses, among 2 points for each method; those of joint as given, not searched"
+    )
+    by_hand["experiments.heir.tuned"]["isolated"] = {"learning_rate": 0.3}
+    assert rule_of("heir", {**CHOSEN, **by_hand}) == AS_GIVEN
+    assert rule_of("heir", {**CHOSEN, "experiments.heir.tuned": None}) == AS_GIVEN
+    own = {"experiments.heir.chosen": {**CHOSEN["experiments.toy.chosen"]}}
+    assert rule_of("heir", {**CHOSEN, **own}).startswith("hyper-parameters chosen on the validation split")
+
+
+def test_a_grid_belongs_to_its_experiment_alone():
+    assert read().experiments["toy"].search
+    assert read().experiments["heir"].search == {}
+
+
+def test_seeds_of_a_search_are_reported_nowhere():
+    with pytest.raises(UserError, match=r"heir.yaml: seeds: 1000 is a seed of the search in toy"):
+        read({**CHOSEN, "experiments.heir.seeds": [1000], "experiments.heir.tuning_seed": 1001})
 
 
 def test_a_grid_is_every_combination_of_its_values():
@@ -124,10 +163,12 @@ JOB = {
 
 
 def chosen(measure: str = "accuracy", **points: int) -> str:
-    """Run the stage, and return what it says to paste."""
+    """Run the stage, and return what it chose."""
     attempts = {"1000": {name: list(range(count)) for name, count in points.items()}}
     stage.run(ChooseJob(**{**JOB, "attempts": attempts, "measures": [measure]}))
-    return Path("search/toy/choice.yaml").read_text()
+    choice = Path("search/toy/choice.yaml").read_text()
+    assert Path("params/chosen/toy.yaml").read_text() == choice
+    return choice
 
 
 def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
@@ -135,7 +176,8 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
     choice = from_yaml(chosen(isolated=3, joint=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
-    assert choice["finalists"] == {"isolated": [1, 0, 2], "joint": [0, 2, 1]}
+    assert choice["searched"] == {"seeds": [1000], "points": 3}
+    assert "finalists" not in choice  # no further seeds to try them on
     grid = files.read_table("search/toy/grid.csv")
     columns = ["method", "point", "settings", "seed", "validation_accuracy", "validation_loss", "chosen"]
     assert grid.columns.tolist() == columns
@@ -162,7 +204,22 @@ def test_of_errors_the_lowest_is_chosen():
     attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
     choice = from_yaml(chosen("error", isolated=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
-    assert choice["finalists"] == {"isolated": [2, 0, 1]}
+    assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
+
+
+def test_the_best_of_the_first_seed_are_tried_on_further_ones():
+    attempted("isolated", [0.5, 0.6, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
+    job = {**JOB, "attempts": {"1000": {"isolated": [0, 1, 2]}, "1001": {}}}
+    stage.run(ChooseJob(**job))
+    choice = from_yaml(Path("params/chosen/toy.yaml").read_text())
+    assert choice["searched"] == {"seeds": [1000], "points": 3}
+    assert choice["finalists"] == {"isolated": [1, 0, 2]}
+    for k, accuracy in ((1, 0.3), (0, 0.4)):
+        result = {"method": "isolated", "point": k, "settings": {}, "validation": {"accuracy": accuracy}}
+        files.write_json(f"search/toy/s1001/isolated/point_{k}.json", result)
+    stage.run(ChooseJob(**{**job, "attempts": {**job["attempts"], "1001": {"isolated": [1, 0]}}}))
+    choice = from_yaml(Path("params/chosen/toy.yaml").read_text())
+    assert choice["searched"] == {"seeds": [1000, 1001], "points": 3, "finalists": 2}
 
 
 def test_a_method_that_always_diverged_is_named():
@@ -174,24 +231,20 @@ def test_a_method_that_always_diverged_is_named():
         chosen(isolated=1, joint=2)
 
 
-def test_the_choice_can_be_pasted_under_the_experiment():
+def test_the_choice_is_read_without_pasting():
     joint = {"learning_rate": 1e-05, "strength": {"half_life": math.inf}, "scale_factor": math.inf}
     joint |= {"start": "shareall", "average": False}
+    write({"experiments.toy.tuned": GONE, "experiments.toy.methods": ["isolated", "joint"]})
+    assert search.rule(read_params().experiments, "toy") == AS_GIVEN
     attempted("isolated", [0.5], [{"learning_rate": 0.1}])
     attempted("joint", [0.5], [joint])
-    pasted = chosen(isolated=1, joint=1)
-    assert pasted.startswith(
-        "    # Chosen on the validation split of seed 1000 by: snakemake search_toy\n    tuned:\n"
-    )
-    params = edited({"experiments.toy.tuned": {}})
-    toy = params["experiments"].pop("toy")
-    del toy["tuned"], params["experiments"]
-    above = to_yaml(params) + "experiments:\n  toy:\n" + textwrap.indent(to_yaml(toy), "    ")
-    Path("params.yaml").write_text(above + pasted)
-    settings = method_settings(read_params(), "toy", "joint")
+    chosen(isolated=1, joint=1)
+    params = read_params()
+    settings = method_settings(params, "toy", "joint")
     assert (settings.learning_rate, settings.strength.half_life) == (1e-05, math.inf)
     assert (settings.scale_factor, settings.start, settings.average) == (math.inf, "shareall", False)
-    assert method_settings(read_params(), "toy", "isolated").learning_rate == 0.1
+    assert method_settings(params, "toy", "isolated").learning_rate == 0.1
+    assert "chosen on the validation split of seed 1000" in search.rule(params.experiments, "toy")
 
 
 def test_equal_results_give_equal_bytes():

@@ -47,7 +47,7 @@ def settings_file(job: Job) -> str:
     """Write a job's settings file where it belongs."""
     path = Path(job.settings_file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(job.text)
+    path.write_text(job.settings_text)
     return str(path)
 
 
@@ -70,7 +70,7 @@ def test_help_names_every_stage_with_its_meaning(capsys):
 
 
 def test_every_stage_has_a_file_and_every_file_is_a_stage():
-    shared = {"__init__", "build", "run_training", "generated_files", "golden_bytes"}
+    shared = {"__init__", "build", "check_networks", "run_training", "generated_files", "golden_bytes"}
     folder = PROJECT / "jointnn/stages"
     assert {path.stem for path in folder.glob("*.py")} - shared == set(JOBS)
     assert {path.stem for path in (folder / "tools").glob("*.py")} - shared == set(TOOLS)
@@ -134,7 +134,7 @@ def test_the_settings_of_another_stage_or_job_are_one_sentence(capsys):
     other.parent.mkdir(parents=True)
     other.write_text(Path(path).read_text())
     assert sentence(capsys, "fetch", str(other)) == (
-        f"{other} holds the settings of another job: they belong to {path}. Change params.yaml and let "
+        f"{other} holds the settings of another job: they belong to {path}. Change parameters and let "
         "`snakemake -n` write them."
     )
     assert not Path("data").exists()
@@ -195,7 +195,7 @@ def test_ctrl_c_ends_without_a_traceback():
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, env=environment)
     assert (ran.returncode, ran.stderr) == (130, b"")
-    assert list(Path("workflow").iterdir()) == []
+    assert [path for path in Path("workflow").rglob("*") if path.is_file()] == []
 
 
 def imported_by(program: str) -> list[str]:

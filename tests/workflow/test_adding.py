@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,16 +22,6 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
-def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mappings in one, key by key."""
-    whole: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            known = whole.get(key)
-            whole[key] = merged([known, value]) if isinstance(known, dict) else value
-    return whole
-
-
 def photos() -> Iterator[tuple[str, int, np.ndarray]]:
     """Pieces of the two photos that scikit-learn brings along: of which photo, which one, its pixels."""
     drawn = np.random.default_rng(0)
@@ -45,10 +34,12 @@ def photos() -> Iterator[tuple[str, int, np.ndarray]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """A project with the code of the page, and photos: in folders, and in lists with their brightness."""
-    asked = [from_yaml(block) for block in blocks("yaml")]
-    base = {"default": ["mine"], "presets": {"default": {}}, "experiments": {}}
-    params = merged([base, *asked])
-    made = Project.new(tmp_path_factory.mktemp("adding"), to_yaml(params))
+    made = Project.new(tmp_path_factory.mktemp("adding"), "{default: [mine], presets: {default: {}}}")
+    for block in blocks("yaml"):
+        file = re.match(r"# (params[\w/]*\.yaml)\n", block)
+        assert file, f"a piece of parameters does not say its file: {block[:40]}"
+        there = from_yaml(made.path(file[1]).read_text()) if file[1] == "params.yaml" else {}
+        made.write(file[1], to_yaml({**there, **from_yaml(block)}))
     for block in blocks("python"):
         name = re.match(r"# (my_\w+\.py)\n", block)
         assert name, f"a piece of code does not say its file: {block[:40]}"
@@ -118,24 +109,23 @@ def test_the_sweep_and_the_source_of_the_page_run(project):
     ("file", "before", "after", "says"),
     [
         (
-            "params.yaml",
+            "params/experiments/mine.yaml",
             "task: my_tasks:brightness",
             "task: my_tasks:brightnes",
-            "experiments.mine.task: my_tasks.py defines no 'brightnes' at its top level; "
+            "mine.yaml: task: my_tasks.py defines no 'brightnes' at its top level; "
             "did you mean 'brightness'?",
         ),
         (
-            "params.yaml",
+            "params/experiments/mine.yaml",
             "my_figures:bars",
             "my_figures:bar",
-            "experiments.mine.figures: my_figures.py defines no 'bar' at its top level; "
-            "did you mean 'bars'?",
+            "mine.yaml: figures: my_figures.py defines no 'bar' at its top level; did you mean 'bars'?",
         ),
         (
             "my_tasks.py",
             "class brightness(OneLoss):",
             "class brightness(OneLoss)",
-            "experiments.mine.task: my_tasks.py, line 23: expected ':'. Mend it first.",
+            "mine.yaml: task: my_tasks.py, line 23: expected ':'. Mend it first.",
         ),
     ],
 )

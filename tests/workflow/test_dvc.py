@@ -21,9 +21,12 @@ from helpers.engine import (
     wait_for,
 )
 
+from jointnn.io.yaml import from_yaml, to_yaml
+
 pytestmark = pytest.mark.slow
 UP_TO_DATE = "Data and pipelines are up to date."
 METRICS = "results/tiny.metrics.json"
+FILE = "params/experiments/tiny.yaml"
 RESULTS = ("results/tiny*", "results/tiny/**/*", "runs/tiny/**/*")
 
 
@@ -90,7 +93,7 @@ def copy_of(project: Versioned, root: Path) -> Versioned:
 def test_repro_twice_does_nothing_the_second_time(first, tmp_path):
     project = copy_of(first, tmp_path)
     output = project.dvc("repro")
-    assert output.count("didn't change, skipping") == 4
+    assert output.count("didn't change, skipping") == 3
     assert UP_TO_DATE in output
     assert project.git("status", "--short") == ""
     listed = project.git("ls-files")
@@ -107,15 +110,15 @@ def test_a_changed_lambda_reruns_only_the_jobs_it_touches_and_the_metrics_are_ne
     assert UP_TO_DATE in second.dvc("status")
     project = copy_of(second, tmp_path)
     assert NOTHING in project.snakemake()
-    changed = json.loads(project.dvc("params", "diff", "--json"))["params.yaml"]
-    assert changed.keys() == {"experiments.tiny.settings.strength.half_life"}
+    changed = json.loads(project.dvc("params", "diff", "--json"))
+    assert {file: list(keys) for file, keys in changed.items()} == {FILE: ["settings.strength.half_life"]}
     metrics = json.loads(project.dvc("metrics", "diff", "--json"))[METRICS]
     assert metrics["loss.joint.average"]["new"] == after["joint"]
     assert "loss.isolated.average" not in metrics
     project.dvc("plots", "show")
     page = project.path("dvc_plots/index.html").read_text()
     assert "tiny.curves.csv" in page
-    assert sorted(project.git("status", "--short").split()) == ["M", "M", "dvc.lock", "params.yaml"]
+    assert sorted(project.git("status", "--short").split()) == ["M", "M", "dvc.lock", FILE]
 
 
 def test_an_older_revision_with_new_evaluation_gives_neither_old_nor_mixed_results(first, second, tmp_path):
@@ -156,7 +159,7 @@ def test_an_added_seed_trains_itself_alone_in_an_experiment_of_dvc_and_a_dropped
     first, tmp_path
 ):
     project = copy_of(first, tmp_path)
-    said = project.dvc("exp", "run", "-S", "experiments.tiny.seeds=[0,1]")
+    said = project.dvc("exp", "run", "-S", f"{FILE}:seeds=[0,1]")
     assert jobs_of(said) == {**SEED, **SHOWN}
     assert json.loads(project.dvc("exp", "show", "--json"))
     assert NOTHING in project.snakemake()
@@ -169,7 +172,7 @@ def test_an_added_seed_trains_itself_alone_in_an_experiment_of_dvc_and_a_dropped
 def test_an_experiment_of_dvc_in_a_folder_of_its_own_leaves_the_workspace_as_it_was(first, tmp_path):
     project = copy_of(first, tmp_path)
     before = project.content(*RESULTS)
-    key = "experiments.tiny.tuned.isolated.learning_rate"
+    key = f"{FILE}:tuned.isolated.learning_rate"
     said = project.dvc("exp", "run", "--temp", "--name", "quick", "-S", f"{key}=0.3")
     assert jobs_of(said) == {"prepare": 2, **ALONE, **EVALUATED}
     assert project.content(*RESULTS) == before
@@ -190,10 +193,12 @@ def test_a_sweep_is_a_stage(first, tmp_path):
         "along": "images",
         "experiments": {"tiny": 20, "fewer": 10},
     }
-    fewer = {"extends": "tiny", "train_images": 10}
-    project.edit(
-        "params.yaml", "sweeps: {}", f"  fewer: {json.dumps(fewer)}\nsweeps: {json.dumps({'one': of})}"
-    )
+    fewer = {"extends": "tiny", "datasets": ["usual", "other"], "train_images": 10}
+    project.write("params/experiments/fewer.yaml", to_yaml(fewer))
+    project.write("params/sweeps/one.yaml", to_yaml(of))
+    top = from_yaml(project.path("params.yaml").read_text())
+    top |= {"experiments": {"tiny": "tiny", "fewer": "tiny"}, "sweeps": {"one": "one"}}
+    project.write("params.yaml", to_yaml(top))
     jobs = project.repro()
     assert jobs["sweep"] == jobs["figures of fewer"] == 1
     assert {rule for rule in jobs if "fewer" not in rule} == {"sweep"}

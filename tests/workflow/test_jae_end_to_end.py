@@ -46,9 +46,10 @@ experiments:
     settings:
       {steps: 6, batch_size: 8, record_every: 3, rounds: 2, optimiser: adam, couple_head: true,
        blocks: single}
-    tuned:
-      jae: {tied: [shared]}
-      jae_found: {tied: [private.conv1, shared.dense1]}
+    chosen:
+      tuned:
+        jae: {tied: [shared]}
+        jae_found: {tied: [private.conv1, shared.dense1]}
     search:
       pair: {learning_rate: [0.00001, 0.01]}
       jae: {tied: [[shared]], learning_rate: [0.00001, 0.01]}
@@ -70,7 +71,6 @@ experiments:
     figures: [figure_3_curves, reconstructions, branches, codes]
     tuned:
       jae: {tied: [shared, classes]}
-    search: null
 """
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 from helpers.engine import PARAMS, Project
 from helpers.params import PROJECT
 
 from jointnn.jobs import specs
+from jointnn.parameters.load import read_params
 from jointnn.parameters.validation import TAKEN
 
 pytestmark = pytest.mark.slow
@@ -22,9 +22,11 @@ COMPUTES = {"l2", "irls", "train", "attempt", "evaluate"}
 MORE = """\
   searched:
     extends: tiny
+    datasets: [usual, other]
     search: {isolated: {learning_rate: [0.1, 0.2]}, joint: {learning_rate: [0.1, 0.2]}}
   other:
     extends: tiny
+    datasets: [usual, other]
     train_images: 10
 sweeps:
   small: {dataset: other, along: images, experiments: {tiny: 20, other: 10}}
@@ -41,7 +43,7 @@ def snakemake(*arguments: str, cwd: Path = PROJECT) -> str:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """Nothing made yet: an experiment, one with a search, and a sweep."""
-    return Project.new(tmp_path_factory.mktemp("rules"), PARAMS.replace("sweeps: {}\n", MORE))
+    return Project.new(tmp_path_factory.mktemp("rules"), PARAMS + MORE)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,8 @@ def job_of(told: dict[str, str]) -> specs.Job | None:
 
 def test_there_are_at_most_twenty_rules_and_a_line_for_every_target():
     listed = snakemake("--list").splitlines()
-    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
-    experiments, sweeps = params["experiments"], params.get("sweeps", {})
+    params = read_params(PROJECT)
+    experiments, sweeps = params.experiments, params.sweeps
     names = {line.split(" ", maxsplit=1)[0] for line in listed}
     targets = {f"{kind}{name}" for kind in ("", "train_", "search_") for name in experiments}
     rules = names - targets - {f"sweep_{name}" for name in sweeps}
@@ -108,9 +110,9 @@ def test_jobs_that_compute_networks_ask_for_a_gpu_unless_the_device_is_the_cpu(p
 
 def test_names_that_params_do_not_know_are_refused_in_a_sentence(project):
     said = project.snakemake("-n", "results/tinny/table.md", fails=True)
-    assert "params.yaml has no experiment 'tinny'; did you mean 'tiny'?" in said
+    assert "there is no experiment 'tinny'; did you mean 'tiny'?" in said
     said = project.snakemake("-n", "data/prepared/usual-99.safetensors", fails=True)
-    assert "params.yaml has no experiment with usual at 99 pixels." in said
+    assert "there is no experiment with usual at 99 pixels." in said
 
 
 def test_the_picture_in_the_docs_is_the_graph_of_rules():

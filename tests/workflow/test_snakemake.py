@@ -24,7 +24,7 @@ from helpers.engine import (
 )
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-from jointnn.io.yaml import from_yaml
+from jointnn.io.yaml import from_yaml, to_yaml
 
 pytestmark = pytest.mark.slow
 ISOLATED = "runs/tiny/s0/isolated"
@@ -76,8 +76,8 @@ def test_what_is_forced_to_run_again_runs_with_all_after_it(project):
 def test_settings_can_be_edited_in_a_fresh_checkout(project):
     """There the settings files are written into folders that Snakemake may have looked into before."""
     shutil.rmtree(project.path("work"))
-    text = project.path("params.yaml").read_text()
-    project.write("params.yaml", text.replace("pool: 60", "pool: 70"))
+    text = project.path("params/datasets.yaml").read_text()
+    project.write("params/datasets.yaml", text.replace("pool: 60", "pool: 70"))
     assert project.jobs() == {**DATA, **SEED, **SHOWN}
 
 
@@ -171,7 +171,7 @@ def test_a_record_tells_what_a_job_was_begun_with_though_params_changed_meanwhil
     target = f"{ISOLATED}/settings.json"
     process = project.start("snakemake", target)
     wait_for(project.path(f"work/resume/{ISOLATED}/history.csv"), process, "\n50,")
-    # As `snakemake -n` does after an edit of params.yaml.
+    # As `snakemake -n` does after an edit of parameters.
     project.edit(f"work/settings/{target}", '"momentum": 0.9', '"momentum": 0.5')
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
@@ -192,7 +192,8 @@ def test_a_diverged_run_stops_with_its_sentence(project):
 
 def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
     rates = {"learning_rate": [0.001, 0.1]}
-    project.settle(search={"isolated": rates, "joint": rates})
+    project.settle(tuned={})
+    project.write("params/grids/tiny.yaml", to_yaml({"search": {"isolated": rates, "joint": rates}}))
     for path in [
         *project.root.glob("data/prepared/*-test*"),
         *project.root.glob("data/raw/*/test.parquet"),
@@ -205,6 +206,7 @@ def test_the_search_reads_no_test_split_and_chooses_on_validation(project):
     assert project.path("search/tiny/grid.csv").read_text().count("\n") == 5
     choice = from_yaml(project.path("search/tiny/choice.yaml").read_text())
     assert choice["tuned"].keys() == {"isolated", "joint"}
+    assert from_yaml(project.path("params/chosen/tiny.yaml").read_text()) == choice
     assert {path.name for path in project.root.glob("runs/tiny/*")} == {"s0"}
     assert NOTHING in project.snakemake("search_tiny")
 
@@ -221,11 +223,11 @@ def test_the_report_is_one_page_that_needs_no_network(project):
 
 def test_mistakes_are_told_in_one_line(project):
     said = project.snakemake("--config", "steps=1", fails=True)
-    assert "--config steps: settings come from params.yaml alone" in said
+    assert "--config steps: settings come from params.yaml and params/ alone" in said
     assert "Traceback" not in said
     project.settle(settings={"learning_rate": -1})
     lines = project.snakemake("-n", fails=True).splitlines()
-    assert "params.yaml: experiments.tiny.settings.learning_rate: " in lines[-1]
+    assert "params/experiments/tiny.yaml: settings.learning_rate: " in lines[-1]
     assert [line for line in lines if line.startswith(("Traceback", "  File"))] == []
 
 

@@ -80,6 +80,7 @@ def test_mlflow_takes_no_sweep_for_an_experiment():
 SWEPT = """\
   fewer:
     extends: tiny
+    datasets: [usual, other]
     train_images: 10
 sweeps:
   small: {dataset: other, along: training images, experiments: {tiny: 20, fewer: 10}}
@@ -88,11 +89,11 @@ sweeps:
 
 @pytest.mark.slow
 def test_snakemake_has_a_target_for_each_sweep(tmp_path):
-    project = Project.new(tmp_path / "project", PARAMS.replace("sweeps: {}\n", SWEPT))
+    project = Project.new(tmp_path / "project", PARAMS + SWEPT)
     planned = project.jobs("-n", "sweep_small")
     assert (planned["sweep"], planned["collect"], planned["collect of fewer"]) == (1, 1, 1)
     assert not {"figures", "figures of fewer"} & set(planned)
     assert project.path("work/settings/results/sweeps/small/settings.json").exists()
-    project.edit("params.yaml", "fewer: 10}", "fever: 10}")
+    project.edit("params/sweeps/small.yaml", "fewer: 10}", "fever: 10}")
     said = project.snakemake("-n", "sweep_small", fails=True)
-    assert "params.yaml: sweeps.small.experiments: 'fever' is not known; did you mean 'fewer'?" in said
+    assert "params/sweeps/small.yaml: experiments: 'fever' is not known; did you mean 'fewer'?" in said

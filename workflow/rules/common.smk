@@ -1,4 +1,4 @@
-"""params.yaml, and what rules ask the graph of jobs: settings files, inputs, and what targets want."""
+"""The parameters, and what rules ask the graph of jobs: settings files, inputs, and what targets want."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from jointnn.errors import UserError
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import read_params
+from jointnn.jobs.kept_params import read_params, write_missing_choices
 from jointnn.registry import nearest
 
 
@@ -28,12 +28,13 @@ for name, value in KEEP_FREED.items():
 
 if config:
     refuse(
-        f"--config {' '.join(config)}: settings come from params.yaml alone, since DVC could not see "
-        "others. Edit params.yaml, or use: dvc exp run -S KEY=VALUE"
+        f"--config {' '.join(config)}: settings come from params.yaml and params/ alone, since DVC "
+        "could not see others. Edit them, or use: dvc exp run -S FILE:KEY=VALUE"
     )
 
 try:
     PARAMS = read_params()
+    write_missing_choices(PARAMS.versioned)
 except UserError as error:
     refuse(str(error))
 
@@ -65,7 +66,7 @@ def job(stage, wildcards):
     given = {name: int(text) if text.isdigit() else text for name, text in wildcards.items()}
     for kind in given.keys() & KNOWN.keys():
         if given[kind] not in KNOWN[kind]:
-            refuse(f"params.yaml has no {kind} {given[kind]!r}{nearest(given[kind], KNOWN[kind])}")
+            refuse(f"there is no {kind} {given[kind]!r}{nearest(given[kind], KNOWN[kind])}")
     if "own" in given:
         given["own"] = given["own"].removeprefix("_")
     try:

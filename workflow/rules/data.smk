@@ -23,6 +23,27 @@ rule fetch:
         "python -m jointnn fetch {input.settings} > {log} 2>&1"
 
 
+rule inventory:
+    """Which data an experiment learns from: counts and digests."""
+    input:
+        settings=settings("inventory"),
+        before=before("inventory"),
+    output:
+        inventory="data/inventories/{experiment}.json",
+        record="data/inventories/{experiment}.settings.json",
+    log:
+        "logs/data/{experiment}.inventory.log",
+    benchmark:
+        "logs/data/{experiment}.inventory.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m jointnn inventory {input.settings} > {log} 2>&1"
+
+
 rule prepare:
     """The images of a dataset at one size, as arrays; the test split is a file of its own."""
     input:

@@ -106,7 +106,7 @@ rule sweep:
 
 
 rule tidy:
-    """Drop the files of seeds that params.yaml does not name any more."""
+    """Drop the files of seeds that parameters do not name any more."""
     output:
         temp(touch("work/tidied/{experiment}")),
     log:

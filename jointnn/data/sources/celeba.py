@@ -47,7 +47,7 @@ def celeba(params: DatasetParams) -> Source:
 
 
 def _refuse(attribute: str | None) -> Splits:
-    """Return said when it is read: params.yaml may name an attribute that no experiment asks for."""
+    """Return said when it is read: a dataset may name an attribute that no experiment asks for."""
     raise UserError(
         f"attribute: {attribute!r} is read from the official files, but the mirror holds a "
         "celeba with labels of its own. Leave the line out, or take that folder out of the mirror."

@@ -35,11 +35,15 @@ def class_folders(params: DatasetParams) -> Source:
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_folders(path, params.classes),
+        # Of a tar file every byte must be read to find its names.
+        labels=(lambda: _read_folders(path, params.classes, names_alone=True))
+        if not is_archive(path) or path.suffix == ".zip"
+        else None,
     )
 
 
-def _read_folders(path: Path, names: list[str] | None) -> Splits:
-    tree = read_tree(path)
+def _read_folders(path: Path, names: list[str] | None, *, names_alone: bool = False) -> Splits:
+    tree = read_tree(path, names_alone=names_alone)
     if not {"train", "test"} & tree.folders:
         classes = names or _class_names(tree, "")
         return Splits(_split_listed(path, tree, "", classes), None, classes)
@@ -97,6 +101,7 @@ def list_file(params: DatasetParams) -> Source:
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_lists(lists, params.classes, params.numbers or []),
+        labels=lambda: _read_lists(lists, params.classes, params.numbers or [], names_alone=True),
     )
 
 
@@ -122,20 +127,23 @@ def _names_in(file: Path, labels: int) -> list[str]:
     return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
 
 
-def _read_lists(lists: list[Path], names: list[str] | None, numbers: list[str]) -> Splits:
-    splits = [_read_list(file, numbers) for file in lists]
+def _read_lists(
+    lists: list[Path], names: list[str] | None, numbers: list[str], *, names_alone: bool = False
+) -> Splits:
+    splits = [_read_list(file, numbers, names_alone) for file in lists]
     most = max(splits[0].labels, default=0)
     classes = ONE_CLASS if numbers else names or [str(label) for label in range(most + 1)]
     return Splits(splits[0], splits[1] if len(splits) > 1 else None, classes)
 
 
-def _read_list(file: Path, numbers: list[str]) -> Images:
+def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
     images = Images()
     for place, words in _lines(file, len(numbers) or 1):
         name, label, values = _label(words, numbers, place)
         path = inside(file.parent, file.parent / name, f"{place}: {name}")
         try:
-            images.add(path.read_bytes(), label, name, f"{place}: {path}", values)
+            content = b"" if names_alone else path.read_bytes()
+            images.add(content, label, name, f"{place}: {path}", values)
         except OSError as error:
             raise UserError(
                 f"{place}: {path} could not be read: {error.strerror}. Mend the line or add the image."

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.parquet import from_parquet
+from jointnn.data.parquet import from_parquet, labels_from_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
 from jointnn.data.sources import dataset
@@ -41,6 +41,7 @@ def mirrored(folder: Path, name: str, licence: str, numbers: list[str] | None = 
         origin=f"{name}, from the mirror folder",
         licence=licence,
         read=lambda: _read([train], [test], None, numbers or []),
+        labels=lambda: _read([train], [test], None, numbers or [], labels_alone=True),
     )
 
 
@@ -70,6 +71,7 @@ def parquet(params: DatasetParams) -> Source:
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read(train, test, params.classes, params.numbers or []),
+        labels=lambda: _read(train, test, params.classes, params.numbers or [], labels_alone=True),
     )
 
 
@@ -79,14 +81,19 @@ def _pieces(folder: Path, split: str) -> list[Path]:
 
 
 def _read(
-    train: Sequence[Path], test: Sequence[Path] | None, names: list[str] | None, numbers: list[str]
+    train: Sequence[Path],
+    test: Sequence[Path] | None,
+    names: list[str] | None,
+    numbers: list[str],
+    *,
+    labels_alone: bool = False,
 ) -> Splits:
-    images, classes = _read_split(train, numbers)
-    others, _ = _read_split(test, numbers) if test is not None else (None, None)
+    images, classes = _read_split(train, numbers, labels_alone)
+    others, _ = _read_split(test, numbers, labels_alone) if test is not None else (None, None)
     if names is not None and classes is not None and len(names) != len(classes):
         raise UserError(
-            f"{train[0]} names {len(classes)} classes, but params.yaml names {len(names)}. Leave "
-            "`classes` out to take the file's names."
+            f"{train[0]} names {len(classes)} classes, but the dataset's `classes` names {len(names)}. "
+            "Leave `classes` out to take the file's names."
         )
     if classes is not None and len(set(classes)) < len(classes):
         raise UserError(f"{train[0]} names a class twice. Give distinct names with `classes`.")
@@ -94,9 +101,15 @@ def _read(
     return Splits(images, others, known)
 
 
-def _read_split(pieces: Sequence[Path], numbers: list[str]) -> tuple[Images, list[str] | None]:
+def _read_split(
+    pieces: Sequence[Path], numbers: list[str], labels_alone: bool
+) -> tuple[Images, list[str] | None]:
     split, classes = Images(), None
     for piece in pieces:
+        if labels_alone:
+            images, classes = labels_from_parquet(piece, numbers)
+            split.extend(images)
+            continue
         try:
             content = piece.read_bytes()
         except OSError as error:

@@ -75,7 +75,7 @@ def began(
     if gain <= 0 or not 0 < diversity <= 1:
         raise UserError(
             f"began needs a gain above 0 and a diversity in 0..1, not {gain} and {diversity}. Mend "
-            "architecture_options in params.yaml."
+            "architecture_options."
         )
     shape = channels, _halvings("began", size, 8), width, latent
     discriminator = nn.Sequential(_encoder(*shape) | _decoder(*shape))

@@ -106,7 +106,7 @@ def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame,
 
 
 def _not_as_chosen(experiment: ExperimentParams, table: pd.DataFrame) -> list[str]:
-    """Return methods whose settings in params.yaml are not those of the chosen point."""
+    """Return methods whose settings are not those of the chosen point."""
     chosen = table[table.chosen].drop_duplicates("method").set_index("method").settings
     return [
         printed(name)

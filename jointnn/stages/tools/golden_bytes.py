@@ -44,18 +44,18 @@ def machine(threads: int = 1) -> str:
     )
 
 
-def made_now(params: Path = FOLDER / "params.yaml") -> dict[str, np.ndarray]:
+def made_now(project: Path = FOLDER) -> dict[str, np.ndarray]:
     """Run every golden job in a scratch folder, in this process, and return all that they made."""
     with TemporaryDirectory(prefix="jointnn-") as folder:
-        _run_jobs(params.resolve(), Path(folder))
+        _run_jobs(project.resolve(), Path(folder))
         return arrays_in(Path(folder))
 
 
-def _run_jobs(params: Path, folder: Path) -> None:
+def _run_jobs(project: Path, folder: Path) -> None:
     here = Path.cwd()
     os.chdir(folder)
     try:
-        jobs = Jobs(read_params(params))
+        jobs = Jobs(read_params(project))
         every = [job for name in jobs.params.experiments for job in jobs.of_experiment(name)]
         every += jobs.in_order(*map(jobs.sweep, jobs.params.sweeps))
         for job in {job.record: job for job in every}.values():

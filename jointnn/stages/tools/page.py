@@ -68,6 +68,6 @@ def check(params: Params, name: str) -> None:
     is_sweep = name not in params.experiments
     if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):
         raise UserError(
-            f"The results of {name!r} were made with other settings than params.yaml has now: "
+            f"The results of {name!r} were made with other settings than the parameters say now: "
             f"{', '.join(differences)}. Run it again: snakemake {name}"
         )

@@ -22,10 +22,14 @@ from jointnn.stages.tools import page
 EDITS = {
     "experiments.toy.methods": ["isolated", "joint_paper", "joint"],
     "experiments.toy.figures": ["weights", "differences"],
-    "experiments.toy.tuned": {
-        "isolated": {"learning_rate": 0.1},
-        "joint_paper": {},
-        "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
+    "experiments.toy.tuned": {},
+    "experiments.toy.chosen": {
+        "searched": {"seeds": [1000], "points": 3},
+        "tuned": {
+            "isolated": {"learning_rate": 0.1},
+            "joint_paper": {},
+            "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
+        },
     },
     "experiments.toy.search": {
         "isolated": {"learning_rate": [0.01, 0.1, 0.5]},
@@ -202,7 +206,9 @@ def test_a_page_that_a_person_wrote_is_not_overwritten(project):
 
 def test_results_of_other_settings_are_refused(project):
     write(EDITS | {"experiments.toy.seeds": [0, 1, 2]})
-    with pytest.raises(UserError, match=r"made with other settings than params.yaml has now: seeds\. Run"):
+    with pytest.raises(
+        UserError, match=r"made with other settings than the parameters say now: seeds\. Run"
+    ):
         made()
 
 
@@ -211,9 +217,10 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
     del record["settings"]["momentum"]
     write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), record)
     made()
-    changed = edited(EDITS)["experiments"]["toy"]["tuned"] | {"isolated": {"learning_rate": 0.2}}
-    write(EDITS | {"experiments.toy.tuned": changed})
-    with pytest.raises(UserError, match="has now: isolated"):
+    write(EDITS)
+    file = Path("params/chosen/toy.yaml")
+    file.write_text(file.read_text().replace("learning_rate: 0.1}", "learning_rate: 0.2}"))
+    with pytest.raises(UserError, match="say now: isolated"):
         made()
 
 
@@ -230,7 +237,7 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
 def test_results_of_another_network_or_of_a_setting_that_is_gone_are_refused(recorded, says, project):
     record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     write_json(Path(paths.method("toy", 0, "isolated"), "settings.json"), {**record, **recorded})
-    with pytest.raises(UserError, match=rf"made with other settings than params.yaml has now: {says}\."):
+    with pytest.raises(UserError, match=rf"made with other settings than the parameters say now: {says}\."):
         made()
 
 
@@ -241,7 +248,7 @@ def test_a_search_of_other_points_is_refused(project):
         "isolated": {"learning_rate": [0.01, 0.1, 0.4]}
     }
     write(EDITS | {"experiments.toy.search": points})
-    with pytest.raises(UserError, match=r"has now: search\.isolated\."):
+    with pytest.raises(UserError, match=r"say now: search\.isolated\."):
         made()
 
 

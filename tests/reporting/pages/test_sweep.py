@@ -58,7 +58,7 @@ def test_a_sweep_that_was_not_run_is_refused():
 @pytest.mark.slow
 def test_a_sweep_of_other_settings_is_refused():
     params(along="images")
-    with pytest.raises(UserError, match="has now: along"):
+    with pytest.raises(UserError, match="say now: along"):
         made()
 
 
@@ -66,5 +66,5 @@ def test_a_sweep_of_other_settings_is_refused():
 def test_an_experiment_of_other_settings_is_refused():
     record = altered(Jobs(params()).collect("heir"), seeds=[7])
     write_atomically(record.record, record.text.encode())
-    with pytest.raises(UserError, match="has now: seeds of heir"):
+    with pytest.raises(UserError, match="say now: seeds of heir"):
         made()

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.params import write_files
 from helpers.tiny import folder_with_data
 from safetensors.torch import load_file
 
 import jointnn
 from jointnn.__main__ import main
+from jointnn.io.yaml import from_yaml
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.stages import initialise, train
 from jointnn.training import checkpoints
 
-PARAMS = """\
+PARAMS = from_yaml("""
 default: [tiny]
 presets: {default: {}}
 datasets:
@@ -35,14 +37,14 @@ experiments:
     seeds: [0, 1]
     methods: [isolated, fedamp]
     settings: {steps: 12, batch_size: 4, record_every: 6, rounds: 3, learning_rate: 0.05}
-"""
+""")
 
 
 @pytest.fixture
 def run(monkeypatch) -> str:
     """A finished run of fedamp; its state."""
     monkeypatch.chdir(folder_with_data())
-    Path("params.yaml").write_text(PARAMS)
+    write_files(Path.cwd(), PARAMS)
     jobs = Jobs(read_params())
     initialise.run(jobs.initialise("tiny", 0))
     train.run(jobs.train("tiny", 0, "fedamp"))
@@ -96,7 +98,8 @@ def test_what_cannot_be_exported_is_refused_with_a_sentence(run, capsys):
     assert "tiny was not run for isolated, seed 0. Run it: snakemake tiny" in sentence(
         "--method", "isolated"
     )
-    Path("params.yaml").write_text(PARAMS.replace("0.05", "0.04"))
+    file = Path("params/experiments/tiny.yaml")
+    file.write_text(file.read_text().replace("0.05", "0.04"))
     assert f"{run} belongs to another settings" in sentence("--method", "fedamp")
     assert main(["export", "tinny", "--to", "networks"]) == 1
 

@@ -13,7 +13,7 @@ KEPT = PROJECT / golden.FOLDER
 
 @pytest.mark.slow
 def test_every_array_of_every_kind_of_job_is_the_golden_one():
-    assert "arrays are the golden ones" in golden.compare(golden.made_now(KEPT / "params.yaml"), KEPT)
+    assert "arrays are the golden ones" in golden.compare(golden.made_now(KEPT), KEPT)
 
 
 def arrays() -> dict[str, np.ndarray]:

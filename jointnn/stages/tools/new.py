@@ -1,0 +1,322 @@
+"""new: an experiment on images of one's own, with sizes that fit them."""
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jointnn.data.archives import is_archive
+from jointnn.data.images import decode, to_channels
+from jointnn.data.schema import DatasetParams
+from jointnn.data.selection import arrange
+from jointnn.data.source import Images, Source, Splits, source_of
+from jointnn.errors import UserError
+from jointnn.io.files import write_atomically
+from jointnn.io.yaml import to_yaml_blocks
+from jointnn.parameters.load import read_params
+from jointnn.parameters.schema import Params
+from jointnn.parameters.search import points
+from jointnn.registry import nearest
+
+LOOKED_AT = 24
+"""Images of each dataset whose size and colours are looked at."""
+SIZES = (16, 32, 48, 64)
+"""Pixels of a side to choose from; 48 and more are for networks with residual blocks."""
+OF_POOL, OF_VALIDATION = 0.75, 0.25
+"""Shares of all images that are not for the test, and of those the ones for validation."""
+EPOCHS = 40
+"""How often each training image is seen, within FEWEST_STEPS and MOST_STEPS."""
+FEWEST_STEPS, MOST_STEPS = 400, 3000
+LEARNING_RATES = (0.01, 0.03, 0.1)
+SEARCHED: dict[str, tuple[str, list[Any]]] = {
+    "isolated": ("weight_decay", [0, 0.001, 0.01]),
+    "l2reg": ("strength", [{"half_life": 1}, {"half_life": 10}, {"half_life": 100}]),
+    "shareall": ("weight_decay", [0, 0.001, 0.01]),
+    "finetune": ("shared_fraction", [0.25, 0.5, 0.75]),
+    # An infinite half-life is isolated training: a member of the family.
+    "joint": ("strength", [{"half_life": 1}, {"half_life": 10}, {"half_life": math.inf}]),
+}
+"""Methods of the experiment, each with a second setting to search beside the learning rate."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a path holds.
+
+    Attributes:
+        entry: of the dataset, for parameters.
+        images: that training and validation draw from.
+        test: images of the test split.
+        classes: their names.
+        rarest: how many of those for training and validation are of the class that has least.
+        side: pixels of the shorter side that most images have at least.
+        grey: whether all images that were looked at are grey.
+    """
+
+    entry: dict[str, Any]
+    images: int
+    test: int
+    classes: list[str]
+    rarest: int
+    side: int
+    grey: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line: python -m jointnn new mine --images my_data/leaves my_data/petals"""
+    parser.description = (
+        "Begin an experiment on your own images: look at them, write "
+        "params/experiments/NAME.yaml with sizes that "
+        "fit them, a grid for its search, and its line in params.yaml, and say what to type next."
+    )
+    parser.add_argument("name", metavar="NAME", help="of the experiment: small letters, digits and _")
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="two datasets or more, each a folder of class folders (or of train/ and test/ with those), an "
+        "archive of it, a list file, or Parquet files (docs/data.md)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the files of an experiment.
+
+    Raises:
+        UserError: the name is taken or none, there are fewer than two datasets, or one cannot be read.
+    """
+    name, params = arguments.name, read_params()
+    _check_name(name, params)
+    if len(arguments.images) < 2:
+        raise UserError(
+            f"--images {arguments.images[0]}: joint learning needs at least two datasets; name more."
+        )
+    found: dict[str, Found] = {}
+    for path in arguments.images:
+        found[_dataset_name(path, name, {*params.datasets, *found})] = look(path)
+    files = {
+        f"params/experiments/{name}.yaml": _experiment(name, found),
+        f"params/grids/{name}.yaml": _grid(name),
+        "params.yaml": _with_line(name),
+    }
+    before = {file: Path(file).read_bytes() if Path(file).exists() else None for file in files}
+    try:
+        for file, text in files.items():
+            write_atomically(file, text.encode())
+        made = read_params()
+    except BaseException:
+        for file, content in before.items():
+            Path(file).unlink() if content is None else write_atomically(file, content)
+        raise
+    sys.stdout.write(_told(name, made, found))
+
+
+def look(path: str) -> Found:
+    """Return what a path holds.
+
+    Raises:
+        UserError: it holds no images of at least two classes, or cannot be read.
+    """
+    source_name, source_path = _source_at(path), _shown(path)
+    source = source_of(DatasetParams(source=source_name, path=source_path))
+    splits = source.labels() if source.labels else source.read()
+    total = len(splits.train) + (len(splits.test) if splits.test else 0)
+    if not total:
+        raise UserError(
+            f"{path} holds no images. docs/data.md says how folders, lists and Parquet files look."
+        )
+    if len(splits.classes) < 2:
+        raise UserError(
+            f"{path} holds images of one class, {splits.classes[0]!r}. Give it a folder for each "
+            "of two classes or "
+            "more."
+        )
+    entry: dict[str, Any] = {"source": source_name, "path": source_path}
+    if splits.test is None:
+        entry["pool"] = round(OF_POOL * total)
+    train, test, classes = arrange(splits, DatasetParams(**entry), path)
+    sides, greys = zip(*(_side_and_grey(*image) for image in _some(source, splits)), strict=True)
+    rarest = min(Counter(train.labels).get(label, 0) for label in range(len(classes)))
+    return Found(entry, len(train), len(test), classes, rarest, int(np.quantile(sides, 0.25)), all(greys))
+
+
+def _source_at(path: str) -> str:
+    """Return the source that reads a path."""
+    place = Path(path)
+    if not place.exists():
+        near = nearest(
+            place.name, (other.name for other in place.parent.glob("*") if place.parent.is_dir())
+        )
+        raise UserError(f"--images {path}: there is no such file or folder{near}")
+    if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))):
+        return "parquet"
+    if place.is_dir() and (place / "train.txt").is_file():
+        return "list_file"
+    return "class_folders" if place.is_dir() or is_archive(place) else "list_file"
+
+
+def _shown(path: str) -> str:
+    """Return a path as parameters have it: relative to the project's folder where it lies in there."""
+    whole = Path(os.path.normpath(Path(path).absolute()))
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+
+
+def _some(source: Source, splits: Splits) -> list[tuple[bytes, str]]:
+    """Return the content and the place of some images, evenly over all of them."""
+    files = [
+        file for file in source.files if file.suffix not in (".txt", ".csv") and not _is_container(file)
+    ]
+    if files:
+        return [(files[k].read_bytes(), str(files[k])) for k in _evenly(len(files))]
+    images: Images = (splits if any(splits.train.content[:1]) else source.read()).train
+    return [(images.content[k], images.places[k]) for k in _evenly(len(images))]
+
+
+def _is_container(file: Path) -> bool:
+    return is_archive(file) or file.suffix == ".parquet"
+
+
+def _evenly(count: int) -> list[int]:
+    return sorted({round(k) for k in np.linspace(0, count - 1, min(LOOKED_AT, count))})
+
+
+def _side_and_grey(content: bytes, place: str) -> tuple[int, bool]:
+    image = decode(content, place)
+    pixels = np.asarray(to_channels(image, 3).resize((32, 32)), dtype=int)
+    return min(image.size), bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= 2)
+
+
+def _check_name(name: str, params: Params) -> None:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise UserError(
+            f"{name!r} is no name: it must hold small letters, digits and _ alone, and begin with a letter."
+        )
+    if name in params.experiments:
+        raise UserError(f"{name!r} is taken: there is params/experiments/{name}.yaml. Choose another name.")
+
+
+def _dataset_name(path: str, experiment: str, taken: set[str]) -> str:
+    """Return a name for a dataset after its folder; after the experiment, too, where that one is taken."""
+    stem = Path(os.path.normpath(Path(path).absolute())).name.partition(".")[0].lower()
+    name = re.sub("[^a-z0-9]+", "_", stem).strip("_")
+    name = name if re.match("[a-z]", name) else f"set_{name}".rstrip("_")
+    if name in taken:
+        name = f"{experiment}_{name}"
+    while name in taken:
+        name += "_2"
+    return name
+
+
+def _experiment(name: str, found: Mapping[str, Found]) -> str:
+    """Return the text of an experiment's file."""
+    fewest = min(of.images for of in found.values())
+    # Classes give one image each in turn to validation, which must leave one of each to train on.
+    of_classes = min(len(of.classes) * (of.rarest - 1) for of in found.values())
+    validation = max(1, min(round(OF_VALIDATION * fewest), of_classes))
+    train = fewest - validation
+    batch = max(2, min(32, 2 ** int(math.log2(max(2, train // 2)))))
+    most = max(of.images for of in found.values()) - validation
+    steps = min(MOST_STEPS, max(FEWEST_STEPS, 100 * round(EPOCHS * most / batch / 100)))
+    side = min(of.side for of in found.values())
+    size = max([known for known in SIZES if known <= side], default=SIZES[0])
+    figures = ["figure_3_curves", "weights", "differences", "examples"]
+    entries: dict[str, Any] = {
+        "task": "classification",
+        "architecture": "small_conv" if size < 48 else "small_resnet",
+        "datasets": {dataset: of.entry for dataset, of in found.items()},
+        "image_size": size,
+        "channels": 1 if all(of.grey for of in found.values()) else 3,
+        "validation_images": validation,
+        "seeds": [0, 1, 2],
+        "methods": list(SEARCHED),
+        "figures": ["figure_2_groups", *figures] if len(found) > 3 else figures,
+        "settings": {
+            "steps": steps,
+            "batch_size": batch,
+            "schedule": "cosine",
+            "record_every": max(1, steps // 10),
+        },
+    }
+    return (
+        "# yaml-language-server: $schema=../../workflow/schemas/experiment.schema.json\n"
+        f"# Written by `python -m jointnn new {name}` from a look at the images. Change what you like.\n"
+        f"{to_yaml_blocks(entries)}"
+    )
+
+
+def _grid(name: str) -> str:
+    """Return the text of the file of its search."""
+    search = {
+        method: {"learning_rate": list(LEARNING_RATES), setting: values}
+        for method, (setting, values) in SEARCHED.items()
+    }
+    return (
+        "# yaml-language-server: $schema=../../workflow/schemas/grid.schema.json\n"
+        f"# The points that `snakemake search_{name}` tries: equal rates and as many points for "
+        "each method.\n"
+        f"{to_yaml_blocks({'search': search})}"
+    )
+
+
+def _with_line(name: str) -> str:
+    """Return the text of params.yaml with a line for the experiment; all else stays as it is."""
+    lines = Path("params.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next((k for k, line in enumerate(lines) if line.startswith("experiments:")), None)
+    if at is None:  # said by the reader
+        return "".join(lines)
+    if lines[at].split("#")[0].strip() != "experiments:":  # {} on the same line
+        lines[at] = "experiments:\n"
+    end = at + 1
+    for k in range(at + 1, len(lines)):
+        if not lines[k].startswith((" ", "#", "\n")):
+            break
+        if lines[k].strip() and lines[k].startswith(" "):
+            end = k + 1
+    return "".join([*lines[:end], f"  {name}: {name}\n", *lines[end:]])
+
+
+def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
+    """Return what was found and written, and what to type next."""
+    experiment = params.experiments[name]
+    steps, networks = experiment.settings["steps"], len(found)
+    whole = steps * networks * len(experiment.methods) * len(experiment.seeds)
+    tried = sum(len(points(experiment, method)) for method in experiment.search)
+    lines = [
+        f"  {dataset}: {of.images} images for training and validation, {of.test} for the test, "
+        f"{len(of.classes)} classes ({_few(of.classes)})"
+        for dataset, of in found.items()
+    ]
+    python = Path(sys.executable).parent
+    here = f"{python.relative_to(Path.cwd())}/" if python.is_relative_to(Path.cwd()) else ""
+    kinds = f"{len(experiment.methods)} methods, {len(experiment.seeds)} seeds"
+    calls = {
+        f"snakemake -n {name}": "what would run, and nothing else",
+        f"snakemake search_{name}": f"chooses hyper-parameters on validation: {tried} points, "
+        f"{tried * steps * networks:,} steps of a network",
+        f"snakemake {name}": f"trains, measures, draws: {kinds}, {whole:,} steps of a network",
+    }
+    longest = max(map(len, calls))
+    return "\n".join(
+        [
+            f"{networks} datasets, at {experiment.image_size} pixels and {experiment.channels} "
+            f"channel{'s' * (experiment.channels > 1)}:",
+            *lines,
+            f"Written: params/experiments/{name}.yaml, params/grids/{name}.yaml, a line in params.yaml.",
+            "Next (without time for the search leave it out; then rates are the defaults):",
+            *(f"  {here}{call:<{longest}}  {meaning}" for call, meaning in calls.items()),
+            "",
+        ]
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -1,0 +1,128 @@
+"""new: an experiment on images of one's own is begun by one command, and nothing is left half written."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dvc.utils.serialize import _yaml as dvc_yaml
+from helpers.params import write
+from PIL import Image
+
+from jointnn.__main__ import main
+from jointnn.io.yaml import read_yaml
+from jointnn.parameters import search
+from jointnn.parameters.load import read_params
+
+
+@pytest.fixture(autouse=True)
+def _a_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write({})
+
+
+def folders(name: str, count: int = 12, side: int = 40, grey: bool = False, split: bool = True) -> str:
+    """Class folders of own images, with a test split or without."""
+    drawn = np.random.default_rng(count)
+    for part in ("train", "test") if split else ("",):
+        for label in ("ash", "oak"):
+            folder = Path("my_data", name, part, label)
+            folder.mkdir(parents=True)
+            for k in range(count):
+                pixels = drawn.integers(0, 256, (side, side + 3, 1 if grey else 3), dtype=np.uint8)
+                Image.fromarray(pixels.squeeze()).save(folder / f"{k}.png")
+    return f"my_data/{name}"
+
+
+def new(*words: str) -> int:
+    return main(["new", "mine", "--images", *words])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str, name: str = "mine") -> str:
+    before = {path: path.read_bytes() for path in Path().rglob("*.yaml")}
+    assert main(["new", name, "--images", *words]) == 1
+    assert {path: path.read_bytes() for path in Path().rglob("*.yaml")} == before
+    return capsys.readouterr().err.removeprefix("error: ").strip()
+
+
+def test_an_experiment_has_sizes_that_fit_its_images_and_says_what_to_type_next(capsys):
+    assert new(folders("leaves"), folders("petals", count=20), folders("bark", split=False, side=70)) == 0
+    params = read_params()
+    mine = params.experiments["mine"]
+    assert mine.datasets == ["leaves", "petals", "bark"]
+    assert (mine.image_size, mine.channels, mine.architecture) == (32, 3, "small_conv")
+    assert params.datasets["bark"].pool == 18 and params.datasets["leaves"].pool is None
+    assert mine.validation_images == 4  # a quarter of the 18 images of bark
+    assert "figure_2_groups" not in mine.figures
+    assert {len(search.points(mine, method)) for method in mine.methods} == {9}
+    assert "mine" in params.versioned
+    said = capsys.readouterr().out
+    assert (
+        "  petals: 40 images for training and validation, 40 for the test, 2 classes (ash, oak)\n" in said
+    )
+    for call in ("snakemake -n mine", "snakemake search_mine", "snakemake mine"):
+        assert call in said
+    assert "45 points, 54,000 steps of a network" in said
+
+
+def test_grey_images_have_one_channel_and_large_ones_a_network_with_residual_blocks():
+    assert new(folders("a", grey=True, side=64), folders("b", grey=True, side=90)) == 0
+    mine = read_params().experiments["mine"]
+    assert (mine.image_size, mine.channels, mine.architecture) == (64, 1, "small_resnet")
+
+
+def test_validation_leaves_an_image_of_each_class_to_train_on():
+    folders("leaves")
+    Path("my_data/leaves/train/elm").mkdir()
+    for k in range(2):
+        Path("my_data/leaves/train/ash", f"{k}.png").rename(Path("my_data/leaves/train/elm", f"{k}.png"))
+    Path("my_data/leaves/test/elm").mkdir()
+    Path("my_data/leaves/test/ash/0.png").rename("my_data/leaves/test/elm/0.png")
+    assert new("my_data/leaves", folders("petals")) == 0
+    assert read_params().experiments["mine"].validation_images == 3
+
+
+def test_names_that_are_taken_or_are_none_get_others():
+    assert new(folders("first"), folders("2nd Bark")) == 0
+    assert read_params().experiments["mine"].datasets == ["mine_first", "set_2nd_bark"]
+
+
+@pytest.mark.parametrize("own", ["experiments: {}\n", "experiments:\n  toy: toy\n  # mine\n\n"])
+def test_params_yaml_gets_a_line_and_keeps_all_else(own):
+    text = f"# mine\ndefault: [toy]\n{own}# sweeps\nsweeps: {{}}\ndatasets: {{}}\npresets: {{}}\n"
+    Path("params.yaml").write_text(text)
+    assert new(folders("leaves"), folders("petals")) == 0
+    after = Path("params.yaml").read_text()
+    assert read_yaml("params.yaml")["experiments"]["mine"] == "mine"
+    assert after.replace("  mine: mine\n", "").replace("experiments:\n#", "experiments: {}\n#") == text
+
+
+def test_dvc_leaves_what_is_written_as_it_is():
+    assert new(folders("leaves"), folders("petals")) == 0
+    for file in ("params/experiments/mine.yaml", "params/grids/mine.yaml"):
+        text, stream = Path(file).read_text(), io.StringIO()
+        dvc_yaml._dump(dvc_yaml.parse_yaml_for_update(text, file), stream)
+        assert stream.getvalue() == text
+        assert "&" not in text
+
+
+def test_what_cannot_be_begun_is_one_sentence_and_nothing_is_written(capsys):
+    leaves, petals = folders("leaves"), folders("petals")
+    assert refused(capsys, leaves) == (
+        "--images my_data/leaves: joint learning needs at least two datasets; name more."
+    )
+    assert refused(capsys, leaves, "my_data/petal") == (
+        "--images my_data/petal: there is no such file or folder; did you mean 'petals'?"
+    )
+    assert refused(capsys, leaves, petals, name="toy") == (
+        "'toy' is taken: there is params/experiments/toy.yaml. Choose another name."
+    )
+    assert "must hold small letters" in refused(capsys, leaves, petals, name="My-own")
+    assert "a rule of the workflow has this name" in refused(capsys, leaves, petals, name="train")
+    Path("my_data/none").mkdir()
+    assert refused(capsys, leaves, "my_data/none").startswith("my_data/none holds no images.")
+    Path("my_data/one/oak").mkdir(parents=True)
+    Path("my_data/leaves/train/oak/0.png").rename("my_data/one/oak/0.png")
+    assert "my_data/one holds images of one class, 'oak'." in refused(capsys, petals, "my_data/one")
+    Path("my_data/leaves/train/oak/1.png").write_bytes(b"no image")
+    assert "1.png is damaged" in refused(capsys, leaves, petals)
