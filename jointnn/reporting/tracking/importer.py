@@ -11,7 +11,7 @@ from jointnn.io import files
 from jointnn.reporting.tracking import entries, find, notes
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.entries import ALARMS, DIVERGED, NOTE, STATE, Entry
-from jointnn.reporting.tracking.networks import Networks, put_networks
+from jointnn.reporting.tracking.networks import HISTORY, LEFT, Networks, put_networks
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.reporting.tracking.store import Store, opened, text
 
@@ -117,10 +117,10 @@ class _Import:
         """Import the run of one seed."""
         entry = entries.of_seed(self.root, files)
         held = self.known.get(entry.key)
+        is_same = held is not None and self.is_same(held, entry)
         self.supersede(files)
         run = self.put(entry, parent.info.run_id)
         self.store.unset(run, SUPERSEDED)
-        is_same = held is not None and held.data.tags.get(STATE) == entry.state
         self.done.new += held is None
         self.done.same += is_same
         self.done.changed += held is not None and not is_same
@@ -131,7 +131,7 @@ class _Import:
         """Return the run of an entry: made, brought up to date where it has grown, made anew where not."""
         tags = {**self.common, **entry.tags} | ({PARENT: parent} if parent else {})
         held = self.known.get(entry.key)
-        if held is not None and held.data.tags.get(STATE) == entry.state:
+        if held is not None and self.is_same(held, entry):
             if parent:
                 self.store.tag(held, PARENT, parent)
             if held.info.status != entry.status:
@@ -151,13 +151,21 @@ class _Import:
         self.store.set_status(run, entry.status, entry.seconds)
         return run
 
+    def is_same(self, held: "Run", entry: Entry) -> bool:
+        """Return whether a run holds all that it is to hold."""
+        tags, networks = held.data.tags, self.networks
+        are_left = LEFT in tags and entry.networks and networks and networks.takes(entry.networks)
+        return tags.get(STATE) == entry.state and not are_left
+
     def fill(self, run: "Run", entry: Entry, tags: Mapping[str, str]) -> None:
         """Import everything that a run is to hold."""
         self.store.log_artifacts(run, entry.artifacts)
         note = entry.note
         of_networks: dict[str, str] = {}
-        if entry.networks and self.networks:
+        if entry.networks and self.networks and HISTORY not in run.data.tags:
             note, of_networks = put_networks(self.store, run, entry.networks, self.networks)
+            if LEFT not in of_networks:
+                self.store.unset(run, LEFT)
         self.store.fill(run, entry, {**tags, **of_networks, **_described(note, run.data.tags)})
 
     def replace(self, old: "Run", new: "Run") -> None:

@@ -2,12 +2,12 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from platform import python_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jointnn.io.files import write_json
 from jointnn.reporting.tracking import notes
@@ -23,6 +23,8 @@ EXAMPLE = "input_example.json"
 LOADER = "jointnn.models.pyfunc"
 HISTORY = "mlflow.log-model.history"
 """The tag by which MLflow shows a folder of a run as a model: with its inputs and outputs."""
+LEFT = "mlflow.jointnn.left"
+"""The tag of a run whose networks were too large to be copied."""
 Shape = tuple[int, ...]
 
 
@@ -45,14 +47,24 @@ class Written:
     outputs: Mapping[str, Shape]
 
 
-Networks = Callable[[RunFiles, Path], Written | str]
-"""Writes the networks of a run to a folder; or says, in Markdown, why it did not."""
+class Networks(Protocol):
+    """Writes the networks of runs."""
+
+    def takes(self, run: RunFiles) -> bool:
+        """Return whether the networks of a run are small enough to be copied."""
+
+    def __call__(self, run: RunFiles, folder: Path) -> Written | str:
+        """Write the networks of a run to a folder; or say, in Markdown, why not."""
 
 
 def put_networks(
     store: Store, run: "Run", files: RunFiles, networks: Networks
 ) -> tuple[str, dict[str, str]]:
     """Show the networks of a run as its artifacts; return its description, and tags."""
+    if not networks.takes(files) and files.state:
+        told = {"experiment": files.experiment, "method": files.method, "seed": files.seed}
+        place, size = files.state.relative_to(store.root), files.state.stat().st_size / 1e6
+        return notes.LEFT.format(**told, state=place, size=size), {LEFT: "true"}
     with _folder_for(store, run) as folder:
         written = networks(files, folder)
         if isinstance(written, str):
@@ -61,10 +73,10 @@ def put_networks(
         if written.example is not None:
             write_json(folder / EXAMPLE, written.example)
         model.save(str(folder / "MLmodel"))
-    place = store.folder(run)
+    lies = store.folder(run)
     first = f"{FOLDER}/{written.datasets[0]}.safetensors"
-    if place and place.is_relative_to(store.root.resolve()):
-        path = (place.relative_to(store.root.resolve()) / first).as_posix()
+    if lies and lies.is_relative_to(store.root.resolve()):
+        path = (lies.relative_to(store.root.resolve()) / first).as_posix()
         note = notes.NETWORKS.format(path=path, inputs=written.inputs)
     else:
         note = notes.DOWNLOADED.format(run=run.info.run_id, path=first, inputs=written.inputs)

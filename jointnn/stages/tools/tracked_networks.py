@@ -17,7 +17,7 @@ from jointnn.io.tensors import read_header
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.reporting.tracking.networks import Written
-from jointnn.reporting.tracking.notes import LEFT, NOT_SHOWN
+from jointnn.reporting.tracking.notes import NOT_SHOWN
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.stages.tools import export
 
@@ -38,12 +38,13 @@ class ExportedNetworks:
         self.jobs: Jobs | None = None
         self.tried: dict[str, Written] = {}
 
+    def takes(self, run: RunFiles) -> bool:
+        """Return whether the state of a run is no larger than the limit; one that is missing is not."""
+        return not (run.state and run.state.is_file() and run.state.stat().st_size > self.most)
+
     def __call__(self, run: RunFiles, folder: Path) -> Written | str:
         """Write DATASET.safetensors for each, or say why not."""
         named = {"experiment": run.experiment, "method": run.method, "seed": run.seed}
-        if run.state and run.state.is_file() and (size := run.state.stat().st_size) > self.most:
-            state = run.state.relative_to(Path.cwd())
-            return LEFT.format(**named, state=state, size=size / MEGABYTE)
         try:
             self.jobs = self.jobs or Jobs(read_params())
             with contextlib.redirect_stdout(io.StringIO()):

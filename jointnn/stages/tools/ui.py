@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Import all runs into MLflow's store and serve its pages on this machine, until Ctrl-C. While runs "
         "train, `python -m jointnn track --watch` in a second terminal follows them."
     )
-    parser.add_argument("--port", type=int, default=PORT, metavar="PORT", help="default: %(default)s")
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="PORT", help="0: any that is free (%(default)s)"
+    )
     parser.add_argument("--store", default=STORE, help="of SQLite (%(default)s)")
 
 
@@ -45,12 +47,13 @@ def main(arguments: argparse.Namespace) -> None:
         _say("Importing runs into MLflow ...")
         done = import_runs(Path.cwd(), [], arguments.store, ExportedNetworks(MEGABYTES))
         _say(f"{done} ({time.monotonic() - begun:.0f} s)")
-        start = f"http://{HOST}:{arguments.port}/"
+        start = f"http://{HOST}:{at.getsockname()[1]}/"
         named = [f"  {each.name}: {start}{RUNS.format(each.id)}" for each in done.experiments[:MOST]]
         lines = [f"MLflow: {start}{EXPERIMENTS}", *named, "Ctrl-C ends it."]
         with suppress(KeyboardInterrupt):
             serve(at, Path(file), done.experiments, lambda: _say("\n".join(lines)))
-        _say("\rMLflow has ended; `make ui` starts it again.")
+        after = "\n" if sys.stdout.isatty() else ""  # the ^C that a terminal shows
+        _say(f"{after}MLflow has ended; `make ui` starts it again.")
 
 
 def _say(line: str) -> None:

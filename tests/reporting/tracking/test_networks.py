@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.params import PROJECT
+from helpers.params import PROJECT, write_files
 from helpers.tiny import TINY, folder_with_data
 from helpers.tracking import STORE, artifacts_of, client_of, runs_of
 
 from jointnn.io.files import write_atomically
-from jointnn.io.yaml import to_yaml
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 from jointnn.reporting.tracking import import_runs
@@ -42,7 +41,7 @@ def run_in(folder, sources=None, **changes):
     experiment = {**TINY, "methods": ["isolated"], "settings": SETTINGS, **changes}
     known = {name: {"source": "optical_digits", "part": part, "pool": 60} for name, part in HALVES.items()}
     params = {"default": ["tiny"], "presets": {"default": {}}, "datasets": known | (sources or {})}
-    Path("params.yaml").write_text(to_yaml({**params, "experiments": {"tiny": experiment}}))
+    write_files(folder, {**params, "experiments": {"tiny": experiment}})
     jobs = Jobs(read_params())
     for name in experiment["datasets"]:
         fetch.run(jobs.fetch(name))
@@ -111,11 +110,17 @@ def test_large_networks_stay_where_they_are_with_a_line_that_exports_them(projec
     note = run.data.tags["mlflow.note.content"]
     assert "runs/tiny/s0/isolated/state.safetensors" in note
     assert "python -m jointnn export tiny --method isolated --seed 0 --to networks" in note
+    again = imported(project, megabytes=100)
+    assert again.info.run_id == run.info.run_id
+    assert set(NAMES) <= set(artifacts_of(client_of(project), again))
+    held = again.data.tags["mlflow.note.content"]
+    assert "jointnn.load" in held
+    assert imported(project, megabytes=0).data.tags["mlflow.note.content"] == held
 
 
 def test_a_run_of_another_params_yaml_says_why_its_networks_are_not_shown(project):
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("learning_rate: 0.05", "learning_rate: 0.04"))
+    file = Path("params/experiments/tiny.yaml")
+    file.write_text(file.read_text().replace("0.05", "0.04"))
     note = imported(project).data.tags["mlflow.note.content"]
     assert note.startswith(
         "Its networks are not shown here. runs/tiny/s0/isolated/state.safetensors belongs"
