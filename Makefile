@@ -58,10 +58,7 @@ report: .venv/ready
 	python -m jointnn report
 
 ui: .venv/ready
-	python -m jointnn track
-	@echo "MLflow: http://127.0.0.1:$(PORT)  (Ctrl-C ends it)"
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port $(PORT) \
-	  --backend-store-uri sqlite:///mlflow.db --artifacts-destination ./mlartifacts --workers 1
+	@python -m jointnn ui --port $(PORT)
 
 bench: .venv/ready
 	@for file in benchmarks/*.py; do python $$file || exit 1; done
