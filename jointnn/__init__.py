@@ -14,13 +14,14 @@ _HOMES = {
     "Coupling": "jointnn.training.coupling",
     "DivergedError": "jointnn.errors",
     "Fitted": "jointnn.training.fit",
+    "Predictor": "jointnn.training.predictor",
     "UserError": "jointnn.errors",
     "fit": "jointnn.training.fit",
     "load": "jointnn.models.saved",
 }
 """The module that each public name comes from."""
 
-__all__ = ["Coupling", "DivergedError", "Fitted", "UserError", "__version__", "fit", "load"]
+__all__ = ["Coupling", "DivergedError", "Fitted", "Predictor", "UserError", "__version__", "fit", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -35,12 +35,14 @@ JOBS = {
 }
 TOOLS = {
     "new": "begin an experiment on your own images, with sizes that fit them",
+    "record": "have DVC version what snakemake made, as it is",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write results/EXPERIMENT.md from the results of an experiment",
     "report": "write report.html, one page of all experiments that have results",
     "layers": "the layers of an experiment's networks, and what each method couples",
     "jae_layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "predict": "what a trained network says of new images, as a CSV",
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
     "golden": "compare all arrays of tiny jobs with the golden ones, to the bit",

@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.library import OF_LIGHTNING, block_with, core_script, export_beside, told_by_the_page
+from helpers.library import (
+    OF_IMAGES,
+    OF_LIGHTNING,
+    block_with,
+    core_script,
+    export_beside,
+    told_by_the_page,
+    told_in,
+)
 from helpers.params import PROJECT
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -21,6 +30,7 @@ from jointnn.stages import fetch, initialise, prepare
 from jointnn.stages.build import build, network_of, prepared_split, start_of
 from jointnn.training.gradients import batch_of
 from jointnn.training.loop import learn
+from jointnn.training.predictor import Use
 from jointnn.training.state import State, put_module, within
 
 OF_PAGE = {"steps": 400, "learning_rate": 0.02, "strength": {"half_life": 3}, "schedule": "constant"}
@@ -46,6 +56,20 @@ def test_the_code_of_the_page_runs_and_says_what_the_page_says(tmp_path):
         assert words in done.stdout
 
 
+@pytest.mark.slow
+def test_the_lines_that_predict_say_what_the_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    use = Use("leaves", "classification", {}, ["beech", "oak"], 32, 3, "crop")
+    export_beside(tmp_path, use.notes())
+    Path("my_photos").mkdir()
+    for k in (1, 2):
+        Image.new("RGB", (40, 50 + k), (90 * k, 20, 40)).save(f"my_photos/{k}.jpg")
+    names = {"jointnn": jointnn}
+    exec(block_with(OF_IMAGES), names)
+    assert capsys.readouterr().out.splitlines() == told_in(block_with(OF_IMAGES))
+    assert set(names["best"]) <= {"beech", "oak"} and len(names["best"]) == 2
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """The first three datasets of `digits`, as a folder in which its jobs run."""
@@ -57,6 +81,7 @@ def digits(tmp_path_factory):
         "train_images": None,  # as fit takes a dataset: a fifth for validation, the rest to learn from
         "validation_images": 72,
         "groups": {},
+        "methods": ["joint"],
         "tuned": {},
     }
     os.chdir(folder)

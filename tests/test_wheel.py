@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 import jointnn
 from jointnn.errors import EXTRA_OF
+from jointnn.training.predictor import Use
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -125,12 +126,19 @@ def test_the_command_works_there_and_names_the_extra_that_a_tool_needs(core, tmp
     command = core.parent / "jointnn"
     assert run(command, "--version", cwd=tmp_path).stdout == f"{jointnn.__version__}\n"
     assert "Tools for you:" in run(command, "--help", cwd=tmp_path).stdout
-    refused = run(command, "export", "digits", "--to", "networks", cwd=tmp_path)
-    assert refused.returncode == 1
-    (line,) = refused.stderr.splitlines()
-    assert line.endswith(
-        'is not installed, and this needs it. It comes with an extra: pip install "jointnn[pipeline]"'
-    )
+    export_beside(tmp_path, Use("leaves", "classification", {}, ["beech", "oak"], 32, 3, "crop").notes())
+    (tmp_path / "one.png").touch()
+    needs = {
+        "pipeline": ["export", "digits", "--to", "networks"],
+        "images": ["predict", "networks", "one.png"],
+    }
+    for extra, words in needs.items():
+        refused = run(command, *words, cwd=tmp_path)
+        assert refused.returncode == 1
+        (line,) = refused.stderr.splitlines()
+        assert line.endswith(
+            f'is not installed, and this needs it. It comes with an extra: pip install "jointnn[{extra}]"'
+        )
 
 
 def test_importing_the_package_imports_no_torch_and_names_are_found_when_asked_for():

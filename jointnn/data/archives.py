@@ -32,7 +32,7 @@ def is_archive(path: Path) -> bool:
 
 def image_files(folder: Path) -> list[Path]:
     """Return the images below a folder, sorted; other files and hidden ones are no images."""
-    found = (Path(top) / name for top, _, names in _walk(folder) for name in names)
+    found = (Path(top) / name for top, _, names in walk(folder) for name in names)
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 
@@ -78,7 +78,8 @@ def unpacked_inside() -> Iterator[None]:
         tarfile.TarFile.extraction_filter = before
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield every folder below one, with the names of its folders and files; hidden ones do not count."""
     for top, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not _is_hidden(name)]
         yield top, folders, [name for name in names if not _is_hidden(name)]
@@ -90,7 +91,7 @@ def _is_hidden(name: str) -> bool:
 
 def _read_folder(root: Path, names_alone: bool) -> tuple[dict[str, bytes], set[str]]:
     folders = set()
-    for top, names, _ in _walk(root):
+    for top, names, _ in walk(root):
         for path in (Path(top) / name for name in names):
             if path.is_symlink():
                 raise UserError(f"{path} is a link to a folder. Put the images into the folder itself.")

@@ -29,11 +29,16 @@ def decode(content: bytes, where: str) -> Image.Image:
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are too many")
         image.load()
-        # Cameras store pictures as they are held and note the turn.
-        return ImageOps.exif_transpose(image) if image.getexif() else image
+        return upright(image)
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
         reason = "no known image format" if "cannot identify" in str(error) else str(error)
         raise UserError(f"{where} is damaged: {reason}. Replace it or take it out.") from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Return an image turned as its EXIF says."""
+    # Cameras store pictures as they are held and note the turn.
+    return ImageOps.exif_transpose(image) if image.getexif() else image
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -78,3 +83,12 @@ def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> n
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def pixels_of(content: bytes, where: str, size: int, channels: int, fit: str) -> np.ndarray:
+    """Return what networks see of an encoded image, uint8 of shape (channels, size, size).
+
+    Raises:
+        UserError: the bytes are damaged or no image; see `decode`.
+    """
+    return resize(decode(content, where), size, channels, fit)

@@ -49,8 +49,7 @@ class Split:
 
     def batches(self, most: int) -> Iterator["Split"]:
         """Yield all images in order, in batches of at most `most` for measuring, fewer of large ones."""
-        size = max(1, min(most, VALUES_MEASURED // self.images.shape[1:].numel()))
-        for chosen in torch.arange(len(self)).split(size):
+        for chosen in torch.arange(len(self)).split(at_once(self.images.shape[1:].numel(), most)):
             span = slice(int(chosen[0]), int(chosen[-1]) + 1)
             numbers = None if self.numbers is None else self.numbers[span]
             images = self.images[span].to(self.labels.device) if self.places is None else self.take(chosen)
@@ -66,6 +65,11 @@ class Split:
         """Return the same images for another device; large ones stay where they are."""
         images = self.images if self.images.nbytes > LARGE else self.images.to(device)
         return Split(images, self.labels.to(device), places=self.places)
+
+
+def at_once(values: int, most: int) -> int:
+    """Return how many images of so many values each go through a network at once when it is measured."""
+    return max(1, min(most, VALUES_MEASURED // values))
 
 
 def as_float(images: Tensor) -> Tensor:

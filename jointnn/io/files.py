@@ -17,6 +17,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def _umask() -> int:
+    """Return the permissions that new files do not get. It can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+UMASK = _umask()
+
+
+def set_times(path: str | Path, then: float | None) -> None:
+    """Set the times of a file, or to now.
+
+    Only its owner may set other times than now. In a folder that several people share, a file of someone
+    else's is written anew, with the same content.
+
+    Args:
+        then: seconds since 1970; None: now.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    times = None if then is None else (then, then)
+    try:
+        os.utime(path, times)
+    except PermissionError:
+        write_atomically(path, read_bytes(path))
+        os.utime(path, times)
+
+
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`: whole or not at all.
 
@@ -32,7 +62,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(0o666 & ~UMASK)
         Path(temporary).replace(path)
     except OSError as error:
         raise UserError(

@@ -24,11 +24,11 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     named = [entries.file_of(kind, name) for kind, name in used]
     first = [entries.PACKAGE / "stages" / f"{stage}.py", *named]
     root = Path.cwd()
-    files = _closure(first, root)
+    files = files_run(first, root)
     return {entries.shown(file, root): _digest(file, changed) for file, changed in sorted(files.items())}
 
 
-def _closure(first: list[Path], root: Path) -> dict[Path, int]:
+def files_run(first: list[Path], root: Path) -> dict[Path, int]:
     """Return files and every file of the project that they import, directly or not, with the times of
     change."""
     found, waiting = {}, first

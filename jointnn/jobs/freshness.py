@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jointnn.errors import UserError
-from jointnn.io.files import write_atomically
+from jointnn.io.files import set_times, write_atomically
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import Job
 
@@ -67,19 +67,22 @@ def write_settings(job: Job) -> str:
     is_stale = record.exists() and not is_fresh(job)
     if is_stale:
         of_the_past([job.record])
-    os.utime(path, None if is_stale else (LONG_AGO, LONG_AGO))
+    set_times(path, None if is_stale else LONG_AGO)
     return str(path)
 
 
 def of_the_past(files: Iterable[str]) -> list[str]:
     """Return files, none of which has a time of the future any more, as a checkout may give it.
 
-    Snakemake takes an input that is newer than an output for a wrong clock.
+    Snakemake takes an input that is newer than an output for a wrong clock. Of a link it takes the later
+    one of its own time and that of what it points to.
     """
     named, now = list(files), time.time()
     for path in map(Path, named):
         if path.exists() and path.stat().st_mtime > now:
-            os.utime(path, (now - 1, now - 1))
+            set_times(path, now - 1)
+        if path.is_symlink() and path.lstat().st_mtime > now:
+            os.utime(path, (now - 1, now - 1), follow_symlinks=False)
     return named
 
 

@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from jointnn.errors import UserError, failed, missing_extra
-from jointnn.io.tensors import read_tensors, write_tensors
+from jointnn.io.tensors import read_header, read_tensors, write_tensors
 from jointnn.models.architectures import architecture
+from jointnn.registry import Registry, is_own
 
 KIND = "network"
 """What the header of such a file says that it is."""
+CODE = "code"
+"""The folder beside such a file with modules of its author, if it needs any."""
 
 
 def make_network(
@@ -62,23 +65,144 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
     """Return a trained network from a file that `jointnn export` wrote, in evaluation mode.
 
     A network takes what it learned from: images as floats from -1 to 1, shape (N, channels, size, size).
+    For the tasks reconstruction and transfer they are from 0 to 1; behind a trunk it takes what that makes
+    of them. `jointnn.Predictor` takes files of images.
 
     Args:
         device: where it shall lie.
 
     Raises:
-        UserError: the file is missing, damaged, or no such network; its architecture needs an extra.
+        UserError: the file is missing, damaged, or no such network; its architecture needs an extra, or a
+            module of its author.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path} is no file. `jointnn export` writes a file for each network of a run.")
-    arrays, header = read_tensors(path)
-    if header.get("kind") != KIND:
-        raise UserError(
-            f"{path} holds no single network. `jointnn export` writes a file for each of a run."
-        )
-    network = make_network(**json.loads(header["made_of"]))
+    return read_network(path)[0].to(device)
+
+
+def read_network(path: str | Path) -> tuple[nn.Module, dict[str, str]]:
+    """Return a network, in evaluation mode, and the header of its file; random numbers stay as they were.
+
+    Raises:
+        UserError: see `load`.
+    """
+    header = _header_of_network(path)
+    made_of = json.loads(header["made_of"])
+    own_entry(architecture, made_of["name"], path)
+    with torch.random.fork_rng(devices=[]):
+        network = make_network(**made_of)
+    try:
+        arrays, _ = read_tensors(path)
+    except UserError as error:
+        raise UserError(f"{path} is damaged: {error.__cause__}. Get it again.") from error
     try:
         network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
     except RuntimeError as error:
         raise UserError(f"{path} does not fit its architecture as it is now: {error}") from error
-    return network.to(device).eval()
+    return network.eval(), header
+
+
+def own_entry(registry: Registry, name: str, path: str | Path) -> None:
+    """Look whether an entry that the network in a file needs can be imported, if it is its author's own.
+
+    Raises:
+        UserError: it cannot; says where its code lies.
+    """
+    if not is_own(name):
+        return
+    module, _, entry = name.partition(":")
+    try:
+        registry[name]
+    except UserError:
+        raise
+    except Exception as error:  # one's own module can raise anything
+        missing = getattr(error, "name", "") or ""
+        if missing not in (module, entry) and not module.startswith(f"{missing}."):
+            what = f"{path} needs the {registry.kind} {name}, its author's own, which could not be imported"
+            raise failed(what, error) from error
+        folder = Path(path).parent / CODE
+        where = (
+            f"Its code lies in {folder}: read it, then put it on Python's path, PYTHONPATH={folder}."
+            if folder.is_dir()
+            else "Ask for that file, and put its folder on Python's path (PYTHONPATH)."
+        )
+        what = f"module {missing!r}" if missing != entry else f"{entry!r} in the module {module!r}"
+        raise UserError(
+            f"{path} needs the {registry.kind} {name}, its author's own, and there is no {what} here. "
+            f"{where}"
+        ) from error
+
+
+def _header_of_network(path: str | Path) -> dict[str, str]:
+    """Return the header of a network's file.
+
+    Raises:
+        UserError: it is no such file; says what it is instead.
+    """
+    file = Path(path)
+    if file.is_dir():
+        inside = ", ".join(sorted(found.name for found in file.glob("*.safetensors")))
+        raise UserError(
+            f"{path} is a folder. " + (f"Load a file in it: {inside}." if inside else "Load a file.")
+        )
+    if not file.is_file():
+        raise UserError(f"{path} is no file. `jointnn export` writes a file for each network of a run.")
+    with file.open("rb") as opened:
+        start = opened.read(512)
+    what = _foreign(start)
+    if not what:
+        header = _own_header(file)
+        if header.get("kind") == KIND:
+            return header
+        what = _other(header)
+    raise UserError(
+        f"{path} holds no single network, it is {what}. `jointnn export` writes a file for each network of "
+        "a run."
+    )
+
+
+def _own_header(file: Path) -> dict[str, str]:
+    """Return the header that jointnn wrote into a safetensors file, empty if it wrote none."""
+    try:
+        return read_header(file)
+    except UserError:
+        return {}
+
+
+BEGINNINGS = {
+    b"PK\x03\x04": "a zip file, as torch.save writes too: a pickle, which jointnn does not read",
+    b"\x80": "a pickle, which jointnn does not read",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3": "a database",
+    b"\x1f\x8b": "a packed file",
+    b"\x89HDF": "an HDF5 file",
+}
+"""What a file is, by the bytes that it begins with."""
+
+
+def _foreign(start: bytes) -> str:
+    """Return what a file is by its first bytes, as words that follow on `it is`; none of safetensors."""
+    if start[8:9] == b"{":  # after the length of its header
+        return ""
+    if not start:
+        return "an empty file"
+    for beginning, what in BEGINNINGS.items():
+        if start.startswith(beginning):
+            return what
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3:  # else a letter that is cut in two
+            return "a file of an unknown kind"
+    return "a text"
+
+
+def _other(header: Mapping[str, str]) -> str:
+    """Return what a safetensors file is by its header, as words that follow on `it is`."""
+    if not header:
+        return "a safetensors file that jointnn did not write, or a part of one"
+    if header.get("kind") == "images":
+        return f"the images of {header.get('dataset')}"
+    if "kind" in header:
+        return f"the {header['kind']} of {header.get('experiment')}"
+    return f"the state of a whole run, {header.get('experiment')}, {header.get('method')}"

@@ -131,6 +131,7 @@ def read_files(root: str | Path = ".") -> Written:
     written.raw = {
         **{key: value for key, value in top.items() if key == "default"},
         "versioned": list(_mapping(top.get("experiments"))),
+        "versioned_sweeps": list(_mapping(top.get("sweeps"))),
         "datasets": datasets,
         "presets": _joined("presets", top, root, lines),
         "experiments": {name: _whole(name, parts) for name in parts},

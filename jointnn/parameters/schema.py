@@ -198,3 +198,5 @@ class Params(Strict):
     """Experiments that differ in one number: `snakemake sweep_NAME` shows them together."""
     versioned: list[Name] = []
     """Experiments that params.yaml names for DVC."""
+    versioned_sweeps: list[Name] = []
+    """Sweeps that it names."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jointnn.data.images import decode, resize
+from jointnn.data.images import pixels_of
 from jointnn.data.mirror_pairs import THUMBNAIL, pictures_of
 from jointnn.data.parquet import from_parquet
 from jointnn.data.source import Images
@@ -71,5 +71,5 @@ def to_pixels(images: Images, size: int, channels: int, fit: str) -> np.ndarray:
     """Return uint8 pixels of shape (N, channels, size, size)."""
     pixels = np.empty((len(images), channels, size, size), np.uint8)
     for i, (content, place) in enumerate(zip(images.content, images.places, strict=True)):
-        pixels[i] = resize(decode(content, place), size, channels, fit)
+        pixels[i] = pixels_of(content, place, size, channels, fit)
     return pixels

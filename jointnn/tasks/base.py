@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -17,6 +17,34 @@ WHOLE = ""
 """The name of the one term of a network that has no parts."""
 Term = Callable[[nn.Module, Split], Tensor]
 """A data term f_i: a scalar of a network and a batch whose images are floats."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of images that have no labels. A task gives one of the three kinds.
+
+    Attributes:
+        probabilities: of each class, float32 (N, K).
+        predicted: then the class of each image, int64 (N,).
+        numbers: in the unit of the labels, or what the network gives as it is, float32 (N, K).
+        images: made of them, uint8 (N, C, H, W).
+    """
+
+    probabilities: Tensor | None = None
+    predicted: Tensor | None = None
+    numbers: Tensor | None = None
+    images: Tensor | None = None
+
+    @classmethod
+    def of_scores(cls, scores: Tensor) -> "Prediction":
+        """Return that of classes, of their scores (N, K) before softmax."""
+        return cls(probabilities=scores.softmax(dim=1), predicted=scores.argmax(dim=1))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Prediction"]) -> "Prediction":
+        """Return predictions of the same kind, one after the other, as one on the CPU."""
+        kinds = [(name, value) for name, value in vars(parts[0]).items() if value is not None]
+        return cls(**{name: torch.cat([getattr(part, name).cpu() for part in parts]) for name, _ in kinds})
 
 
 class Task(Protocol):
@@ -82,6 +110,13 @@ class Task(Protocol):
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
         """Return what figures show of a network beside its measures; numbers by name."""
 
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return what a network in evaluation mode says of new images, floats (N, C, H, W).
+
+        Raises:
+            UserError: networks of this task say nothing of images.
+        """
+
 
 class OneLoss(ABC):
     """One loss, nothing random about a batch but its order, tables of what is followed in training.
@@ -143,6 +178,10 @@ class OneLoss(ABC):
     def evidence(self, _network: nn.Module, _split: Split) -> dict[str, Tensor]:
         """Return none: figures show measures alone."""
         return {}
+
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return what the network gives, as it is, a row for each image."""
+        return Prediction(numbers=network(images).flatten(1).float())
 
 
 def check_task(task: Task, name: str) -> Task:

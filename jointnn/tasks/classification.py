@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split
 from jointnn.tasks import task
-from jointnn.tasks.base import WHOLE, OneLoss, predictions
+from jointnn.tasks.base import WHOLE, OneLoss, Prediction, predictions
 from jointnn.tasks.measures import ACCURACY, LOSS, Measure
 
 
@@ -41,3 +41,7 @@ class classification(OneLoss):  # noqa: N801  the name in parameters
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
         """Return the label and predicted label of every image, shape (N,)."""
         return {"label": split.labels, "predicted": predictions(network, split).argmax(1)}
+
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return the probability of each class, and the most probable one."""
+        return Prediction.of_scores(network(images))

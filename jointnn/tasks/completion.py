@@ -10,7 +10,7 @@ from torch.nn import functional
 from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.tasks import task
-from jointnn.tasks.base import WHOLE, OneLoss, evaluating
+from jointnn.tasks.base import WHOLE, OneLoss, Prediction, evaluating
 from jointnn.tasks.measures import ERROR, HOLE_ERROR, LOSS, Measure
 
 HOLE = 22 / 64
@@ -66,6 +66,14 @@ class completion(OneLoss):  # noqa: N801  the name in parameters
         images, masks, completed = next(self._completed(network, first))
         shown = {"truth": images, "holed": with_hole(images, masks), "completed": completed}
         return {name: as_pixels(values) for name, values in shown.items()}
+
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return each image with its middle, a square of the size that training had, filled by the
+        network."""
+        middle = images.new_full((len(images), self.numbers(network)), 0.5)
+        masks = hole_masks(middle, images.shape[-1])
+        filled = with_hole(images, masks) + masks * network(with_hole(images, masks))
+        return Prediction(images=as_pixels(filled))
 
     def _completed(
         self, network: nn.Module, split: Split, batch_size: int = 256

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float, as_pixels
+from jointnn.errors import UserError
 from jointnn.models.gan import Adversaries
 from jointnn.tasks import task
-from jointnn.tasks.base import WHOLE, evaluating
+from jointnn.tasks.base import WHOLE, Prediction, evaluating
 from jointnn.tasks.image_features import check_features, features_of
 from jointnn.tasks.image_fidelity import fidelity, nearest_distance, nearest_ratio
 from jointnn.tasks.measures import COLLAPSED, LOSS, NEAREST_RATIO, Measure, measure_of
@@ -158,6 +159,14 @@ class generation:  # noqa: N801  the name in parameters
             "made": as_pixels(made),
             "between": as_pixels(line),
         }
+
+    def predict(self, _network: nn.Module, _images: Tensor) -> Prediction:
+        """Refuse it: a generator takes no images."""
+        raise UserError(
+            "A network of the task generation makes images and takes none, so there is nothing to predict. "
+            "Load it, network = jointnn.load(FILE) of a file that `jointnn export` wrote, and let it make "
+            "some: network(torch.rand(16, network.latent) * 2 - 1)."
+        )
 
 
 def adversaries(network: nn.Module) -> Adversaries:

@@ -11,7 +11,7 @@ from jointnn.data.splits import Split, as_float, as_pixels
 from jointnn.errors import UserError
 from jointnn.models.branched import Branched
 from jointnn.tasks import task
-from jointnn.tasks.base import OneLoss, evaluating
+from jointnn.tasks.base import OneLoss, Prediction, evaluating
 from jointnn.tasks.measures import ACCURACY, ERROR, LOSS, Measure
 
 SHOWN = 12
@@ -76,6 +76,10 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
             "code_label": split.labels[: len(images)],
         }
 
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return each image as the network gives it back."""
+        return Prediction(images=as_pixels(2 * network(scaled(images))["image"] - 1))
+
 
 @task
 class transfer(reconstruction):  # noqa: N801
@@ -137,6 +141,10 @@ class transfer(reconstruction):  # noqa: N801
             "label": split.labels,
             "predicted": torch.cat(predicted),
         }
+
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return the probability of each class, and the most probable one."""
+        return Prediction.of_scores(network(scaled(images))["classes"])
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.tasks import task
-from jointnn.tasks.base import WHOLE, OneLoss, predictions
+from jointnn.tasks.base import WHOLE, OneLoss, Prediction, predictions
 from jointnn.tasks.measures import ABSOLUTE_ERROR, LOSS, R_SQUARED, SQUARED_ERROR, Measure
 
 
@@ -71,8 +71,14 @@ class regression(OneLoss):  # noqa: N801  the name in parameters
 
     def _estimates(self, network: nn.Module, split: Split) -> Tensor:
         """Return what the network takes the numbers for, in their unit, shape (N, K)."""
-        found = _fitting(predictions(network, split), split.labels)
-        return found.double() * self.scale + self.mean
+        return self._in_unit(_fitting(predictions(network, split), split.labels))
+
+    def _in_unit(self, outputs: Tensor) -> Tensor:
+        return outputs.double() * self.scale + self.mean
+
+    def predict(self, network: nn.Module, images: Tensor) -> Prediction:
+        """Return what the network takes the numbers for, in their unit."""
+        return Prediction(numbers=self._in_unit(network(images)).float())
 
 
 def _fitting(outputs: Tensor, numbers: Tensor) -> Tensor:

@@ -1,14 +1,17 @@
 """docs/library.md as code, and what its blocks find beside them."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
 from helpers.params import PROJECT
 from jointnn.models.saved import make_network, write_network
 
-OF_LIGHTNING = "pytorch_lightning"
+OF_LIGHTNING, OF_IMAGES = "pytorch_lightning", "jointnn.Predictor"
+"""In blocks that need more than the core."""
 
 
 def blocks_of_page() -> list[str]:
@@ -24,19 +27,25 @@ def block_with(words: str) -> str:
 
 
 def core_script() -> str:
-    """Return the whole page as one script, but for the block that needs Lightning."""
-    return "\n\n".join(block for block in blocks_of_page() if OF_LIGHTNING not in block)
+    """Return the whole page as one script, but for the blocks that need more than the core."""
+    blocks = blocks_of_page()
+    return "\n\n".join(block for block in blocks if OF_LIGHTNING not in block and OF_IMAGES not in block)
 
 
 def told_by_the_page() -> list[str]:
-    """Return what the page says that each `print` prints, up to three dots."""
-    found = re.findall(r"^print\(.*?\)  # ([\[\w].*)$", core_script(), flags=re.MULTILINE)
+    """Return what the page says that each `print` of the core prints."""
+    return told_in(core_script())
+
+
+def told_in(code: str) -> list[str]:
+    """Return what code says that each of its `print` prints, up to three dots."""
+    found = re.findall(r"^print\(.*?\)  # ([\[\w].*)$", code, flags=re.MULTILINE)
     return [said.split("...")[0] for said in found if not said.startswith("near")]
 
 
-def export_beside(folder: Path) -> None:
+def export_beside(folder: Path, notes: Mapping[str, str] = MappingProxyType({})) -> None:
     """Put a network where the page loads one from."""
     torch.manual_seed(0)
-    made_of = {"name": "small_conv", "options": {"width": 4}, "classes": 10, "channels": 1, "size": 16}
+    made_of = {"name": "small_conv", "options": {"width": 4}, "classes": 2, "channels": 3, "size": 32}
     (folder / "networks").mkdir()
-    write_network(folder / "networks/mnist_a.safetensors", make_network(**made_of), made_of, {})
+    write_network(folder / "networks/leaves.safetensors", make_network(**made_of), made_of, notes)

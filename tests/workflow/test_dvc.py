@@ -2,13 +2,18 @@
 mixed, and nothing runs that need not."""
 
 import json
+import os
+import re
+import shutil
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from helpers.engine import (
     ALONE,
+    DATA,
     EVALUATED,
     NOTHING,
     SEED,
@@ -62,7 +67,7 @@ def first(tmp_path_factory) -> Versioned:
     root = tmp_path_factory.mktemp("first")
     project = Versioned(finished(tmp_path_factory).copy(root / "project").root)
     project.dvc("remote", "add", "--default", "beside", str(root / "remote"))
-    assert project.repro() == {}
+    assert project.repro() == {"inventory": 1}
     project.dvc("push")
     return project
 
@@ -138,6 +143,64 @@ def test_an_older_revision_with_new_evaluation_gives_neither_old_nor_mixed_resul
     assert project.repro() == {}
 
 
+def test_what_snakemake_made_is_recorded_without_training_and_then_a_checkout_loses_nothing(
+    first, tmp_path
+):
+    project = copy_of(first, tmp_path)
+    older = project.revision()
+    project.settle(settings={"strength": {"half_life": 2}})
+    project.snakemake()
+    project.commit()
+    newer, results = project.revision(), project.content(*RESULTS)
+    assert results != first.content(*RESULTS)
+    # DVC does not know these results: it refuses to write over them, and they are as they were.
+    project.git("checkout", "--quiet", older)
+    assert "unsaved files" in project.dvc("checkout", fails=True)
+    project.git("checkout", "--quiet", newer)
+    assert project.content(*RESULTS) == results
+    said = project.run("python", "-m", "jointnn", "record", "tiny")
+    assert said.strip() == "DVC has recorded tiny. Keep it: git add dvc.lock && git commit"
+    assert UP_TO_DATE in project.dvc("status")
+    project.commit()
+    newer = project.revision()
+    for revision, expected in ((older, first.content(*RESULTS)), (newer, results)):
+        project.checkout(revision)
+        assert project.content(*RESULTS) == expected
+        assert NOTHING in project.snakemake()
+    project.settle(seeds=[0, 1])
+    said = project.run("python", "-m", "jointnn", "record", "tiny", fails=True)
+    assert "error: tiny is not up to date: " in said and "Make it first: snakemake tiny" in said
+
+
+def test_dvc_shows_an_experiment_as_its_three_steps_and_complains_of_nothing(first, tmp_path):
+    project = copy_of(first, tmp_path)
+    edges = re.findall(r'"(\w+@\w+)" -> "(\w+@\w+)"', project.dvc("dag", "--dot"))
+    assert edges == [("dataset@tiny", "train@tiny"), ("train@tiny", "evaluate@tiny")]
+    assert project.dvc("metrics", "diff").strip() == ""
+    project.settle(settings={"learning_rate": 0.03})
+    changed = [line for line in project.dvc("status").splitlines() if line.endswith(":") and "@" in line]
+    assert changed == ["train@tiny:", "evaluate@tiny:"]
+    assert project.dvc("params", "diff").splitlines()[-1].split()[:2] == [FILE, "settings.learning_rate"]
+
+
+def test_links_into_the_cache_are_judged_by_what_they_point_to(first, tmp_path):
+    project = copy_of(first, tmp_path)
+    project.dvc("config", "cache.type", "symlink")
+    for folder in ("runs", "results"):
+        shutil.rmtree(project.path(folder))
+    project.dvc("checkout")
+    made = [path for path in project.root.glob("r*/**/*") if path.is_symlink()]
+    assert len(made) > 20
+    assert NOTHING in project.snakemake()
+    for then in (1, time.time() + 1e6):
+        for path in made:
+            os.utime(path, (then, then), follow_symlinks=False)
+        assert NOTHING in project.snakemake()
+    project.settle(figures=["weights"])
+    assert project.jobs() == {"figures": 1}
+    assert NOTHING in project.snakemake()
+
+
 def test_an_edit_of_a_figure_runs_the_figures_alone(first, tmp_path):
     project = copy_of(first, tmp_path)
     project.edit("jointnn/reporting/figures/curves.py", "MARKS = 8", "MARKS = 4")
@@ -151,7 +214,7 @@ def test_a_clone_needs_nothing_and_after_an_edit_it_gives_what_the_original_woul
     assert UP_TO_DATE in clone.dvc("repro")
     assert NOTHING in clone.snakemake()
     clone.settle(settings={"strength": {"half_life": 1}})
-    assert clone.repro() == {"prepare": 2, **TOGETHER, **EVALUATED}
+    assert clone.repro() == {**DATA, **TOGETHER, **EVALUATED}
     assert clone.content(*RESULTS) == second.content(*RESULTS)
 
 
@@ -159,8 +222,10 @@ def test_an_added_seed_trains_itself_alone_in_an_experiment_of_dvc_and_a_dropped
     first, tmp_path
 ):
     project = copy_of(first, tmp_path)
+    before = project.path(FILE).read_text().splitlines()
     said = project.dvc("exp", "run", "-S", f"{FILE}:seeds=[0,1]")
     assert jobs_of(said) == {**SEED, **SHOWN}
+    assert set(before) - set(project.path(FILE).read_text().splitlines()) <= {"seeds: [0]"}
     assert json.loads(project.dvc("exp", "show", "--json"))
     assert NOTHING in project.snakemake()
     project.settle(seeds=[1])
@@ -174,7 +239,7 @@ def test_an_experiment_of_dvc_in_a_folder_of_its_own_leaves_the_workspace_as_it_
     before = project.content(*RESULTS)
     key = f"{FILE}:tuned.isolated.learning_rate"
     said = project.dvc("exp", "run", "--temp", "--name", "quick", "-S", f"{key}=0.3")
-    assert jobs_of(said) == {"prepare": 2, **ALONE, **EVALUATED}
+    assert jobs_of(said) == {**DATA, **ALONE, **EVALUATED}
     assert project.content(*RESULTS) == before
     assert project.git("status", "--short") == ""
     project.dvc("exp", "apply", "quick")

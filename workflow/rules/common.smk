@@ -120,9 +120,21 @@ def cores(stage):
     return lambda wildcards: job(stage, wildcards).threads
 
 
+def target(files):
+    """The input function of a target, of what gives its files; a user's mistake ends with one line."""
+
+    def wanted(wildcards):
+        try:
+            return files()
+        except UserError as error:
+            refuse(str(error))
+
+    return wanted
+
+
 def results_of(*experiments):
     """The input function of a target: the tables and figures of experiments."""
-    return lambda wildcards: [file for name in experiments for file in _results(name)]
+    return target(lambda: [file for name in experiments for file in _results(name)])
 
 
 def _results(experiment):
@@ -135,23 +147,23 @@ def _results(experiment):
 def trained(experiment):
     """The input function of a target: all that the training of an experiment makes."""
 
-    def wanted(wildcards):
+    def files():
         chosen = EXPERIMENTS[experiment]
         last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
         made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
         return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
 
-    return wanted
+    return target(files)
 
 
 def choice_of(experiment):
     """The input function of a target: the choice of an experiment's search."""
-    return lambda wildcards: JOBS.choose(experiment).outputs
+    return target(lambda: JOBS.choose(experiment).outputs)
 
 
 def swept(sweep):
     """The input function of a target: the table and the figure of a sweep."""
-    return lambda wildcards: JOBS.sweep(sweep).outputs
+    return target(lambda: JOBS.sweep(sweep).outputs)
 
 
 def abandoned_seeds(experiment):

@@ -1,32 +1,74 @@
 """export: the networks of a finished run, each as an ordinary state dict in a file of its own."""
 
 import argparse
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from jointnn.errors import UserError
-from jointnn.io import paths
-from jointnn.io.tensors import diverged, read_header
-from jointnn.jobs.graph import Jobs
-from jointnn.parameters.load import read_params
-from jointnn.parameters.rows import trained_rows
-from jointnn.registry import nearest
+from jointnn import __version__
+from jointnn.io.files import write_atomically
+from jointnn.stages.tools.finished import FinishedRun
+
+if TYPE_CHECKING:
+    from jointnn.training.predictor import Use
 
 LINES = """\
 import jointnn
 network = jointnn.load("{path}")
 outputs = network(images)  # {inputs}
 """
+PREDICT = "jointnn predict {path} images --to {to}"
+README = """\
+# {experiment}: the networks that {method} ended with, seed {seed}
+
+Written by jointnn {version}, which reads them too: `pip install "jointnn[images]"`. Nothing else of the
+project is needed{code}.
+
+{table}
+
+A file holds an ordinary state dict, which safetensors reads by itself. Its header says which architecture
+it is, what is done to an image before the network sees it, and what its outputs mean.
+"""
+OF_README = """
+{says} on images of your own, in any folder or one by one:
+
+```sh
+{command}
+```
+
+From Python:
+
+```python
+import jointnn
+
+predictor = jointnn.Predictor.load("{file}")
+found = predictor.predict(["one.jpg", "another.jpg"])
+```
+"""
+OF_LOAD = """
+```python
+import jointnn
+
+network = jointnn.load("{file}")
+```
+"""
+WITH_CODE = """\
+ but the code of its author in
+`code/`: read it, then put it on Python's path, `export PYTHONPATH=$PWD/code`"""
+
+SHOWN = 10
+"""Outputs that the README names of each network; its file names all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn export EXPERIMENT --to FOLDER [--method M] [--seed S]"""
     parser.description = (
         "Write every network that a method ended with to FOLDER/DATASET.safetensors, and print a few lines "
-        "that load one. Such a file holds an ordinary state dict, which safetensors reads without jointnn; "
-        "its header says which architecture it is, with which options, and what each output means."
+        "that use one. Such a file holds an ordinary state dict, which safetensors reads without jointnn; "
+        "its header says which architecture it is, with which options, what is done to an image before the "
+        "network sees it, and what each output means. FOLDER/code holds the modules of your own that they "
+        "need, FOLDER/README.md says how to use them."
     )
     parser.add_argument("experiment", metavar="EXPERIMENT")
     parser.add_argument("--method", default="joint", metavar="METHOD", help="default: joint")
@@ -42,44 +84,52 @@ def main(arguments: argparse.Namespace) -> None:
             diverged.
     """
     # Help needs no torch.
-    from jointnn.models.saved import make_network, write_network
-    from jointnn.training.checkpoints import load_network
+    from jointnn.models.saved import CODE, write_network
 
-    params, experiment, name = read_params(), arguments.experiment, arguments.method
-    if experiment not in params.experiments:
-        raise UserError(f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}")
-    chosen = params.experiments[experiment]
-    if name not in trained_rows():
-        raise UserError(f"No method is named {name!r}{nearest(name, trained_rows())}")
-    if name not in chosen.methods:
-        raise UserError(f"{experiment} does not train {name!r}, but {', '.join(chosen.methods)}.")
-    seed = chosen.seeds[0] if arguments.seed is None else arguments.seed
-    if seed not in chosen.seeds:
-        raise UserError(f"{experiment} has the seeds {', '.join(map(str, chosen.seeds))}, not {seed}.")
-    job = Jobs(params).final(experiment, seed, name)
-    state = paths.state(job.folder)
-    if not Path(state).is_file():
-        raise UserError(f"{experiment} was not run for {name}, seed {seed}. Run it: snakemake {experiment}")
-    if sentence := diverged(state):
-        raise UserError(f"There is nothing to export. {sentence}")
-    expected = {"experiment": experiment, "seed": seed, "method": name, "settings": job.identity}
-    for dataset in job.datasets:
-        prepared = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
-        outputs = json.loads(prepared.get("numbers", prepared["classes"]))
-        made_of: dict[str, Any] = {
-            "name": job.architecture,
-            "options": job.architecture_options,
-            "classes": len(outputs),
-            "channels": job.channels,
-            "size": job.size,
-        }
-        network = make_network(**made_of)
-        load_network(state, dataset, network, expected)
-        path = arguments.to / f"{dataset}.safetensors"
-        notes = {**expected, "dataset": dataset, "outputs": json.dumps(outputs, ensure_ascii=False)}
-        write_network(path, network, made_of, notes | ({"trunk": job.trunk} if job.trunk else {}))
+    run, folder = FinishedRun(arguments.experiment, arguments.method, arguments.seed), arguments.to
+    uses = [run.use(dataset) for dataset in run.datasets]
+    for use in uses:
+        path = folder / f"{use.dataset}.safetensors"
+        write_network(path, run.network(use), run.made_of(use), run.notes | use.notes())
         sys.stdout.write(f"{path}\n")
-    inputs = f"floats in -1..1, shape (N, {job.channels}, {job.size}, {job.size})"
-    if job.trunk:
-        inputs = f"what the frozen trunk {job.trunk} makes of {inputs}"
-    sys.stdout.write("\n" + LINES.format(path=path, inputs=inputs))
+    code = run.own_code()
+    for file in code:
+        copy = folder / CODE / file.relative_to(Path.cwd())
+        write_atomically(copy, file.read_bytes())
+        sys.stdout.write(f"{copy}\n")
+    readme = _readme(run, uses, has_code=bool(code))
+    write_atomically(folder / "README.md", readme.encode())
+    sys.stdout.write("\n" + LINES.format(path=path, inputs=_inputs(use)))
+    if command := _command(use, str(path)):
+        sys.stdout.write(f"\npython -m {command}\n")
+
+
+def _inputs(use: "Use") -> str:
+    low = 0 if use.task in ("reconstruction", "transfer") else -1
+    inputs = f"floats in {low}..1, shape (N, {use.channels}, {use.size}, {use.size})"
+    return f"what the frozen trunk {use.trunk} makes of {inputs}" if use.trunk else inputs
+
+
+def _command(use: "Use", path: str) -> str:
+    """Return what to type to use a network on images; none where it takes none."""
+    if use.task == "generation":
+        return ""
+    to = "made" if use.task in ("completion", "reconstruction") else "predictions.csv"
+    return PREDICT.format(path=path, to=to)
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _readme(run: FinishedRun, uses: Sequence["Use"], *, has_code: bool) -> str:
+    rows = [f"| `{use.dataset}.safetensors` | {use.dataset} | {_shown(use.outputs)} |" for use in uses]
+    table = "\n".join(["| file | dataset | outputs |", "|---|---|---|", *rows])
+    told = README.format(**run.notes, version=__version__, code=WITH_CODE if has_code else "", table=table)
+    first = uses[0]
+    file = f"{first.dataset}.safetensors"
+    if command := _command(first, file):
+        says = {"completion": "Fill the middle", "reconstruction": "See what one gives back"}
+        return told + OF_README.format(says=says.get(first.task, "Predict"), command=command, file=file)
+    return told + OF_LOAD.format(file=file)

@@ -54,8 +54,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 def _known(jobs: Jobs, job: ProblemJob, dataset: str) -> "Known":
     """Return what is known of a dataset: its images where they are prepared, else noise of their shape."""
-    from jointnn.stages.activations import activations_of, trunk_of
     from jointnn.stages.check_networks import Known, known_from_files
+    from jointnn.tasks.activations import activations_of, trunk_of
     from jointnn.training.dry_pass import made_images
 
     if is_finished(jobs.before(job)[f"images/{dataset}"]):

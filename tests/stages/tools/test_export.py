@@ -70,7 +70,8 @@ def test_an_exported_network_is_an_ordinary_state_dict_that_load_gives_back(run,
     for name, value in network.state_dict().items():
         assert torch.equal(value, found[name])
         assert torch.equal(value, trained[f"networks/even/{name}"])
-    lines = capsys.readouterr().out.split("\n\n")[-1]
+    _, lines, command = capsys.readouterr().out.split("\n\n")
+    assert command == "python -m jointnn predict networks/even.safetensors images --to predictions.csv\n"
     done = subprocess.run(
         [
             sys.executable,
@@ -100,7 +101,9 @@ def test_what_cannot_be_exported_is_refused_with_a_sentence(run, capsys):
     )
     file = Path("params/experiments/tiny.yaml")
     file.write_text(file.read_text().replace("0.05", "0.04"))
-    assert f"{run} belongs to another settings" in sentence("--method", "fedamp")
+    said = sentence("--method", "fedamp")
+    assert f"with other settings or other images than there are now ({run})" in said
+    assert "Run it again, snakemake tiny, or undo the change." in said
     assert main(["export", "tinny", "--to", "networks"]) == 1
 
 
@@ -108,5 +111,5 @@ def test_what_cannot_be_exported_is_refused_with_a_sentence(run, capsys):
 def test_a_file_that_holds_no_network_is_refused(tmp_path, run):
     with pytest.raises(jointnn.UserError, match=r"is no file\. `jointnn export` writes"):
         jointnn.load(tmp_path / "gone.safetensors")
-    with pytest.raises(jointnn.UserError, match="holds no single network"):
+    with pytest.raises(jointnn.UserError, match="it is the state of a whole run, tiny, fedamp"):
         jointnn.load(run)

@@ -1,0 +1,92 @@
+"""Images that nobody has labelled: found below folders, in archives or by name, each read when it is asked
+for."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jointnn.data.archives import SUFFIXES, image_files, is_archive, read_tree, walk
+from jointnn.errors import UserError
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image that is not read yet.
+
+    Attributes:
+        name: its path as a person would type it, or below the archive's: "photos/a/1.jpg".
+        below: its path below what was asked for: "a/1.jpg".
+        read: returns its encoded bytes. Raises UserError if they cannot be read.
+    """
+
+    name: str
+    below: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """The images that were found.
+
+    Attributes:
+        images: in the order in which they were asked for, those of a folder sorted.
+        others: how many files of folders are no images by their names, by ending.
+    """
+
+    images: list[NewImage] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def find_images(places: Sequence[str | Path]) -> NewImages:
+    """Return the images at some places: a file itself, those below a folder in any depth, or in an archive.
+
+    As in the images of a source, hidden files and folders do not count.
+
+    Raises:
+        UserError: a place is missing, a folder holds a link to a folder, or there is no image at all.
+    """
+    found = NewImages()
+    for place in map(Path, places):
+        if place.is_dir():
+            _add_folder(found, place)
+        elif not place.exists():
+            raise UserError(f"{place} is no file and no folder. Name images, or a folder of them.")
+        elif is_archive(place):
+            members = read_tree(place).images.items()
+            found.images.extend(
+                NewImage(str(place / name), name, lambda content=content: content)  # type: ignore[misc]
+                for name, content in members
+            )
+        else:
+            found.images.append(_of_file(place, place.name))
+    if not found.images:
+        told = ", ".join(map(str, places))
+        raise UserError(f"{told} holds no image. Names of images end in {', '.join(SUFFIXES)}.")
+    return found
+
+
+def _add_folder(found: NewImages, folder: Path) -> None:
+    images = image_files(folder)
+    below = {path: path.relative_to(folder).as_posix() for path in images}
+    # In the order of a source's images.
+    found.images.extend(_of_file(path, below[path]) for path in sorted(images, key=below.__getitem__))
+    for top, folders, names in walk(folder):
+        if links := [name for name in folders if Path(top, name).is_symlink()]:
+            raise UserError(
+                f"{Path(top, links[0])} is a link to a folder, and links are not followed. Name the folder "
+                "that it leads to."
+            )
+        endings = (Path(name).suffix.lower() for name in names)
+        found.others.update(ending for ending in endings if ending not in SUFFIXES)
+
+
+def _of_file(path: Path, below: str) -> NewImage:
+    return NewImage(str(path), below, lambda: _content(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
