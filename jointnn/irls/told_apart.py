@@ -118,7 +118,7 @@ class Groups:
             return "two datasets have one weight in each block, and none to compare it with"
         inside, across = (float(mean) for mean in inside_and_across(self.mean, self.labels))
         if math.isnan(inside) or math.isnan(across):
-            return f"no gap divides the weights ({_range(self.mean)})"
+            return _even(self.mean)
         if inside < ISOLATED_BELOW:
             return f"even inside groups the mean weight is below {ISOLATED_BELOW}: nothing is shared"
         if across > L2_ABOVE:
@@ -132,9 +132,14 @@ class Groups:
         return ""
 
 
-def _range(mean: Array) -> str:
+def _even(mean: Array) -> str:
+    """Return why weights without a gap make no groups."""
     pairs = mean[~np.eye(len(mean), dtype=bool)]
-    return f"{pairs.min():.2f} to {pairs.max():.2f}"
+    if pairs.max() < ISOLATED_BELOW:
+        return f"every mean weight is below {ISOLATED_BELOW}: nothing is shared"
+    if pairs.min() > L2_ABOVE:
+        return f"every mean weight is above {L2_ABOVE}: all share"
+    return f"no gap divides the weights ({pairs.min():.2f} to {pairs.max():.2f})"
 
 
 def _odds(weight: float) -> float:

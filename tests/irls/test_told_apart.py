@@ -52,6 +52,8 @@ def test_where_datasets_are_exchangeable_chance_is_exceeded_no_more_often_than_i
         (0.99, 0.97, 3, "even across groups the mean weight is above 0.95: all share"),
         (0.8, 0.2, 1, "one seed cannot tell groups from chance"),
         (0.5, 0.5, 3, "no gap divides the weights (0.50 to 0.50)"),
+        (0.01, 0.01, 3, "every mean weight is below 0.05: nothing is shared"),
+        (0.98, 0.98, 3, "every mean weight is above 0.95: all share"),
     ],
 )
 def test_groups_that_are_none_say_why(inside, across, runs, doubt):

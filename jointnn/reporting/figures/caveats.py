@@ -12,9 +12,16 @@ MORE = 0.05  # how far weights of late blocks must lie above those of early ones
 
 
 def verdict(context: Context) -> str:
-    """Return that the groups of `groups_round` are not told apart, and why; empty if they are."""
+    """Return that the groups of `groups_round` are not told apart, why, and whether those of another round
+    are; empty if they are."""
     doubt = context.found[context.groups_round - 1].doubt
-    return f"Groups are not told apart: {doubt}." if doubt else ""
+    if not doubt:
+        return ""
+    told = f"Groups are not told apart: {doubt}."
+    for number, groups in enumerate(context.found, 1):
+        if groups.told_apart:
+            return f"{told} In round {number} they are (groups_round: {number} shows them)."
+    return told
 
 
 def said_of_weights(context: Context) -> str:

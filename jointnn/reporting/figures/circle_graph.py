@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from jointnn.reporting.figures.style import GROUPS, NORMAL, RULE
 
-WIDEST_EDGE = 3.0  # points, of weight 1
+WIDEST_EDGE = 3.0  # points, of the largest weight
+LEAST_WIDEST = 0.05  # a smaller weight is never the widest edge: nearly nothing is drawn as that
 NO_GROUP = -1  # the label of networks whose groups are not told apart
 
 Edges = Mapping[tuple[int, int], float]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jointnn.irls.groups import diagnosis
-from jointnn.reporting.figures.caveats import said_of_weights
+from jointnn.reporting.figures.caveats import said_of_weights, verdict
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.figures.style import (
     DOUBLE,
@@ -97,9 +97,7 @@ def said_of_few(context: Context) -> str:
             "whatever the data. Later ones say whether the two drew nearer since (above it) or apart."
         )
     else:
-        doubt = context.found[context.groups_round - 1].doubt
-        said = "Three datasets: who is nearest to whom."
-        said += f" Groups are not told apart: {doubt}." if doubt else ""
+        said = f"Three datasets: who is nearest to whom. {verdict(context)}".strip()
     return " ".join(filter(None, [said, said_of_weights(context)]))
 
 

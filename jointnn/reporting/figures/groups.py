@@ -20,12 +20,18 @@ from jointnn.irls.groups import (
 from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.caveats import said_of_weights, verdict
-from jointnn.reporting.figures.circle_graph import NO_GROUP, draw_edges, draw_numbers, group_colour
+from jointnn.reporting.figures.circle_graph import (
+    LEAST_WIDEST,
+    NO_GROUP,
+    draw_edges,
+    draw_numbers,
+    group_colour,
+)
 from jointnn.reporting.figures.context import NO_WEIGHTS, Context
 from jointnn.reporting.figures.few_networks import is_few, pairs_by_block
 from jointnn.reporting.figures.style import DOUBLE, MARKERS, NORMAL, RULE, block_title, grid_of, note
 
-LIGHTEST_EDGE = 0.02  # a smaller weight is not drawn
+LIGHTEST_EDGE = 0.02  # one of less, relative to the widest, is not drawn
 LETTERS_PER_LINE = 105  # of the caption, in two columns
 
 
@@ -44,7 +50,7 @@ def figure_2_groups(context: Context) -> Figure:
     rounds = list(context.weights.values())
     chosen = np.mean(rounds, axis=0) if context.mean_over_seeds else rounds[0]
     circle = _circle(context, chosen)
-    caption = [*_caption(context), f"Edges relative to the largest weight, {circle.largest:.2f}."]
+    caption = [*_caption(context), f"Widest edge: a weight of {circle.largest:.2f}."]
     drawing, panels = grid_of(len(circle.weights), 4, DOUBLE, 2.1)
     width, height = drawing.get_size_inches()
     legend_columns = min(4, -(-len(circle.labels) // 2))
@@ -81,9 +87,9 @@ class Circle:
 
     @property
     def largest(self) -> float:
-        """Return the largest weight between two networks: the widest edge."""
+        """Return the weight of the widest edge: the largest between two networks, but not next to none."""
         apart = ~np.eye(self.weights.shape[-1], dtype=bool)
-        return float(max(self.weights[:, apart].max(), np.finfo(float).tiny))
+        return float(max(self.weights[:, apart].max(), LEAST_WIDEST))
 
 
 def _circle(context: Context, chosen: NDArray[np.float64]) -> Circle:

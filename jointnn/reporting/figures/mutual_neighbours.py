@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.caveats import said_of_weights, verdict
-from jointnn.reporting.figures.circle_graph import NO_GROUP, draw_edges, draw_names, group_colour
+from jointnn.reporting.figures.circle_graph import (
+    LEAST_WIDEST,
+    NO_GROUP,
+    draw_edges,
+    draw_names,
+    group_colour,
+)
 from jointnn.reporting.figures.context import NO_WEIGHTS, Context
 from jointnn.reporting.figures.few_networks import LETTERS, is_few, pairs_by_block
 from jointnn.reporting.figures.style import DOUBLE, NORMAL, new_figure, note, part_and_layers
@@ -101,7 +107,7 @@ def _draw_mutual(axes: Axes, context: Context, weights: NDArray[np.float64]) -> 
     usual = 0 if told_apart else NO_GROUP
     among = neighbours(len(weights))
     edges = mutual_neighbours(weights, among)
-    largest = max(edges.values(), default=0.0) or 1.0
+    largest = max(*edges.values(), LEAST_WIDEST) if edges else 1.0
     relative = {ends: weight / largest for ends, weight in edges.items()}
     draw_edges(axes, len(weights), relative, dict.fromkeys(edges, group_colour(usual)))
     names = [context.label(dataset) for dataset in context.datasets]

@@ -166,17 +166,22 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
         return ""
     number = number or int(table["round"].max())
     rows = table[table["round"] == number]
-    if rows.groups.astype(str).str.startswith(NOT_TOLD_APART).all():
-        said = f"Round {number}: groups are {rows.groups.iloc[0]}."
-    else:
+    told = table[~table.groups.astype(str).str.startswith(NOT_TOLD_APART)]
+    doubt = f"Round {number}: groups are {rows.groups.iloc[0]}." if number not in set(told["round"]) else ""
+    if doubt and len(told):
+        number = int(told["round"].min())
+        rows = told[told["round"] == number]
+        doubt += f" In round {number} they are (`groups_round: {number}` shows them in the figures)."
+    said = []
+    if len(told) and not rows.empty:
         lines = [["seed", "groups", "weight inside − across"]]
         for row in rows.to_dict("records"):
             named = str(row["groups"]).replace(" | ", "; ")
             lines.append([str(row["seed"]), named, f"{row['separation']:.2f}"])
-        said = f"The groups of round {number}, told apart by all seeds together:\n\n{grid(lines, 2)}"
+        said = [f"The groups of round {number}, told apart by all seeds together:", grid(lines, 2)]
     ends = table.dropna(subset=["diagnosis"])
     ended = [f"- Seed {seed}: {end}" for seed, end in zip(ends.seed, ends.diagnosis, strict=True)]
-    return "\n\n".join([said, "\n".join(ended)] if ended else [said])
+    return "\n\n".join(filter(None, [doubt, *said, "\n".join(ended)]))
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> Rows:

@@ -136,6 +136,25 @@ def test_groups_that_are_told_apart_are_named_and_coloured():
     assert set(groups_table(context).groups) == {"leaves petals | mosses ferns barks"}
 
 
+@pytest.mark.parametrize("name", ["figure_2_groups", "figure_2_sharing"])
+def test_weights_of_next_to_nothing_have_no_wide_edges(name):
+    context = run(5, 2, 0.001, 0.0)
+    for lines in figure[name](context).findobj(LineCollection):
+        assert max(lines.get_linewidths(), default=0) < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["figure_2_groups", "separation"])
+def test_a_round_that_told_groups_apart_is_named_where_the_last_one_does_not(name):
+    context = run(5, 3, 0.8, 0.2)
+    for seed in context.seeds:
+        file = Path("runs", "toy", f"s{seed}", "joint", "round_2", "weights.json")
+        weights = np.full((len(BLOCKS), 5, 5), 0.01)
+        write_json(file, {"blocks": BLOCKS, "datasets": NAMES, "weights": weights.tolist()})
+    told = said(name, context)
+    assert "not told apart: every mean weight is below 0.05: nothing is shared. In round 1 they are" in told
+
+
 def test_without_groups_there_is_no_picture_of_how_far_they_are_apart():
     assert said("separation", run(5, 1, 0.8, 0.2)).startswith("Groups are not told apart: one seed")
 

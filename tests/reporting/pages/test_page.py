@@ -186,6 +186,16 @@ def test_the_page_names_groups_only_where_they_are_told_apart(project, told_apar
     assert "- Seed 0: joint released its networks" in text
 
 
+def test_the_page_shows_the_groups_of_an_earlier_round_where_the_last_one_tells_none(project):
+    none = "not told apart: every mean weight is below 0.05: nothing is shared"
+    rows = [(0, 1, 0.3, None, "first second | third", None), (0, 2, 0.0, None, none, None)]
+    columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]
+    write_table("results/toy/figures/groups.csv", pd.DataFrame(rows, columns=columns))
+    text = section(made(own=True), "Who shares with whom")
+    assert "nothing is shared. In round 1 they are (`groups_round: 1`" in text
+    assert "The groups of round 1" in text and "first second; third" in text
+
+
 def test_equal_inputs_give_equal_bytes(project):
     write_grid()
     assert made() == made()
