@@ -45,7 +45,7 @@ def shorten(project: Project) -> None:
 
 
 def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
-    project = Project.new(tmp_path / "project", "{default: [mine], presets: {default: {}}}")
+    project = Project.new(tmp_path / "project", None)
     paths = photos(project)
     said = project.run("python", "-m", "jointnn", "new", "mine", "--images", *paths)
     assert "snakemake search_mine" in said and "leaves: 24 images for training and validation" in said
