@@ -37,6 +37,8 @@ TOOLS = {
     "new": "begin an experiment on your own images, with sizes that fit them",
     "record": "have DVC version what snakemake made, as it is",
     "track": "import runs into the MLflow store; --watch follows a run while it trains",
+    "ui": "import all runs and serve MLflow's pages on this machine; make ui calls it",
+    "clean": "what can go and be made again without training; --yes removes it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write results/EXPERIMENT.md from the results of an experiment",
     "report": "write report.html, one page of all experiments that have results",

@@ -35,6 +35,11 @@ class Project:
         problem = {"task": "classification", "record": record}
         return {"stage": "any", **problem, "settings": flat, "before": before}
 
+    def tell(self, record, told):
+        """Add to what a job was made with."""
+        for path in (self.root / record, self.root / "work/settings" / record):
+            files.write_json(path, files.read_json(path) | told)
+
     def planned(self, record):
         return files.read_json(self.root / "work/settings" / record)
 
@@ -120,11 +125,18 @@ class Project:
 
     def collect(self):
         rows = ["experiment,method,dataset,metric,split,mean,std,seeds"]
-        for gain, method in enumerate(("isolated", "joint")):
+        for gain, method in enumerate(("isolated", "joint", "real")):
             rows.append(f"digits,{method},average,accuracy,test,{0.7 + gain / 10},0.01,2")
         self.write("results/digits/summary.csv", rows)
-        self.write("results/digits/table.md", ["| method | average |"])
+        self.write(
+            "results/digits/table.md", ["# digits", "", "| method | average |", "", "Data:", "", "- a"]
+        )
         self.write("results/digits/figures/curves.svg", ["<svg xmlns='http://www.w3.org/2000/svg'/>"])
+
+    def measure(self, record, seconds):
+        """Write what Snakemake says of the costs of a job."""
+        place = record.replace("runs/", "logs/", 1).removesuffix("settings.json").rstrip("/.")
+        self.write(f"{place}.tsv", ["s\tmax_rss", f"{seconds}\t100.0"])
 
     def write(self, path, rows):
         files.write_atomically(self.root / path, ("\n".join(rows) + "\n").encode())

@@ -50,7 +50,7 @@ def project(tmp_path_factory) -> Project:
 @pytest.fixture(scope="module")
 def planned(project) -> list[tuple[str, dict[str, str]]]:
     """Every job that a call would run: its rule, and what Snakemake says of it."""
-    said = project.snakemake("-n", *ASKED)
+    said = project.snakemake("-n", "--verbose", *ASKED)
     found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", said, flags=re.MULTILINE)
     return [(rule, dict(re.findall(r"^ {4}(\w+): (.*)$", text, re.MULTILINE))) for rule, text in found]
 
@@ -106,7 +106,7 @@ def test_jobs_that_compute_networks_ask_for_a_gpu_unless_the_device_is_the_cpu(p
         assert ("gpu=1" in told.get("resources", "")) == (rule in COMPUTES), rule
     other = project.copy(tmp_path / "other")
     other.settle(settings={"device": "cpu"})
-    assert "gpu=1" not in other.snakemake("-n", *ASKED)
+    assert "gpu=1" not in other.snakemake("-n", "--verbose", *ASKED)
 
 
 def test_names_that_params_do_not_know_are_refused_in_a_sentence(project):

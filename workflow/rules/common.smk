@@ -8,6 +8,11 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
+from jointnn.terminal.interrupt import command_again, say_interrupt
+
+AGAIN = command_again(sys.argv)
+say_interrupt(AGAIN)
+
 from jointnn.errors import UserError
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings

@@ -46,7 +46,14 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
     folder = root / "results" / experiment
     tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
     found = [*tables, *sorted(folder.glob("figures/*.svg"))]
-    return {path.relative_to(folder).as_posix(): path for path in found if path.exists()}
+    named = {path.relative_to(folder).as_posix(): path for path in found if path.exists()}
+    return named | ({own.name: own} if (own := page(root, experiment)) else {})
+
+
+def page(root: Path, experiment: str) -> Path | None:
+    """Return the page of an experiment's results, if there is one."""
+    places = [root / folder / f"{experiment}.md" for folder in (f"results/{experiment}", "docs/results")]
+    return next((path for path in places if path.is_file()), None)
 
 
 def modified(files: Iterable[Path]) -> list[float]:
@@ -110,8 +117,8 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         return None
     points, datasets = histories(sources)
     settings = {job.record_path: (job.record if finished else job.newest) for job in chain}
-    times = modified([*sources, *(root / job.record_path for job in chain)]) or [time.time()]
     cost = costs(root, finished)
+    started, seconds = _times(root, chain, sources, cost.get("cost/seconds"))
     results = Path("results") / experiment / f"s{seed}"
     evaluation = root / results / "metrics.csv"
     # An evaluation may be left from a run of other settings.
@@ -127,11 +134,40 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         points=points,
         datasets=datasets,
         finals=cost | (finals(evaluation, method) if is_evaluated else {}),
-        finals_at=max(modified([evaluation]) + times),
         artifacts=_artifacts(root, [job for job in chain if finished or job.fresh]),
-        started=min(times[0], times[-1] - cost.get("cost/seconds", 0.0)),
-        ended=times[-1],
+        state=root / paths.state(str(chain[-1].folder)) if finished else None,
+        started=started,
+        seconds=seconds,
+        user=_owner(sources),
     )
+
+
+def _times(
+    root: Path, chain: list[TrackedJob], sources: list[Path], seconds: float | None
+) -> tuple[float, float]:
+    """Return when the first job of a run began, and how long its jobs took together.
+
+    Snakemake measures both; without its files, as in a clone, times of the outputs have to do. A record
+    does not tell: `accept` writes it again.
+    """
+    written = modified(sources) or [time.time()]
+    first = [written[0], *modified([root / chain[0].folder / HISTORIES[0]])][-1]
+    if began := costs(root, chain[:1]).get("cost/seconds"):
+        return first - began, written[-1] - (first - began) if seconds is None else seconds
+    # Snakemake makes the folder just before the job.
+    start = min([first, *modified([root / chain[0].folder])])
+    return start, (max(written[-1], first) - start) if seconds is None else seconds
+
+
+def _owner(files: list[Path]) -> str:
+    """Return whose files they are: a name, or a number that has none here."""
+    for path in files:
+        with suppress(FileNotFoundError):
+            try:
+                return path.owner()
+            except KeyError:
+                return str(path.stat().st_uid)
+    return ""
 
 
 def _outputs(root: Path, job: TrackedJob, finished: bool) -> Path | None:

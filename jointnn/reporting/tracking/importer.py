@@ -1,32 +1,47 @@
 """Runs from files into MLflow, so that a second import of the same files changes nothing."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jointnn.errors import UserError
-from jointnn.reporting.tracking import find
+from jointnn.io import files
+from jointnn.reporting.tracking import entries, find, notes
 from jointnn.reporting.tracking import read as tables
-from jointnn.reporting.tracking.runs import RunFiles, artifacts_digest
-from jointnn.reporting.tracking.store import KEY, Store, opened
+from jointnn.reporting.tracking.entries import ALARMS, DIVERGED, NOTE, STATE, Entry
+from jointnn.reporting.tracking.networks import HISTORY, LEFT, Networks, put_networks
+from jointnn.reporting.tracking.runs import RunFiles
+from jointnn.reporting.tracking.store import Store, opened, text
 
-STATE = "jointnn.state"
-SUPERSEDED = "jointnn.superseded"
-DIVERGED, ALARMS = "jointnn.diverged", "jointnn.alarms"
-"""The sentence of a run that diverged, whose status is FAILED; what is wrong with networks that did not."""
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+SUPERSEDED, PARENT = "jointnn.superseded", "mlflow.parentRunId"
+OUR_NOTE = "mlflow.jointnn.note"
+"""The digest of the description that jointnn wrote: a description that a person changed stays."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An experiment in MLflow: its id there, and the metrics that a table of its methods is to show."""
+
+    name: str
+    id: str
+    columns: tuple[str, ...]
 
 
 @dataclass
 class Imported:
-    """The outcome of an import: numbers of runs."""
+    """The outcome of an import: numbers of runs, and the experiments."""
 
     new: int = 0
     changed: int = 0
     same: int = 0
     running: int = 0
     diverged: int = 0
+    experiments: tuple[Shown, ...] = ()
 
     def __str__(self) -> str:
         return (
@@ -36,13 +51,16 @@ class Imported:
         )
 
 
-def import_runs(root: Path, experiments: Sequence[str], store: str) -> Imported:
+def import_runs(
+    root: Path, experiments: Sequence[str], store: str, networks: Networks | None = None
+) -> Imported:
     """Import the finished and running runs of experiments into an MLflow store.
 
     Args:
         root: the folder of the project.
         experiments: names; none means all that are found.
         store: a URI as MLflow takes it: sqlite:///mlflow.db, relative to `root`.
+        networks: writes the networks of a run, which are shown with it; without it none are.
 
     Raises:
         UserError: nothing is found, a file is damaged, or the store cannot be used.
@@ -57,107 +75,143 @@ def import_runs(root: Path, experiments: Sequence[str], store: str) -> Imported:
     with opened(root, store) as opened_store:
         # Read only now: another import may have been waited for, and files have grown since.
         for name in names:
-            _Import(opened_store, root, name, done).all_runs(list(find.find_runs(root, name)))
+            _Import(opened_store, root, name, networks, done).all_runs(list(find.find_runs(root, name)))
     return done
 
 
 class _Import:
     """The import of one experiment."""
 
-    def __init__(self, store: Store, root: Path, experiment: str, done: Imported) -> None:
-        self.store = store
-        self.root = root
-        self.name = experiment
-        self.done = done
-        self.experiment = store.experiment(experiment)
-        self.known = store.runs(self.experiment)
-        self.commit = commit(root)
+    def __init__(
+        self, store: Store, root: Path, name: str, networks: Networks | None, done: Imported
+    ) -> None:
+        self.store, self.root, self.name, self.networks, self.done = store, root, name, networks, done
+        self.experiment = store.experiment(name)
+        self.known = store.runs(self.experiment.experiment_id)
+        self.common = {
+            "jointnn.experiment": name,
+            "mlflow.source.name": f"snakemake {name}",
+            "mlflow.source.type": "LOCAL",
+            **commit(root),
+        }
 
     def all_runs(self, runs: list[RunFiles]) -> None:
         """Import a run per method, below it one per seed, and one with the report."""
-        summary = tables.summary(self.root, self.name)
-        for method in sorted({*summary, *(run.method for run in runs)}):
-            self.method(method, [run for run in runs if run.method == method], summary.get(method, {}))
-        self.report()
+        measured: set[str] = set()
+        for method in sorted({*tables.summary(self.root, self.name), *(run.method for run in runs)}):
+            seeds = [run for run in runs if run.method == method]
+            above = entries.of_method(self.root, self.name, method, seeds)
+            measured |= set(above.values)
+            parent = self.put(above)
+            for run in seeds:
+                self.seed(run, parent)
+        identity, shown = str(self.experiment.experiment_id), ""
+        self.done.experiments += (Shown(self.name, identity, entries.columns(measured)),)
+        if report := entries.of_report(self.root, self.name):
+            run_id = self.put(report).info.run_id
+            shown = f"#/experiments/{identity}/runs/{run_id}/artifacts"
+        note = notes.of_experiment(self.root, self.name, runs, shown)
+        self.store.describe_experiment(self.experiment, _described(note, self.experiment.tags))
 
-    def method(self, method: str, seeds: list[RunFiles], values: dict[str, float]) -> None:
-        """Import the parent: mean and deviation over seeds. Below it the seeds."""
-        summed_up = find.modified([self.root / "results" / self.name / "summary.csv"])
-        times = [at for run in seeds for at in (run.started, run.ended)] or summed_up
-        parent = self.run(f"{self.name}/{method}", method, min(times), {"jointnn.method": method})
-        for run in seeds:
-            self.seed(run, parent.info.run_id)
-        self.store.log_values(parent, values, max(summed_up, default=0.0))
-        found = {run.status for run in seeds}
-        worst = next((status for status in ("RUNNING", "FAILED") if status in found), "FINISHED")
-        self.store.set_status(parent, worst, max(times))
-
-    def report(self) -> None:
-        """Import the tables and figures of the experiment."""
-        artifacts = find.report(self.root, self.name)
-        if not artifacts:
-            return
-        times = find.modified(artifacts.values())
-        run = self.run(f"{self.name}/report", "report", times[0], {})
-        state = artifacts_digest(artifacts)
-        if run.data.tags.get(STATE) != state:
-            self.store.log_artifacts(run, artifacts)
-            self.store.describe(run, {}, {STATE: state})
-        self.store.set_status(run, "FINISHED", times[-1])
-
-    def run(self, key: str, name: str, started: float, tags: dict[str, str]) -> Any:
-        """Return the run of a key, created if there is none."""
-        if key not in self.known:
-            tags = {**tags, KEY: key, "jointnn.experiment": self.name, **self.commit}
-            self.known[key] = self.store.create(self.experiment, name, started, tags)
-        return self.known[key]
-
-    def seed(self, files: RunFiles, parent: str) -> None:
-        """Import a run of one seed: created, brought up to date, or left as it is."""
-        is_new = files.key not in self.known
-        tags = {
-            "mlflow.parentRunId": parent,
-            "jointnn.method": files.method,
-            "jointnn.seed": str(files.seed),
-            "jointnn.digest": files.digest,
-        }
-        run = self.run(files.key, f"{files.method} s{files.seed}", files.started, tags)
+    def seed(self, files: RunFiles, parent: "Run") -> None:
+        """Import the run of one seed."""
+        entry = entries.of_seed(self.root, files)
+        held = self.known.get(entry.key)
+        is_same = held is not None and self.is_same(held, entry)
         self.supersede(files)
-        is_same = run.data.tags.get(STATE) == files.state
-        if not is_same:
-            self.update(run, files)
+        run = self.put(entry, parent.info.run_id)
         self.store.unset(run, SUPERSEDED)
-        for tag, said in {DIVERGED: files.diverged, ALARMS: files.alarms}.items():
-            if said:
-                self.store.describe(run, {}, {tag: said})
-            else:
-                self.store.unset(run, tag)
-        self.store.set_status(run, files.status, files.ended)
-        self.done.new += is_new
+        self.done.new += held is None
         self.done.same += is_same
-        self.done.changed += not is_new and not is_same
+        self.done.changed += held is not None and not is_same
         self.done.running += files.status == "RUNNING"
         self.done.diverged += files.status == "FAILED"
 
-    def update(self, run: Any, files: RunFiles) -> None:
-        """Import everything that is not there yet; the state comes last, so a killed import is done
-        again."""
-        origins = tables.origins(self.root, files.datasets)
-        sources = {f"jointnn.data.{each.dataset}": str(each) for each in origins}
-        self.store.describe(run, files.parameters, sources)
-        self.store.log_datasets(run, origins)
-        self.store.log_points(run, files.points)
-        self.store.log_values(run, files.finals, files.finals_at)
-        self.store.log_artifacts(run, files.artifacts)
-        self.store.describe(run, {}, {STATE: files.state})
+    def put(self, entry: Entry, parent: str = "") -> "Run":
+        """Return the run of an entry: made, brought up to date where it has grown, made anew where not."""
+        tags = {**self.common, **entry.tags} | ({PARENT: parent} if parent else {})
+        held = self.known.get(entry.key)
+        if held is not None and self.is_same(held, entry):
+            if parent:
+                self.store.tag(held, PARENT, parent)
+            if held.info.status != entry.status:
+                self.store.set_status(held, entry.status, entry.seconds)
+            return held
+        if held is not None and _has_grown(held, entry):
+            self.fill(held, entry, tags)
+        else:
+            kept = _of_a_person(held.data.tags) if held else {}
+            run = self.known[entry.key] = self.store.create(
+                self.experiment.experiment_id, entry, {**tags, **kept}
+            )
+            self.fill(run, entry, {})
+            if held:
+                self.replace(held, run)
+        run = self.known[entry.key]
+        self.store.set_status(run, entry.status, entry.seconds)
+        return run
+
+    def is_same(self, held: "Run", entry: Entry) -> bool:
+        """Return whether a run holds all that it is to hold."""
+        tags, networks = held.data.tags, self.networks
+        are_left = LEFT in tags and entry.networks and networks and networks.takes(entry.networks)
+        return tags.get(STATE) == entry.state and not are_left
+
+    def fill(self, run: "Run", entry: Entry, tags: Mapping[str, str]) -> None:
+        """Import everything that a run is to hold."""
+        self.store.log_artifacts(run, entry.artifacts)
+        note = entry.note
+        of_networks: dict[str, str] = {}
+        if entry.networks and self.networks and HISTORY not in run.data.tags:
+            note, of_networks = put_networks(self.store, run, entry.networks, self.networks)
+            if LEFT not in of_networks:
+                self.store.unset(run, LEFT)
+        self.store.fill(run, entry, {**tags, **of_networks, **_described(note, run.data.tags)})
+
+    def replace(self, old: "Run", new: "Run") -> None:
+        """Delete a run in whose place there is another one; those below it go there."""
+        for run in self.known.values():
+            if run.data.tags.get(PARENT) == old.info.run_id:
+                self.store.tag(run, PARENT, new.info.run_id)
+        self.store.delete(old)
 
     def supersede(self, files: RunFiles) -> None:
         """Mark runs of other settings, which are not those of the files any more."""
         for key, run in self.known.items():
             if key.startswith(f"{files.place}/") and key != files.key:
-                self.store.describe(run, {}, {SUPERSEDED: files.digest})
+                self.store.tag(run, SUPERSEDED, files.digest)
                 if run.info.status == "RUNNING":
-                    self.store.set_status(run, "KILLED", files.started)
+                    self.store.set_status(run, "KILLED", 0.0)
+
+
+def _has_grown(held: "Run", entry: Entry) -> bool:
+    """Return whether a run holds nothing but what it is to hold, so that the rest can be added: MLflow
+    changes no parameter and forgets no value."""
+    tags, state = held.data.tags, held.data.tags.get(STATE, "")
+    params = {name: text(value) for name, value in entry.parameters.items()}
+    values = dict(entry.values)
+    if held.info.status != "RUNNING":  # its curves have ended
+        values |= {name: entry.curves[name, step] for name, step in sorted(entry.curves)}
+    else:
+        values |= {name: held.data.metrics.get(name, 0.0) for name, _ in entry.curves}
+    return (
+        state[: len(f"{entries.FORMAT}-")] in ("", f"{entries.FORMAT}-")
+        and all(tags.get(tag) in (None, entry.tags.get(tag)) for tag in (DIVERGED, ALARMS))
+        and all(params.get(name) == value for name, value in held.data.params.items())
+        and all(repr(values.get(name)) == repr(value) for name, value in held.data.metrics.items())
+    )
+
+
+def _of_a_person(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags that are neither ours nor MLflow's, and a description that a person wrote."""
+    own = {name: value for name, value in tags.items() if not name.startswith(("jointnn.", "mlflow."))}
+    note = tags.get(NOTE, "")
+    return own | ({NOTE: note} if note and files.digest(note) != tags.get(OUR_NOTE) else {})
+
+
+def _described(note: str, held: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with a description, unless there is one that a person wrote."""
+    return {NOTE: note, OUR_NOTE: files.digest(note)} if note and NOTE not in _of_a_person(held) else {}
 
 
 def commit(root: Path) -> dict[str, str]:

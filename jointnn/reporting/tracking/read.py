@@ -47,14 +47,14 @@ def finals(path: Path, method: str) -> dict[str, float]:
 
 def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
     """Return the mean and deviation over seeds, by method and name of the metric
-    (mean/accuracy/test/mnist_a)."""
+    (final/accuracy/test/mnist_a, std/final/...)."""
     path = root / "results" / experiment / "summary.csv"
     found: dict[str, dict[str, float]] = {}
     for row in _rows(path, SUMMARY_COLUMNS):
-        name = f"{row['metric']}/{row['split']}/{row['dataset']}"
-        for which in ("mean", "std"):
+        name = f"final/{row['metric']}/{row['split']}/{row['dataset']}"
+        for which, place in (("mean", name), ("std", f"std/{name}")):
             if row[which]:
-                found.setdefault(row["method"], {})[f"{which}/{name}"] = _number(path, row[which])
+                found.setdefault(row["method"], {})[place] = _number(path, row[which])
     return found
 
 

@@ -12,16 +12,12 @@ from typing import Any
 from jointnn.io import files
 
 Points = dict[tuple[str, int], float]
-PROBLEM = (
-    "task",
-    "task_options",
-    "architecture",
-    "architecture_options",
-    "size",
-    "channels",
-    "train_images",
-    "labelled",
-)
+"""Values by name of the metric and step."""
+BOOKKEEPING = {
+    *("stage", "code", "before", "identity", "record", "settings"),
+    *("experiment", "seed", "method", "start", "until", "round"),
+}
+"""What a record says besides what tells one run from another; `settings` are taken out of their box."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +104,14 @@ class RunFiles:
         finished: whether every job has ended.
         diverged: what a job says that diverged; empty if none has.
         alarms: what the task finds wrong with the networks at their end; empty if nothing.
-        points: values by name of the metric and step.
+        points: its curves.
         datasets: names, sorted.
         finals: figures of the evaluation, and what the run cost, by name of the metric.
-        finals_at: time of those figures.
         artifacts: files shown with the run, by the name that they have there.
-        started, ended: times from the files. All times are in seconds since 1970.
+        state: the file that holds its networks; None while there are none.
+        started: when its first job began, in seconds since 1970.
+        seconds: how long its jobs took together, waits between them left out.
+        user: whose files they are.
     """
 
     experiment: str
@@ -126,10 +124,11 @@ class RunFiles:
     points: Points
     datasets: list[str]
     finals: Mapping[str, float]
-    finals_at: float
     artifacts: Mapping[str, Path]
+    state: Path | None
     started: float
-    ended: float
+    seconds: float
+    user: str
 
     @property
     def status(self) -> str:
@@ -151,21 +150,13 @@ class RunFiles:
         """Return what names it: digits/joint/0/<digest of its settings>."""
         return f"{self.place}/{self.digest}"
 
-    @cached_property
-    def state(self) -> str:
-        """Return of everything that is imported: where it is the same, nothing is new."""
-        points = sorted((*place, repr(value)) for place, value in self.points.items())
-        return files.digest(
-            [self.status, points, sorted(self.finals.items()), artifacts_digest(self.artifacts)]
-        )
-
     @property
     def parameters(self) -> dict[str, Any]:
-        """Return the settings of its jobs and its problem as one flat list, with method and seed."""
+        """Return all that its jobs were told, as one flat list, with method and seed."""
         flat: dict[str, Any] = {}
-        for settings in self.settings.values():
-            flat |= flattened(settings.get("settings") or {})
-            flat |= flattened({name: settings[name] for name in PROBLEM if name in settings})
+        for record in self.settings.values():
+            told = {name: value for name, value in record.items() if name not in BOOKKEEPING}
+            flat |= flattened(told) | flattened(record.get("settings") or {})
         return flat | {"method": self.method, "seed": self.seed}
 
 

@@ -1,28 +1,41 @@
-"""MLflow's store: opened quietly, by one process at a time. The only file that imports mlflow."""
+"""MLflow's store: opened quietly, by one process at a time, and what an import does with it."""
 
 import fcntl
 import json
 import logging
 import os
+import shutil
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
 
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import digest
+from jointnn.reporting.tracking.entries import KEY, STATE, Entry
 from jointnn.reporting.tracking.read import Origin
-from jointnn.reporting.tracking.runs import Points
+from jointnn.reporting.tracking.usable import check, database, sentence
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Experiment, Run
 
-KEY = "jointnn.key"
-DATABASE = "sqlite:///"
 # MLflow's own limits for one call.
 METRICS_PER_CALL, OTHERS_PER_CALL = 1000, 100
+SETTINGS = {
+    # MLflow would report its use to its makers and log each step.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # Of a server: three tries of ten seconds, where MLflow's own take minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""Set before mlflow is imported, which reads them once; what a user has set stays."""
 
 
 @contextmanager
@@ -32,9 +45,10 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
     Two processes that create the tables of one new file would break each other.
 
     Raises:
-        UserError: the store cannot be used.
+        UserError: the store cannot be used, be it now or later in the block.
     """
-    path = root / _database(store) if _database(store) else root / "work/mlflow"
+    file = database(store)
+    path = root / file if file else root / "work/mlflow"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR)
@@ -43,39 +57,64 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
             f"The MLflow store {store} cannot be written: {error.strerror}. Choose another one (--store)."
         ) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _database(store):
-            yield Store(_client(f"{DATABASE}{path.resolve()}"), path.resolve().parent / "mlartifacts")
-        else:
-            yield Store(_client(store), None)
+        _wait_for(lock, store)
+        check(store, path if file else None)
+        with _explained(store):
+            if file:
+                yield Store(
+                    _client(f"sqlite:///{path.resolve()}"), root, path.resolve().parent / "mlartifacts"
+                )
+            else:
+                yield Store(_client(store), root, None)
     finally:
         os.close(lock)
 
 
-def _database(store: str) -> str:
-    """Return the file of an SQLite store; "" for a server or another database."""
-    return store.removeprefix(DATABASE) if store.startswith(DATABASE) else ""
+def _wait_for(lock: int, store: str) -> None:
+    """Wait until no other import holds the store; say so after a second."""
+    begun, is_told = time.monotonic(), False
+    while True:
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not is_told and time.monotonic() > begun + 1:
+            sys.stderr.write(f"Another import into {store} is at work: waiting for it. Ctrl-C gives up.\n")
+            is_told = True
+        time.sleep(0.1)
 
 
-def _client(store: str) -> "MlflowClient":
-    # Before the import: MLflow reads them once. It would report its use to its makers and log each step.
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    from mlflow import MlflowClient
+@contextmanager
+def _explained(store: str) -> Iterator[None]:
+    """What MLflow raises on a store that cannot be used becomes a sentence; other errors are ours."""
+    quiet()
+    import alembic.util
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, alembic.util.CommandError) as error:
+        if (said := sentence(store, str(error))) is None:
+            raise
+        raise UserError(said) from error
+
+
+def quiet() -> None:
+    """Let MLflow report nothing to its makers, log no steps and give up early."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _client(store: str) -> "MlflowClient":
+    from mlflow import MlflowClient
+
     try:
         client = MlflowClient(store)
         client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"The MLflow store {store} cannot be used: {reason} If it is a file of this project, delete "
-            "it: everything in it is imported again."
-        ) from error
+    except (ValueError, ModuleNotFoundError) as error:
+        raise UserError(f"The MLflow store {store} cannot be used: {error}. See --store.") from error
+    quiet()  # the import of mlflow set its own levels
     return client
 
 
@@ -83,12 +122,13 @@ class Store:
     """The store of MLflow, as an import needs it. A run is given as MLflow's Run, with what it held
     when read."""
 
-    def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
+    def __init__(self, client: "MlflowClient", root: Path, artifacts: Path | None) -> None:
         self.client = client
+        self.root = root
         self.artifacts = artifacts
 
-    def experiment(self, name: str) -> str:
-        """Return the id of an experiment, which is created if there is none.
+    def experiment(self, name: str) -> "Experiment":
+        """Return an experiment, which is created if there is none.
 
         Raises:
             UserError: it was deleted in MLflow, or its artifacts are not beside the store.
@@ -96,7 +136,8 @@ class Store:
         location = (self.artifacts / name).as_uri() if self.artifacts else None
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            return str(self.client.create_experiment(name, artifact_location=location))
+            identity = self.client.create_experiment(name, location, {"mlflow.experimentKind": KIND})
+            return self.client.get_experiment(identity)
         if found.lifecycle_stage == "deleted":
             raise UserError(
                 f"The experiment {name!r} was deleted in MLflow. Restore it with: "
@@ -107,7 +148,13 @@ class Store:
                 f"The MLflow store keeps the files of {name!r} at {found.artifact_location}, but is not "
                 "there: was it moved? Delete mlflow.db and mlartifacts/, they are imported again."
             )
-        return str(found.experiment_id)
+        return found
+
+    def describe_experiment(self, experiment: "Experiment", tags: Mapping[str, str]) -> None:
+        """Set tags of an experiment, those that differ."""
+        for name, value in tags.items():
+            if experiment.tags.get(name) != value:
+                self.client.set_experiment_tag(experiment.experiment_id, name, value)
 
     def runs(self, experiment: str) -> dict[str, "Run"]:
         """Return all imported runs of an experiment (an id), by their key."""
@@ -119,55 +166,61 @@ class Store:
             token = page.token or None
         return found
 
-    def create(self, experiment: str, name: str, started: float, tags: Mapping[str, str]) -> "Run":
-        """Return a new run; `started` in seconds since 1970."""
-        return self.client.create_run(experiment, int(started * 1000), dict(tags), name)
+    def create(self, experiment: str, entry: Entry, tags: Mapping[str, str]) -> "Run":
+        """Return a new run, with tags and nothing else yet."""
+        started = int(entry.started * 1000)
+        return self.client.create_run(experiment, started, {**tags, KEY: entry.key}, entry.name)
 
-    def describe(self, run: "Run", parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Set parameters, which cannot change later, and tags, of which only new ones are written."""
-        from mlflow.entities import Param, RunTag
+    def delete(self, run: "Run") -> None:
+        """Delete a run, and its files where they lie beside the store."""
+        self.client.delete_run(run.info.run_id)
+        if folder := self.folder(run):
+            shutil.rmtree(folder, ignore_errors=True)
 
-        params = [
-            Param(name, value if isinstance(value, str) else json.dumps(value))
-            for name, value in sorted(parameters.items())
-            if name not in run.data.params
-        ]
+    def folder(self, run: "Run") -> Path | None:
+        """Return where the files of a run lie, if that is here."""
+        place = urlparse(run.info.artifact_uri)
+        return Path(unquote(place.path)) if self.artifacts and place.scheme == "file" else None
+
+    def fill(self, run: "Run", entry: Entry, tags: Mapping[str, str]) -> None:
+        """Give a run all that it is to hold, in as few calls as MLflow takes. What is there already stays;
+        the state comes last, so that a killed import is done again.
+
+        Histories hold no times, and equal files are to give equal stores: a step counts as a millisecond.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        start = run.info.start_time
+        end = start + max((step for _, step in entry.curves), default=0)
+        curves = [(name, step, value, start + step) for (name, step), value in entry.curves.items()]
+        single = [(name, 0, value, end) for name, value in entry.values.items()]
+        metrics = [Metric(name, value, at, step) for name, step, value, at in sorted(curves + single)]
+        params = [Param(name, text(value)) for name, value in sorted(entry.parameters.items())]
         news = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
-        for part in batched(params, OTHERS_PER_CALL):
-            self.client.log_batch(run.info.run_id, params=part)
-        for part in batched([RunTag(*each) for each in sorted(news.items())], OTHERS_PER_CALL):
-            self.client.log_batch(run.info.run_id, tags=part)
+        named = [RunTag(name, value) for name, value in sorted(news.items())] + [RunTag(STATE, entry.state)]
+        self._log_datasets(run, entry.origins)
+        while metrics or params or named:
+            last = len(metrics) <= METRICS_PER_CALL and len(params) <= OTHERS_PER_CALL
+            self.client.log_batch(
+                run.info.run_id,
+                metrics[:METRICS_PER_CALL],
+                params[:OTHERS_PER_CALL],
+                named[:OTHERS_PER_CALL] if last else (),
+            )
+            metrics, params = metrics[METRICS_PER_CALL:], params[OTHERS_PER_CALL:]
+            named = named[OTHERS_PER_CALL:] if last else named
+
+    def tag(self, run: "Run", name: str, value: str) -> None:
+        """Set a tag, unless it has this value."""
+        if run.data.tags.get(name) != value:
+            self.client.set_tag(run.info.run_id, name, value)
 
     def unset(self, run: "Run", tag: str) -> None:
         """Remove a tag, if it is there."""
         if tag in run.data.tags:
             self.client.delete_tag(run.info.run_id, tag)
 
-    def log_points(self, run: "Run", points: Points) -> None:
-        """Add those points whose metric and step the run has not yet. Histories hold no times, and
-        equal files are to give equal stores: a step counts as a millisecond since the start."""
-        known = {
-            (name, metric.step)
-            for name in {name for name, _ in points} & set(run.data.metrics)
-            for metric in self.client.get_metric_history(run.info.run_id, name)
-        }
-        start = run.info.start_time
-        self._log(run, [(*at, points[at], start + at[1]) for at in points if at not in known])
-
-    def log_values(self, run: "Run", values: Mapping[str, float], at: float) -> None:
-        """Set values without a step; one that changed becomes the latest one. `at`: seconds."""
-        held = run.data.metrics
-        news = {name: value for name, value in values.items() if held.get(name) != value}
-        self._log(run, [(name, 0, value, int(at * 1000)) for name, value in news.items()])
-
-    def _log(self, run: "Run", metrics: list[tuple[str, int, float, int]]) -> None:
-        from mlflow.entities import Metric
-
-        for part in batched(sorted(metrics), METRICS_PER_CALL):
-            values = [Metric(name, value, time, step) for name, step, value, time in part]
-            self.client.log_batch(run.info.run_id, metrics=values)
-
-    def log_datasets(self, run: "Run", origins: Sequence[Origin]) -> None:
+    def _log_datasets(self, run: "Run", origins: Sequence[Origin]) -> None:
         """Name the datasets that a run learned from; MLflow keeps each one once."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -188,16 +241,20 @@ class Store:
                 folder = Path(name).parent.as_posix()
                 self.client.log_artifact(run.info.run_id, str(path), folder.removeprefix("."))
 
-    def set_status(self, run: "Run", status: str, ended: float) -> None:
-        """Set RUNNING, FINISHED, FAILED or KILLED; `ended` in seconds since 1970."""
-        if run.info.status == status:
-            return
+    def set_status(self, run: "Run", status: str, seconds: float) -> None:
+        """Set RUNNING, FINISHED, FAILED or KILLED, and after how long it ended."""
+        end = run.info.start_time + int(seconds * 1000)
         if status == "RUNNING":
-            self.client.update_run(run.info.run_id, status)
-        else:
-            self.client.set_terminated(run.info.run_id, status, int(ended * 1000))
+            if run.info.status != status:
+                self.client.update_run(run.info.run_id, status)
+        elif (run.info.status, run.info.end_time) != (status, end):
+            self.client.set_terminated(run.info.run_id, status, end)
 
 
-def batched(items: list[Any], size: int) -> Iterator[list[Any]]:
-    """Return pieces of at most `size` items; none of an empty list."""
-    return (items[start : start + size] for start in range(0, len(items), size))
+KIND = "custom_model_development"
+"""What MLflow calls an experiment of trained models: its page then shows runs and no traces."""
+
+
+def text(value: Any) -> str:
+    """Return a parameter as MLflow keeps it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -7,7 +7,9 @@ from pathlib import Path
 from jointnn.io import files
 from jointnn.reporting.tracking import find
 from jointnn.reporting.tracking import read as tables
+from jointnn.reporting.tracking.entries import of_seed
 from jointnn.reporting.tracking.importer import import_runs
+from jointnn.reporting.tracking.networks import Networks
 from jointnn.reporting.tracking.runs import artifacts_digest
 
 QUIET_LOOKS = 2
@@ -20,12 +22,13 @@ def follow(
     store: str,
     interval: float,
     say: Callable[[str], object],
+    networks: Networks | None = None,
 ) -> None:
     """Import what is new every `interval` seconds, until all runs have ended and two looks in a row
     found nothing new. While a workflow is at work in `root`, or a run has not ended, it goes on.
 
     Args:
-        root, experiments, store: as for `import_runs`.
+        root, experiments, store, networks: as for `import_runs`.
         interval: seconds between two looks.
         say: is told a line per import.
 
@@ -43,7 +46,7 @@ def follow(
                 say("Nothing has begun yet; waiting.")
             before, quiet = now, 0
         else:
-            say(f"{time.strftime('%H:%M:%S')} {import_runs(root, experiments, store)}")
+            say(f"{time.strftime('%H:%M:%S')} {import_runs(root, experiments, store, networks)}")
             before, quiet = now, 0
         if is_over and quiet >= QUIET_LOOKS and not _is_at_work(root):
             return
@@ -57,7 +60,7 @@ def _look(root: Path, names: list[str]) -> tuple[str, bool]:
     is_over = all(run.status != "RUNNING" for run in runs) and bool(runs)
     if not runs and not any(values for values, _ in shown):
         return NOTHING, False
-    return files.digest([sorted((run.key, run.state) for run in runs), shown]), is_over
+    return files.digest([sorted((run.key, of_seed(root, run).state) for run in runs), shown]), is_over
 
 
 def _is_to_come(root: Path, names: list[str]) -> bool:

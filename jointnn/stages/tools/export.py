@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jointnn import __version__
 from jointnn.io.files import write_atomically
+from jointnn.jobs.graph import Jobs
 from jointnn.stages.tools.finished import FinishedRun
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="made if it is not there")
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace, jobs: Jobs | None = None) -> None:
     """Write the networks.
+
+    Args:
+        jobs: those of params.yaml, where it was read before.
 
     Raises:
         UserError: experiment, method or seed are not known, or their run is missing, of other settings, or
@@ -86,7 +90,8 @@ def main(arguments: argparse.Namespace) -> None:
     # Help needs no torch.
     from jointnn.models.saved import CODE, write_network
 
-    run, folder = FinishedRun(arguments.experiment, arguments.method, arguments.seed), arguments.to
+    run = FinishedRun(arguments.experiment, arguments.method, arguments.seed, jobs)
+    folder = arguments.to
     uses = [run.use(dataset) for dataset in run.datasets]
     for use in uses:
         path = folder / f"{use.dataset}.safetensors"

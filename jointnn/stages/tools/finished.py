@@ -31,16 +31,20 @@ class FinishedRun:
         notes: what a state of it must say of itself.
     """
 
-    def __init__(self, experiment: str, method: str, seed: int | None = None) -> None:
+    def __init__(
+        self, experiment: str, method: str, seed: int | None = None, jobs: Jobs | None = None
+    ) -> None:
         """Find it.
 
         Args:
             seed: None: the first one of the experiment.
+            jobs: those of params.yaml, where it was read before.
 
         Raises:
             UserError: experiment, method or seed are not known, or their run is missing or diverged.
         """
-        params = read_params()
+        self._jobs = jobs or Jobs(read_params())
+        params = self._jobs.params
         if experiment not in params.experiments:
             raise UserError(
                 f"No experiment is named {experiment!r}{nearest(experiment, params.experiments)}"
@@ -53,7 +57,6 @@ class FinishedRun:
         seed = chosen.seeds[0] if seed is None else seed
         if seed not in chosen.seeds:
             raise UserError(f"{experiment} has the seeds {', '.join(map(str, chosen.seeds))}, not {seed}.")
-        self._jobs = Jobs(params)
         self.job: TrainJob = self._jobs.final(experiment, seed, method)
         self.datasets = self.job.datasets
         self._state = paths.state(self.job.folder)

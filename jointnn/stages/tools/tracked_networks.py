@@ -1,0 +1,119 @@
+"""Networks of finished runs for MLflow: files as `export` writes them, an example, what goes in and out."""
+
+import argparse
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import safe_open
+
+from jointnn.errors import UserError
+from jointnn.io import paths
+from jointnn.io.tensors import read_header
+from jointnn.jobs.graph import Jobs
+from jointnn.parameters.load import read_params
+from jointnn.reporting.tracking.networks import Written
+from jointnn.reporting.tracking.notes import NOT_SHOWN
+from jointnn.reporting.tracking.runs import RunFiles
+from jointnn.stages.tools import export
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+MEGABYTE = 1_000_000
+FROM_ZERO = ("reconstruction", "transfer")
+"""Tasks whose networks take pixels from 0 to 1; others from -1 to 1."""
+
+
+class ExportedNetworks:
+    """Writes the networks of runs whose state is no larger than a limit; params.yaml is read once."""
+
+    def __init__(self, most_megabytes: float) -> None:
+        self.most = most_megabytes * MEGABYTE
+        self.jobs: Jobs | None = None
+        self.tried: dict[str, Written] = {}
+
+    def takes(self, run: RunFiles) -> bool:
+        """Return whether the state of a run is no larger than the limit; one that is missing is not."""
+        return not (run.state and run.state.is_file() and run.state.stat().st_size > self.most)
+
+    def __call__(self, run: RunFiles, folder: Path) -> Written | str:
+        """Write DATASET.safetensors for each, or say why not."""
+        named = {"experiment": run.experiment, "method": run.method, "seed": run.seed}
+        try:
+            self.jobs = self.jobs or Jobs(read_params())
+            with contextlib.redirect_stdout(io.StringIO()):
+                export.main(argparse.Namespace(**named, to=folder), self.jobs)
+            return self.written(run, folder)
+        except UserError as error:  # of an older params.yaml, or its images are not at hand
+            shutil.rmtree(folder, ignore_errors=True)
+            return NOT_SHOWN.format(why=error)
+
+    def written(self, run: RunFiles, folder: Path) -> Written:
+        """Return what goes in and out of the networks in a folder: one of their kind is tried."""
+        files = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+        headers = {name: read_header(files[name]) for name in run.datasets if name in files}
+        kind = json.dumps(
+            [run.parameters["task"], [[name, each["made_of"]] for name, each in headers.items()]]
+        )
+        if kind not in self.tried:
+            self.tried[kind] = _tried(run, files, headers)
+        return self.tried[kind]
+
+
+def _tried(run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mapping[str, str]]) -> Written:
+    import torch
+
+    from jointnn.models.saved import load
+
+    names = list(headers)
+    network = load(files[names[0]])
+    example, inputs = _example(run, names[0], network)
+    with torch.no_grad():
+        found = network(example)
+    outputs = found if isinstance(found, Mapping) else {"": found}
+    counts = {json.loads(header["made_of"])["classes"] for header in headers.values()}
+    return Written(
+        datasets=names,
+        inputs=inputs,
+        example=example.tolist(),
+        taken=tuple(example.shape),
+        outputs={name: _shape(value, counts) for name, value in outputs.items()},
+    )
+
+
+def _example(run: RunFiles, dataset: str, network: "nn.Module") -> tuple["Tensor", str]:
+    """Return one input of a network, and in words what it takes."""
+    import torch
+
+    from jointnn.data.splits import as_float
+    from jointnn.models.gan import Adversaries
+
+    if isinstance(network, Adversaries):
+        latent = torch.rand(1, network.latent, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        return latent, f"latent values from -1 to 1, shape (N, {network.latent})"
+    told = run.parameters
+    size, channels, trunk = told["size"], told["channels"], told.get("trunk")
+    path = Path(paths.prepared(dataset, size, trunk=trunk))
+    if path.is_file():
+        with safe_open(str(path), "pt") as file:
+            example = as_float(file.get_slice("images")[:1])
+    elif trunk:
+        raise UserError(f"{path} is missing, which says what they take")
+    else:
+        example = torch.zeros(1, channels, size, size)
+    low = 0 if told.get("task") in FROM_ZERO else -1
+    example = example if low else (example + 1) / 2
+    inputs = f"floats in {low}..1, shape (N, {channels}, {size}, {size})"
+    return example, f"what the frozen trunk {trunk} makes of {inputs}" if trunk else inputs
+
+
+def _shape(value: "Tensor", counts: set[int]) -> tuple[int, ...]:
+    """Return the shape of an output; datasets that differ in their classes have scores of any number."""
+    shape = tuple(value.shape)
+    return (*shape[:-1], -1) if len(shape) == 2 and len(counts) > 1 else shape
