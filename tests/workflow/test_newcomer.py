@@ -49,9 +49,8 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
     paths = photos(project)
     said = project.run("python", "-m", "jointnn", "new", "mine", "--images", *paths)
     assert "snakemake search_mine" in said and "leaves: 24 images for training and validation" in said
-    assert project.git("status", "--short").split() == [
-        "M", "params.yaml", "??", FILE, "??", "params/grids/",
-    ]  # fmt: skip
+    changed = project.git("status", "--short").split()
+    assert changed == ["M", "params.yaml", "??", FILE, "??", "params/grids/mine.yaml"]
     assert "mine: mine" in project.path("params.yaml").read_text()
     shorten(project)
     table = project.run("python", "-m", "jointnn", "layers", "mine")
