@@ -52,6 +52,7 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
     changed = project.git("status", "--short").split()
     assert changed == ["M", "params.yaml", "??", FILE, "??", "params/grids/mine.yaml"]
     assert "mine: mine" in project.path("params.yaml").read_text()
+    project.edit("params.yaml", "  digits: digits\n", "")  # which DVC would miss, since it is not made here
     shorten(project)
     table = project.run("python", "-m", "jointnn", "layers", "mine")
     assert "dense" in table
@@ -89,8 +90,11 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
         project.dvc("checkout")
         assert project.content(*RESULTS) == expected
         assert NOTHING in project.snakemake("mine")
+    _elsewhere(project)
 
-    # What came out, elsewhere: MLflow, the report, a page, predictions.
+
+def _elsewhere(project: Project) -> None:
+    """What came out, in MLflow, the report, a page and predictions."""
     project.run("python", "-m", "jointnn", "track")
     read = (
         "import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db');"
