@@ -69,7 +69,7 @@ def test_the_page_has_every_section_and_says_what_is_missing(project):
     assert "Made by `snakemake toy` and `python -m jointnn page --docs toy`, with seeds 0, 1." in text
     assert "`small_conv` (width 4)" in text
     assert 'has no section "Reading".' in section(text, "Reading")
-    assert "None of the paper's numbers" in section(text, "Beside the paper")
+    assert "are of five full sets at 299 pixels" in section(text, "Beside the paper")
 
 
 @pytest.mark.slow
