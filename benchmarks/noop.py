@@ -35,6 +35,8 @@ jobs = Jobs(params)
 outputs = {}
 for name in params.default:
     for job in jobs.of_experiment(name):
+        if job.stage == "fetch":  # its manifest would be read; no finished job asks for it
+            continue
         outputs |= {file: "" for file in [*job.outputs, job.benchmark]} | {job.record: job.text}
 for file, text in outputs.items():
     Path(file).parent.mkdir(parents=True, exist_ok=True)

@@ -23,13 +23,17 @@ MAY_IMPORT = {
     "training": "io irls methods data models tasks",
     "parameters": "io methods data tasks.measures",
     "jobs": "io methods data parameters",
-    "reporting": "io irls.groups data.schema tasks.measures parameters",
+    "terminal": "jobs",
+    "reporting": "io irls.groups irls.told_apart data.schema tasks.measures parameters",
     "stages": "io irls methods data models tasks training reporting jobs.specs",
-    "stages.tools": "io data methods models tasks training parameters jobs reporting stages",
+    "stages.tools": "io data methods models tasks training parameters jobs reporting terminal stages",
     "__main__": "io stages jobs.specs",
 }
 """What each package may import besides itself and what everyone may: packages, or single modules."""
-TORCH_FREE = "io methods parameters jobs reporting tasks.measures data.schema irls.groups irls.tying"
+TORCH_FREE = (
+    "io methods parameters jobs terminal reporting tasks.measures data.schema irls.groups irls.told_apart "
+    "irls.tying"
+)
 """Packages and modules that must not import torch, so that the workflow is read without it."""
 
 ONLY_IN = {
@@ -41,6 +45,7 @@ ONLY_IN = {
     "torchmetrics": r"tasks/image_fidelity",
     "matplotlib": r"reporting/figures/",
     "jinja2": r"reporting/pages/",
+    "markdown": r"reporting/pages/",
     "pydantic": r"schema|parameters/|methods/settings|data/schema|jobs/",
 }
 """Third-party packages that only some files may import, as patterns of their paths in jointnn/."""

@@ -74,14 +74,17 @@ def _fetched(job: FetchJob) -> Counts | None:
     record = Path(job.record)
     if not record.exists() or record.read_text(encoding="utf-8") != job.text:
         return None
-    manifest = read_json(f"{paths.raw(job.dataset)}/manifest.json")
-    train = manifest["splits"]["train"]
-    return Counts(
-        classes=manifest["classes"],
-        numbers=manifest.get("numbers", []),
-        images=train["images"],
-        of_classes=train.get("images_per_class", {}),
-    )
+    try:
+        manifest = read_json(f"{paths.raw(job.dataset)}/manifest.json")
+        train = manifest["splits"]["train"]
+        return Counts(
+            classes=manifest["classes"],
+            numbers=manifest.get("numbers", []),
+            images=train["images"],
+            of_classes=train.get("images_per_class", {}),
+        )
+    except (UserError, KeyError, TypeError):  # the job that reads it says what is wrong with it
+        return None
 
 
 def _counted(job: FetchJob) -> Counts | None:

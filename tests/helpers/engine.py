@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.params import write_files
-from jointnn.io.yaml import from_yaml, to_yaml
+from jointnn.io.yaml import from_yaml, to_yaml_blocks
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,7 +100,7 @@ class Project:
         chosen = from_yaml(self.path(file).read_text())
         changes["settings"] = {**chosen["settings"], **changes.get("settings", {})}
         chosen.update(changes)
-        self.write(file, to_yaml(chosen))
+        self.write(file, to_yaml_blocks(chosen))
 
     def shuffle_times(self) -> None:
         """Give all that was made any times in any order, some of the future, as a checkout may."""
@@ -180,21 +180,25 @@ def end(process: "subprocess.Popen[str]", how: signal.Signals) -> str:
 
 
 def jobs_of(output: str) -> Counter:
-    """The jobs that were started, by rule; a job that trains by its method or round. Targets do not count.
+    """The jobs that were run, or would be (-n), by rule; a job that trains by its method or round.
 
     Those of other experiments than `tiny` are named with theirs: "figures of fewer".
     """
-    found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", output, flags=re.MULTILINE)
-    return Counter(_named(rule, text) for rule, text in found if "    output: " in text)
+    return Counter(_named(told) for told in re.findall(JOB, output, flags=re.MULTILINE))
 
 
-def _named(rule: str, text: str) -> str:
-    wildcards = dict(re.findall(r"(\w+)=([^,\n]*)", re.search(r"    wildcards: (.*)", text)[1]))
+JOB = r"^(?:would run|\d\d:\d\d:\d\d +\d+/\d+)  (.+?)(?:  .*)?$"
+"""A line of the terminal on a job: `would run  tiny: train isolated, seed 0   not made yet`."""
+
+
+def _named(told: str) -> str:
+    experiment, _, what = told.rpartition(": ")
+    kind, *which = what.split(", ")
+    rule, _, of = kind.partition(" ")
     name = {
-        "initialise": f"initialise{wildcards.get('own')}",
-        "train": wildcards.get("method"),
-        "irls": f"round {wildcards.get('number')}",
-        "attempt": f"attempt {wildcards.get('method')}",
+        "initialise": "_".join(["initialise", *(one.removeprefix("for ") for one in which[:-1])]),
+        "train": of,
+        "irls": which[0] if which else "",
+        "attempt": kind,
     }.get(rule, rule)
-    experiment = wildcards.get("experiment", "tiny")
-    return name if experiment == "tiny" else f"{name} of {experiment}"
+    return name if experiment in ("", "tiny") else f"{name} of {experiment}"

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar
 
+from jointnn.io.files import write_atomically
 from jointnn.jobs.specs import InitialiseJob, Job
 
 Made = TypeVar("Made", bound=Job)
@@ -20,3 +21,10 @@ def start_of(**changes: Any) -> InitialiseJob:
         "architecture_options": {"width": 2}, "labelled": {}, "start": "runs/x/s0/start", "identity": "0",
     }  # fmt: skip
     return InitialiseJob(**{**given, **changes})
+
+
+def finish(job: Job) -> None:
+    """Write what a job leaves, empty files; its record last."""
+    for file in job.outputs:
+        write_atomically(file, b"")
+    write_atomically(job.record, job.text.encode())

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML, SafeConstructor
 
-from jointnn.io.yaml import from_yaml, to_yaml
+from jointnn.io.yaml import from_yaml, to_yaml, to_yaml_blocks
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import GridFile, Params
 
@@ -114,7 +114,9 @@ def write_files(root: Path, params: dict[str, Any]) -> None:
         contents[f"params/experiments/{name}.yaml"] = own
     for file, content in contents.items():
         (root / file).parent.mkdir(parents=True, exist_ok=True)
-        (root / file).write_text(to_yaml(content))
+        # An experiment in lines that DVC keeps, when it changes one of them.
+        lines = to_yaml_blocks if file.startswith("params/experiments/") else to_yaml
+        (root / file).write_text(lines(content))
 
 
 def write(edits: dict[str, Any]) -> None:

@@ -103,23 +103,30 @@ def test_nothing_is_known_of_images_that_are_not_here():
 
 
 TOO_MANY = {
-    "validation_images: 700 for validation and at least 1 for training are more than the 8 "
-    "images of leaves "
-    "that they are drawn from; lower it.": {"validation_images": 700},
+    "validation_images: 700 for validation and at least 1 for training are more than the 8 images of "
+    "leaves that they are drawn from; lower it.": {"validation_images": 700},
     "validation_images: 4 for validation and 5 for training are more than the 8 images of leaves that they "
     "are drawn from; lower train_images or validation_images.": {"validation_images": 4, "train_images": 5},
     "labelled.petals: 7 is more than its 6 images for training; lower it, or leave it out: then all have "
     "labels.": {"labelled": {"petals": 7}},
-    "validation_images: 6 leave no image to train on of the class 'oak' of leaves, which has 3: "
-    "classes give "
-    "one each in turn. Lower it to 4, or add images of that class.": {"validation_images": 6},
+    "validation_images: 6 leave no image to train on of the class 'oak' of leaves, which has 3: classes "
+    "give one each in turn. Lower it to 4, or add images of that class.": {"validation_images": 6},
 }
 """What an experiment asks for, by what is said of it."""
 
 
+def test_a_manifest_that_is_damaged_is_left_to_the_job_that_reads_it():
+    job = jobs_of(FOLDERS).fetch("leaves")
+    write(job.record, job.text)
+    for content in ("", "{}", "3"):
+        write("data/raw/leaves/manifest.json", content)
+        Path(counts.KEPT).unlink(missing_ok=True)
+        assert counts.counts_of(job)["leaves"].images == 8
+
+
 @pytest.mark.parametrize("says", TOO_MANY)
 def test_more_than_there_is_is_a_sentence_when_a_job_is_asked_for(says):
-    assert refusal(jobs_of(FOLDERS, **TOO_MANY[says])) == f"experiments.mine.{says}"
+    assert refusal(jobs_of(FOLDERS, **TOO_MANY[says])) == f"params/experiments/mine.yaml: {says}"
 
 
 def test_classes_that_no_task_reads_may_be_used_up():

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.jobs import finish
 from helpers.params import read
 
 from jointnn.io.files import write_atomically
@@ -16,13 +17,6 @@ from jointnn.jobs.specs import Job
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def finish(job: Job) -> None:
-    """Write what a job leaves; its record last."""
-    for file in job.outputs:
-        write_atomically(file, b"")
-    write_atomically(job.record, job.text.encode())
 
 
 def must_run(job: Job) -> bool:

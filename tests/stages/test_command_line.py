@@ -71,7 +71,7 @@ def test_help_names_every_stage_with_its_meaning(capsys):
 
 def test_every_stage_has_a_file_and_every_file_is_a_stage():
     shared = {"__init__", "build", "check_networks", "run_training"}
-    shared |= {"generated_files", "golden_bytes", "finished"}
+    shared |= {"generated_files", "golden_bytes", "finished", "tracked_networks"}
     folder = PROJECT / "jointnn/stages"
     assert {path.stem for path in folder.glob("*.py")} - shared == set(JOBS)
     assert {path.stem for path in (folder / "tools").glob("*.py")} - shared == set(TOOLS)

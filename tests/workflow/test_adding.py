@@ -1,6 +1,7 @@
 """docs/adding.md: every piece of its code, run as it stands there."""
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,10 +55,23 @@ def project(tmp_path_factory) -> Project:
     return made
 
 
-def test_every_piece_of_code_is_python_or_yaml():
+def test_every_piece_of_code_is_python_or_yaml_or_a_command_and_what_it_prints():
     fences = re.findall(r"^```(\w*)$", PAGE, flags=re.MULTILINE)
-    assert set(fences) == {"python", "yaml", ""}
+    assert set(fences) == {"python", "yaml", "sh", "text", ""}
+    assert fences.count("sh") == fences.count("text") == 1
     assert fences.count("") == len(fences) / 2
+
+
+@pytest.mark.slow
+def test_the_command_of_the_page_prints_the_table_of_the_page(project):
+    """Nothing is fetched or prepared yet; afterwards, with images, it is the same table."""
+    (command,), (table,) = blocks("sh"), blocks("text")
+    words = command.removeprefix(".venv/bin/").split()
+    assert project.run(*words) == table
+    assert not project.path("runs/mine").exists()
+    project.snakemake("runs/mine/s0/start/state.safetensors")
+    assert project.run(*words) == table
+    assert project.path("logs/mine/s0/start.log").read_text() == table
 
 
 @pytest.mark.slow
@@ -134,3 +148,38 @@ def test_a_mistake_in_ones_own_is_a_sentence_before_anything_runs(project, file,
     said = project.run("python", "-m", "jointnn", "page", "mine", fails=True)
     project.edit(file, after, before)
     assert says in said and "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_mistake_in_ones_own_network_ends_the_first_job_and_nothing_is_trained(project, tmp_path):
+    copy = project.copy(tmp_path / "wrong")
+    shutil.rmtree(copy.path("runs"), ignore_errors=True)
+    copy.edit("my_networks.py", "nn.Linear(32, classes)", "nn.Linear(64, classes)")
+    copy.edit("my_tasks.py", "brightness_of(batch.images))", "brightness_of(batch.images)[:1])")
+    says = "error: my_networks:tiny cannot take images of 3 × 16 × 16 and fails in '2', a Linear, given a t"
+    printed = copy.snakemake("mine", fails=True)
+    assert says in printed and "Traceback" not in printed
+    assert copy.run("python", "-m", "jointnn", "layers", "mine", fails=True).startswith(says)
+    copy.edit("my_networks.py", "nn.Linear(64, classes)", "nn.Linear(32, classes)")
+    printed = copy.snakemake("mine", fails=True)
+    assert "error: The loss of the task my_tasks:brightness fails: Using a target size" in printed
+    assert not list(copy.root.glob("runs/mine/s0/*/state.safetensors"))
+
+
+@pytest.mark.slow
+def test_more_images_than_there_are_is_a_sentence_of_a_dry_run(project, tmp_path):
+    copy = project.copy(tmp_path / "many")
+    copy.settle("mine", validation_images=70)
+    assert "are more than datasets.china.pool, 60" in copy.snakemake("-n", "mine", fails=True)
+    for split, count in (("train", 3), ("test", 1)):
+        for k in range(count):
+            copy.write(f"my_data/split/{split}/photos/{k}.png", "")
+    split = {"source": "class_folders", "path": "my_data/split"}
+    known = from_yaml(copy.path("params/experiments/mine.yaml").read_text())["datasets"]
+    copy.settle("mine", datasets={**known, "split": split}, validation_images=20)
+    for target in ("mine", "train_mine"):
+        printed = copy.snakemake("-n", target, fails=True)
+        assert (
+            "params/experiments/mine.yaml: validation_images: 20 for validation and at least 1" in printed
+        )
+        assert "more than the 3 images of split" in printed and "Traceback" not in printed

@@ -8,6 +8,11 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
+from jointnn.terminal.interrupt import command_again, say_interrupt
+
+AGAIN = command_again(sys.argv)
+say_interrupt(AGAIN)
+
 from jointnn.errors import UserError
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
@@ -43,9 +48,8 @@ EXPERIMENTS = PARAMS.experiments
 SETTLED = {}
 KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
 NAME = "[a-z][a-z0-9_]*"
-CAPTIONS = workflow.current_basedir.join("../report")
 
-SHOW_THE_GRAPH = {"--rulegraph", "--dag", "--filegraph", "--report", "--summary", "--detailed-summary"}
+SHOW_THE_GRAPH = {"--rulegraph", "--dag", "--filegraph", "--summary", "--detailed-summary"}
 
 
 wildcard_constraints:
@@ -121,46 +125,50 @@ def cores(stage):
     return lambda wildcards: job(stage, wildcards).threads
 
 
+def target(files):
+    """The input function of a target, of what gives its files; a user's mistake ends with one line."""
+
+    def wanted(wildcards):
+        try:
+            return files()
+        except UserError as error:
+            refuse(str(error))
+
+    return wanted
+
+
 def results_of(*experiments):
     """The input function of a target: the tables and figures of experiments."""
-    return lambda wildcards: [file for name in experiments for file in _results(name)]
+    return target(lambda: [file for name in experiments for file in _results(name)])
 
 
 def _results(experiment):
-    """Outputs of an experiment. Its figures are no outputs of a rule, but those that are here are reported."""
+    """Outputs of an experiment but its figures, which are no outputs of a rule."""
     collected, drawn = JOBS.collect(experiment), JOBS.figures(experiment)
-    figures = [_reported(file, experiment) for file in drawn.of_choice if Path(file).exists()]
     made = [file for file in [*collected.outputs, *drawn.outputs] if file not in drawn.of_choice]
-    return [*made, *figures, *_tidied(experiment)]
-
-
-def _reported(file, category):
-    """A file that reports show, with the caption of its name; one's own figure has none."""
-    name = f"{Path(file).stem}.rst"
-    caption = {"caption": CAPTIONS.join(name)} if Path("workflow/report", name).exists() else {}
-    return report(file, category=category, **caption)
+    return [*made, *_tidied(experiment)]
 
 
 def trained(experiment):
     """The input function of a target: all that the training of an experiment makes."""
 
-    def wanted(wildcards):
+    def files():
         chosen = EXPERIMENTS[experiment]
         last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
         made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
         return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
 
-    return wanted
+    return target(files)
 
 
 def choice_of(experiment):
     """The input function of a target: the choice of an experiment's search."""
-    return lambda wildcards: JOBS.choose(experiment).outputs
+    return target(lambda: JOBS.choose(experiment).outputs)
 
 
 def swept(sweep):
     """The input function of a target: the table and the figure of a sweep."""
-    return lambda wildcards: JOBS.sweep(sweep).outputs
+    return target(lambda: JOBS.sweep(sweep).outputs)
 
 
 def abandoned_seeds(experiment):

@@ -32,12 +32,8 @@ rule collect:
         before=before("collect"),
     output:
         metrics="results/{experiment}/metrics.csv",
-        summary=report(
-            "results/{experiment}/summary.csv", caption="../report/summary.rst", category="{experiment}"
-        ),
-        table=report(
-            "results/{experiment}/table.md", caption="../report/table.rst", category="{experiment}"
-        ),
+        summary="results/{experiment}/summary.csv",
+        table="results/{experiment}/table.md",
         latex="results/{experiment}/table.tex",
         dvc="results/{experiment}.metrics.json",
         record="results/{experiment}/settings.json",
@@ -83,14 +79,8 @@ rule sweep:
         before=before("sweep"),
     output:
         summary="results/sweeps/{sweep}/summary.csv",
-        table=report(
-            "results/sweeps/{sweep}/table.md",
-            caption="../report/sweep_table.rst",
-            category="sweep {sweep}",
-        ),
-        curve=report(
-            "results/sweeps/{sweep}/curve.svg", caption="../report/sweep.rst", category="sweep {sweep}"
-        ),
+        table="results/sweeps/{sweep}/table.md",
+        curve="results/sweeps/{sweep}/curve.svg",
         record="results/sweeps/{sweep}/settings.json",
     log:
         "logs/sweeps/{sweep}.log",

@@ -8,9 +8,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
-from jointnn.reporting.figures.style import GROUPS, NORMAL
+from jointnn.reporting.figures.style import GROUPS, NORMAL, RULE
 
-WIDEST_EDGE = 3.0  # points, of weight 1
+WIDEST_EDGE = 3.0  # points, of the largest weight
+LEAST_WIDEST = 0.05  # a smaller weight is never the widest edge: nearly nothing is drawn as that
+NO_GROUP = -1  # the label of networks whose groups are not told apart
 
 Edges = Mapping[tuple[int, int], float]
 
@@ -57,5 +59,5 @@ def draw_names(axes: Axes, names: Sequence[str], labels: Sequence[int]) -> None:
 
 
 def group_colour(label: int) -> str:
-    """Return the colour of a group, by its number."""
-    return GROUPS[label % len(GROUPS)]
+    """Return the colour of a group, by its number; grey for `NO_GROUP`."""
+    return RULE if label == NO_GROUP else GROUPS[label % len(GROUPS)]

@@ -1,5 +1,6 @@
 """What a figure may ask for: the settings of stage `figures` and the files of an experiment."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
 from jointnn.io.tensors import diverged, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
+from jointnn.irls.told_apart import Groups
 from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
 from jointnn.tasks.measures import Measure, measure_of
@@ -124,10 +126,32 @@ class Context:
             found[seed] = weights[..., order, :][..., order]
         return found
 
+    @property
+    def groups_count(self) -> int | None:
+        """Return how many groups were planted; None if none were."""
+        return len(self.groups) if self.groups else None
+
     def found_groups(self, weights: NDArray[np.float64]) -> list[int]:
         """Return groups at `groups_round` of one seed's weights (K, B, n, n): as many as were planted."""
-        count = len(self.groups) if self.groups else None
-        return find_groups(weights[self.groups_round - 1], count)
+        return find_groups(weights[self.groups_round - 1], self.groups_count)
+
+    @cached_property
+    def found(self) -> list[Groups]:
+        """Return the groups of every round, found in the mean over seeds; empty if there are no weights."""
+        of_rounds = zip(*self.weights.values(), strict=True)
+        return [Groups.of(runs, self.groups_count) for runs in of_rounds]
+
+    @property
+    def pulls_nothing(self) -> bool:
+        """Return whether the rounds were trained without coupling, as the record of the last one says.
+
+        So they are where validation chose a half-life without end: then the weights are mere distances.
+        """
+        part = self.parts(self.in_rounds)[-1]
+        record = self.folder(next(iter(self.weights), 0)) / part / "settings.json"
+        settings = read_json(record).get("settings", {}) if record.exists() else {}
+        strength = settings.get("strength") or {}
+        return strength.get("half_life") in (math.inf, "Infinity") or strength.get("lambda") == 0
 
     def blocks(self) -> list[str]:
         """Return the names of the blocks; empty if there are no weights."""

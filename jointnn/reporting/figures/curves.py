@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ MARKS = 8  # markers on a curve
 COLUMNS = 5  # of a legend, at most
 LETTERS = 32  # of a line of an axis' label
 LOSS = "#882255"  # of the consistency loss: the colour of no method
+LEAST_CHANGE = 0.1  # of the consistency loss, relative to its largest value, to be drawn
 
 
 @figure
@@ -182,7 +184,10 @@ def _enlarge(axes: Axes, curves: Sequence[pd.DataFrame], higher: bool) -> None:
 
 
 def _draw_consistency_loss(axes: Axes, context: Context) -> None:
-    """Draw eq. (3) on a second axis; ticks on the first mark where a round begins."""
+    """Draw eq. (3) on a second axis, unless it stays as it is and tells nothing.
+
+    Ticks on the first axis mark where a round begins.
+    """
     method = context.in_rounds
     first, *rounds = context.parts(method)
     tables = [context.history(method, seed, "history.csv") for seed in context.seeds]
@@ -194,6 +199,8 @@ def _draw_consistency_loss(axes: Axes, context: Context) -> None:
     for step in starts[[part for part in [first, *rounds][:-1] if part in starts.index]]:
         axes.axvline(step, ymax=0.03, color=RULE, linewidth=0.8, zorder=1)
     mean = rows.groupby("step").value.mean().astype(float)
+    if np.ptp(mean) < LEAST_CHANGE * mean.abs().max():
+        return
     second = axes.twinx()
     second.plot(mean.index, mean, color=LOSS, linewidth=0.9, linestyle=(0, (1, 1)))
     # The loss keeps to the third that the curves leave early, so that it does not cross them.

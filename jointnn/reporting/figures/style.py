@@ -1,6 +1,7 @@
 """How every figure looks: one palette, sizes of a paper, the same bytes for the same figure."""
 
 import io
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -99,8 +100,9 @@ def grid_of(count: int, columns: int, width: float, height: float) -> tuple[Figu
 
 def note(text: str, width: float = DOUBLE) -> Figure:
     """Return a figure that says why there is nothing to draw."""
-    drawing = new_figure(width, 0.6)
-    drawing.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=NORMAL)
+    said = textwrap.fill(text, int(width / LETTER))
+    drawing = new_figure(width, 0.5 + 0.14 * (1 + said.count("\n")))
+    drawing.text(0.5, 0.5, said, ha="center", va="center", color=INK, fontsize=NORMAL)
     return drawing
 
 
@@ -136,6 +138,17 @@ def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
     axes.spines[:].set_visible(False)
     axes.set(xticks=[], yticks=[])
     return mesh
+
+
+def numbered_map(axes: Axes, values: NDArray[np.float64]) -> None:
+    """Draw a matrix in 0..1 as a map with its numbers in it."""
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value > 0.6 else INK
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
 
 
 def to_svg(drawing: Figure) -> bytes:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from jointnn.irls.groups import diagnosis, inside_and_across, upper_half
 from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.caveats import said_of_weights, verdict
 from jointnn.reporting.figures.context import NO_WEIGHTS, Context
+from jointnn.reporting.figures.few_networks import is_few, pairs_by_round
 from jointnn.reporting.figures.style import (
     DOUBLE,
     GROUPS,
@@ -33,10 +35,13 @@ COLUMNS = 5
 def weights(context: Context) -> Figure:
     """Heat maps of the weights of the first seed: a row per round, a column per block.
 
-    Datasets stand in the order of their planted groups. Reads weights.json of all rounds.
+    Datasets stand in the order of their planted groups. Below four networks: a map per pair, a row per
+    round. Reads weights.json of all rounds.
     """
     if not context.weights:
         return note(NO_WEIGHTS)
+    if is_few(context):
+        return pairs_by_round(context)
     seed, values = next(iter(context.weights.items()))
     rounds, blocks, networks, _ = values.shape
     planted = context.planted() or [0] * networks
@@ -57,7 +62,8 @@ def weights(context: Context) -> Figure:
         panels[row, 0].set_ylabel(f"round {row + 1}")
     _name_blocks(panels[0].tolist(), context.blocks(), side)
     drawing.colorbar(mesh, ax=panels, label="weight", ticks=[0, 0.5, 1], shrink=0.4, aspect=25, pad=0.01)
-    said = f"Seed {seed}. {diagnosis(list(values), context.datasets) or ''}".strip()
+    ended = diagnosis(list(values), context.datasets) or ""
+    said = " ".join(filter(None, [f"Seed {seed}.", ended, said_of_weights(context)]))
     letters = int(drawing.get_figwidth() / LETTER)
     drawing.supxlabel(textwrap.fill(said, letters), fontsize=NORMAL)
     return drawing
@@ -99,12 +105,14 @@ def _rule_between(axes: Axes, planted: list[int]) -> None:
 def separation(context: Context) -> Figure:
     """Mean weight inside and across groups against the round, per block and in the upper half.
 
-    Groups are the planted ones, else those found in the first seed. Reads weights.json of all rounds.
+    Groups are the planted ones, else those found in the mean over seeds, if they are told apart there.
+    Reads weights.json of all rounds.
     """
     if not context.weights:
         return note(NO_WEIGHTS)
-    first = next(iter(context.weights.values()))
-    labels = context.planted() or context.found_groups(first)
+    if not context.planted() and (why := verdict(context)):
+        return note(why)
+    labels = context.planted() or context.found[context.groups_round - 1].labels
     seeds = [
         np.concatenate([values, [[upper_half(of_round)] for of_round in values]], axis=1)
         for values in context.weights.values()

@@ -1,8 +1,13 @@
-"""The text of a results page: its words stand in templates/*.md, which a person can edit (Jinja)."""
+"""The text of a results page: its words stand in templates/*.md, which a person can edit (Jinja).
+
+A page is a user's own, results/<name>.md beside the results, and holds nothing but them; or it is one of
+the project's, docs/results/<name>.md, with a reading, the paper's numbers, and copies of its figures.
+"""
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,21 +30,62 @@ CAPTIONS = Path("workflow/report")
 SWEEP = "sweep_"
 """What the target of a sweep begins with."""
 MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not here. -->"
-"""The first line of every page, by which one that a person wrote is told."""
+"""The first line of every page of the project, by which one that a person wrote is told."""
+OWN_MARK = "<!-- Made by python -m jointnn page, anew at every call. -->"
+FILES = {
+    "table.tex": "the tables for a paper",
+    "summary.csv": "all metrics over seeds: mean, standard deviation, number of seeds",
+    "metrics.csv": "all metrics of every seed",
+    "figures/groups.csv": "the groups of every round and seed",
+}
+"""What a page names of an experiment's folder."""
 
 
-def page_of(params: Params, name: str) -> str:
-    """Return the text of an experiment's page; its figures are copied to docs/images/."""
+@dataclass(frozen=True)
+class Place:
+    """Where a page lies, and so what stands on it.
+
+    Attributes:
+        ours: whether it is one of the project's documentation.
+    """
+
+    ours: bool
+
+    @property
+    def mark(self) -> str:
+        """Return the first line of such pages."""
+        return MARK if self.ours else OWN_MARK
+
+    def page(self, name: str) -> Path:
+        """Return the file of an experiment's page, or of that of a sweep."""
+        return (PAGES if self.ours else Path("results")) / f"{name}.md"
+
+    def image(self, drawn: Path, name: str) -> str:
+        """Return how the page links to a figure; the project's pages have copies, in docs/images/."""
+        if not self.ours:
+            return PurePosixPath(drawn).relative_to("results").as_posix()
+        copy = IMAGES / f"{name}.svg"
+        write_atomically(copy, read_bytes(drawn))
+        return f"../images/{copy.name}"
+
+
+def page_of(params: Params, name: str, place: Place) -> str:
+    """Return the text of an experiment's page."""
     experiment, folder = params.experiments[name], Path("results", name)
     points, numbers = Path("search", name, "grid.csv"), read_table(folder / "summary.csv")
     paper = read_table(NUMBERS) if NUMBERS.exists() else numbers.iloc[:0]
     table = read_table(points) if points.exists() else None
-    drawn, missing = figures(name, experiment.figures)
+    drawn, missing = figures(name, experiment.figures, place)
     told = read_measures(name, experiment.seeds)
+    found = folder / "figures" / "groups.csv"
     return _rendered(
-        "experiment.md",
+        "experiment.md" if place.ours else "own.md",
         name,
+        place,
         experiment=experiment,
+        groups=sections.groups(read_table(found), experiment.groups_round) if found.exists() else "",
+        counts=sections.counts(experiment, params.datasets),
+        files=[(f"{name}/{file}", holds) for file, holds in FILES.items() if (folder / file).exists()],
         tables=sections.results(_text(folder / "table.md")),
         rule=rule(params.experiments, name),
         **sections.beside_the_paper(paper[paper.experiment == name], numbers, told),
@@ -51,20 +97,21 @@ def page_of(params: Params, name: str) -> str:
     )
 
 
-def page_of_sweep(params: Params, sweep: str) -> str:
-    """Return the text of a sweep's page; its curve is copied to docs/images/."""
+def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
+    """Return the text of a sweep's page."""
     name, folder = SWEEP + sweep, Path(paths.sweep(sweep))
     return _rendered(
         "sweep.md",
         name,
+        place,
         experiments=[f"`{one}`" for one in params.sweeps[sweep].experiments],
         tables=sections.results(_text(folder / "table.md")),
-        figure=figure(folder / "curve.svg", f"{name}_curve", caption("sweep")),
+        figure=figure(folder / "curve.svg", f"{name}_curve", caption("sweep"), place),
     )
 
 
-def _rendered(template: str, name: str, **values: Any) -> str:
-    """Return a template with its values, and with what a person wrote."""
+def _rendered(template: str, name: str, place: Place, **values: Any) -> str:
+    """Return a template with its values, and on a page of ours with what a person wrote."""
     environment = Environment(
         loader=PackageLoader("jointnn.reporting.pages"),
         autoescape=False,  # it is Markdown
@@ -80,9 +127,10 @@ def _rendered(template: str, name: str, **values: Any) -> str:
         "paragraph": lambda text: " ".join(text.split()) + "\n",
         "printed": printed,
     }
-    what, reading = read_reading(name)
+    what, reading = read_reading(name) if place.ours else ("", "")
+    option = " --docs" if place.ours else ""
     made = environment.get_template(template).render(
-        mark=MARK, name=name, what=what, reading=reading, **values
+        mark=place.mark, name=name, ours=place.ours, option=option, what=what, reading=reading, **values
     )
     return made.rstrip("\n") + "\n"
 
@@ -97,24 +145,27 @@ def read_reading(name: str) -> tuple[str, str]:
     return what.strip() or f"{missing}text.", said or f'{missing}section "Reading".'
 
 
-def figures(name: str, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the figures with their captions, each copied beside the page, and those that are not drawn."""
+def figures(name: str, wanted: Sequence[str], place: Place) -> tuple[list[str], list[str]]:
+    """Return the figures with their captions, and those that are not drawn."""
     blocks, missing = [], []
     for one in wanted:
         drawn = Path(paths.figure(name, one))
         if drawn.exists():
-            blocks.append(figure(drawn, f"{name}_{short(one)}", caption(short(one))))
+            blocks.append(figure(drawn, f"{name}_{short(one)}", caption(short(one)), place))
         else:
             missing.append(f"`{one}`")
     return blocks, missing
 
 
-def figure(drawn: Path, name: str, said: str) -> str:
-    """Return a figure and what is said of it; the file is copied to docs/images/ under its name there."""
-    copy = IMAGES / f"{name}.svg"
-    write_atomically(copy, read_bytes(drawn))
+def figure(drawn: Path, name: str, said: str, place: Place) -> str:
+    """Return a figure and what is said of it.
+
+    Args:
+        name: of its copy, on a page that has copies.
+    """
+    link = place.image(drawn, name)
     short = re.match(r"(Figure \d\. )?[^.:(]*", said.replace("`", ""))
-    return f"![{short[0].strip() if short else name}](../images/{copy.name})\n\n{said}"
+    return f"![{short[0].strip() if short else name}]({link})\n\n{said}"
 
 
 def caption(figure: str) -> str:

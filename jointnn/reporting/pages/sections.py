@@ -3,13 +3,18 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from jointnn.data.schema import DatasetParams
+from jointnn.io import paths
+from jointnn.io.files import read_json
+from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
+from jointnn.reporting.tables.markdown import grid
 from jointnn.reporting.words import in_words
 from jointnn.tasks.measures import Measure, measure_of
 
@@ -129,6 +134,54 @@ def data(
         (name, datasets[name].source, datasets[name].model_dump(exclude_defaults=True, exclude=untold))
         for name in experiment.datasets
     ]
+
+
+def counts(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> Rows:
+    """Return a row per dataset, in the order of the tables: its source, where it lies, classes, images.
+
+    Counts are those of data/raw/<dataset>/manifest.json; a dash where the data are not at hand.
+    """
+    lines = [["dataset", "source", "classes", "training", "validation", "test"]]
+    for name, source, done in data(experiment, datasets):
+        path = Path(paths.raw(name)) / "manifest.json"
+        manifest = read_json(path) if path.exists() else {}
+        images = {split: entry["images"] for split, entry in manifest.get("splits", {}).items()}
+        there = images.get("train", 0) - experiment.validation_images
+        training = experiment.train_images or (there if images else "–")
+        found = [len(manifest["classes"]) if images else "–", training]
+        found += [experiment.validation_images, images.get("test", "–")]
+        where = f"`{source}`" + (f" ({in_words(done)})" if done else "")
+        lines.append([printed(name), where, *map(str, found)])
+    return lines
+
+
+def groups(table: pd.DataFrame, number: int | None) -> str:
+    """Return what the seeds found, as Markdown: the groups of a round, and how runs ended.
+
+    Args:
+        table: figures/groups.csv of the experiment.
+        number: the round at which groups are read; None for the last.
+    """
+    if table.empty:
+        return ""
+    number = number or int(table["round"].max())
+    rows = table[table["round"] == number]
+    told = table[~table.groups.astype(str).str.startswith(NOT_TOLD_APART)]
+    doubt = f"Round {number}: groups are {rows.groups.iloc[0]}." if number not in set(told["round"]) else ""
+    if doubt and len(told):
+        number = int(told["round"].min())
+        rows = told[told["round"] == number]
+        doubt += f" In round {number} they are (`groups_round: {number}` shows them in the figures)."
+    said = []
+    if len(told) and not rows.empty:
+        lines = [["seed", "groups", "weight inside − across"]]
+        for row in rows.to_dict("records"):
+            named = str(row["groups"]).replace(" | ", "; ")
+            lines.append([str(row["seed"]), named, f"{row['separation']:.2f}"])
+        said = [f"The groups of round {number}, told apart by all seeds together:", grid(lines, 2)]
+    ends = table.dropna(subset=["diagnosis"])
+    ended = [f"- Seed {seed}: {end}" for seed, end in zip(ends.seed, ends.diagnosis, strict=True)]
+    return "\n\n".join(filter(None, [doubt, *said, "\n".join(ended)]))
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> Rows:

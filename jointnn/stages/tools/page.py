@@ -1,6 +1,7 @@
-"""page: the results page of an experiment or sweep, docs/results/<its name>.md, from files that are there.
+"""page: the results page of an experiment or sweep, results/<its name>.md, from files that are there.
 
-It trains and draws nothing. A person writes docs/results/readings/<its name>.md: first what the
+It trains and draws nothing. With --docs it writes a page of the project's documentation,
+docs/results/<its name>.md. For that a person writes docs/results/readings/<its name>.md: first what the
 experiment is, then, under `## Reading`, an honest reading; both are inserted whole.
 """
 
@@ -15,17 +16,23 @@ from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
-from jointnn.reporting.pages.page import MARK, PAGES, SWEEP, page_of, page_of_sweep
+from jointnn.reporting.pages.page import SWEEP, Place, page_of, page_of_sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn page EXPERIMENT [EXPERIMENT or sweep_NAME ...]"""
     parser.description = (
-        "Write docs/results/EXPERIMENT.md and the figures it shows, docs/images/EXPERIMENT_*.svg, from the "
-        "results of an experiment that was run, or of a sweep: sweep_NAME. What a person has to say of it "
-        "is taken from docs/results/readings/EXPERIMENT.md."
+        "Write results/EXPERIMENT.md, with tables, figures, settings and data, from the results of an "
+        "experiment that was run, or of a sweep: sweep_NAME."
     )
     parser.add_argument("names", metavar="EXPERIMENT", nargs="+")
+    parser.add_argument(
+        "--docs",
+        action="store_true",
+        help="a page of the project's documentation instead: docs/results/EXPERIMENT.md, with the paper's "
+        "numbers, what a person wrote in docs/results/readings/EXPERIMENT.md, and copies of its figures, "
+        "docs/images/EXPERIMENT_*.svg",
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -34,18 +41,20 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: an experiment is not known, was not run, or was run with other settings.
     """
-    params = read_params()
+    params, place = read_params(), Place(ours=arguments.docs)
     for name in arguments.names:
-        check(params, name)
+        check(params, name, place)
     for name in arguments.names:
-        page = PAGES / f"{name}.md"
-        is_sweep = name not in params.experiments
-        text = page_of_sweep(params, name.removeprefix(SWEEP)) if is_sweep else page_of(params, name)
+        page = place.page(name)
+        if name in params.experiments:
+            text = page_of(params, name, place)
+        else:
+            text = page_of_sweep(params, name.removeprefix(SWEEP), place)
         write_atomically(page, text.encode())
         sys.stdout.write(f"{page}\n")
 
 
-def check(params: Params, name: str) -> None:
+def check(params: Params, name: str, place: Place) -> None:
     """Refuse a page that would not tell the truth.
 
     Raises:
@@ -59,11 +68,12 @@ def check(params: Params, name: str) -> None:
     record = folders[name] / "settings.json"
     if not record.exists():
         raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
-    page = PAGES / f"{name}.md"
-    if page.exists() and not page.read_text(encoding="utf-8").startswith(MARK):
+    page = place.page(name)
+    if page.exists() and not page.read_text(encoding="utf-8").startswith(place.mark):
+        other = page.parent / "readings" / page.name if place.ours else "another file"
         raise UserError(
-            f"{page} was not made by this tool, so it is not overwritten. Move what it says to "
-            f"{PAGES / 'readings' / page.name} and delete it."
+            f"{page} was not made by this tool, so it is not overwritten. Move what it says to {other} and "
+            "delete it."
         )
     is_sweep = name not in params.experiments
     if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn record [EXPERIMENT ...]"""
     parser.description = (
         "Have DVC record networks and results of experiments as they are, in dvc.lock and in its cache. "
-        "Nothing is trained. Do so before `git checkout` and `dvc checkout` of another version: then nothing "
-        "is lost."
+        "Nothing is trained. Do so before `git checkout` and `dvc checkout` of another version: then "
+        "nothing is lost."
     )
     parser.add_argument(
         "experiments",

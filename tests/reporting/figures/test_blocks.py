@@ -16,7 +16,8 @@ from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.figures.style import part_and_layers, style, to_svg
 
-DATASETS = ["flowers_102", "cub_200_2011", "celeba"]
+DATASETS = ["flowers_102", "cub_200_2011", "celeba", "stanford_dogs"]
+GROUPS = {"seen": DATASETS[:2], "unseen": DATASETS[2:]}
 PARTS = {
     "generator": ["dense", "up1", "up2", "up3"],
     "discriminator": ["down1", "down2", "down3", "score"],
@@ -30,14 +31,15 @@ def in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write(parts: dict[str, list[str]]) -> Context:
+def write(parts: dict[str, list[str]], grouped: bool = True) -> Context:
     """Even weights of blocks of two layers each."""
     blocks = [f"{part}.{a}-{part}.{b}" for part, layers in parts.items() for a, b in pairwise(layers)]
     weights = np.full((len(blocks), len(DATASETS), len(DATASETS)), 0.5).tolist()
     for number in range(1, ROUNDS + 1):
         record = {"round": number, "blocks": blocks, "datasets": DATASETS, "weights": weights}
         write_json(Path("runs", "toy", "s0", "joint", f"round_{number}", "weights.json"), record)
-    return Context("toy", ["joint"], DATASETS, [0], rounds={"joint": ROUNDS}, groups_round=ROUNDS)
+    planted = GROUPS if grouped else None
+    return Context("toy", ["joint"], DATASETS, [0], {"joint": ROUNDS}, planted, groups_round=ROUNDS)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,10 @@ def test_figure_2_draws_the_mutual_neighbours_of_the_mean_over_seeds():
         f"lower block {BLOCKS[0]}",
         f"upper block {BLOCKS[3]}",
     ]
-    assert "Round 4, mean over seeds 0, 1, 2. Colour: planted group." in texts(drawing)
+    assert (
+        "Round 4, mean over seeds 0, 1, 2. Edges: each among the other's three. Colour: planted group."
+        in texts(drawing)
+    )
     for axes, block in zip(drawing.axes, (0, 3), strict=True):
         mean = np.mean([np.array(planted_weights(seed, 4))[block] for seed in SEEDS], axis=0)
         expected = mutual_neighbours(mean)

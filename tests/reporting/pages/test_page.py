@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,36 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.pages import EDITS, SVG, run_toy
 from helpers.params import PROJECT, edited, read, write
 
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.jobs.graph import Jobs
+from jointnn.reporting.pages.page import MARK, OWN_MARK
 from jointnn.reporting.words import in_words
-from jointnn.stages import collect
 from jointnn.stages.tools import page
 
-EDITS = {
-    "experiments.toy.methods": ["isolated", "joint_paper", "joint"],
-    "experiments.toy.figures": ["weights", "differences"],
-    "experiments.toy.tuned": {},
-    "experiments.toy.chosen": {
-        "searched": {"seeds": [1000], "points": 3},
-        "tuned": {
-            "isolated": {"learning_rate": 0.1},
-            "joint_paper": {},
-            "joint": {"learning_rate": 0.01, "strength": {"half_life": 2}},
-        },
-    },
-    "experiments.toy.search": {
-        "isolated": {"learning_rate": [0.01, 0.1, 0.5]},
-        "joint_paper": {"learning_rate": [0.01, 0.1, 0.5]},
-        "joint": [{"learning_rate": 0.01, "strength": {"half_life": h}} for h in (1, 2, 3)],
-    },
-}
-ACCURACY = {"isolated": 0.6, "joint_paper": 0.5, "joint": 0.7}
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 SECTIONS = ["Results", "Reading", "Beside the paper", "What was selected", "Data", "Cost", "Figures"]
 
 
@@ -46,34 +28,17 @@ SECTIONS = ["Results", "Reading", "Beside the paper", "What was selected", "Data
 def project(tmp_path, monkeypatch) -> Path:
     """A project whose experiment `toy` was run with two seeds."""
     monkeypatch.chdir(tmp_path)
-    jobs = Jobs(read(EDITS))
-    job = jobs.collect("toy")
-    for seed in (0, 1):
-        rows = [
-            ("toy", name, seed, dataset, "accuracy", split, value + seed / 50)
-            for name, value in ACCURACY.items()
-            for dataset in ("first", "second", "third")
-            for split in ("validation", "test")
-        ]
-        columns = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
-        write_table(f"results/toy/s{seed}/metrics.csv", pd.DataFrame(rows, columns=columns))
-        for name in ("isolated", "joint_paper", "joint/l2", "joint/round_1"):
-            log = Path(f"logs/toy/s{seed}/{name}.tsv")
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(f"s\tmax_rss\n{100 + 20 * seed}\t{500 + seed}\n")
-    collect.run(job)
-    write_atomically("results/toy/settings.json", job.text.encode())
-    Path("results/toy/figures").mkdir()
-    Path("results/toy/figures/weights.svg").write_bytes(SVG)
+    run_toy()
     return tmp_path
 
 
-def made(*names: str) -> str:
-    """Run the tool; the text of the first page."""
+def made(*names: str, own: bool = False) -> str:
+    """Run the tool; the text of the first page, of the documentation or of a user's own."""
     parser = argparse.ArgumentParser()
     page.add_arguments(parser)
-    page.main(parser.parse_args(names or ("toy",)))
-    return Path("docs/results", f"{(names or ('toy',))[0]}.md").read_text()
+    names = names or ("toy",)
+    page.main(parser.parse_args(names if own else ("--docs", *names)))
+    return Path("results" if own else "docs/results", f"{names[0]}.md").read_text()
 
 
 def section(text: str, name: str) -> str:
@@ -99,9 +64,9 @@ def write_grid() -> None:
 def test_the_page_has_every_section_and_says_what_is_missing(project):
     text = made()
     first = "# Results on `toy`\n\nNot written yet: docs/results/readings/toy.md has no text."
-    assert text.startswith(f"{page.MARK}\n\n{first}")
+    assert text.startswith(f"{MARK}\n\n{first}")
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == SECTIONS
-    assert "Made by `snakemake toy` and `python -m jointnn page toy`, with seeds 0, 1." in text
+    assert "Made by `snakemake toy` and `python -m jointnn page --docs toy`, with seeds 0, 1." in text
     assert "`small_conv` (width 4)" in text
     assert 'has no section "Reading".' in section(text, "Reading")
     assert "None of the paper's numbers" in section(text, "Beside the paper")
@@ -180,6 +145,55 @@ def test_figures_are_copied_with_their_captions_and_missing_ones_named(project):
     )
     assert Path("docs/images/toy_weights.svg").read_bytes() == SVG
     assert text.endswith("Not drawn: `differences`.")
+
+
+def test_a_page_of_ones_own_lies_beside_the_results_and_holds_nothing_of_the_project(project):
+    reading = Path("docs/results/readings/toy.md")
+    write_atomically(reading, b"Ours.\n\n## Reading\n\nOurs too.\n")
+    text = made(own=True)
+    assert text.startswith(f"{OWN_MARK}\n\n# Results on `toy`\n")
+    for word in ("Ours", "arXiv", "the paper's numbers", "docs/", "../", "--docs"):
+        assert word not in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert "toy/figures/weights.svg" in links and "toy/summary.csv" in links
+    assert all(Path("results", link).exists() for link in links)
+    assert {path.name for path in Path("docs/results").iterdir()} == {"readings"}
+
+
+def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
+    counts = {"train": {"images": 70}, "test": {"images": 9}}
+    write_json("data/raw/second/manifest.json", {"classes": ["a", "b"], "splits": counts})
+    rows = [line.split(" | ") for line in section(made(own=True), "Data").splitlines() if "|" in line]
+    assert [row[0].strip("| ") for row in rows] == ["dataset", "-------", "first", "second", "third"]
+    assert rows[3][1].strip().startswith("`optical_digits` (")
+    validation = read(EDITS).experiments["toy"].validation_images
+    train = read(EDITS).experiments["toy"].train_images or 70 - validation
+    assert [cell.strip(" |") for cell in rows[3][2:]] == ["2", str(train), str(validation), "9"]
+    assert [cell.strip(" |") for cell in rows[2][2:]][-1] == "–"
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+def test_the_page_names_groups_only_where_they_are_told_apart(project, told_apart):
+    named = (
+        "first second | third" if told_apart else "not told apart: one seed cannot tell groups from chance"
+    )
+    rows = [(0, 1, 0.3, None, named, None), (0, 2, 0.4, None, named, "joint released its networks")]
+    columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]
+    write_table("results/toy/figures/groups.csv", pd.DataFrame(rows, columns=columns))
+    text = section(made(own=True), "Who shares with whom")
+    assert ("| 0    | first second; third | 0.40" in text) == told_apart
+    assert ("Round 2: groups are not told apart: one seed" in text) != told_apart
+    assert "- Seed 0: joint released its networks" in text
+
+
+def test_the_page_shows_the_groups_of_an_earlier_round_where_the_last_one_tells_none(project):
+    none = "not told apart: every mean weight is below 0.05: nothing is shared"
+    rows = [(0, 1, 0.3, None, "first second | third", None), (0, 2, 0.0, None, none, None)]
+    columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]
+    write_table("results/toy/figures/groups.csv", pd.DataFrame(rows, columns=columns))
+    text = section(made(own=True), "Who shares with whom")
+    assert "nothing is shared. In round 1 they are (`groups_round: 1`" in text
+    assert "The groups of round 1" in text and "first second; third" in text
 
 
 def test_equal_inputs_give_equal_bytes(project):

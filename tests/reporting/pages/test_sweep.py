@@ -10,6 +10,7 @@ from helpers.sweep import FOLDER, NAME, evaluate, job_of, params, run
 from jointnn.errors import UserError
 from jointnn.io.files import write_atomically
 from jointnn.jobs.graph import Jobs
+from jointnn.reporting.pages.page import MARK
 from jointnn.stages.tools import page
 
 TARGET = f"sweep_{NAME}"
@@ -26,7 +27,7 @@ def _a_sweep_that_was_run(tmp_path, monkeypatch):
 def made() -> str:
     parser = argparse.ArgumentParser()
     page.add_arguments(parser)
-    page.main(parser.parse_args([TARGET]))
+    page.main(parser.parse_args(["--docs", TARGET]))
     return Path(f"docs/results/{TARGET}.md").read_text()
 
 
@@ -36,7 +37,7 @@ def test_the_page_has_table_reading_and_curve():
     reading.parent.mkdir(parents=True)
     reading.write_text("More and more images.\n\n## Reading\n\nMore help more.\n")
     text = made()
-    assert text.startswith(f"{page.MARK}\n\n# Results of `{TARGET}`\n\nMore and more images.\n\nMade by")
+    assert text.startswith(f"{MARK}\n\n# Results of `{TARGET}`\n\nMore and more images.\n\nMade by")
     assert f"`snakemake {TARGET}`" in text and "`toy`, `fewest` and `heir`" in text
     table = (FOLDER / "table.md").read_text()
     assert {line for line in table.splitlines() if "|" in line} <= set(text.splitlines())
