@@ -15,7 +15,7 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.tensors import read_header
 from jointnn.jobs.graph import Jobs
-from jointnn.parameters.load import read_params
+from jointnn.jobs.kept_params import read_params
 from jointnn.reporting.tracking.networks import Written
 from jointnn.reporting.tracking.notes import NOT_SHOWN
 from jointnn.reporting.tracking.runs import RunFiles
