@@ -21,6 +21,7 @@ from helpers.tracking import (
 
 from jointnn.reporting.tracking import import_runs
 from jointnn.reporting.tracking.entries import STATE
+from jointnn.reporting.tracking.store import opened
 
 
 @pytest.fixture
@@ -227,3 +228,14 @@ def test_two_imports_at_once_give_the_store_of_one(project):
     assert [process.exitcode for process in both] == [0, 0]
     together = everything(project)
     assert everything_anew(project) == together
+
+
+@pytest.mark.slow
+def test_a_new_store_waits_for_the_disk_again_once_it_is_imported(project):
+    (project.root / "mlflow.db").unlink()
+    with opened(project.root, STORE) as store:
+        engine = store.client._tracking_client.store.engine
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 0
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
