@@ -62,17 +62,19 @@ class Project:
         self.root = root
 
     @classmethod
-    def new(cls, root: Path, params: str = PARAMS) -> "Project":
+    def new(cls, root: Path, params: str | None = PARAMS) -> "Project":
+        """A new one; without params it has those of the working tree."""
         listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
         for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
             if name and (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
         project = cls(root)
-        write_files(root, from_yaml(params))
-        for name in from_yaml(params).get("experiments", {}):  # else the first call writes it, for DVC
-            if not project.path(chosen := f"params/chosen/{name}.yaml").exists():
-                project.write(chosen, "tuned: {}\n")
+        if params is not None:
+            write_files(root, from_yaml(params))
+            for name in from_yaml(params).get("experiments", {}):  # else the first call writes it, for DVC
+                if not project.path(chosen := f"params/chosen/{name}.yaml").exists():
+                    project.write(chosen, "tuned: {}\n")
         project.git("init", "--quiet", "--initial-branch=main")
         project.commit()
         return project

@@ -45,14 +45,14 @@ def shorten(project: Project) -> None:
 
 
 def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
-    project = Project.new(tmp_path / "project", "{default: [mine], presets: {default: {}}}")
+    project = Project.new(tmp_path / "project", None)
     paths = photos(project)
     said = project.run("python", "-m", "jointnn", "new", "mine", "--images", *paths)
     assert "snakemake search_mine" in said and "leaves: 24 images for training and validation" in said
-    assert project.git("status", "--short").split() == [
-        "M", "params.yaml", "??", FILE, "??", "params/grids/",
-    ]  # fmt: skip
+    changed = project.git("status", "--short").split()
+    assert changed == ["M", "params.yaml", "??", FILE, "??", "params/grids/mine.yaml"]
     assert "mine: mine" in project.path("params.yaml").read_text()
+    project.edit("params.yaml", "  digits: digits\n", "")  # which DVC would miss, since it is not made here
     shorten(project)
     table = project.run("python", "-m", "jointnn", "layers", "mine")
     assert "dense" in table
@@ -90,8 +90,11 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
         project.dvc("checkout")
         assert project.content(*RESULTS) == expected
         assert NOTHING in project.snakemake("mine")
+    _elsewhere(project)
 
-    # What came out, elsewhere: MLflow, the report, a page, predictions.
+
+def _elsewhere(project: Project) -> None:
+    """What came out, in MLflow, the report, a page and predictions."""
     project.run("python", "-m", "jointnn", "track")
     read = (
         "import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db');"
@@ -101,7 +104,7 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
     assert "joint" in project.run("python", "-c", read)
     project.run("python", "-m", "jointnn", "report")
     page = project.path("report.html").read_text()
-    assert "mine" in page and "digits" not in page
+    assert "mine/figures/groups.csv" in page and "No results yet: digits" in page
     project.run("python", "-m", "jointnn", "page", "mine")
     assert "hyper-parameters" in project.path("results/mine.md").read_text().lower()
     new_photos = ["my_data/leaves/test", "--to", "predictions.csv"]

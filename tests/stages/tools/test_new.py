@@ -53,7 +53,7 @@ def test_an_experiment_has_sizes_that_fit_its_images_and_says_what_to_type_next(
     assert (mine.image_size, mine.channels, mine.architecture) == (32, 3, "small_conv")
     assert params.datasets["bark"].pool == 18 and params.datasets["leaves"].pool is None
     assert mine.validation_images == 4  # a quarter of the 18 images of bark
-    assert "figure_2_groups" not in mine.figures
+    assert mine.seeds == [0, 1, 2, 3] and "figure_2_groups" in mine.figures
     assert {len(search.points(mine, method)) for method in mine.methods} == {9}
     assert "mine" in params.versioned
     said = capsys.readouterr().out
@@ -69,6 +69,7 @@ def test_grey_images_have_one_channel_and_large_ones_a_network_with_residual_blo
     assert new(folders("a", grey=True, side=64), folders("b", grey=True, side=90)) == 0
     mine = read_params().experiments["mine"]
     assert (mine.image_size, mine.channels, mine.architecture) == (64, 1, "small_resnet")
+    assert mine.seeds == [0, 1, 2] and "figure_2_groups" not in mine.figures  # two have no groups
 
 
 def test_validation_leaves_an_image_of_each_class_to_train_on():
