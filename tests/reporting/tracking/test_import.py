@@ -144,6 +144,12 @@ def test_experiments_and_runs_say_what_they_are_who_made_them_and_how(project):
     assert f"]({report}/digits.md) (docs/results/digits.md)" in note
     assert "digits.md" in artifacts_of(client, runs["report"])
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    project.write("results/digits.md", ["# Mine", "", "On my machine."])
+    import_runs(project.root, ["digits"], STORE)
+    mine = client.get_experiment_by_name("digits").tags["mlflow.note.content"]
+    assert mine.startswith("On my machine.")
+    assert "digits.md) (results/digits.md)" in mine
+    runs = runs_of(project)
     owner = (project.root / "runs/digits/s0/isolated/history.csv").owner()
     for name in ("joint", "joint s0"):
         tags = runs[name].data.tags
