@@ -51,8 +51,8 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
 
 
 def page(root: Path, experiment: str) -> Path | None:
-    """Return the page of an experiment's results, if there is one."""
-    places = [root / folder / f"{experiment}.md" for folder in (f"results/{experiment}", "docs/results")]
+    """Return the page of an experiment's results, the user's or that of the documentation."""
+    places = [root / folder / f"{experiment}.md" for folder in ("results", "docs/results")]
     return next((path for path in places if path.is_file()), None)
 
 

@@ -21,6 +21,7 @@ from helpers.tracking import (
 
 from jointnn.reporting.tracking import import_runs
 from jointnn.reporting.tracking.entries import STATE
+from jointnn.reporting.tracking.store import opened
 
 
 @pytest.fixture
@@ -143,6 +144,12 @@ def test_experiments_and_runs_say_what_they_are_who_made_them_and_how(project):
     assert f"]({report}/digits.md) (docs/results/digits.md)" in note
     assert "digits.md" in artifacts_of(client, runs["report"])
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    project.write("results/digits.md", ["# Mine", "", "On my machine."])
+    import_runs(project.root, ["digits"], STORE)
+    mine = client.get_experiment_by_name("digits").tags["mlflow.note.content"]
+    assert mine.startswith("On my machine.")
+    assert "digits.md) (results/digits.md)" in mine
+    runs = runs_of(project)
     owner = (project.root / "runs/digits/s0/isolated/history.csv").owner()
     for name in ("joint", "joint s0"):
         tags = runs[name].data.tags
@@ -227,3 +234,14 @@ def test_two_imports_at_once_give_the_store_of_one(project):
     assert [process.exitcode for process in both] == [0, 0]
     together = everything(project)
     assert everything_anew(project) == together
+
+
+@pytest.mark.slow
+def test_a_new_store_waits_for_the_disk_again_once_it_is_imported(project):
+    (project.root / "mlflow.db").unlink()
+    with opened(project.root, STORE) as store:
+        engine = store.client._tracking_client.store.engine
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 0
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2

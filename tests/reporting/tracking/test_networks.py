@@ -87,8 +87,8 @@ def test_mlflow_loads_them_by_their_signature_and_no_file_is_a_pickle(project):
     import mlflow
 
     run = imported(project)
-    shown = [name for name in artifacts_of(client_of(project), run) if name.startswith("networks/")]
-    assert shown == ["networks/MLmodel", *NAMES[:1], "networks/input_example.json", *NAMES[1:]]
+    shown = artifacts_of(client_of(project), run)
+    assert {"networks/MLmodel", "networks/input_example.json", *NAMES} <= set(shown)
     folder = Path(run.info.artifact_uri.removeprefix("file://")) / "networks"
     model = mlflow.pyfunc.load_model(str(folder))
     example = model.input_example
@@ -122,9 +122,7 @@ def test_a_run_of_another_params_yaml_says_why_its_networks_are_not_shown(projec
     file = Path("params/experiments/tiny.yaml")
     file.write_text(file.read_text().replace("0.05", "0.04"))
     note = imported(project).data.tags["mlflow.note.content"]
-    assert note.startswith(
-        "Its networks are not shown here. runs/tiny/s0/isolated/state.safetensors belongs"
-    )
+    assert note.startswith("Its networks are not shown here. tiny was run for isolated, seed 0, with other")
 
 
 def test_a_second_import_writes_no_network_again(project):
