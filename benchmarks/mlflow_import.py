@@ -31,7 +31,7 @@ from jointnn.jobs.graph import Jobs
 from jointnn.parameters.load import read_params
 
 jobs = Jobs(read_params())
-for job in jobs.of_experiment("digits"):
+for job in jobs.in_order(jobs.collect("digits")):  # without its search
     if job.stage != "figures":
         import_module(f"jointnn.stages.{job.stage}").run(job)
         write_atomically(job.record, job.text.encode())
