@@ -120,6 +120,7 @@ def test_the_table_names_every_package():
     assert tops == {entry for entry in MAY_IMPORT if "." not in entry} | set(EVERYONE.split())
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle():
     graph = {name_of(file): own_imports(file) - {name_of(file)} for file in MODULES}
     order: dict[str, bool] = {}

@@ -91,6 +91,7 @@ def test_a_shift_moves_by_up_to_an_eighth_and_reflects_at_the_border():
     assert torch.equal(down, right.mT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("area", [0.0, 0.3, 0.95])
 def test_a_crop_has_the_area_that_was_drawn_and_its_ratio_fits(area, ratio):

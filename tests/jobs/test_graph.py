@@ -167,6 +167,7 @@ def test_a_preset_reruns_what_the_experiment_takes_from_it():
     assert changed({"presets.default": {"steps": 7}}) == set()  # the experiment says otherwise
 
 
+@pytest.mark.slow
 def test_a_setting_written_out_as_it_is_by_default_reruns_nothing():
     same = {
         "learning_rate": 0.02,

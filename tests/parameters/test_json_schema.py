@@ -97,6 +97,7 @@ def test_the_projects_own_files_are_right_by_the_schemas(tmp_path):
     assert complaints_about({"experiments.toy.datasets": own}, tmp_path) == []
 
 
+@pytest.mark.slow
 @needs_jsonschema
 @pytest.mark.parametrize(
     "name",

@@ -96,6 +96,7 @@ def refusal(job: InitialiseJob) -> str:
     return str(error.value)
 
 
+@pytest.mark.slow
 def test_the_table_says_what_is_coupled_in_the_order_of_the_forward_pass():
     job = start(methods=["isolated", "l2reg_25", "shareall", "finetune", "joint", "fedamp"])
     assert table(job) == [

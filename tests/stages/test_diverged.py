@@ -106,6 +106,7 @@ def test_it_ends_as_if_its_budget_had_ended_at_the_last_record(monkeypatch):
     assert not equal(one_step, network("runs/tiny/s0/start"))
 
 
+@pytest.mark.slow
 def test_a_point_of_the_search_is_no_result_and_nothing_of_it_is_measured():
     jobs = adversarial("dcgan", search={"isolated": {"learning_rate": [1e5]}})
     initialise.run(jobs.search_start("tiny", 1000))

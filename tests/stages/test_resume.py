@@ -77,6 +77,7 @@ def test_a_killed_job_with_tied_layers_continues_to_the_same_bytes(monkeypatch, 
     assert (odd["conv1.0.weight"] == even["conv1.0.weight"]).all()
 
 
+@pytest.mark.slow
 def test_the_optimizer_of_tied_layers_is_kept_once_and_that_of_a_finished_method_not_at_all(monkeypatch):
     settings = {"optimiser": "adam", "tied": ["conv1", "conv2"], "couple_head": True}
     job = started(settings, methods=["jae", "joint"]).train("tiny", 0, "jae")
@@ -123,6 +124,7 @@ def test_a_job_that_is_killed_twice_continues_to_the_same_bytes(monkeypatch):
     assert files_of("runs/tiny/s0/isolated") == whole
 
 
+@pytest.mark.slow
 def test_a_resume_point_of_other_settings_is_not_used(monkeypatch, capsys):
     with killed_after(monkeypatch, 3):
         train.run(started().train("tiny", 0, "isolated"))
@@ -161,6 +163,7 @@ def test_a_training_process_ended_by_sigkill_continues_to_the_same_bytes():
     assert files_of(folder) == continued
 
 
+@pytest.mark.slow
 def test_a_job_whose_disk_is_full_leaves_nothing_half_written_and_can_go_on(monkeypatch):
     job = started().train("tiny", 0, "isolated")
     before = files_of("runs")

@@ -108,6 +108,7 @@ def test_a_restart_after_the_weights_are_known_begins_as_a_new_job_does():
     np.testing.assert_array_equal(arrays["conv2.0.weight"], own["conv2.0.weight"].numpy())
 
 
+@pytest.mark.slow
 def test_weights_stay_after_convergence_and_training_goes_on():
     joint_until(3, {"tolerance": 1.0})
     second, third = (files.read_json(paths.round_("tiny", 0, "joint", k) + "/weights.json") for k in (2, 3))

@@ -79,6 +79,7 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
     assert not all(torch.equal(a, b) for a, b in zip(expected, before, strict=False))
 
 
+@pytest.mark.slow
 def test_the_balance_stays_between_0_and_1_and_does_not_move_when_measured():
     chosen: Began = network("began")
     real, z = as_float(images(0).images), torch.zeros(12, LATENT)

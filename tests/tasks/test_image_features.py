@@ -61,6 +61,7 @@ def test_features_of_inception_are_its_pooled_2048(cache, monkeypatch):
     assert found.shape == (1, NETWORKS["inception_v3"].width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2, 1, 8, 8), (2, 3, 32, 32), (1, 3, 128, 64), (0, 3, 16, 16)], ids=str)
 def test_images_of_any_size_have_1280_features_of_float32(shape):
     found = features_of(noise(*shape), LITE)

@@ -163,6 +163,7 @@ def test_distances_are_taken_in_pieces_without_a_difference(monkeypatch):
     assert_close(whole[-1], torch.cdist(generated, train).min(dim=1).values.mean().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("test_images", "names"), [(500, ALL), (499, [KERNEL_DISTANCE])])
 def test_a_small_test_split_has_only_the_measures_that_it_allows(test_images, names):
     found = fidelity(drawn(0, 2000).float(), drawn(1, test_images).float(), 0)

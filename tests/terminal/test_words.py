@@ -16,6 +16,7 @@ def words_of(job) -> str:
     return label(getattr(job, "experiment", ""), kind_of(job), which_of(job))
 
 
+@pytest.mark.slow
 def test_every_job_has_a_name_of_its_own():
     sweep = {"dataset": "first", "along": "size", "experiments": {"toy": 8, "heir": 16}}
     own = {"experiments.toy.architecture_of": {"isolated": {"width": 8}}, "sweeps": {"both": sweep}}

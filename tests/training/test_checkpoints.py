@@ -34,6 +34,7 @@ def test_a_checkpoint_of_other_settings_is_refused():
     refused(job, "runs/tiny/s0/joint/l2/state.safetensors belongs to another settings: it says ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "value"), [("architecture", "resnet"), ("round", "7"), ("seed", "3"), ("experiment", "huge")]
 )

@@ -123,6 +123,7 @@ class brightness(OneLoss):  # noqa: N801
         return (network(batch.images)[:, 0] - batch.labels).square().mean()
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_learns_numbers():
     datasets = {name: (inputs, inputs.mean(1)) for name, (inputs, _) in three().items()}
     for task in (brightness(), "regression"):

@@ -150,6 +150,7 @@ def test_light_contrast_colour_and_edges_are_like_those_of_inria(pictures):
 # --- the source ---
 
 
+@pytest.mark.slow
 def test_a_fifth_more_are_made_for_the_test_and_picture_k_is_the_same_for_every_pool(pictures):
     train, test, classes = read(source=SOURCE, pool=10)
     assert (len(train), len(test), classes) == (10, 2, ["person"])

@@ -83,6 +83,7 @@ def test_names_of_blocks_lie_inside_the_drawing_and_apart(name, parts):
         assert one.x1 < other.x0 or other.x1 < one.x0 or one.y0 > other.y0 or other.y0 > one.y0
 
 
+@pytest.mark.slow
 def test_a_part_stands_once_above_the_weights_of_its_blocks():
     said = texts(figure["weights"](write(PARTS)))
     assert [text.strip() for text in said if text.strip() in PARTS] == list(PARTS)

@@ -115,6 +115,7 @@ def test_a_method_has_the_same_colour_in_every_figure(drawn):
         assert {look(method, METHODS).color for method in METHODS if method != "isolated"} <= colours
 
 
+@pytest.mark.slow
 def test_the_groups_of_every_round_and_seed_are_written(drawn):
     figures.run(job(figures=[]))
     table = pd.read_csv(drawn / "groups.csv")
@@ -126,6 +127,7 @@ def test_the_groups_of_every_round_and_seed_are_written(drawn):
     assert table.diagnosis.isna().all()
 
 
+@pytest.mark.slow
 def test_figure_2_says_how_well_every_seed_found_the_planted_groups(drawn):
     drawing = figure["figure_2_groups"](Context.of(settings()))
     said = "\n".join(texts(drawing))

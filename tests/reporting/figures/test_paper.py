@@ -75,6 +75,7 @@ def test_where_nothing_tells_networks_apart_all_are_neighbours():
     assert mutual_neighbours(np.ones((2, 2))) == {(0, 1): 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blocks", "shown"), [(1, [0]), (2, [0, 1]), (3, [0, 2]), (4, [0, 3]), (8, [1, 6])]
 )
@@ -103,6 +104,7 @@ def test_figure_2_draws_the_mutual_neighbours_of_the_mean_over_seeds():
         assert set(DATASETS) <= {text.get_text() for text in axes.texts}
 
 
+@pytest.mark.slow
 def test_figure_5_has_every_method_and_a_logarithmic_scale():
     drawing = figure["figure_5_errors"](Context.of(settings()))
     (axes,) = drawing.axes  # of accuracy, which is no error, there is no panel

@@ -61,6 +61,7 @@ def write_grid() -> None:
     write_table("search/toy/grid.csv", pd.DataFrame(rows, columns=columns))
 
 
+@pytest.mark.slow
 def test_the_page_has_every_section_and_says_what_is_missing(project):
     text = made()
     first = "# Results on `toy`\n\nNot written yet: docs/results/readings/toy.md has no text."
@@ -82,6 +83,7 @@ def test_the_tables_are_those_of_the_experiment_with_the_paired_one(project):
     assert "# toy" not in text and "Data:" not in text
 
 
+@pytest.mark.slow
 def test_what_a_person_wrote_is_inserted_whole(project):
     reading = Path("docs/results/readings/toy.md")
     reading.parent.mkdir(parents=True)
@@ -108,6 +110,7 @@ def test_what_was_selected_stands_with_the_scores_of_the_grid(project):
     assert "Trained with other settings than the search chose: joint." in text
 
 
+@pytest.mark.slow
 def test_the_papers_numbers_stand_beside_ours(project):
     columns = ["experiment", "method", "dataset", "measure", "value", "source"]
     rows = [
@@ -120,6 +123,7 @@ def test_the_papers_numbers_stand_beside_ours(project):
     assert text.endswith("The paper's numbers were read in Table 4.")
 
 
+@pytest.mark.slow
 def test_cost_is_that_of_a_seed_and_joint_adds_up_its_parts(project):
     text = section(made(), "Cost")
     assert "| isolated      | 110 ± 14                | 501              |".replace(
@@ -238,6 +242,7 @@ def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is
         made()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recorded", "says"),
     [

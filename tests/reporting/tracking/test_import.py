@@ -51,6 +51,7 @@ def test_a_run_per_method_has_a_run_per_seed_below_it(imported):
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_joint_is_one_curve_from_the_l2_start_to_the_last_round(imported):
     run = runs_of(imported)["joint s0"]
     steps = list(range(0, 101, EVERY))

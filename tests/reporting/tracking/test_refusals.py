@@ -19,6 +19,7 @@ def project(tmp_path):
     return trained(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_unknown_experiment_is_refused_with_advice(project):
     (project.root / "mlflow.db").unlink()
     with pytest.raises(UserError, match=r"'digit' were found under runs/\. Run: snakemake digit"):

@@ -41,6 +41,7 @@ def resume_point(record: str, digest: str) -> str:
     return state
 
 
+@pytest.mark.slow
 def test_without_yes_nothing_is_removed_and_with_it_what_was_said(capsys):
     finish(Jobs(read()).prepare("first", 8))
     assert cleaned() == set()
@@ -70,6 +71,7 @@ def test_a_killed_job_can_still_go_on_and_other_last_states_go():
     assert Path(kept).is_file()
 
 
+@pytest.mark.slow
 def test_runs_results_searches_data_and_own_images_stay():
     for job in Jobs(read()).of_experiment("toy"):
         if job.stage != "fetch":
@@ -83,6 +85,7 @@ def test_runs_results_searches_data_and_own_images_stay():
     assert {"data/prepared/notes.txt", "my_data/cat-8.safetensors", RECORD} <= files()
 
 
+@pytest.mark.slow
 def test_own_images_among_prepared_ones_stay_and_so_does_what_git_has():
     write({"datasets.first": {"source": "class_folders", "path": "data/prepared/mine-8.safetensors"}})
     for name in ("mine-8", "other-8", "third-8"):
@@ -92,6 +95,7 @@ def test_own_images_among_prepared_ones_stay_and_so_does_what_git_has():
     assert cleaned("--yes") == {"data/prepared/third-8.safetensors"}
 
 
+@pytest.mark.slow
 def test_what_a_link_leads_to_stays(tmp_path):
     outside = tmp_path / "elsewhere"
     outside.mkdir()
@@ -113,6 +117,7 @@ def test_logs_of_jobs_that_are_done_go_and_times_stay():
     assert cleaned("toy", "--yes") == {done.log}
 
 
+@pytest.mark.slow
 def test_superseded_runs_go_only_where_they_are_named(capsys):
     jobs = Jobs(read())
     same, other = jobs.train("toy", 0, "isolated"), jobs.train("toy", 0, "l2reg")

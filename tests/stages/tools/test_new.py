@@ -107,6 +107,7 @@ def test_dvc_leaves_what_is_written_as_it_is():
         assert "&" not in text
 
 
+@pytest.mark.slow
 def test_what_cannot_be_begun_is_one_sentence_and_nothing_is_written(capsys):
     leaves, petals = folders("leaves"), folders("petals")
     assert refused(capsys, leaves) == (
