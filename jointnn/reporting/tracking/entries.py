@@ -92,7 +92,7 @@ def of_seed(root: Path, run: RunFiles) -> Entry:
         values=finals_of(run),
         origins=origins,
         artifacts=run.artifacts,
-        networks=run if run.finished and not run.diverged else None,
+        networks=run if run.has_networks else None,
     )
 
 

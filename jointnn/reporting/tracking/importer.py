@@ -13,7 +13,7 @@ from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.entries import ALARMS, DIVERGED, NOTE, STATE, Entry
 from jointnn.reporting.tracking.networks import HISTORY, LEFT, Networks, put_networks
 from jointnn.reporting.tracking.runs import RunFiles
-from jointnn.reporting.tracking.store import Store, opened, text
+from jointnn.reporting.tracking.store import Store, is_new, opened, text
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -72,10 +72,18 @@ def import_runs(
     if not names:
         raise UserError("No runs were found under runs/. Run: snakemake")
     done = Imported()
-    with opened(root, store) as opened_store:
-        # Read only now: another import may have been waited for, and files have grown since.
-        for name in names:
-            _Import(opened_store, root, name, networks, done).all_runs(list(find.find_runs(root, name)))
+    try:
+        if networks and is_new(root, store):
+            networks.expect(
+                [run for name in names for run in find.find_runs(root, name) if run.has_networks]
+            )
+        with opened(root, store) as opened_store:
+            # Read only now: another import may have been waited for, and files have grown since.
+            for name in names:
+                _Import(opened_store, root, name, networks, done).all_runs(list(find.find_runs(root, name)))
+    finally:
+        if networks:
+            networks.close()
     return done
 
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,12 @@ class Written:
 
 class Networks(Protocol):
     """Writes the networks of runs."""
+
+    def expect(self, runs: Sequence[RunFiles]) -> None:
+        """Be told which networks will be asked for."""
+
+    def close(self) -> None:
+        """Be told that no more will be asked for."""
 
     def takes(self, run: RunFiles) -> bool:
         """Return whether the networks of a run are small enough to be copied."""

@@ -135,6 +135,11 @@ class RunFiles:
         """Return as MLflow has it."""
         return "FAILED" if self.diverged else "FINISHED" if self.finished else "RUNNING"
 
+    @property
+    def has_networks(self) -> bool:
+        """Return whether it ended with networks that can be used."""
+        return self.finished and not self.diverged
+
     @cached_property
     def digest(self) -> str:
         """Return of the settings of all its jobs."""

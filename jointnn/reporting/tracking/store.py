@@ -39,6 +39,12 @@ SETTINGS = {
 """Set before mlflow is imported, which reads them once; what a user has set stays."""
 
 
+def is_new(root: Path, store: str) -> bool:
+    """Return whether a store is a file that is still to be made."""
+    file = database(store)
+    return bool(file) and not (root / file).exists()
+
+
 @contextmanager
 def opened(root: Path, store: str) -> Iterator["Store"]:
     """The store at a URI, held alone until the block ends; another import waits.
@@ -60,7 +66,7 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
     try:
         _wait_for(lock, store)
         check(store, path if file else None)
-        with _explained(store), _hurried(is_new=bool(file) and not path.exists()):
+        with _explained(store), _hurried(is_new(root, store)):
             if file:
                 yield Store(
                     _client(f"sqlite:///{path.resolve()}"), root, path.resolve().parent / "mlartifacts"
@@ -100,7 +106,7 @@ def _explained(store: str) -> Iterator[None]:
 
 
 @contextmanager
-def _hurried(*, is_new: bool) -> Iterator[None]:
+def _hurried(for_now: bool) -> Iterator[None]:
     """Let SQLite not wait for the disk after each of hundreds of commits into a new file: if the power
     fails, nothing is lost that is not imported again."""
     from sqlalchemy import event
@@ -112,12 +118,12 @@ def _hurried(*, is_new: bool) -> Iterator[None]:
         connection.execute("PRAGMA synchronous = OFF")
         connections.append(connection)
 
-    if is_new:
+    if for_now:
         event.listen(Engine, "connect", hurry)
     try:
         yield
     finally:
-        if is_new:
+        if for_now:
             event.remove(Engine, "connect", hurry)
         for connection in connections:  # those that stay open serve `make ui`
             with suppress(sqlite3.Error):

@@ -5,7 +5,11 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,19 +35,51 @@ FROM_ZERO = ("reconstruction", "transfer")
 
 
 class ExportedNetworks:
-    """Writes the networks of runs whose state is no larger than a limit; params.yaml is read once."""
+    """Writes the networks of runs whose state is no larger than a limit; params.yaml is read once.
 
-    def __init__(self, most_megabytes: float) -> None:
-        self.most = most_megabytes * MEGABYTE
+    Those of many runs are written by a second process, while MLflow is started in this one: the import
+    of torch alone takes two seconds.
+
+    Args:
+        most_megabytes: the limit.
+        many: how many runs that are.
+    """
+
+    def __init__(self, most_megabytes: float, many: int = 8) -> None:
+        self.most_megabytes, self.many = most_megabytes, many
         self.jobs: Jobs | None = None
         self.tried: dict[str, Written] = {}
+        self.ahead = contextlib.ExitStack()
+        self.expected: dict[str, Future[tuple[Written | str, Path]]] = {}
+
+    def expect(self, runs: Sequence[RunFiles]) -> None:
+        """Begin with the networks of these runs, if they are many."""
+        wanted = [run for run in runs if self.takes(run)]
+        if len(wanted) < self.many:
+            return
+        Path("work").mkdir(exist_ok=True)
+        staged = Path(self.ahead.enter_context(tempfile.TemporaryDirectory(prefix="networks-", dir="work")))
+        pool = ProcessPoolExecutor(1, get_context("spawn"), _begin, (self.most_megabytes,))
+        self.ahead.callback(pool.shutdown, cancel_futures=True)
+        self.expected = {run.key: pool.submit(_write_ahead, run, staged / run.digest) for run in wanted}
+
+    def close(self) -> None:
+        """End the second process, and delete what nobody asked for."""
+        self.expected = {}
+        self.ahead.close()
 
     def takes(self, run: RunFiles) -> bool:
         """Return whether the state of a run is no larger than the limit; one that is missing is not."""
-        return not (run.state and run.state.is_file() and run.state.stat().st_size > self.most)
+        most = self.most_megabytes * MEGABYTE
+        return not (run.state and run.state.is_file() and run.state.stat().st_size > most)
 
     def __call__(self, run: RunFiles, folder: Path) -> Written | str:
         """Write DATASET.safetensors for each, or say why not."""
+        if run.key in self.expected:
+            written, staged = self.expected.pop(run.key).result()
+            if not isinstance(written, str):
+                shutil.copytree(staged, folder, dirs_exist_ok=True)
+            return written
         named = {"experiment": run.experiment, "method": run.method, "seed": run.seed}
         try:
             self.jobs = self.jobs or Jobs(read_params())
@@ -64,6 +100,21 @@ class ExportedNetworks:
         if kind not in self.tried:
             self.tried[kind] = _tried(run, files, headers)
         return self.tried[kind]
+
+
+_HERE: list[ExportedNetworks] = []
+"""In the second process: what writes there."""
+
+
+def _begin(most_megabytes: float) -> None:
+    """Make a second process ready; Ctrl-C is the first one's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _HERE.append(ExportedNetworks(most_megabytes))
+
+
+def _write_ahead(run: RunFiles, folder: Path) -> tuple[Written | str, Path]:
+    """Write the networks of a run to a folder, in the second process."""
+    return _HERE[0](run, folder), folder
 
 
 def _tried(run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mapping[str, str]]) -> Written:

@@ -170,6 +170,26 @@ def test_a_generator_takes_latent_values(folder):
     assert signature.outputs.inputs[0].shape[1:] == found.shape[1:] == (1, 16, 16)
 
 
+def test_a_second_process_writes_the_same_networks(project):
+    def networks():
+        found = {
+            path.name: path.read_bytes() for path in Path("mlartifacts").rglob("networks/*.safetensors")
+        }
+        note = runs_of(project, "tiny")["isolated s0"].data.tags["mlflow.note.content"]
+        return found, re.sub(r"tiny/\w+/", "", note)
+
+    imported(project)
+    alone = networks()
+    assert len(alone[0]) == 2
+    Path("mlflow.db").rename("before.db")
+    shutil.rmtree("mlartifacts")
+    import_runs(project.root, ["tiny"], "sqlite:///other.db", writer := ExportedNetworks(100, many=1))
+    Path("other.db").rename("mlflow.db")
+    assert networks() == alone
+    assert writer.tried == {}  # this process has written none
+    assert not list(Path("work").glob("networks-*"))
+
+
 def test_datasets_that_differ_in_their_classes_have_outputs_of_any_number(folder):
     few = {"source": "optical_digits", "pool": 40, "only_classes": ["0", "1"]}
     run = imported(run_in(folder, sources={"few": few}, datasets=["odd", "few"]))
