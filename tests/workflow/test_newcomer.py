@@ -104,7 +104,7 @@ def _elsewhere(project: Project) -> None:
     assert "joint" in project.run("python", "-c", read)
     project.run("python", "-m", "jointnn", "report")
     page = project.path("report.html").read_text()
-    assert "mine/figures/groups.csv" in page and "No results yet: digits" in page
+    assert "mine/figures/groups.csv" in page and "no results yet: digits" in page
     project.run("python", "-m", "jointnn", "page", "mine")
     assert "hyper-parameters" in project.path("results/mine.md").read_text().lower()
     new_photos = ["my_data/leaves/test", "--to", "predictions.csv"]

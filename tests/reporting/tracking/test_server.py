@@ -169,6 +169,7 @@ def test_other_hosts_are_refused(server):
 
 def test_make_ui_calls_the_command():
     told = subprocess.run(
-        ["make", "-n", "ui", "PORT=5099"], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
+        ["make", "-n", "--no-print-directory", "ui", "PORT=5099"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert told.stdout.splitlines()[-1] == "python -m jointnn ui --port 5099"
