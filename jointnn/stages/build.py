@@ -27,7 +27,7 @@ from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task, check_task
 from jointnn.training import checkpoints
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 from jointnn.training.dry_pass import Named, dry_pass, nothing_left
 from jointnn.training.setup import Data, Setup, check_network, setup_of
 from jointnn.training.state import State
@@ -124,8 +124,7 @@ def augmentation_of(job: TrainingJob | Purpose) -> Augmentation | None:
 def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     """Return the state of a job's networks before they are put to any start, its setup and its plan."""
     settings = MethodSettings.model_validate(job.settings)
-    torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(settings.threads)
     device = device_of(settings.device)
     home = Disk(Path(job.resume, "waiting"), device) if settings.others_on_disk else None
     data = {name: data_of(job, name, job.curves, device) for name in job.datasets}

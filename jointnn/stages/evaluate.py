@@ -14,7 +14,7 @@ from jointnn.stages.build import data_of, network_of, task_of
 from jointnn.tasks.base import named
 from jointnn.tasks.measures import DIVERGED
 from jointnn.training.checkpoints import load_network
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -27,8 +27,7 @@ def run(job: EvaluateJob) -> None:
     test split, has names like joint/mnist_a/predicted. Of a run that diverged there is nothing but that
     it did.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(1)
     metrics: list[tuple[Any, ...]] = []
     told: dict[str, dict[str, Any]] = {}
     evidence: dict[str, Any] = {}

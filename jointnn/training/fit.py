@@ -32,7 +32,7 @@ from jointnn.tasks import task as tasks
 from jointnn.tasks.base import Task
 from jointnn.training.console import line_of
 from jointnn.training.couplings import membership_of
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 from jointnn.training.loop import learn
 from jointnn.training.setup import Data, setup_of
 from jointnn.training.state import State
@@ -193,17 +193,18 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
 @contextmanager
 def _reproducible(device: torch.device, threads: int | None) -> Iterator[None]:
     """Compute alike each time within it; afterwards everything of torch's is as it was."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads_before, mode_before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     devices, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
     with torch.random.fork_rng(devices, device_type=kind):
         try:
-            torch.set_num_threads(threads or before[0])
             if device.type != "cuda" or DETERMINISTIC_CUBLAS in os.environ:
-                torch.use_deterministic_algorithms(True)
+                compute_alike(threads or threads_before)
+            else:
+                torch.set_num_threads(threads or threads_before)
             yield
         finally:
-            torch.set_num_threads(before[0])
-            torch.use_deterministic_algorithms(before[1])
+            torch.set_num_threads(threads_before)
+            torch.set_deterministic_debug_mode(mode_before)
 
 
 def _named(datasets: Mapping[str, Examples]) -> Iterator[tuple[str, Examples]]:
