@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from jointnn.io import paths
 from jointnn.io.files import sha256, to_json
@@ -29,6 +29,9 @@ class Before(Strict):
 class Job(Strict, ABC):
     """A job of the workflow: its settings, its code, the jobs before it. `outputs`, `log` and the like
     follow from the settings."""
+
+    # A job is one of these models, and no schema is made of them: so a model is built when it is used.
+    model_config = ConfigDict(defer_build=True, use_attribute_docstrings=False)
 
     makes_images: ClassVar[bool] = False
     """Whether its outputs are images: DVC versions none, and a job that is up to date asks for none."""

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pandas as pd
 import torch
 
 from jointnn.io import paths
-from jointnn.io.files import write_json, write_table
+from jointnn.io.files import write_json, write_rows
 from jointnn.io.tensors import diverged, write_tensors
 from jointnn.jobs.specs import EvaluateJob
 from jointnn.methods.catalogue import REAL
@@ -53,10 +52,10 @@ def run(job: EvaluateJob) -> None:
             for split, measured in of_splits.items():
                 row = (job.experiment, name, job.seed, dataset)
                 metrics += [
-                    (*row, metric, split, value) for metric, value in named(measured, chosen).items()
+                    (*row, metric, split, float(value)) for metric, value in named(measured, chosen).items()
                 ]
                 told |= {measure.name: measure.told() for measure in measured}
-    write_table(f"{job.folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
+    write_rows(f"{job.folder}/metrics.csv", METRICS, metrics)
     write_json(f"{job.folder}/measures.json", told)
     header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}
     write_tensors(f"{job.folder}/evidence.safetensors", evidence, header)

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from jointnn.errors import DivergedError
 from jointnn.io import paths
-from jointnn.io.files import read_json, write_json, write_table
+from jointnn.io.files import read_json, write_json, write_rows
 from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
@@ -109,10 +108,9 @@ def drop_resume_point(job: TrainingJob) -> None:
 
 def write_history(folder: str, history: Sequence[Row]) -> None:
     """Write history.csv and, apart from it, test_history.csv."""
-    table = pd.DataFrame(history, columns=COLUMNS)
-    test = table["split"] == "test"
-    write_table(f"{folder}/history.csv", table[~test])
-    write_table(f"{folder}/test_history.csv", table[test])
+    rows = [(step, split, dataset, metric, float(value)) for step, split, dataset, metric, value in history]
+    write_rows(f"{folder}/history.csv", COLUMNS, [row for row in rows if row[1] != "test"])
+    write_rows(f"{folder}/test_history.csv", COLUMNS, [row for row in rows if row[1] == "test"])
 
 
 def distances_of(state: State, plan: Plan) -> dict[str, Any]:
