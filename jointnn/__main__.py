@@ -132,18 +132,18 @@ def run_job(stage: str, path: Path) -> None:
         raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
     record = Path(job.record)
     record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
-    _imported(stage).run(job)
+    stage_of(stage).run(job)
     write_atomically(record, job.text.encode())
 
 
-def _imported(stage: str) -> ModuleType:
+def stage_of(name: str) -> ModuleType:
     """Import a stage, and have the garbage collector pass over what it imports.
 
     Nothing of that is garbage, and to look at all of torch again and again takes half a second.
     """
     gc.disable()
     try:
-        return importlib.import_module(f"jointnn.stages.{stage}")
+        return importlib.import_module(f"jointnn.stages.{name}")
     finally:
         gc.freeze()
         gc.enable()
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process of a job at once: its outputs are written, and to take torch apart takes time."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -204,5 +204,5 @@ def _leave(code: int) -> NoReturn:
 if __name__ == "__main__":
     answer = main()
     if sys.argv[1] in JOBS:
-        _leave(answer)
+        leave(answer)
     sys.exit(answer)
