@@ -30,8 +30,7 @@ class Job(Strict, ABC):
     """A job of the workflow: its settings, its code, the jobs before it. `outputs`, `log` and the like
     follow from the settings."""
 
-    # A job is one of these models, and no schema is made of them: so a model is built when it is used.
-    model_config = ConfigDict(defer_build=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(use_attribute_docstrings=False)  # no schema is made of jobs
 
     makes_images: ClassVar[bool] = False
     """Whether its outputs are images: DVC versions none, and a job that is up to date asks for none."""
