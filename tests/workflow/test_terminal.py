@@ -110,6 +110,12 @@ def test_a_dry_run_says_why_jobs_would_run_and_what_that_takes(project):
     disk = r"Disk: about \d+ kB in runs/; DVC's cache takes as much again, MLflow's store up to \d+ kB\."
     assert any(re.fullmatch(disk, line) for line in lines)
     assert lines[-1] == "Nothing was run (-n)."
+    for file in project.root.glob("logs/tiny/**/*.tsv"):
+        file.write_text("s\n3600\n")
+    targets = [f"runs/tiny/s0/{name}/settings.json" for name in ("isolated", "l2reg")]
+    for cores, hours in (("1", 2), ("2", 1)):
+        said = project.snakemake("-n", "--cores", cores, *targets)
+        assert f"Time: about {hours} h, as earlier runs took." in said
     lines = without_walls(project.snakemake("-n", "search_tiny"))
     told = "The search of tiny tries 4 points of 2 methods on 1 seed: "
     assert f"{told}12 steps x 2 networks each, 96 steps of a network in all." in lines
