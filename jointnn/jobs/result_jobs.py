@@ -12,6 +12,7 @@ from jointnn.methods.catalogue import REAL
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.contamination import seen
+from jointnn.parameters.corners import corners
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
@@ -47,6 +48,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
         "selection": search.rule(params.experiments, experiment),
         "sources": {name: params.datasets[name].source for name in chosen.datasets},
         "seen": seen(chosen, params.datasets),
+        "corners": corners(params, experiment),
         "task": chosen.task,
         "features": chosen.task_options.get("features"),
         "generated": chosen.task_options.get("generated"),
