@@ -88,6 +88,9 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         **chosen.model_dump(),
         "yardsticks": {found.source: found.value for found in chosen.yardsticks.values()},
         **{key: getattr(first, key) for key in OF_FIRST},
+        "datasets": first.datasets
+        if all(job.datasets == first.datasets for job in tables.values())
+        else [],
         "selections": {
             experiment: search.rule(params.experiments, experiment, beside_others=True)
             for experiment in tables

@@ -82,7 +82,8 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
     if len(set(sizes.values())) > 1:
         shown = ", ".join(f"{chosen} {size}" for chosen, size in sizes.items())
         yield f"{at}: every method needs the same number of points, but there are {shown}."
-    yield from _unequal_rates(at, name, experiment, params)
+    else:
+        yield from _unequal_rates(at, name, experiment, params)
 
 
 def _unequal_rates(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
