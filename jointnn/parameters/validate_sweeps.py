@@ -59,8 +59,8 @@ def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]
         if sweep.dataset == "average":
             if len(datasets) != (ours := len(params.experiments[first].datasets)):
                 yield (
-                    f"{at}.dataset: 'average' is over {len(datasets)} datasets in {name}, but over {ours} in "
-                    f"{first}; name one dataset that all have."
+                    f"{at}.dataset: 'average' is over {len(datasets)} datasets in {name}, but over {ours} "
+                    f"in {first}; name one dataset that all have."
                 )
                 return
         elif sweep.dataset not in datasets:
