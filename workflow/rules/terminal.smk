@@ -34,7 +34,8 @@ def run_ahead():
     works = [_work(number, one, known.get(number), earlier) for number, one in ahead.items()]
     found = {name: resource.value for name, resource in workflow.global_resources.items()}
     shared = {name: count for name, count in found.items() if isinstance(count, int)}
-    return Run(in_order(works), known, shared)
+    unrecorded = [] if "DVC_STAGE" in os.environ else PARAMS.versioned
+    return Run(in_order(works), known, shared, unrecorded)
 
 
 def _stage(one):
