@@ -184,7 +184,9 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
             f"{path / top.own[0]} lies in no class folder{others}. Move it into the folder of its class."
             f"\n{shown}"
         )
-    classes = {name: folder for name, folder in top.filled.items() if letters(name) not in meant}
+    classes = top.filled
+    if any(letters(name) in meant for name in classes):
+        return
     if not prefix and _are_like_splits(classes):
         raise UserError(
             f"{path} holds {' and '.join(sorted(classes))}, which look like splits and are none by their "
