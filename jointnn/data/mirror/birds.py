@@ -9,7 +9,7 @@ from jointnn.data.official_formats import REPLACE, Listed, gather, lines_of, nee
 from jointnn.data.source import Images, Splits
 from jointnn.errors import UserError
 
-# The sums are those that TensorFlow Datasets checks; its addresses are of a drive that is to ask nothing.
+# Files and sums are those of TensorFlow Datasets; `confirm` lets large ones come without a question.
 BIRDS = [
     OfficialFile(
         name, f"https://drive.usercontent.google.com/download?id={key}&export=download&confirm=t", checksum
