@@ -47,6 +47,7 @@ TOOLS = {
     "report": "write report.html, one page of all experiments that have results",
     "layers": "the layers of an experiment's networks, and what each method couples",
     "jae_layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "mirror": "build folders of the mirror from their public sources, and compare their sums",
     "predict": "what a trained network says of new images, as a CSV",
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
