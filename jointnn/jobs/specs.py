@@ -353,6 +353,11 @@ class TrainingJob(ProblemJob):
         )
 
     @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks that it trains, in order, each with the dataset that it learns."""
+        return {name: name for name in self.datasets}
+
+    @property
     def threads(self) -> int:
         """Return threads on the CPU."""
         return int(self.settings["threads"])
@@ -398,6 +403,44 @@ class TrainJob(TrainingJob):
         of_round = [] if self.round is None else ["weights.json"]
         names = ["history.csv", "test_history.csv", "distances.json", *of_round]
         return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
+class SplitHalvesJob(TrainingJob):
+    """The null of a method's distances: networks of two halves of every dataset, under its L2 start."""
+
+    stage: Literal["split_halves"] = "split_halves"
+    halves: str
+    """Its folder."""
+
+    @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks of the two halves of each dataset, one after the other.
+
+        No dataset has a dot in its name.
+        """
+        return {f"{dataset}.{half}": dataset for dataset in self.datasets for half in (1, 2)}
+
+    @property
+    def folder(self) -> str:
+        return self.halves
+
+    @property
+    def distances(self) -> str:
+        """Return the distances between all halves."""
+        return f"{self.folder}/distances.json"
+
+    @property
+    def ratios(self) -> str:
+        """Return how far apart datasets lie, in units of that null."""
+        return f"{self.folder}/ratios.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [self.ratios, self.distances, f"{self.folder}/history.csv"]
 
     @property
     def told(self) -> str:
@@ -582,7 +625,8 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        return [paths.figure(self.experiment, name) for name in self.figures]
+        drawn = [paths.figure(self.experiment, name) for name in self.figures]
+        return [*drawn, paths.ratios(self.experiment)] if SPLIT_HALVES in self.figures else drawn
 
     @property
     def made(self) -> list[str]:
@@ -625,6 +669,8 @@ class SweepJob(Job):
         return f"logs/sweeps/{self.sweep}"
 
 
+SPLIT_HALVES = "split_halves"
+"""The figure that asks for the null of split halves, and so for the jobs that train them."""
 OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {
@@ -634,6 +680,7 @@ MODELS: dict[str, type[Job]] = {
     "activations": ActivationsJob,
     "initialise": InitialiseJob,
     "train": TrainJob,
+    "split_halves": SplitHalvesJob,
     "sigma": SigmaJob,
     "attempt": AttemptJob,
     "choose": ChooseJob,

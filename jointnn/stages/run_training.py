@@ -16,9 +16,9 @@ from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
 from jointnn.irls.rounds import Round, block_names
-from jointnn.jobs.specs import TrainingJob, TrainJob
+from jointnn.jobs.specs import SplitHalvesJob, TrainingJob, TrainJob
 from jointnn.methods.plan import Plan
-from jointnn.stages.build import expected_of, header_of
+from jointnn.stages.build import expected_of, header_of, start_of
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of
@@ -61,6 +61,9 @@ def _begin_or_resume(job: TrainingJob, state: State) -> bool:
     if Path(resume).exists() and read_header(resume).get("job") == job.digest:
         checkpoints.load(resume, state, {})
         return True
+    if isinstance(job, SplitHalvesJob):
+        state.load(start_of(job), {})
+        return False
     before = "before" if "before" in job.before else "start"
     checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before))
     if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
