@@ -625,6 +625,7 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
+        """Return the figures, and the table that belongs to one of them."""
         drawn = [paths.figure(self.experiment, name) for name in self.figures]
         return [*drawn, paths.ratios(self.experiment)] if SPLIT_HALVES in self.figures else drawn
 

@@ -51,10 +51,9 @@ def read_ratios(experiment: str) -> pd.DataFrame:
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds: a row per pair, a column per layer, both in their first order."""
-    wide = table.pivot_table(
-        index=["first", "second"], columns="layer", values="ratio", aggfunc="mean", sort=False, dropna=False
-    )
-    return wide[list(dict.fromkeys(table.layer))]
+    means = table.groupby(["first", "second", "layer"], sort=False).ratio.mean().unstack("layer")
+    pairs = dict.fromkeys(zip(table["first"], table["second"], strict=True))
+    return means.reindex(index=list(pairs), columns=list(dict.fromkeys(table.layer)))
 
 
 def is_inside(pairs: Sequence[Pair], groups: Mapping[str, Sequence[str]]) -> list[bool]:

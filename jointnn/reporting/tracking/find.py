@@ -207,8 +207,10 @@ def _halves(root: Path, first: TrackedJob) -> dict[str, float]:
     """Return what networks of split halves say of a run, if they began where its first job did."""
     folder = first.folder.parent / "halves"
     halves = _job(root, folder)
-    starts = [job.record["before"]["start"]["identity"] for job in (halves, first) if job.record]
-    return ratios(root / folder / "ratios.json") if halves.fresh and len(set(starts)) == 1 else {}
+    starts = [
+        ((job.record or {}).get("before", {}).get("start") or {}).get("identity") for job in (halves, first)
+    ]
+    return ratios(root / folder / "ratios.json") if halves.fresh and starts[0] == starts[1] else {}
 
 
 def _artifacts(root: Path, jobs: list[TrackedJob], halves: Mapping[str, float]) -> dict[str, Path]:

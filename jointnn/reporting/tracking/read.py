@@ -47,7 +47,7 @@ def finals(path: Path, method: str) -> dict[str, float]:
 
 
 def ratios(path: Path) -> dict[str, float]:
-    """Return how far apart datasets lie in each layer in units of chance, from a ratios.json of split halves.
+    """Return how far apart datasets lie by layer, in units of chance, from a ratios.json of split halves.
 
     For each layer the mean over pairs, and the closest and the farthest of them: split_halves/conv1/mean.
     """

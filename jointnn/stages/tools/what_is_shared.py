@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
             raise UserError(f"No experiment is named {name!r}{nearest(name, params.experiments)}")
         if not Path(paths.ratios(name)).exists():
             raise UserError(
-                f"{name} has no {paths.ratios(name)}. Add split_halves to its figures and run it: snakemake "
+                f"{name} has no {paths.ratios(name)}. Add split_halves to its figures and run: snakemake "
                 f"{name}"
             )
     there = [name for name in params.experiments if Path(paths.ratios(name)).exists()]
