@@ -584,6 +584,8 @@ class CollectJob(Job):
     selection: str = ""
     sources: dict[str, str] = {}
     seen: list[str] = []
+    corners: dict[str, str] = {}
+    """Rows that are another method under the name of `joint`, and which one."""
     task: str = ""
     features: str | None = None
     generated: int | None = None

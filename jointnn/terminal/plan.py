@@ -23,11 +23,13 @@ class Run:
         works: its jobs, in the order in which Snakemake has them.
         jobs: those of them that are of the graph of jobs, by number.
         shared: how much there is of each resource: cores, GPUs, places on a cluster.
+        unrecorded: experiments that DVC versions, but where Snakemake was not called by it.
     """
 
     works: Sequence[Work]
     jobs: Mapping[int, Job]
     shared: Mapping[str, int]
+    unrecorded: Sequence[str] = ()
 
     @property
     def experiments(self) -> list[str]:

@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ ARRAYS = {
     "step": np.array(7.0),
 }
 HEADER = {"dataset": "toy", "size": 8, "classes": '["a", "ü"]'}
+NOBODY = 65534
 TABLE = pd.DataFrame(
     {"dataset": ["a", "b", "c"], "value": [0.1 + 0.2, -1e-300, math.nan], "step": [1, 2, 3]}
 )
@@ -216,3 +219,32 @@ def test_the_digest_of_a_file_is_that_of_its_content():
     Path("file").write_bytes(b"abc" * 100_000)
     assert files.sha256_of_file("file") == files.sha256(b"abc" * 100_000)
     assert files.digest({"a": 1}) == files.sha256(json.dumps({"a": 1}, indent=1).encode() + b"\n")[:16]
+
+
+@pytest.fixture
+def shared_folder():
+    with tempfile.TemporaryDirectory() as folder:  # that of pytest is closed to others
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("then", [None, 1_000_000.0])
+def test_in_a_shared_folder_anyone_may_set_the_times_of_anyones_file(shared_folder, then):
+    file = shared_folder / "settings.json"
+    file.write_bytes(b"theirs")
+    file.chmod(0o664)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:  # else the file is one's own, and nothing stands in the way
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            files.set_times(file, then)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert file.read_bytes() == b"theirs"
+    assert file.stat().st_mtime == (pytest.approx(time.time(), abs=60) if then is None else then)
+    assert [path.name for path in shared_folder.iterdir()] == ["settings.json"]

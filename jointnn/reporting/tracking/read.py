@@ -19,6 +19,7 @@ HISTORIES = ("history.csv", "test_history.csv")
 HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")
 METRICS_COLUMNS = ("method", "dataset", "metric", "split", "value")
 SUMMARY_COLUMNS = ("method", "dataset", "metric", "split", "mean", "std")
+ALONE = "isolated"
 MEND = " Delete it and run its job again."
 
 
@@ -38,12 +39,18 @@ def histories(tables: list[Path]) -> tuple[Points, list[str]]:
 
 
 def finals(path: Path, method: str) -> dict[str, float]:
-    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a."""
-    return {
-        f"final/{row['metric']}/{row['split']}/{row['dataset']}": _number(path, row["value"])
-        for row in _rows(path, METRICS_COLUMNS)
-        if row["method"] == method
-    }
+    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a; of
+    `joint` also what joining gave or took, as minus_isolated/accuracy/test/mnist_a."""
+    by_method: dict[str, dict[str, float]] = {}
+    for row in _rows(path, METRICS_COLUMNS):
+        name = f"{row['metric']}/{row['split']}/{row['dataset']}"
+        by_method.setdefault(row["method"], {})[name] = _number(path, row["value"])
+    ours, alone = by_method.get(method, {}), by_method.get(ALONE, {})
+    found = {f"final/{name}": value for name, value in ours.items()}
+    if method == "joint":
+        shared = [name for name in ours if name in alone and "/test/" in name]
+        found |= {f"minus_{ALONE}/{name}": ours[name] - alone[name] for name in shared}
+    return found
 
 
 def ratios(path: Path) -> dict[str, float]:
