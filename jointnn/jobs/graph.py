@@ -174,7 +174,10 @@ class Jobs:
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
         """Find the scales of 4.2.1."""
         settings = training_jobs.sigma(self.params, experiment, seed, method)
-        return self._job(SigmaJob, settings, {"l2": self.l2(experiment, seed, method)})
+        before: dict[str, Job] = {"l2": self.l2(experiment, seed, method)}
+        if method_settings(self.params, experiment, method).scale == "split_half":
+            before["halves"] = self.split_halves(experiment, seed, method)
+        return self._job(SigmaJob, settings, before)
 
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:

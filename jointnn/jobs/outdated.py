@@ -82,7 +82,7 @@ def _trained_otherwise(params: Params, name: str, method: str) -> bool:
         if record.exists():
             was = read_json(record)["settings"]
             gone = any(value for key, value in was.items() if key not in now)
-            if gone or any(was.get(key, usual[key]) != value for key, value in now.items()):
+            if gone or any(was.get(key, usual.get(key)) != value for key, value in now.items()):
                 return True
     return False
 

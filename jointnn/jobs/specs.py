@@ -467,6 +467,11 @@ class SigmaJob(Job):
         return paths.round_(self.experiment, self.seed, self.method, 0)
 
     @property
+    def halves(self) -> str:
+        """Return the folder of networks of halves, where the scales come from those."""
+        return paths.halves(self.experiment, self.seed, self.method)
+
+    @property
     def folder(self) -> str:
         return paths.method(self.experiment, self.seed, self.method)
 

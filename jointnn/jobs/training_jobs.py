@@ -13,12 +13,12 @@ from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import ExperimentParams, Params
 
-HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
+HOW_WEIGHTS_ARE_FOUND = ("scale", "scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 """Settings that the L2 start of a method with rounds does not read."""
 WHAT_IS_COUPLED = ("couple_head", "couple_batch_norm", "couple", "tied", "blocks")
 """Settings that say which layers are coupled, and which blocks they make."""
-OF_SIGMA = ("scale_factor", "strength", "blocks")
+OF_SIGMA = ("scale", "scale_factor", "strength", "blocks")
 """Settings that the scales depend on."""
 
 

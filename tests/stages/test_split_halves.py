@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from helpers.resume import interrupted
-from helpers.tiny import NORMED, adversarial, arrays_of, folder_with_data, jobs_of, started
+from helpers.tiny import NORMED, adversarial, arrays_of, folder_with_data, jobs_of, run_joint, started
 
-from jointnn.io import files
-from jointnn.irls.split_halves import split_half_ratios
+from jointnn.errors import UserError
+from jointnn.io import files, paths
+from jointnn.irls.split_halves import split_half_ratios, within_datasets
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import SplitHalvesJob, job_of
-from jointnn.stages import split_halves
+from jointnn.stages import attempt, initialise, sigma, split_halves, train
 from jointnn.stages.build import build, data_of, halves_of, start_of
 from jointnn.training.loop import learn
 
@@ -117,3 +118,53 @@ def test_halves_of_a_game_that_diverged_have_no_ratios():
     split_halves.run(job)
     content = files.read_json(job.ratios)
     assert content["ratios"] is None and "diverged: the loss of" in content["diverged"]
+
+
+OF_HALVES = {"scale": "split_half", "scale_factor": 2.0}
+
+
+def test_the_scale_of_split_halves_comes_from_their_job_and_leaves_the_l2_start_as_it_is():
+    jobs = started({**OF_HALVES, "blocks": "single"})
+    split_halves.run(job := halves(jobs))
+    train.run(jobs.l2("tiny", 0, "joint"))
+    chosen = jobs.sigma("tiny", 0, "joint")
+    assert job.distances in jobs.inputs(chosen)
+    sigma.run(chosen)
+    within = within_datasets(
+        torch.tensor(files.read_json(job.distances)["layer_distances_squared"], dtype=torch.float64)
+    )
+    found = files.read_json(chosen.sigma)["sigma"]
+    assert found == pytest.approx((2 * (within.mean(dim=1) / 2).sqrt()).tolist())
+    train.run(first := jobs.irls("tiny", 0, "joint", 1))
+    weights = files.read_json(f"{first.folder}/weights.json")
+    assert weights["sigma"] == found
+    assert jobs_of(OF_HALVES).l2("tiny", 0, "joint") == jobs_of().l2("tiny", 0, "joint")
+
+
+def test_a_point_of_a_search_trains_its_halves_itself_and_finds_the_same_weights():
+    grid = {"search": {"joint": [OF_HALVES]}, "tuning_seed": 0}
+    jobs = started(OF_HALVES, **grid)
+    split_halves.run(halves(jobs))
+    run_joint(jobs)
+    initialise.run(jobs.search_start("tiny", 0))
+    tried = jobs.attempt("tiny", 0, "joint", 0)
+    attempt.run(tried)
+    found = files.read_json(tried.result)
+    expected = [files.read_json(f"{paths.round_('tiny', 0, 'joint', k)}/weights.json") for k in (1, 2, 3)]
+    assert found["diverged"] is None
+    assert found["weights_of_rounds"] == [of_round["weights"] for of_round in expected]
+    assert not Path(tried.resume).exists() and not Path(tried.folder, "point_0").exists()
+
+
+def test_halves_that_diverged_give_no_scale():
+    jobs = started(OF_HALVES)
+    split_halves.run(job := halves(jobs))
+    train.run(jobs.l2("tiny", 0, "joint"))
+    files.write_json(job.ratios, {**files.read_json(job.ratios), "diverged": "x diverged."})
+    with pytest.raises(UserError, match=r"Halves of datasets give no scale. x diverged\."):
+        sigma.run(jobs.sigma("tiny", 0, "joint"))
+
+
+def test_the_usual_scale_stands_in_no_record():
+    for job in jobs_of().of_experiment("tiny"):
+        assert '"scale"' not in job.text
