@@ -86,7 +86,7 @@ def write_run(seed: int) -> None:
         write_json(part / "weights.json", {**record, "weights": planted_weights(seed, number)})
 
 
-def write_halves(seed: int, datasets: list[str] = DATASETS) -> None:
+def write_halves(seed: int, datasets: list[str] = DATASETS, folder: str = "") -> None:
     """Ratios of about 1 between every other dataset; between the others they rise from 1.6 to 4."""
     generator = np.random.default_rng(seed)
     ratios = np.ones((len(LAYERS), len(datasets), len(datasets)))
@@ -94,7 +94,7 @@ def write_halves(seed: int, datasets: list[str] = DATASETS) -> None:
         mean = 1.0 if (i + j) % 2 == 0 else across
         ratios[layer, i, j] = ratios[layer, j, i] = mean + generator.normal(0, 0.02)
     content = {"layers": LAYERS, "datasets": datasets, "ratios": ratios.tolist(), "diverged": ""}
-    write_json(Path("runs", "toy", f"s{seed}", "joint", "halves", "ratios.json"), content)
+    write_json(Path(folder or f"runs/toy/s{seed}/joint/halves", "ratios.json"), content)
 
 
 def write_results(seed: int) -> None:

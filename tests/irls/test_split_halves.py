@@ -54,6 +54,7 @@ def test_datasets_of_unequal_noise_have_nulls_of_their_own():
     assert (found.mean(dim=0) - 1).abs().max() < 0.03
 
 
+@pytest.mark.slow
 def test_it_grows_with_the_difference_of_the_problems_by_its_square_in_units_of_chance():
     means = [ratios_of(centres_at(distance), [1.0] * 3).mean(dim=0) for distance in (0, 1, 2, 4)]
     for mean, distance in zip(means, (0, 1, 2, 4), strict=True):
@@ -95,6 +96,7 @@ def test_equal_halves_have_no_ratio_and_no_scale():
         split_half_ratios(squared[:3, :3])
 
 
+@pytest.mark.slow
 def test_under_their_scale_networks_of_all_images_that_should_be_shared_have_a_weight_of_one_half():
     generator = torch.Generator().manual_seed(1)
     halves = torch.randn(30, 2, 4000, generator=generator, dtype=torch.float64)

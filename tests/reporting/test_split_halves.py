@@ -9,6 +9,7 @@ import pytest
 from helpers.figures import DATASETS, GROUPS, LAYERS, SEEDS, job, settings, texts, write_halves
 from helpers.pages import EDITS
 from helpers.params import edited, read, write
+from helpers.tracking import Project
 
 from jointnn.errors import UserError
 from jointnn.io import paths
@@ -17,6 +18,7 @@ from jointnn.jobs.graph import Jobs
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.split_halves import by_layer, number, ratios_of, read_ratios
+from jointnn.reporting.tracking.find import find_runs
 from jointnn.reporting.tracking.read import ratios
 from jointnn.stages import figures
 from jointnn.stages.tools import what_is_shared
@@ -34,6 +36,7 @@ def drawn(**changes) -> list[str]:
     return list(dict.fromkeys(" ".join(text.split()) for text in found))
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_number_for_each_pair_and_layer_and_says_what_it_means():
     for seed in SEEDS:
         write_halves(seed)
@@ -109,6 +112,7 @@ def test_what_has_no_chance_to_be_measured_by_is_a_dash_and_a_run_that_diverged_
     assert any(" needs " in text for text in drawn(seeds=[0]))
 
 
+@pytest.mark.slow
 def test_the_figures_write_every_ratio_and_mlflow_has_the_ends_of_each_layer():
     for seed in SEEDS:
         write_halves(seed)
@@ -123,6 +127,29 @@ def test_the_figures_write_every_ratio_and_mlflow_has_the_ends_of_each_layer():
     assert len(told) == 3 * len(LAYERS)
 
 
+def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its_start(tmp_path):
+    project = Project(tmp_path)
+    project.plan_joint(0)
+    project.train_joint(0)
+    (before,) = find_runs(tmp_path, "digits")
+    record = "runs/digits/s0/joint/halves/settings.json"
+    project.plan(record)
+    write_halves(0, folder="runs/digits/s0/joint/halves")
+    (running,) = find_runs(tmp_path, "digits")
+    assert running.finals == before.finals
+    project.end(record)
+    (run,) = find_runs(tmp_path, "digits")
+    assert run.key == before.key and run.finished
+    assert run.finals.keys() - before.finals.keys() == {
+        f"split_halves/{layer}/{which}" for layer in LAYERS for which in ("mean", "closest", "farthest")
+    }
+    assert run.artifacts.keys() - before.artifacts.keys() == {"halves/ratios.json"}
+    write_json(record, read_json(record) | {"before": {"start": {"identity": "another"}}})
+    write_json(f"work/settings/{record}", read_json(record))
+    (other,) = find_runs(tmp_path, "digits")
+    assert other.finals == before.finals
+
+
 def made(*names: str) -> str:
     """The page on what is shared."""
     parser = argparse.ArgumentParser()
@@ -131,6 +158,7 @@ def made(*names: str) -> str:
     return Path("docs/results/what_is_shared.md").read_text()
 
 
+@pytest.mark.slow
 def test_one_page_tells_what_the_data_of_experiments_tell_apart():
     write(edited(ASKED))
     for seed in (0, 1):

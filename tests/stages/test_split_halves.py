@@ -141,6 +141,7 @@ def test_the_scale_of_split_halves_comes_from_their_job_and_leaves_the_l2_start_
     assert jobs_of(OF_HALVES).l2("tiny", 0, "joint") == jobs_of().l2("tiny", 0, "joint")
 
 
+@pytest.mark.slow
 def test_a_point_of_a_search_trains_its_halves_itself_and_finds_the_same_weights():
     grid = {"search": {"joint": [OF_HALVES]}, "tuning_seed": 0}
     jobs = started(OF_HALVES, **grid)
