@@ -181,6 +181,7 @@ def test_what_is_public_is_explained(file):
         ("jointnn.models.architectures", "architecture"),
         ("jointnn.data.augmentations", "augmentation"),
         ("jointnn.data.sources", "dataset"),
+        ("jointnn.data.mirror", "folder"),
         ("jointnn.tasks", "task"),
         ("jointnn.reporting.figures", "figure"),
         ("jointnn.methods.catalogue", "method"),

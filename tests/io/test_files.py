@@ -34,6 +34,7 @@ WRITERS = {
     "text": lambda path: files.write_atomically(path, b"new"),
     "json": lambda path: files.write_json(path, {"b": [1.5, None], "a": "ü"}),
     "table": lambda path: files.write_table(path, TABLE),
+    "rows": lambda path: files.write_rows(path, list(TABLE), TABLE.itertuples(index=False)),
     "tensors": lambda path: tensors.write_tensors(path, ARRAYS, HEADER),
 }
 READERS = {"json": files.read_json, "table": files.read_table, "tensors": tensors.read_tensors}
@@ -145,6 +146,19 @@ def test_floats_of_a_table_keep_every_digit():
     )
     files.write_table("table.csv", pd.DataFrame({"value": values}))
     assert files.read_table("table.csv")["value"].tolist() == values.tolist()
+
+
+def test_rows_are_the_bytes_of_a_table():
+    random = np.random.default_rng(0)
+    values = random.normal(size=2000) * 10.0 ** random.integers(-300, 300, 2000)
+    rows = [
+        (step, 'x, "y"', value)
+        for step, value in enumerate([*values.tolist(), 1e16, -0.0, math.nan, math.inf])
+    ]
+    for some in (rows, []):
+        files.write_rows("rows.csv", ["step", "name", "value"], some)
+        files.write_table("table.csv", pd.DataFrame(some, columns=["step", "name", "value"]))
+        assert Path("rows.csv").read_bytes() == Path("table.csv").read_bytes()
 
 
 def test_a_table_gives_back_what_was_written():

@@ -64,12 +64,11 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: the network or the images are not there; or, after all is written, images could not be
             read.
     """
-    import torch
+    from jointnn.training.device import compute_alike
 
     if arguments.threads < 1:
         raise UserError(f"--threads: {arguments.threads} must be at least 1.")
-    torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(arguments.threads)
     found = find_images(arguments.images)
     predictor = _predictor(arguments)
     answers = Answers(predictor, found)
@@ -256,11 +255,8 @@ def _tell(answers: Answers, found: NewImages) -> None:
     Raises:
         UserError: images could not be read.
     """
-    if found.others:
-        told = ", ".join(
-            f"{count} {ending or 'without ending'}" for ending, count in found.others.most_common()
-        )
-        sys.stderr.write(f"Left out, as their names are not those of images: {told}.\n")
+    if found.left_out:
+        sys.stderr.write(f"Left out: {found.left_out}.\n")
     if answers.unread:
         for sentence in answers.unread.values():
             sys.stderr.write(f"{sentence}\n")
