@@ -46,7 +46,7 @@ ONLY_IN = {
     "matplotlib": r"reporting/figures/",
     "jinja2": r"reporting/pages/",
     "markdown": r"reporting/pages/",
-    "pydantic": r"schema|parameters/|methods/settings|data/schema|jobs/",
+    "pydantic": r"schema|parameters/|methods/settings|data/schema|jobs/|reporting/pages/claims_schema",
 }
 """Third-party packages that only some files may import, as patterns of their paths in jointnn/."""
 

@@ -116,6 +116,16 @@ def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
 
 def rendered(template: str, name: str, place: Place, **values: Any) -> str:
     """Return a template with its values, and on a page of ours with what a person wrote."""
+    what, reading = read_reading(name) if place.ours else ("", "")
+    option = " --docs" if place.ours else ""
+    return filled(
+        template,
+        mark=place.mark, name=name, ours=place.ours, option=option, what=what, reading=reading, **values,
+    )  # fmt: skip
+
+
+def filled(template: str, **values: Any) -> str:
+    """Return a template with its values."""
     environment = Environment(
         loader=PackageLoader("jointnn.reporting.pages"),
         autoescape=False,  # it is Markdown
@@ -131,12 +141,7 @@ def rendered(template: str, name: str, place: Place, **values: Any) -> str:
         "paragraph": lambda text: " ".join(text.split()) + "\n",
         "printed": printed,
     }
-    what, reading = read_reading(name) if place.ours else ("", "")
-    option = " --docs" if place.ours else ""
-    made = environment.get_template(template).render(
-        mark=place.mark, name=name, ours=place.ours, option=option, what=what, reading=reading, **values
-    )
-    return made.rstrip("\n") + "\n"
+    return environment.get_template(template).render(**values).rstrip("\n") + "\n"
 
 
 def read_reading(name: str) -> tuple[str, str]:
