@@ -53,7 +53,7 @@ experiments:
     search:
       pair: {learning_rate: [0.00001, 0.01]}
       jae: {tied: [[shared]], learning_rate: [0.00001, 0.01]}
-      joint: {learning_rate: [0.001, 0.01]}
+      joint: {learning_rate: [0.00001, 0.01]}
   taught:
     extends: rebuilt
     task: transfer

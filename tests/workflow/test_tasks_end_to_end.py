@@ -30,7 +30,9 @@ experiments:
     settings: {steps: 6, batch_size: 4, record_every: 3, rounds: 2}
     search:
       isolated: {learning_rate: [0.001, 0.01]}
-      joint: [{strength: {half_life: .inf}}, {strength: {half_life: 1}, scale_factor: 2}]
+      joint:
+      - {learning_rate: 0.001, strength: {half_life: .inf}}
+      - {learning_rate: 0.01, strength: {half_life: 1}, scale_factor: 2}
   holes:
     task: completion
     measures: [error, hole_error]
