@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
+from jointnn.data.image_formats import readable
 from jointnn.errors import UserError
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 50_000_000
 
 
@@ -15,7 +15,7 @@ def decode(content: bytes, where: str) -> Image.Image:
     """Return the image in encoded bytes, upright.
 
     Args:
-        content: a PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP, PPM or PGM file.
+        content: a file of one of the formats that `image_formats` lists; its first frame or page is read.
         where: names the image in messages.
 
     Raises:
@@ -25,7 +25,7 @@ def decode(content: bytes, where: str) -> Image.Image:
         # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
         if content.startswith(b"\x89PNG"):
             Image.open(io.BytesIO(content), formats=("PNG",)).verify()
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=readable())
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are too many")
         image.load()

@@ -355,6 +355,11 @@ class TrainingJob(ProblemJob):
         )
 
     @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks that it trains, in order, each with the dataset that it learns."""
+        return {name: name for name in self.datasets}
+
+    @property
     def threads(self) -> int:
         """Return threads on the CPU."""
         return int(self.settings["threads"])
@@ -406,6 +411,44 @@ class TrainJob(TrainingJob):
         return paths.told(self.folder)
 
 
+class SplitHalvesJob(TrainingJob):
+    """The null of a method's distances: networks of two halves of every dataset, under its L2 start."""
+
+    stage: Literal["split_halves"] = "split_halves"
+    halves: str
+    """Its folder."""
+
+    @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks of the two halves of each dataset, one after the other.
+
+        No dataset has a dot in its name.
+        """
+        return {f"{dataset}.{half}": dataset for dataset in self.datasets for half in (1, 2)}
+
+    @property
+    def folder(self) -> str:
+        return self.halves
+
+    @property
+    def distances(self) -> str:
+        """Return the distances between all halves."""
+        return f"{self.folder}/distances.json"
+
+    @property
+    def ratios(self) -> str:
+        """Return how far apart datasets lie, in units of that null."""
+        return f"{self.folder}/ratios.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [self.ratios, self.distances, f"{self.folder}/history.csv"]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
 class SigmaJob(Job):
     """The scale of each block, 4.2.1."""
 
@@ -424,6 +467,11 @@ class SigmaJob(Job):
     def l2(self) -> str:
         """Return the folder of the L2 start."""
         return paths.round_(self.experiment, self.seed, self.method, 0)
+
+    @property
+    def halves(self) -> str:
+        """Return the folder of networks of halves, where the scales come from those."""
+        return paths.halves(self.experiment, self.seed, self.method)
 
     @property
     def folder(self) -> str:
@@ -586,7 +634,9 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        return [paths.figure(self.experiment, name) for name in self.figures]
+        """Return the figures, and the table that belongs to one of them."""
+        drawn = [paths.figure(self.experiment, name) for name in self.figures]
+        return [*drawn, paths.ratios(self.experiment)] if SPLIT_HALVES in self.figures else drawn
 
     @property
     def made(self) -> list[str]:
@@ -629,6 +679,8 @@ class SweepJob(Job):
         return f"logs/sweeps/{self.sweep}"
 
 
+SPLIT_HALVES = "split_halves"
+"""The figure that asks for the null of split halves, and so for the jobs that train them."""
 OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {
@@ -638,6 +690,7 @@ MODELS: dict[str, type[Job]] = {
     "activations": ActivationsJob,
     "initialise": InitialiseJob,
     "train": TrainJob,
+    "split_halves": SplitHalvesJob,
     "sigma": SigmaJob,
     "attempt": AttemptJob,
     "choose": ChooseJob,

@@ -185,6 +185,11 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
     for name in given:
         if name in MethodSettings.model_fields and name not in known:
             raise UserError(f"{method} does not read the setting {name}; leave it out.")
+    if given.get("scale") == "split_half":
+        raise UserError(
+            "scale: split_half takes networks of halves of the datasets, which fit does not train; use the "
+            "pipeline, or leave it out. jointnn.Coupling.split_half_ratios measures by halves."
+        )
     if given.get("others_on_disk"):
         raise UserError("others_on_disk: fit writes no files; use the pipeline, or a smaller network.")
     return MethodSettings.checked(**given)

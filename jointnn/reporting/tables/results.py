@@ -9,6 +9,7 @@ import pandas as pd
 
 from jointnn.io.files import read_table
 from jointnn.reporting.measures import read_measures
+from jointnn.reporting.notes_on_data import NotesOnData
 from jointnn.tasks.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
@@ -68,6 +69,7 @@ class Results:
         diverged: (method, dataset) -> seeds whose run diverged; they have no values.
         features: the network in whose features generated images are measured, if any.
         generated: how many of them, where an experiment says so.
+        notes: what is to be said of the images.
         seen: datasets whose images the networks have probably seen before.
         corners: methods whose settings make them another one, and which.
     """
@@ -84,6 +86,7 @@ class Results:
     seen: list[str] = field(default_factory=list)
     features: str | None = None
     generated: int | None = None
+    notes: NotesOnData = field(default_factory=NotesOnData)
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     corners: Mapping[str, str] = field(default_factory=dict)
@@ -150,7 +153,9 @@ class Results:
         return float(self.measure.number(sum(values) / len(values)))
 
 
-def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
+def results_from(
+    metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str, notes: NotesOnData | None = None
+) -> Results:
     """Return the test results of one metric, as tables need them (settings: stage collect).
 
     What the task tells of it stands beside the metrics of each seed.
@@ -175,6 +180,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
         generated=settings.get("generated"),
+        notes=notes or NotesOnData(),
         collapsed=_seeds_with(metrics, COLLAPSED.name),
         diverged=_seeds_with(metrics, DIVERGED.name),
         corners=settings.get("corners") or {},

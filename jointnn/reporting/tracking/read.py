@@ -12,6 +12,7 @@ from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
+from jointnn.reporting.tracking.averages import mean
 from jointnn.reporting.tracking.runs import Points, TrackedJob
 
 HISTORIES = ("history.csv", "test_history.csv")
@@ -49,6 +50,21 @@ def finals(path: Path, method: str) -> dict[str, float]:
     if method == "joint":
         shared = [name for name in ours if name in alone and "/test/" in name]
         found |= {f"minus_{ALONE}/{name}": ours[name] - alone[name] for name in shared}
+    return found
+
+
+def ratios(path: Path) -> dict[str, float]:
+    """Return how far apart datasets lie by layer, in units of chance, from a ratios.json of split halves.
+
+    For each layer the mean over pairs, and the closest and the farthest of them: split_halves/conv1/mean.
+    """
+    content = read_json(path) or {}
+    found: dict[str, float] = {}
+    for layer, matrix in zip(content.get("layers", []), content.get("ratios") or [], strict=False):
+        of_pairs = [ratio for k, row in enumerate(matrix) for ratio in row[:k] if ratio is not None]
+        if of_pairs:
+            told = {"mean": mean(of_pairs), "closest": min(of_pairs), "farthest": max(of_pairs)}
+            found |= {f"split_halves/{layer}/{which}": value for which, value in told.items()}
     return found
 
 
