@@ -55,9 +55,26 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
 
 def inside(folder: Path, path: Path, place: str) -> Path:
     """Return `path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leads_out = not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
+        raise UserError(f"{place!r} can be the name of no file: {error}. Mend it.") from error
+    if leads_out:
         raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
     return path
+
+
+def below(folder: Path, name: str) -> str | None:
+    """Return the path below a folder that a name leads to, however it is written; None if it leads out."""
+    path = PurePosixPath(name)
+    if "\0" in name:
+        return None
+    if ".." not in path.parts and not path.is_absolute():
+        return str(path)
+    try:
+        return (folder / name).resolve().relative_to(folder.resolve()).as_posix()
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 @contextmanager

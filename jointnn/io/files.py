@@ -102,6 +102,21 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 
+def keep(path: str | Path, value: Any) -> None:
+    """Write a value that only saves time, atomically: its SHA-256 in a line, then the value as JSON."""
+    content = json.dumps(value).encode()
+    write_atomically(path, f"{sha256(content)}\n".encode() + content)
+
+
+def kept(path: str | Path) -> Any:
+    """Return the value that `keep` wrote; None where there is none, or where a byte of it has changed."""
+    try:
+        said, _, content = Path(path).read_bytes().partition(b"\n")
+        return json.loads(content) if sha256(content).encode() == said else None
+    except (OSError, ValueError):
+        return None
+
+
 def write_table(path: str | Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV, atomically. Floats keep every digit, so that reading gives them back."""
     write_atomically(path, table.to_csv(index=False, lineterminator="\n").encode())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.archives import Tree, image_files, inside, is_archive, read_tree
+from jointnn.data.archives import Tree, below, image_files, inside, is_archive, read_tree
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import (
     NOT_STATED,
@@ -122,9 +122,8 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
 
 def _names_in(file: Path, labels: int) -> list[str]:
     """Return names of the listed images inside the list's folder; what is wrong is said on reading."""
-    names = [words[0] for _, words in _lines(file, labels)]
-    paths = [PurePosixPath(name) for name in names]
-    return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
+    paths = (below(file.parent, words[0]) for _, words in _lines(file, labels))
+    return [path for path in paths if path is not None]
 
 
 def _read_lists(
