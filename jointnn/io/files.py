@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, reason_of, remedy_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,10 +78,28 @@ def read_bytes(path: str | Path) -> bytes:
     """Return the content of `path`; a missing file is refused by name."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UserError(
             f"{path} could not be read: {error.strerror}. Run the job that makes it: snakemake {path}"
         ) from error
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text in `path`, in UTF-8 whatever the locale says; another one is refused by name."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise _unread(path, error) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{shown(path)} is no text in UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+        ) from error
+
+
+def _unread(path: str | Path, error: OSError) -> UserError:
+    return UserError(f"{shown(path)} could not be read: {reason_of(error)}. {remedy_of(error)}.")
 
 
 def to_json(value: Any) -> str:

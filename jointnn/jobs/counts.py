@@ -69,7 +69,7 @@ def _kept() -> dict[str, Any]:
 def _fetched(job: FetchJob) -> Counts | None:
     """Return what the manifest says, if the images are those that the job would fetch."""
     record = Path(job.record)
-    if not record.exists() or record.read_text(encoding="utf-8") != job.text:
+    if not record.exists() or record.read_bytes() != job.text.encode():
         return None
     try:
         manifest = read_json(f"{paths.raw(job.dataset)}/manifest.json")
