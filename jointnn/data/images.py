@@ -2,19 +2,16 @@
 
 import io
 import struct
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from jointnn.data.image_formats import opened, readable, unbounded
 from jointnn.data.pixel_types import check_colours, eight_bits, of_more_than_eight_bits, scale_of
 from jointnn.errors import UserError
 
-FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 MOST_PIXELS = 250_000_000
 """As many as no phone takes; Pillow holds them in 1 GB."""
 TO_UPRIGHT = {
@@ -34,8 +31,8 @@ def decode(content: bytes, where: str) -> Image.Image:
     """Return the image in encoded bytes, upright and of 8 bits.
 
     Args:
-        content: a PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP, PPM, PGM, JPEG 2000 or AVIF file, by
-            its content: its name does not matter.
+        content: a file of one of the formats that `image_formats` lists, by its content: its name does not
+            matter. Its first frame or page is read.
         where: names the image in messages.
 
     Raises:
@@ -51,7 +48,7 @@ def decode(content: bytes, where: str) -> Image.Image:
     try:
         # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
         if content.startswith(b"\x89PNG"):
-            _open(content).verify()
+            opened(content).verify()
         with warnings.catch_warnings():  # of tags; what is wrong with pixels is an error
             warnings.simplefilter("ignore")
             image.load()
@@ -68,39 +65,18 @@ def _opened(content: bytes, where: str) -> Image.Image:
     if not content:
         raise UserError(f"{where} is empty: it has no byte. Replace it or take it out.")
     try:
-        return _open(content)
+        return opened(content)
     except UnidentifiedImageError:
         raise UserError(f"{where} {_why_unknown(content)}") from None
     except Exception as error:  # a header that lies
         raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
 
 
-def _open(content: bytes) -> Image.Image:
-    Image.init()
-    with unbounded():
-        return Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in Image.OPEN])
-
-
-_BOUND = threading.Lock()
-
-
-@contextmanager
-def unbounded() -> Iterator[None]:
-    """Lift Pillow's own bound on pixels within it, which is lower than that of `decode`."""
-    with _BOUND, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
 def _why_unknown(content: bytes) -> str:
     """Return why no reader took the bytes: what the one says that knows them, or that none does."""
-    for name in FORMATS:
-        opens, accepts = Image.OPEN.get(name, (None, None))
-        if opens is None or (accepts is not None and accepts(content[:16]) is not True):
+    for name in readable():
+        opens, accepts = Image.OPEN[name]
+        if accepts is None or accepts(content[:16]) is not True:
             continue
         try:
             with warnings.catch_warnings():

@@ -1,12 +1,13 @@
 """Images that nobody has labelled: found below folders, in archives or by name, each read when it is asked
 for."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jointnn.data.archives import SUFFIXES, image_files, is_archive, read_tree, walk
+from jointnn.data.archives import count_others, image_files, is_archive, read_tree, walk
+from jointnn.data.image_formats import USUAL
+from jointnn.data.left_out import LeftOut
 from jointnn.errors import UserError
 
 
@@ -31,11 +32,11 @@ class NewImages:
 
     Attributes:
         images: in the order in which they were asked for, those of a folder sorted.
-        others: how many files of folders are no images by their names, by ending.
+        left_out: what else the folders and archives hold.
     """
 
     images: list[NewImage] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 def find_images(places: Sequence[str | Path]) -> NewImages:
@@ -53,16 +54,18 @@ def find_images(places: Sequence[str | Path]) -> NewImages:
         elif not place.exists():
             raise UserError(f"{place} is no file and no folder. Name images, or a folder of them.")
         elif is_archive(place):
-            members = read_tree(place).images.items()
+            tree = read_tree(place)
             found.images.extend(
                 NewImage(str(place / name), name, lambda content=content: content)  # type: ignore[misc]
-                for name, content in members
+                for name, content in tree.images.items()
             )
+            found.left_out.update(tree.left_out)
         else:
             found.images.append(_of_file(place, place.name))
     if not found.images:
         told = ", ".join(map(str, places))
-        raise UserError(f"{told} holds no image. Names of images end in {', '.join(SUFFIXES)}.")
+        holds = f" What it holds: {found.left_out}." if found.left_out else ""
+        raise UserError(f"{told} holds no image.{holds} Names of images end in {USUAL}.")
     return found
 
 
@@ -71,14 +74,13 @@ def _add_folder(found: NewImages, folder: Path) -> None:
     below = {path: path.relative_to(folder).as_posix() for path in images}
     # In the order of a source's images.
     found.images.extend(_of_file(path, below[path]) for path in sorted(images, key=below.__getitem__))
-    for top, folders, names in walk(folder):
+    for top, folders, names in walk(folder, found.left_out):
         if links := [name for name in folders if Path(top, name).is_symlink()]:
             raise UserError(
                 f"{Path(top, links[0])} is a link to a folder, and links are not followed. Name the folder "
                 "that it leads to."
             )
-        endings = (Path(name).suffix.lower() for name in names)
-        found.others.update(ending for ending in endings if ending not in SUFFIXES)
+        count_others(top, names, found.left_out)
 
 
 def _of_file(path: Path, below: str) -> NewImage:

@@ -122,7 +122,7 @@ def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
             )
     image = table.schema.field("image").type
     fields = [image.field(i) for i in range(image.num_fields)]
-    if not any(f.name == "bytes" and pa.types.is_binary(f.type) for f in fields):
+    if not any(f.name == "bytes" and _holds_bytes(f.type) for f in fields):
         raise UserError(f"{where}: `image` is a {image}. It must be a struct of bytes and path.")
     for name in numbers:
         kind = table.schema.field(name).type
@@ -133,6 +133,13 @@ def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
             f"{where}: `label` is a {label}. Classes must be integers from 0; if labels are numbers, "
             "say so with numbers: [label]."
         )
+
+
+def _holds_bytes(kind: Any) -> bool:
+    """Return whether a type is one of those that Arrow has for bytes."""
+    from pyarrow import types
+
+    return any(is_one(kind) for is_one in (types.is_binary, types.is_large_binary, types.is_binary_view))
 
 
 def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:

@@ -17,8 +17,9 @@ and 281, are not to be used for that."""
 SIGNED, FLOATING = 2, 3
 HALF = 0.5 / 255
 """Half a step of 8 bits: so far numbers may leave the range by rounding."""
-TELL = ("PNG", "TIFF", "PPM", "JPEG2000", "IM", None)
-"""Formats whose grey numbers of more than 8 bits have the meaning of their type; None: of no file."""
+TELL = ("PNG", "ICO", "ICNS", "TIFF", "PPM", "JPEG2000", None)
+"""Formats whose grey numbers of more than 8 bits have the meaning of their type. Icons hold PNG files.
+None: of no file."""
 
 
 class Scale(NamedTuple):
@@ -120,6 +121,8 @@ def check_colours(image: Image.Image, content: bytes, where: str) -> None:
         where: names it in messages.
     """
     tags = getattr(image, "tag_v2", {})
+    if image.mode in ("P", "PA") and image.palette is None:
+        raise UserError(f"{where} has numbers of colours and no palette that says which. Save it as RGB.")
     if image.mode == "LAB":
         raise UserError(f"{where} is in the colour space Lab. Save it as RGB.")
     if image.mode == "L" and tags.get(KIND, (1,))[0] == SIGNED:

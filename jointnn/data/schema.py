@@ -91,6 +91,11 @@ class DatasetParams(BaseModel):
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
     )
+    refuse: Literal["duplicates"] | None = Field(
+        default=None,
+        description="duplicates: stop where a picture is there more than once, pixel for pixel; without it "
+        "that is said in the manifest and below tables.",
+    )
     numbers: list[str] | None = Field(
         default=None,
         description="For your own images: labels are numbers, such as an age, and these are their names: "
@@ -104,7 +109,8 @@ class DatasetParams(BaseModel):
 
     def of_fetch(self) -> dict[str, Any]:
         """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
-        later = {"fit", "mirrored", "of_imagenet"} | ({"numbers"} if self.numbers is None else set())
+        later = {"fit", "mirrored", "of_imagenet"}
+        later |= {name for name in ("numbers", "refuse") if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=later)
 
     @field_validator("source")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from jointnn.data.class_names import letters
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import ONE_CLASS, Images, Splits
 from jointnn.errors import UserError
@@ -31,6 +32,7 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
     if params.only_classes is not None:
         splits = named_classes_of(splits, params.only_classes, "only_classes", name)
     train, test = nth_part(splits.train, *params.which_part()), splits.test
+    is_official = test is not None
     if test is not None:
         if params.pool is not None:
             raise UserError(
@@ -38,13 +40,15 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
             )
         test = nth_part(test, *params.which_part())
     elif params.pool is None:
+        if len(train) < 2:
+            raise UserError(f"{name}: {_too_few(len(train), splits.classes)}")
         raise UserError(
             f"{name}: the source has no official test images. Say with `pool` how many images "
             f"training and validation may draw from; the rest of the {len(train)} is the test."
         )
     else:
         train, test = draw_pool(train, params.pool, splits.classes, name)
-    check_filled(train, test, splits.classes, name)
+    check_filled(train, test, splits.classes, name, None if is_official else params.pool)
     order = params.permute_labels or list(range(len(splits.classes)))
     return permute_labels(train, test, splits.classes, order, name)
 
@@ -83,12 +87,13 @@ def named_classes_of(splits: Splits, chosen: Sequence[str], field: str, name: st
     Args:
         field: what asks for them, for messages: only_class or only_classes.
     """
+    classes = [letters(each) for each in splits.classes]
     for one in chosen:
-        if one not in splits.classes:
+        if letters(one) not in classes:
             raise UserError(
-                f"{name}: {field} asks for {one!r}, which is no class of it{nearest(one, splits.classes)}"
+                f"{name}: {field} asks for {one!r}, which is no class of it{nearest(letters(one), classes)}"
             )
-    return _of_classes(splits, [splits.classes.index(one) for one in chosen])
+    return _of_classes(splits, [classes.index(letters(one)) for one in chosen])
 
 
 def _of_classes(splits: Splits, labels: Sequence[int]) -> Splits:
@@ -128,7 +133,7 @@ def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple
         if count > len(indices):
             raise UserError(
                 f"{name}: a pool of {pool} needs {count} images of class {classes[label]!r}, but "
-                f"there are {len(indices)}. Take a smaller pool or fewer parts."
+                f"there are {len(indices)}. {_another_pool([len(of) for of in members], classes)}"
             )
         chosen.update(indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count))
     inside = [i for i in range(len(images)) if i in chosen]
@@ -136,17 +141,61 @@ def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple
     return images.take(inside), images.take(outside)
 
 
-def check_filled(train: Images, test: Images, classes: list[str], name: str) -> None:
-    """Refuse a class without a training image, and a dataset without test images."""
+def largest_pool(counts: Sequence[int]) -> int:
+    """Return the largest pool that can be drawn from classes of so many images, with a rest; 0 for none."""
+    least = min(counts)
+    # Each class gives as many as the rarest has, and those before it one more.
+    most = min(len(counts) * least + list(counts).index(least), sum(counts) - 1)
+    return most if least and most >= len(counts) else 0
+
+
+def _another_pool(counts: list[int], classes: list[str]) -> str:
+    """Return what is to be done where a pool cannot be drawn from classes of so many images."""
+    if most := largest_pool(counts):
+        return f"Take a pool of at most {most}, or fewer parts."
+    if 0 in counts:
+        return f"Add images of {classes[counts.index(0)]!r}, or take the class out."
+    return _too_few(sum(counts), classes)
+
+
+def _too_few(count: int, classes: list[str]) -> str:
+    """Return the sentence on images that are too few to be split."""
+    there = "is 1 image" if count == 1 else f"are {count} images"
+    return (
+        f"There {there}, and {len(classes) + 1} are needed at least: one of each class for training, one "
+        "for the test. Add images."
+    )
+
+
+def check_filled(
+    train: Images, test: Images, classes: list[str], name: str, pool: int | None = None
+) -> None:
+    """Refuse a class without a training image, and a dataset without test images.
+
+    Args:
+        pool: how many images were drawn for training and validation; None where the source says which.
+    """
     empty = [repr(classes[label]) for label in sorted(set(range(len(classes))) - set(train.labels))]
     if empty:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
-        raise UserError(
-            f"{name}: no training image has the class {', '.join(empty[:3])}{more}. Add images, "
-            "take the class out, or set `ignore_labels` for a task without classes."
-        )
-    if not len(test):
-        raise UserError(f"{name}: no image is left for the test. Take a smaller `pool` or fewer parts.")
+        advice = "Add images, take the class out, or set `ignore_labels` for a task without classes."
+        if pool is not None and pool < len(classes):
+            advice = f"The pool of {pool} is less than the {len(classes)} classes; take a larger one."
+        elif labels := set(test.labels) & (set(range(len(classes))) - set(train.labels)):
+            same = {classes[label].casefold().strip(): classes[label] for label in set(train.labels)}
+            near = same.get(classes[min(labels)].casefold().strip())
+            meant = f"; did you mean {near!r}?" if near else "."
+            advice = f"The test has images of it{meant} {advice}"
+        raise UserError(f"{name}: no training image has the class {', '.join(empty[:3])}{more}. {advice}")
+    if len(test):
+        return
+    if pool is None:
+        advice = "The source says which images are the test: add some there, or take fewer parts."
+    elif len(train) > len(classes):
+        advice = f"Take a `pool` of at most {len(train) - 1} or fewer parts."
+    else:
+        advice = _too_few(len(train), classes)
+    raise UserError(f"{name}: no image is left for the test. {advice}")
 
 
 def permute_labels(

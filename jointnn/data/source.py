@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError, shown
 
@@ -91,11 +92,15 @@ class Splits:
         train: the official training images, or the whole where there is no official split.
         test: the official test images; None where there is no official split.
         classes: the names of the classes, in the order of their labels; `ONE_CLASS` of numbers.
+        left_out: what the source holds and these are not.
+        joined: how many of the training images the source has for validation: the last ones.
     """
 
     train: Images
     test: Images | None
     classes: list[str]
+    left_out: LeftOut = field(default_factory=LeftOut)
+    joined: int = 0
 
 
 @dataclass(frozen=True)

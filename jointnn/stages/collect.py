@@ -12,6 +12,7 @@ import pandas as pd
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_json, write_table
 from jointnn.jobs.specs import CollectJob
+from jointnn.reporting.notes_on_data import notes_on_data
 from jointnn.reporting.tables import read_metrics, results_from, summarise, table_latex, table_markdown
 from jointnn.tasks.measures import check_given
 
@@ -19,7 +20,8 @@ from jointnn.tasks.measures import check_given
 def run(job: CollectJob) -> None:
     """Collect the metrics of an experiment.
 
-    What the tasks tell of their measures is read from measures.json beside the metrics of each seed.
+    What the tasks tell of their measures is read from measures.json beside the metrics of each seed; what
+    is to be said of the images, from the manifests of the datasets where they are at hand.
 
     Raises:
         UserError: the task gives none of a measure that is wanted.
@@ -27,7 +29,8 @@ def run(job: CollectJob) -> None:
     methods = list(dict.fromkeys([*job.methods, *job.reference]))
     metrics = read_metrics(job.experiment, methods, job.datasets, job.seeds)
     check_given(job.measures, metrics.loc[metrics.split == "test", "metric"], "on the test split")
-    results = [results_from(metrics, job.settings_alone(), measure) for measure in job.measures]
+    notes = notes_on_data(job.experiment, job.datasets, job.task)
+    results = [results_from(metrics, job.settings_alone(), measure, notes) for measure in job.measures]
     folder = Path(job.folder)
     write_table(folder / "metrics.csv", metrics)
     summary = summarise(metrics)

@@ -4,8 +4,11 @@ from collections import Counter
 from typing import Any
 
 from jointnn.data.digests import ABSENT, digests_of_files, source_digest
+from jointnn.data.image_formats import further_frames
 from jointnn.data.images import decode
+from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import to_parquet
+from jointnn.data.remarks import OF_DUPLICATES, picture, remarks
 from jointnn.data.schema import DatasetParams
 from jointnn.data.selection import arrange
 from jointnn.data.source import Images, source_of
@@ -23,17 +26,26 @@ def run(job: FetchJob) -> None:
     """
     name, params = job.dataset, DatasetParams.model_validate(job.source)
     source = source_of(params)
-    train, test, classes = arrange(source.read(), params, name)
+    found = source.read()
+    train, test, classes = arrange(found, params, name)
     _check_source(name, params, job.source_digest)
-    for images in (train, test):
-        for content, place in zip(images.content, images.places, strict=True):
-            decode(content, place)
+    said = remarks(
+        train, test, (_pictures(train, found.left_out), _pictures(test, found.left_out)), classes
+    )
+    if params.ignore_labels or params.only_class is not None:
+        said.pop("one class", "")  # is what the dataset asks for
+    _refuse_duplicates(name, params, said)
+    if found.joined:
+        said["joined"] = (
+            f"The source has {found.joined} images for validation. They join those for training, and "
+            "validation is drawn from all of them, by seed."
+        )
     splits = {}
     for split, images in {"train": train, "test": test}.items():
         content = to_parquet(images, classes, params.numbers or ())
         files.write_atomically(f"{paths.raw(name)}/{split}.parquet", content)
         splits[split] = _describe(images, classes, params.numbers or []) | {"sha256": files.sha256(content)}
-    manifest = {
+    manifest: dict[str, Any] = {
         "dataset": name,
         "source": params.model_dump(exclude_defaults=True),
         "origin": source.origin,
@@ -44,7 +56,41 @@ def run(job: FetchJob) -> None:
     }
     if params.numbers:
         manifest["numbers"] = params.numbers
+    if found.left_out:
+        manifest["left_out"] = found.left_out.entries()
+        manifest["left_out_in_words"] = str(found.left_out)
+    if said:
+        manifest["remarks"] = said
     files.write_json(f"{paths.raw(name)}/manifest.json", manifest)
+    for sentence in said.values():
+        print(f"{name}: {sentence}", flush=True)  # noqa: T201
+    if found.left_out:
+        print(f"{name}: left out: {found.left_out}.", flush=True)  # noqa: T201
+
+
+def _pictures(images: Images, left_out: LeftOut) -> list[bytes]:
+    """Return the digest of each picture; every image is decoded, and what comes after its first is counted.
+
+    Raises:
+        UserError: an image is damaged.
+    """
+    found = []
+    for content, name, place in zip(images.content, images.names, images.places, strict=True):
+        found.append(picture(decode(content, place)))
+        kind, more = further_frames(content)
+        if more:
+            left_out.add(f"of {kind}", "later pages or frames; the first of each is read", name, more)
+    return found
+
+
+def _refuse_duplicates(name: str, params: DatasetParams, said: dict[str, str]) -> None:
+    if params.refuse == "duplicates" and (
+        duplicates := [said[kind] for kind in OF_DUPLICATES if kind in said]
+    ):
+        raise UserError(
+            f"{name}: {' '.join(duplicates)} Its `refuse: duplicates` allows none. Take them out, or leave "
+            "that line out."
+        )
 
 
 def _describe(images: Images, classes: list[str], numbers: list[str]) -> dict[str, Any]:

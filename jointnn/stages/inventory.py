@@ -4,7 +4,10 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, write_json
 from jointnn.jobs.specs import InventoryJob
 
-OF_MANIFEST = ("source", "origin", "licence", "classes", "numbers", "splits")
+OF_MANIFEST = (
+    *("source", "origin", "licence", "classes", "numbers", "splits"),
+    *("left_out", "left_out_in_words", "remarks"),
+)
 
 
 def run(job: InventoryJob) -> None:

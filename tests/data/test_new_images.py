@@ -1,7 +1,6 @@
 """New images: which files of a folder are taken, and in which order."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,12 @@ def test_hidden_files_do_not_count_and_others_are_counted():
         write(f"photos/{name}", picture(1))
     found = find_images(["photos"])
     assert [image.name for image in found.images] == ["photos/1.png", "photos/2.JPEG"]
-    assert found.others == Counter({".txt": 2, "": 1})
+    assert [(of["kind"], of["count"]) for of in found.left_out.entries()] == [
+        (".txt", 2),
+        ("folder .git", 1),
+        ("hidden", 1),
+        ("without an ending", 1),
+    ]
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_name():

@@ -139,3 +139,44 @@ def test_a_pool_part_or_permutation_that_does_not_fit_is_refused():
     for name in "ab":
         write(f"own/{name}/1.png", picture(1))
     refused("no image is left for the test", source="class_folders", path="own", pool=2)
+
+
+def counted(*counts: int) -> None:
+    for k, count in enumerate(counts):
+        for i in range(count):
+            write(f"own/{'abc'[k]}/{i}.png", picture(10 * k + i))
+
+
+@pytest.mark.parametrize(
+    ("counts", "pool", "largest"),
+    [((4, 2), 6, 5), ((2, 4), 6, 4), ((1, 1, 1), 3, None), ((3,), 3, 2), ((1,), 1, None)],
+)
+def test_advice_on_a_pool_is_given_where_there_is_one_and_it_works(counts, pool, largest):
+    counted(*counts)
+    own = {"source": "class_folders", "path": "own"}
+    if largest is None:
+        refused(
+            f"and {len(counts) + 1} are needed at least: one of each class for training", **own, pool=pool
+        )
+        return
+    refused(f"at most {largest}", **own, pool=pool)
+    train, test, _ = read(**own, pool=largest)
+    assert (len(train), len(test)) == (largest, sum(counts) - largest)
+    assert set(train.labels) == set(range(len(counts)))
+
+
+def test_one_image_and_a_pool_below_the_classes_are_told_what_is_missing():
+    counted(1)
+    own = {"source": "class_folders", "path": "own"}
+    refused("own: There is 1 image, and 2 are needed at least", **own)
+    counted(3, 3)
+    refused("The pool of 1 is less than the 2 classes; take a larger one", **own, pool=1)
+
+
+def test_an_official_test_without_images_is_not_answered_with_a_pool(monkeypatch):
+    monkeypatch.setenv("JOINTNN_MIRROR", "mirror")
+    write("mirror/two/train.parquet", parquet([0, 1], ["a", "b"]))
+    write("mirror/two/test.parquet", parquet([1], ["a", "b"]))
+    refused(
+        "The source says which images are the test: add some", source="mirror", path="two", only_class="a"
+    )

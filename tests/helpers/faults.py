@@ -41,7 +41,7 @@ class Refusals:
 
     @contextmanager
     def refusing(self, after: int, error: int) -> Iterator["Refusals"]:
-        """Within it, the call after so many is refused; `path` says which it was, empty if there were fewer."""
+        """Within it, the call after so many is refused; `path` says which, empty if there were fewer."""
         self.after, self.met, self.path, self.error = after, 0, "", error
         self.folder = f"{Path.cwd()}{os.sep}"
         try:

@@ -1,9 +1,13 @@
 """Images of one's own without any code: class folders, an archive of them, or a list file."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from jointnn.data.archives import Tree, below, image_files, inside, is_archive, read_tree
+from jointnn.data.class_names import letters
+from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import (
     NOT_STATED,
@@ -16,6 +20,7 @@ from jointnn.data.source import (
     needed_path,
 )
 from jointnn.data.sources import dataset
+from jointnn.data.structure import arrangement, files_of_splits
 from jointnn.errors import UserError
 
 
@@ -25,42 +30,49 @@ def class_folders(params: DatasetParams) -> Source:
     pool.
 
     `path` is the folder, or a zip or tar file of it. Classes are numbered in the order of their
-    names, or of `classes`.
+    names, or of `classes`. Images of validation/ join those for training.
     """
     accept(params, "path", "pool", "licence", "classes")
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
+    is_packed = is_archive(path) and not path.is_dir()
     return Source(
-        files=(path,) if is_archive(path) else tuple(image_files(path)),
+        files=(path,) if is_packed else tuple(image_files(path)),
         root=path.parent,
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read_folders(path, params.classes),
+        read=lambda: _read_folders(path, params),
         # Of a tar file every byte must be read to find its names.
-        labels=(lambda: _read_folders(path, params.classes, names_alone=True))
-        if not is_archive(path) or path.suffix == ".zip"
+        labels=(lambda: _read_folders(path, params, names_alone=True))
+        if not is_packed or path.suffix.lower() == ".zip"
         else None,
     )
 
 
-def _read_folders(path: Path, names: list[str] | None, *, names_alone: bool = False) -> Splits:
+def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = False) -> Splits:
     tree = read_tree(path, names_alone=names_alone)
-    if not {"train", "test"} & tree.folders:
-        classes = names or _class_names(tree, "")
-        return Splits(_split_listed(path, tree, "", classes), None, classes)
-    for split in ("train", "test"):
-        if split not in tree.folders:
-            raise UserError(
-                f"{path / split} is missing. Add it, or put the class folders directly into "
-                f"{path} and say with `pool` how many images are not for the test."
-            )
-    classes = names or sorted({*_class_names(tree, "train/"), *_class_names(tree, "test/")})
-    train, test = (_split_listed(path, tree, prefix, classes) for prefix in ("train/", "test/"))
-    return Splits(train, test, classes)
+    names = None if params.classes is None else [letters(name) for name in params.classes]
+    meant = {*(names or ()), *(params.only_classes or ()), *filter(None, [params.only_class])}
+    found = arrangement(path, tree.images, tree.folders, tree.left_out, meant)
+    prefixes = [found.train, *filter(None, [found.validation, found.test])]
+    classes = names or sorted({name for prefix in prefixes for name in _class_names(tree, prefix)})
+    train = _split_listed(path, tree, found.train, classes)
+    test = None if found.test is None else _split_listed(path, tree, found.test, classes)
+    return _joined(
+        train,
+        _split_listed(path, tree, found.validation, classes) if found.validation else Images(),
+        Splits(train, test, classes, tree.left_out),
+    )
+
+
+def _joined(train: Images, validation: Images, splits: Splits) -> Splits:
+    """Return splits whose training images are followed by those for validation: that is drawn by seed."""
+    train.extend(validation)
+    return replace(splits, train=train, joined=len(validation))
 
 
 def _class_names(tree: Tree, prefix: str) -> list[str]:
     below = (name.removeprefix(prefix) for name in tree.folders if name.startswith(prefix))
-    return sorted(name for name in below if "/" not in name)
+    return [letters(name) for name in below if "/" not in name]
 
 
 def _split_listed(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
@@ -70,14 +82,12 @@ def _split_listed(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Im
         if not name.startswith(prefix):
             continue
         place = path / name
-        parts = PurePosixPath(name.removeprefix(prefix)).parts
-        if len(parts) < 2:
-            raise UserError(f"{place} lies in no class folder. Move it into the folder of its class.")
-        if parts[0] not in label_of:
+        folder = letters(PurePosixPath(name.removeprefix(prefix)).parts[0])
+        if folder not in label_of:
             raise UserError(
-                f"{place} has the class {parts[0]!r}, which `classes` does not name. Add it there."
+                f"{place} has the class {folder!r}, which `classes` does not name. Add it there."
             )
-        images.add(content, label_of[parts[0]], name, str(place))
+        images.add(content, label_of[folder], name, str(place))
     return images
 
 
@@ -86,38 +96,60 @@ def list_file(params: DatasetParams) -> Source:
     """Your own images in a list: a line `path label` per image, the label an integer from 0.
 
     With `numbers` a line is `path number`, or as many numbers as there are names.
-    `path` is a folder with train.txt and test.txt, or one list and a pool. Image paths are relative
-    to the folder of the list. Empty lines and lines that begin with # are skipped.
+    `path` is a folder with train.txt and test.txt, or one list and a pool. Lists are UTF-8. Image paths are
+    relative to the folder of the list. Empty lines are skipped, and lines that begin with # unless such an
+    image is there. Images of validation.txt join those for training.
     """
     accept(params, "path", "pool", "licence", "classes", "numbers")
     path = Path(needed_path(params, "a folder with train.txt and test.txt, or a list file"))
-    single = path.suffix != "" and not path.is_dir()
-    lists = [path] if single else [path / "train.txt", path / "test.txt"]
+    lists = _lists(path)
     labels = len(params.numbers or ["label"])
-    images = {file.parent / name for file in lists if file.is_file() for name in _names_in(file, labels)}
+    images = {
+        _located(file.parent, name)
+        for file in lists.values()
+        if file.is_file()
+        for name in _names_in(file, labels)
+    }
     return Source(
-        files=(*lists, *sorted(images)),
-        root=lists[0].parent,
+        files=(*lists.values(), *sorted(images)),
+        root=lists["train"].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read_lists(lists, params.classes, params.numbers or []),
-        labels=lambda: _read_lists(lists, params.classes, params.numbers or [], names_alone=True),
+        read=lambda: _read_lists(path, params.classes, params.numbers or []),
+        labels=lambda: _read_lists(path, params.classes, params.numbers or [], names_alone=True),
     )
+
+
+def _lists(path: Path) -> dict[str, Path]:
+    """Return the list of each split: the first by its name. One list alone is that of `train`."""
+    if path.is_file() or (not path.is_dir() and (path.suffix != "" or _near(path))):
+        return {"train": path}
+    found = {split: files[0] for split, files in files_of_splits(path, ".txt").items() if split}
+    return {"train": path / "train.txt", "test": path / "test.txt"} | found
+
+
+def _near(path: Path) -> list[Path]:
+    """Return files whose names are that of `path` with an ending."""
+    return sorted(file for file in path.parent.glob("*") if file.stem == path.name and file.is_file())
 
 
 def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
     """Yield (place, [path, label, ...]) of each line that says something."""
     try:
-        text = file.read_text()
+        # Whatever the computer's own encoding is, and with or without the mark that Windows puts first.
+        text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise UserError(
-            f"{file} is missing. A folder needs train.txt and test.txt; one list alone needs a `pool`."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} could not be read as text: {error}. Replace it.") from error
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield f"{file}, line {number}", line.strip().rsplit(maxsplit=labels)
+        near = "".join(f"There is {other}: name that." for other in _near(file)[:1])
+        usual = "A folder needs train.txt and test.txt; one list alone needs a `pool`."
+        raise UserError(f"{file} is missing. {near or usual}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is no text in UTF-8: {error.reason}. Save it as UTF-8.") from error
+    except OSError as error:
+        raise UserError(f"{file} could not be read: {error.strerror}. Replace it.") from error
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        words = line.strip().rsplit(maxsplit=labels)
+        if words and (not words[0].startswith("#") or _located(file.parent, words[0]).is_file()):
+            yield f"{file}, line {number}", words
 
 
 def _names_in(file: Path, labels: int) -> list[str]:
@@ -126,20 +158,57 @@ def _names_in(file: Path, labels: int) -> list[str]:
     return [path for path in paths if path is not None]
 
 
+def _located(folder: Path, name: str) -> Path:
+    """Return the file of a name that a list gives: another code of the same letters is the same name."""
+    if name.isascii():
+        return folder / name
+    name = os.fsdecode(name.encode())  # the list's own bytes, whatever the computer's encoding is
+    if (folder / name).exists():
+        return folder / name
+    found = folder
+    for part in PurePosixPath(name).parts:
+        others = found.iterdir() if found.is_dir() and not (found / part).exists() else ()
+        found = next((other for other in others if letters(other.name) == letters(part)), found / part)
+    return found
+
+
 def _read_lists(
-    lists: list[Path], names: list[str] | None, numbers: list[str], *, names_alone: bool = False
+    path: Path, names: list[str] | None, numbers: list[str], *, names_alone: bool = False
 ) -> Splits:
-    splits = [_read_list(file, numbers, names_alone) for file in lists]
-    most = max(splits[0].labels, default=0)
+    by_split = files_of_splits(path, ".txt")
+    for split, files in by_split.items():
+        if split and len(files) > 1:
+            raise UserError(
+                f"{path} holds {' and '.join(file.name for file in files)}, and each of them is the list "
+                f"of the {split} split by its name. Keep one of them."
+            )
+    lists = _lists(path)
+    splits = {split: _read_list(file, numbers, names_alone) for split, file in lists.items()}
+    train = splits["train"]
+    left_out = LeftOut()
+    for file in by_split.get("", ()) if path.is_dir() else ():
+        left_out.add(file.suffix.lower(), "no list of a split by its name", str(file))
+    if path.is_dir() and not names_alone:
+        _count_unlisted(path, splits.values(), left_out)
+    train.extend(validation := splits.get("validation", Images()))
+    most = max(train.labels, default=0)
     classes = ONE_CLASS if numbers else names or [str(label) for label in range(most + 1)]
-    return Splits(splits[0], splits[1] if len(splits) > 1 else None, classes)
+    return Splits(train, splits.get("test"), classes, left_out, len(validation))
+
+
+def _count_unlisted(folder: Path, splits: Iterable[Images], left_out: LeftOut) -> None:
+    """Count the images below a folder that no list names."""
+    listed = {_located(folder, name).resolve() for images in splits for name in images.names}
+    for path in image_files(folder):
+        if path.resolve() not in listed:
+            left_out.add(path.suffix.lower(), "named by no list", str(path))
 
 
 def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
     images = Images()
     for place, words in _lines(file, len(numbers) or 1):
         name, label, values = _label(words, numbers, place)
-        path = inside(file.parent, file.parent / name, f"{place}: {name}")
+        path = inside(file.parent, _located(file.parent, name), f"{place}: {name}")
         try:
             content = b"" if names_alone else path.read_bytes()
             images.add(content, label, name, f"{place}: {path}", values)
@@ -147,6 +216,10 @@ def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
             raise UserError(
                 f"{place}: {path} could not be read: {error.strerror}. Mend the line or add the image."
             ) from error
+    if not len(images):
+        raise UserError(
+            f"{file} names no image. Write a line `path {' '.join(numbers or ['label'])}` for each."
+        )
     return images
 
 

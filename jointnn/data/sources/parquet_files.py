@@ -1,16 +1,24 @@
 """Images in Parquet files: a mirror folder, or one's own."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from jointnn.data.class_names import Named, united
+from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_from_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
 from jointnn.data.sources import dataset
+from jointnn.data.structure import files_of_splits
 from jointnn.errors import UserError
 
 MIRROR = "JOINTNN_MIRROR"
+ENDING = ".parquet"
+NUMBERED = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-zA-Z]+)?$")
+"""The end of the name of a piece, after which the Hub may put a digest."""
+SPLITS = ("train", "validation", "test")
 
 
 @dataset
@@ -34,14 +42,13 @@ def held_by_mirror(name: str) -> Path | None:
 
 def mirrored(folder: Path, name: str, licence: str, numbers: list[str] | None = None) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
-    train, test = folder / name / "train.parquet", folder / name / "test.parquet"
     return Source(
-        files=(train, test),
+        files=_files(folder / name),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
-        read=lambda: _read([train], [test], None, numbers or []),
-        labels=lambda: _read([train], [test], None, numbers or [], labels_alone=True),
+        read=lambda: _read(folder / name, None, numbers or []),
+        labels=lambda: _read(folder / name, None, numbers or [], labels_alone=True),
     )
 
 
@@ -58,65 +65,129 @@ def parquet(params: DatasetParams) -> Source:
 
     The layout is that of the Hugging Face Hub: column `image` (struct of bytes and path), column
     `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
-    train-00000-of-00002.parquet are read in order.
+    train-00000-of-00002.parquet are read in order. Images of validation.parquet join those for training.
     """
     accept(params, "path", "pool", "licence", "classes", "numbers")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
-    single = path.suffix == ".parquet" and not path.is_dir()
-    train = [path] if single else _pieces(path, "train")
-    test = None if single else _pieces(path, "test")
     return Source(
-        files=(*train, *(test or ())),
+        files=(path,) if _is_file(path) else _files(path),
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read(train, test, params.classes, params.numbers or []),
-        labels=lambda: _read(train, test, params.classes, params.numbers or [], labels_alone=True),
+        read=lambda: _read(path, params.classes, params.numbers or []),
+        labels=lambda: _read(path, params.classes, params.numbers or [], labels_alone=True),
     )
 
 
-def _pieces(folder: Path, split: str) -> list[Path]:
-    """Return the files of a split; the plain name where there are none, so that it is the one missed."""
-    return sorted(folder.glob(f"{split}-*.parquet")) or [folder / f"{split}.parquet"]
+def _is_file(path: Path) -> bool:
+    return path.suffix.lower() == ENDING and not path.is_dir()
 
 
-def _read(
-    train: Sequence[Path],
-    test: Sequence[Path] | None,
-    names: list[str] | None,
-    numbers: list[str],
-    *,
-    labels_alone: bool = False,
-) -> Splits:
-    images, classes = _read_split(train, numbers, labels_alone)
-    others, _ = _read_split(test, numbers, labels_alone) if test is not None else (None, None)
-    if names is not None and classes is not None and len(names) != len(classes):
+def _files(folder: Path) -> tuple[Path, ...]:
+    """Return the files of all splits of a folder; of one that is missing its plain name, so that it is the
+    one missed. What cannot be meant is said on reading.
+    """
+    found = files_of_splits(folder, ENDING, pieces=True)
+    return tuple(
+        path
+        for split in SPLITS
+        for path in found.get(split, [] if split == "validation" else [folder / f"{split}{ENDING}"])
+    )
+
+
+def pieces_of(files: Sequence[Path]) -> list[Path]:
+    """Return the files of one split in order: a whole file, or all of its pieces.
+
+    Raises:
+        UserError: there are a whole and pieces, or several wholes; or pieces are missing, or of two sets.
+    """
+    numbered = {path: match for path in files if (match := NUMBERED.search(path.stem))}
+    whole = [path for path in files if "-" not in path.stem]
+    kinds = [whole[:1], list(numbered)[:1], [path for path in files if path not in {*whole, *numbered}][:1]]
+    if len(whole) > 1 or len(listed := [kind[0].name for kind in kinds if kind]) > 1:
+        said = " and ".join(path.name for path in whole) if len(whole) > 1 else " beside ".join(listed)
         raise UserError(
-            f"{train[0]} names {len(classes)} classes, but the dataset's `classes` names {len(names)}. "
-            "Leave `classes` out to take the file's names."
+            f"{files[0].parent} holds {said}: each would be the whole split. Keep the file or files that "
+            "are meant, and move the others elsewhere."
         )
-    if classes is not None and len(set(classes)) < len(classes):
-        raise UserError(f"{train[0]} names a class twice. Give distinct names with `classes`.")
-    known = names or classes or [str(label) for label in range(max(images.labels, default=0) + 1)]
-    return Splits(images, others, known)
+    if not numbered:
+        return list(files)
+    counts = sorted({int(match[2]) for match in numbered.values()})
+    if len(counts) > 1:
+        raise UserError(
+            f"{files[0].parent} holds pieces of two sets: of {' and of '.join(map(str, counts))}, as "
+            f"{files[0].name} and {files[-1].name}. Keep one set."
+        )
+    numbers = {int(match[1]) for match in numbered.values()}
+    first = 1 if 0 not in numbers and counts[0] in numbers else 0
+    lacking = next((k for k in range(first, first + counts[0]) if k not in numbers), None)
+    if lacking is not None or len(numbered) != counts[0]:
+        wrong = "others twice, or beyond them" if lacking is None else f"no number {lacking}"
+        raise UserError(
+            f"{files[0].parent} holds {files[0].name}, one of {counts[0]} pieces, but {wrong}. Put the "
+            "whole set there, each piece once."
+        )
+    return sorted(numbered, key=lambda path: int(numbered[path][1]))
 
 
-def _read_split(
-    pieces: Sequence[Path], numbers: list[str], labels_alone: bool
-) -> tuple[Images, list[str] | None]:
-    split, classes = Images(), None
-    for piece in pieces:
-        if labels_alone:
-            images, classes = labels_from_parquet(piece, numbers)
-            split.extend(images)
-            continue
-        try:
-            content = piece.read_bytes()
-        except OSError as error:
+def _read(path: Path, names: list[str] | None, numbers: list[str], *, labels_alone: bool = False) -> Splits:
+    """Return the images of a file or folder, with labels that mean the same in every file."""
+    left_out = LeftOut()
+    files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
+    named = {
+        split: [_read_file(file, numbers, labels_alone) for file in pieces]
+        for split, pieces in files.items()
+    }
+    ordered = [piece for split in SPLITS for piece in named.get(split, ())]
+    same, classes = united(ordered, names)
+    images = {split: Images() for split in named}
+    split_of_piece = [split for split in SPLITS for _ in named.get(split, ())]
+    for split, piece in zip(split_of_piece, same, strict=True):
+        images[split].extend(piece)
+    train = images["train"]
+    train.extend(validation := images.get("validation", Images()))
+    known = classes or [str(label) for label in range(max(train.labels, default=0) + 1)]
+    return Splits(train, images.get("test"), known, left_out, len(validation))
+
+
+def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
+    """Return the files of each split of a folder, and count what else it holds.
+
+    Raises:
+        UserError: training or test images are missing, or files cannot be meant.
+    """
+    found = files_of_splits(folder, ENDING, pieces=True)
+    for file in found.pop("", ()):
+        left_out.add(ENDING, "no split by its name", file.name)
+    for split in ("train", "test"):
+        if split not in found:
             raise UserError(
-                f"{piece} is missing or cannot be read: {error.strerror}. A dataset in Parquet "
+                f"{folder / split}{ENDING} is missing{_what_is_there(folder)}. A dataset in Parquet "
                 "needs train.parquet and test.parquet, or one file and a `pool`."
-            ) from error
-        images, classes = from_parquet(content, str(piece), numbers)
-        split.extend(images)
-    return split, classes
+            )
+    return {split: pieces_of(found[split]) for split in SPLITS if split in found}
+
+
+def _what_is_there(folder: Path) -> str:
+    if not folder.is_dir():
+        return (
+            f", as is {folder}" if not folder.exists() else f": {folder} is no folder and no Parquet file"
+        )
+    if {"train", "test"} <= files_of_splits(folder / "data", ENDING, pieces=True).keys():
+        return f": the files are in {folder / 'data'}, so name that as `path`"
+    names = sorted(path.name for path in folder.iterdir())
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f": {folder} holds {shown or 'nothing'}"
+
+
+def _read_file(file: Path, numbers: list[str], labels_alone: bool) -> Named:
+    try:
+        if labels_alone:
+            return Named(str(file), *labels_from_parquet(file, numbers))
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{file} is missing or cannot be read: {error.strerror}. A dataset in Parquet "
+            "needs train.parquet and test.parquet, or one file and a `pool`."
+        ) from error
+    return Named(str(file), *from_parquet(content, str(file), numbers))

@@ -18,6 +18,7 @@ from jointnn.parameters.schema import Params
 from jointnn.parameters.search import rule
 from jointnn.registry import short
 from jointnn.reporting.measures import read_measures
+from jointnn.reporting.notes_on_data import notes_on_data
 from jointnn.reporting.pages import sections
 from jointnn.reporting.tables import grid, printed, times
 from jointnn.reporting.tables.rendering import capitalised
@@ -91,6 +92,7 @@ def page_of(params: Params, name: str, place: Place) -> str:
         **sections.beside_the_paper(paper[paper.experiment == name], numbers, told),
         **sections.selected(experiment, table, told),
         data=sections.data(experiment, params.datasets),
+        left_out=notes_on_data(name, experiment.datasets, experiment.task).left_out,
         cost=sections.cost(times(name, experiment.seeds), experiment.methods),
         figures=drawn,
         missing=missing,

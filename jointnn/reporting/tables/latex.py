@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
@@ -12,7 +11,9 @@ from jointnn.reporting.tables.rendering import (
     header,
     paired_columns,
     paired_rows,
+    remarks,
     rows,
+    sources,
 )
 from jointnn.reporting.tables.results import Results
 
@@ -51,8 +52,7 @@ def _table(results: Results, *, first: bool) -> str:
     head = [escape_latex(column) for column in columns(results)]
     caption = escape_latex(" ".join([f"{results.experiment}.", *header(results, first=first)]))
     if results.sources and first:
-        sources = "; ".join(f"{printed(dataset)}: {text}" for dataset, text in results.sources.items())
-        caption += " " + escape_latex(f"Data: {sources}.")
+        caption += " " + escape_latex(f"Data: {'; '.join(sources(results))}.")
     kind = "table*" if len(results.datasets) > MOST_DATASETS else "table"
     label = results.experiment if first else f"{results.experiment}_{results.measure.name}"
     lines = [rf"\begin{{{kind}}}", rf"\caption{{{caption}}}", r"\centering\footnotesize"]
@@ -60,6 +60,8 @@ def _table(results: Results, *, first: bool) -> str:
     lines += [rf"\label{{tab:{label}}}", *_tabular(head, *escaped)]
     for letter, sentence in notes.sentences():
         lines += ["", rf"\textsuperscript{{{letter}}} {escape_latex(sentence)}"]
+    for sentence in remarks(results) if first else ():
+        lines += ["", escape_latex(sentence)]
     for ours in compared(results):
         paired = [[escape_latex(row[0]), *row[1:]] for row in paired_rows(results, ours, LATEX)]
         lines += ["", r"\medskip", *_tabular(paired_columns(results, ours, LATEX), paired)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
@@ -12,10 +11,13 @@ from jointnn.reporting.tables.rendering import (
     header,
     paired_columns,
     paired_rows,
+    remarks,
     rows,
+    sources,
 )
 from jointnn.reporting.tables.results import AVERAGE, Results
 
+REMARKS = "To know before a score is believed:"
 MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus="−")
 
 
@@ -32,15 +34,15 @@ def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
 
 
 def table_markdown(measured: Sequence[Results]) -> str:
-    """Return table.md: a title, per measure a table with its sentences, at last the sources of the data."""
+    """Return table.md: a title, per measure a table with its sentences, at last what the data are."""
     blocks = [f"# {measured[0].experiment}"]
     for index, results in enumerate(measured):
         if len(measured) > 1:
             blocks.append(f"## {capitalised(results.measure.title)}")
         blocks += _table(results, first=index == 0)
-    if sources := measured[0].sources:
-        lines = [f"- {printed(dataset)}: {source}" for dataset, source in sources.items()]
-        blocks.append("\n".join(["Data:", "", *lines]))
+    for title, lines in ((REMARKS, remarks(measured[0])), ("Data:", sources(measured[0]))):
+        if lines:
+            blocks.append("\n".join([title, "", *(f"- {line}" for line in lines)]))
     return "\n\n".join(blocks) + "\n"
 
 

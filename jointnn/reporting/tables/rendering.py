@@ -117,6 +117,20 @@ def header(results: Results, *, first: bool = True) -> list[str]:
     return sentences
 
 
+def sources(results: Results) -> list[str]:
+    """Return where each dataset comes from, and what of it was left out: "leaves: class_folders"."""
+    left_out = results.notes.left_out
+    return [
+        f"{printed(name)}: {source}" + (f"; left out: {left_out[name]}" if name in left_out else "")
+        for name, source in results.sources.items()
+    ]
+
+
+def remarks(results: Results) -> list[str]:
+    """Return what is to be known of the images of each dataset before a score is believed."""
+    return [f"{printed(name)}: {' '.join(said)}" for name, said in results.notes.remarks.items()]
+
+
 def columns(results: Results) -> list[str]:
     """Return the heads of the columns."""
     return ["method", *map(printed, results.columns)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jointnn.io.files import read_table
 from jointnn.reporting.measures import read_measures
+from jointnn.reporting.notes_on_data import NotesOnData
 from jointnn.tasks.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
@@ -64,6 +65,7 @@ class Results:
         diverged: (method, dataset) -> seeds whose run diverged; they have no values.
         features: the network in whose features generated images are measured, if any.
         generated: how many of them, where an experiment says so.
+        notes: what is to be said of the images.
         seen: datasets whose images the networks have probably seen before.
     """
 
@@ -79,6 +81,7 @@ class Results:
     seen: list[str] = field(default_factory=list)
     features: str | None = None
     generated: int | None = None
+    notes: NotesOnData = field(default_factory=NotesOnData)
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
@@ -125,7 +128,9 @@ class Results:
         return float(self.measure.number(sum(values) / len(values)))
 
 
-def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str) -> Results:
+def results_from(
+    metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str, notes: NotesOnData | None = None
+) -> Results:
     """Return the test results of one metric, as tables need them (settings: stage collect).
 
     What the task tells of it stands beside the metrics of each seed.
@@ -150,6 +155,7 @@ def results_from(metrics: pd.DataFrame, settings: Mapping[str, Any], metric: str
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
         generated=settings.get("generated"),
+        notes=notes or NotesOnData(),
         collapsed=_seeds_with(metrics, COLLAPSED.name),
         diverged=_seeds_with(metrics, DIVERGED.name),
     )

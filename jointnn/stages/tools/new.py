@@ -18,6 +18,7 @@ from jointnn.data.images import decode, to_channels
 from jointnn.data.schema import DatasetParams
 from jointnn.data.selection import arrange
 from jointnn.data.source import Images, Source, Splits, source_of
+from jointnn.data.structure import files_of_splits
 from jointnn.errors import UserError
 from jointnn.io.files import read_text, write_atomically
 from jointnn.io.yaml import to_yaml_blocks
@@ -59,6 +60,7 @@ class Found:
         rarest: how many of those for training and validation are of the class that has least.
         side: pixels of the shorter side that most images have at least.
         grey: whether all images that were looked at are grey.
+        left_out: what else is there, in words; nothing where there is nothing.
     """
 
     entry: dict[str, Any]
@@ -68,6 +70,7 @@ class Found:
     rarest: int
     side: int
     grey: bool
+    left_out: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,11 +145,21 @@ def look(path: str) -> Found:
         )
     entry: dict[str, Any] = {"source": source_name, "path": source_path}
     if splits.test is None:
-        entry["pool"] = round(OF_POOL * total)
+        entry["pool"] = _pool([splits.train.labels.count(k) for k in range(len(splits.classes))])
     train, test, classes = arrange(splits, DatasetParams(**entry), path)
     sides, greys = zip(*(_side_and_grey(*image) for image in _some(source, splits)), strict=True)
     rarest = min(Counter(train.labels).get(label, 0) for label in range(len(classes)))
-    return Found(entry, len(train), len(test), classes, rarest, int(np.quantile(sides, 0.25)), all(greys))
+    side = int(np.quantile(sides, 0.25))
+    left_out = str(splits.left_out)
+    return Found(entry, len(train), len(test), classes, rarest, side, all(greys), left_out)
+
+
+def _pool(counts: Sequence[int]) -> int:
+    """Return how many images of classes of so many are not for the test; the rarest keeps one for it."""
+    pool = round(OF_POOL * sum(counts))
+    if pool // len(counts) < min(counts):
+        return pool
+    return len(counts) * max(1, int(OF_POOL * min(counts)))
 
 
 def _source_at(path: str) -> str:
@@ -159,7 +172,7 @@ def _source_at(path: str) -> str:
         raise UserError(f"--images {path}: there is no such file or folder{near}")
     if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))):
         return "parquet"
-    if place.is_dir() and (place / "train.txt").is_file():
+    if files_of_splits(place, ".txt").keys() & {"train", "test"}:
         return "list_file"
     return "class_folders" if place.is_dir() or is_archive(place) else "list_file"
 
@@ -294,6 +307,7 @@ def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
     lines = [
         f"  {dataset}: {of.images} images for training and validation, {of.test} for the test, "
         f"{len(of.classes)} classes ({_few(of.classes)})"
+        + (f"; left out: {of.left_out}" if of.left_out else "")
         for dataset, of in found.items()
     ]
     python = Path(sys.executable).parent

@@ -256,11 +256,8 @@ def _tell(answers: Answers, found: NewImages) -> None:
     Raises:
         UserError: images could not be read.
     """
-    if found.others:
-        told = ", ".join(
-            f"{count} {ending or 'without ending'}" for ending, count in found.others.most_common()
-        )
-        sys.stderr.write(f"Left out, as their names are not those of images: {told}.\n")
+    if found.left_out:
+        sys.stderr.write(f"Left out: {found.left_out}.\n")
     if answers.unread:
         for sentence in answers.unread.values():
             sys.stderr.write(f"{sentence}\n")

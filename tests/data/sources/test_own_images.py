@@ -186,7 +186,10 @@ def test_parquet_files_that_do_not_fit_are_refused():
     write("own/test.parquet", parquet([0, 2], ["a", "b"]))
     refused("own/test.parquet, row 1 has the label 2", source="parquet", path="own")
     refused(
-        "names 2 classes, but the dataset's `classes` names 1", source="parquet", path="own", classes=["a"]
+        "own/train.parquet names the class 'b', which the dataset's `classes` do not",
+        source="parquet",
+        path="own",
+        classes=["a"],
     )
     write("own/test.parquet", parquet([0, 1], ["a", "b"])[:-100])
     refused("own/test.parquet is damaged", source="parquet", path="own")

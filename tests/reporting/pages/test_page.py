@@ -166,7 +166,8 @@ def test_a_page_of_ones_own_lies_beside_the_results_and_holds_nothing_of_the_pro
 
 def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
     counts = {"train": {"images": 70}, "test": {"images": 9}}
-    write_json("data/raw/second/manifest.json", {"classes": ["a", "b"], "splits": counts})
+    told = {"left_out_in_words": "2 .txt (not an ending of images)"}
+    write_json("data/raw/second/manifest.json", {"classes": ["a", "b"], "splits": counts, **told})
     rows = [line.split(" | ") for line in section(made(own=True), "Data").splitlines() if "|" in line]
     assert [row[0].strip("| ") for row in rows] == ["dataset", "-------", "first", "second", "third"]
     assert rows[3][1].strip().startswith("`optical_digits` (")
@@ -174,6 +175,8 @@ def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
     train = read(EDITS).experiments["toy"].train_images or 70 - validation
     assert [cell.strip(" |") for cell in rows[3][2:]] == ["2", str(train), str(validation), "9"]
     assert [cell.strip(" |") for cell in rows[2][2:]][-1] == "–"
+    assert "Left out of second: 2 .txt (not an ending of images)." in section(made(own=True), "Data")
+    assert "); left out: 2 .txt (not an ending of images)\n" in section(made(), "Data")
 
 
 @pytest.mark.parametrize("told_apart", [True, False])

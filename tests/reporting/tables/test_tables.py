@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.tables import COLUMNS, cells, settings, write_metrics
 
-from jointnn.io.files import write_table
+from jointnn.io.files import write_json, write_table
 from jointnn.reporting.tables import read_metrics
 from jointnn.reporting.tables.latex import escape_latex
 from jointnn.stages import collect
@@ -198,3 +198,39 @@ def test_the_header_says_which_images_the_networks_have_probably_seen(folder):
     assert "from which digits are taken" in (folder / "table.tex").read_text()
     collect.run(settings())
     assert "ImageNet" not in (folder / "table.md").read_text()
+
+
+def manifest(name: str, **of) -> None:
+    write_json(f"data/raw/{name}/manifest.json", of)
+
+
+def test_what_was_left_out_and_what_to_know_of_images_stands_with_the_tables(folder):
+    manifest(
+        "digits", left_out_in_words="2 .heic (read where ...)", remarks={"in training and test": "Twice."}
+    )
+    manifest("letters_a", remarks={"rare classes": "Classes with one image.", "different labels": "Both."})
+    collect.run(settings())
+    table = (folder / "table.md").read_text()
+    assert "\n- digits: scikit-learn's file, 8 & 16 px; left out: 2 .heic (read where ...)\n" in table
+    remarks = "\n- letters_a: Both. Classes with one image.\n- digits: Twice.\n"
+    assert f"\n\nTo know before a score is believed:\n{remarks}" in table
+    assert table.index(remarks) < table.index("\nData:\n")  # what cuts the table at its data keeps them
+    latex = (folder / "table.tex").read_text()
+    assert "left out: 2 .heic" in latex and "\nletters\\_a: Both. Classes with one image.\n" in latex
+
+
+def test_one_class_is_a_remark_where_classes_are_learned(folder):
+    manifest("digits", remarks={"one class": "All are one."})
+    collect.run(settings())
+    assert "- digits: All are one." in (folder / "table.md").read_text()
+    collect.run(settings(task="generation"))
+    assert "All are one." not in (folder / "table.md").read_text()
+
+
+def test_without_the_images_the_inventory_tells_what_there_is_to_know(folder):
+    write_json("data/inventories/toy.json", {"digits": {"remarks": {"different labels": "Two labels."}}})
+    collect.run(settings())
+    assert "- digits: Two labels." in (folder / "table.md").read_text()
+    manifest("digits", classes=["a", "b"])
+    collect.run(settings())
+    assert "Two labels." not in (folder / "table.md").read_text()

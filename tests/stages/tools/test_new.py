@@ -122,7 +122,9 @@ def test_what_cannot_be_begun_is_one_sentence_and_nothing_is_written(capsys):
     assert "must hold small letters" in refused(capsys, leaves, petals, name="My-own")
     assert "a rule of the workflow has this name" in refused(capsys, leaves, petals, name="train")
     Path("my_data/none").mkdir()
-    assert refused(capsys, leaves, "my_data/none").startswith("my_data/none holds no images.")
+    assert refused(capsys, leaves, "my_data/none").startswith(
+        "my_data/none is empty. Expected: train/<class>"
+    )
     Path("my_data/one/oak").mkdir(parents=True)
     Path("my_data/leaves/train/oak/0.png").rename("my_data/one/oak/0.png")
     assert "my_data/one holds images of one class, 'oak'." in refused(capsys, petals, "my_data/one")

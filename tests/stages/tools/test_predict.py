@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_named_and_has_an_empty_row(project, ran, capsys,
     assert said.out == ""
     lines = said.err.splitlines()
     assert lines[0] == f"What is said of 11 images is in {tmp_path}/a.csv."
-    assert lines[1] == "Left out, as their names are not those of images: 1 .csv."
+    assert lines[1] == "Left out: 1 .csv (not an ending of images)."
     assert lines[2].startswith(f"{photos}/broken.jpg is damaged: ")
     assert lines[3] == "error: 1 of 12 images could not be read: see the lines above."
     rows = rows_of((tmp_path / "a.csv").read_text())

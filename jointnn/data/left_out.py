@@ -1,0 +1,53 @@
+"""What a source holds and does not give: counted by kind and reason, so that nothing is silent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST = 8
+"""Kinds that a sentence names; the manifest has all."""
+
+
+@dataclass
+class LeftOut:
+    """Counts of what is left out.
+
+    Attributes:
+        counts: how many there are of each (kind, reason), such as (".txt", "not an ending of images").
+        first: the path of the first one of each.
+    """
+
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    first: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, kind: str, reason: str, place: str, count: int = 1) -> None:
+        """Count what lies at `place`, or `count` of which that is the first."""
+        self.counts[kind, reason] = self.counts.get((kind, reason), 0) + count
+        self.first.setdefault((kind, reason), place)
+
+    def update(self, others: "LeftOut") -> None:
+        """Add what is counted elsewhere."""
+        for (kind, reason), count in others.counts.items():
+            self.add(kind, reason, others.first[kind, reason], count)
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return an entry for each kind and reason, as the manifest keeps them; the most frequent first."""
+        ordered = sorted(self.counts, key=lambda key: (-self.counts[key], key))
+        return [
+            {"kind": key[0], "reason": key[1], "count": self.counts[key], "first": self.first[key]}
+            for key in ordered
+        ]
+
+    def __str__(self) -> str:
+        """Return them in words: "4 .heic (read where ...), 2 .txt (not an ending of images)"."""
+        return in_words(self.entries())
+
+
+def in_words(entries: Iterable[dict[str, Any]]) -> str:
+    """Return entries of a manifest in words."""
+    said = [f"{entry['count']} {entry['kind']} ({entry['reason']})" for entry in entries]
+    more = [f"and {len(said) - MOST} kinds more"] if len(said) > MOST else []
+    return ", ".join([*said[:MOST], *more])

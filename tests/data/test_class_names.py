@@ -1,0 +1,200 @@
+"""Labels of several files mean the same class by its name, whatever their numbers are."""
+
+import itertools
+import json
+import unicodedata
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.dataset import picture, pixels, read, refused, write
+
+from jointnn.data.parquet import to_parquet
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import Images, source_of
+
+ALL = ["ant", "bee", "cat", "dog"]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
+
+
+def file(path: str, names: list[str], shown: list[str], start: int = 0) -> None:
+    """A file whose names of classes are in this order, with a picture of each that is shown.
+
+    Pixels tell the class: 10 for each ant, 20 for each bee; the file adds its `start`.
+    """
+    images = Images()
+    for name in shown:
+        images.add(picture(10 * ALL.index(name) + start), names.index(name), f"{name}.png", "")
+    write(path, to_parquet(images, names))
+
+
+def shown(images: Images, classes: list[str]) -> list[tuple[int, str]]:
+    return [(pixel, classes[label]) for pixel, label in zip(pixels(images), images.labels, strict=True)]
+
+
+def right(names: list[str], start: int = 0) -> list[tuple[int, str]]:
+    return [(10 * ALL.index(name) + start, name) for name in names]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["ant", "bee", "cat"])))
+def test_a_test_file_with_another_order_of_classes_has_the_labels_of_its_pictures(order):
+    file("own/train.parquet", ["ant", "bee", "cat"], ["ant", "bee", "cat"])
+    file("own/test.parquet", list(order), ["bee", "ant", "cat", "bee"], start=1)
+    train, test, classes = read(source="parquet", path="own")
+    assert (classes, train.labels) == (["ant", "bee", "cat"], [0, 1, 2])
+    assert shown(test, classes) == right(["bee", "ant", "cat", "bee"], start=1)
+
+
+def test_the_same_holds_of_a_mirror_and_of_what_is_counted_before_it_is_fetched(monkeypatch):
+    monkeypatch.setenv("JOINTNN_MIRROR", "mirror")
+    file("mirror/own/train.parquet", ["bee", "ant"], ["ant", "bee"])
+    file("mirror/own/test.parquet", ["ant", "bee"], ["ant", "bee", "bee"])
+    train, test, classes = read(source="mirror", path="own")
+    assert classes == ["bee", "ant"]
+    assert (shown(train, classes), shown(test, classes)) == (
+        right(["ant", "bee"]),
+        right(["ant", "bee", "bee"]),
+    )
+    source = source_of(DatasetParams(source="mirror", path="own"))
+    assert source.labels is not None
+    counted = source.labels()
+    assert (counted.train.labels, counted.test.labels, counted.classes) == (
+        train.labels,
+        test.labels,
+        classes,
+    )
+
+
+def test_all_pieces_of_a_split_are_mapped_by_name():
+    file("own/train-00000-of-00003.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/train-00001-of-00003.parquet", ["bee", "ant"], ["ant", "bee"], start=1)
+    file("own/train-00002-of-00003.parquet", ["cat", "ant"], ["cat", "ant"], start=2)
+    file("own/validation.parquet", ["cat", "bee"], ["bee"], start=3)
+    file("own/test.parquet", ["dog", "cat", "bee", "ant"], ["ant", "cat"], start=4)
+    train, test, classes = read(source="parquet", path="own")
+    assert classes == ["ant", "bee", "cat"]  # no picture is a dog
+    assert shown(train, classes) == [
+        *right(["ant", "bee"]), *right(["ant", "bee"], 1), *right(["cat", "ant"], 2), *right(["bee"], 3)
+    ]  # fmt: skip
+    assert shown(test, classes) == right(["ant", "cat"], 4)
+
+
+def test_a_class_of_the_test_alone_is_refused_by_its_name():
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/test.parquet", ["cat", "bee"], ["cat"])
+    refused(
+        "no training image has the class 'cat'. The test has images of it.", source="parquet", path="own"
+    )
+
+
+def test_classes_in_another_order_are_another_order_and_other_names_are_other_names():
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/test.parquet", ["bee", "ant"], ["ant"], start=1)
+    train, test, classes = read(source="parquet", path="own", classes=["bee", "ant"])
+    assert (classes, train.labels, test.labels) == (["bee", "ant"], [1, 0], [1])
+    file("own/test.parquet", ["ant", "bee"], ["bee"], start=1)
+    train, test, classes = read(source="parquet", path="own", classes=["Ameise", "Biene"])
+    assert (classes, train.labels, test.labels) == (["Ameise", "Biene"], [0, 1], [1])
+
+
+def test_names_that_contradict_each_other_are_refused():
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/test.parquet", ["bee", "ant"], ["ant"])
+    own = {"source": "parquet", "path": "own"}
+    refused("names the class 'bee', which the dataset's `classes` do not", **own, classes=["ant", "Biene"])
+    refused("names 2 classes, but the dataset's `classes` names 3", **own, classes=["x", "y", "z"])
+    # Other names for numbers that mean different things in the two files.
+    refused(
+        "names the class 'ant', which the dataset's `classes` do not", **own, classes=["Ameise", "Biene"]
+    )
+    file("own/test.parquet", ["bee", "bee"], ["bee"])
+    refused("own/test.parquet names a class twice", **own)
+
+
+def test_a_file_without_names_has_the_numbers_of_the_others_if_they_agree_and_is_refused_if_not():
+    file("own/train-00000-of-00002.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/train-00001-of-00002.parquet", ["ant", "bee"], ["bee"])
+    table = pq.read_table("own/train-00000-of-00002.parquet").replace_schema_metadata({})
+    pq.write_table(table, "own/test.parquet")
+    train, test, classes = read(source="parquet", path="own")
+    assert (train.labels, test.labels, classes) == ([0, 1, 1], [0, 1], ["ant", "bee"])
+    file("own/train-00001-of-00002.parquet", ["bee", "ant"], ["bee"])
+    refused("own/test.parquet has labels without names, and own/train-00001", source="parquet", path="own")
+
+
+def test_a_label_beyond_the_names_of_its_file_is_refused_where_files_differ():
+    file("own/train.parquet", ["ant", "bee", "cat"], ["ant", "bee", "cat"])
+    file("own/test.parquet", ["bee", "ant", "cat"], ["cat"])
+    table = pq.read_table("own/test.parquet")
+    features = {"info": {"features": {"label": {"names": ["bee", "ant"]}}}}
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(features)}), "own/test.parquet")
+    refused("own/test.parquet, row 0 has the label 2, but the 2 classes", source="parquet", path="own")
+
+
+# --- one name, two codes ---
+
+COMPOSED, TAKEN_APART = (unicodedata.normalize(form, "Käfer") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("first", [COMPOSED, TAKEN_APART])
+@pytest.mark.parametrize("second", [COMPOSED, TAKEN_APART])
+def test_a_name_is_one_whichever_system_wrote_it(first, second):
+    assert COMPOSED != TAKEN_APART
+    for k, path in enumerate((f"train/{first}", "train/Ant", f"test/{second}", "test/Ant")):
+        write(f"own/{path}/0.png", picture(k))
+    own = {"source": "class_folders", "path": "own"}
+    train, test, classes = read(**own)
+    assert classes == ["Ant", COMPOSED]
+    assert dict(zip(pixels(train), train.labels, strict=True)) == {0: 1, 1: 0}
+    assert dict(zip(pixels(test), test.labels, strict=True)) == {2: 1, 3: 0}
+    for chosen in (COMPOSED, TAKEN_APART):
+        assert pixels(read(**own, only_class=chosen)[0]) == [0]
+        _, test, classes = read(**own, only_classes=[chosen, "Ant"])
+        assert dict(zip(pixels(test), test.labels, strict=True)) == {2: 0, 3: 1}
+        assert read(**own, classes=[chosen, "Ant"])[2] == [COMPOSED, "Ant"]
+
+
+def test_lists_and_parquet_files_know_a_name_by_its_letters_too():
+    write(f"own/{TAKEN_APART}/1.png", picture(1))
+    write("own/2.png", picture(2))
+    write("own/train.txt", f"{COMPOSED}/1.png 0\n")
+    write("own/test.txt", "2.png 0\n")
+    source = source_of(DatasetParams(source="list_file", path="own"))
+    assert pixels(source.read().train) == [1]
+    assert all(path.is_file() for path in source.files)
+    for name, classes in (("train", ["ant", COMPOSED]), ("test", [TAKEN_APART, "ant"])):
+        images = Images()
+        images.add(picture(1), classes.index("ant"), "1.png", "")
+        images.add(picture(2), 1 - classes.index("ant"), "2.png", "")
+        write(f"files/{name}.parquet", to_parquet(images, classes))
+    train, test, names = read(source="parquet", path="files")
+    assert (names, train.labels, test.labels) == (["ant", COMPOSED], [0, 1], [0, 1])
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_images_of_every_type_of_bytes_are_read(kind):
+    Path("own").mkdir()
+    for split, value in (("train", 3), ("test", 4)):
+        image = pa.array(
+            [{"bytes": picture(value), "path": "x"}], pa.struct({"bytes": kind, "path": pa.string()})
+        )
+        pq.write_table(pa.table({"image": image, "label": [0]}), f"own/{split}.parquet")
+    train, test, _ = read(source="parquet", path="own")
+    assert (pixels(train), pixels(test)) == ([3], [4])
+
+
+def test_a_class_of_the_test_that_differs_in_its_case_alone_is_asked_about():
+    for split, names in (("train", ("cat", "dog")), ("test", ("Cat", "dog"))):
+        for k, name in enumerate(names):
+            write(f"own/{split}/{name}/{k}.png", picture(k))
+    refused(
+        "has the class 'Cat'. The test has images of it; did you mean 'cat'?",
+        source="class_folders",
+        path="own",
+    )

@@ -1,0 +1,240 @@
+"""What a source holds and does not give is counted, by kind and reason, and said."""
+
+import io
+import os
+import shutil
+import tarfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from helpers.dataset import parquet, picture, pixels, read, refused, write
+
+from jointnn.data.left_out import MOST, LeftOut, in_words
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import source_of
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
+
+
+def left_out(path: str = "own", source: str = "class_folders", **fields) -> dict[str, int]:
+    """How many of each kind a source leaves out."""
+    found = source_of(DatasetParams(source=source, path=path, **fields)).read().left_out
+    counts: Counter[str] = Counter()
+    for entry in found.entries():
+        counts[entry["kind"]] += entry["count"]
+        assert entry["reason"] and entry["first"]
+        assert f"{entry['count']} {entry['kind']} (" in str(found)
+    return dict(counts)
+
+
+OTHERS = ("1.heic", "2.heic", "notes.txt", "scan", "photo.svg", "more.zip", "x.db")
+
+
+def folders(root: str = "own") -> None:
+    for split, start in (("train", 0), ("test", 10)):
+        for k, name in enumerate(("ant", "bee")):
+            write(f"{root}/{split}/{name}/{k}.png", picture(start + k))
+
+
+def other_files(root: str = "own") -> None:
+    for name in OTHERS:
+        write(f"{root}/train/ant/{name}", b"something")
+    for name in (".DS_Store", "._0.png", "Thumbs.db"):  # of systems, and nobody misses them
+        write(f"{root}/train/ant/{name}", b"x")
+    write(f"{root}/train/ant/.0.png", picture(9))
+
+
+EXPECTED = {".heic": 2, ".txt": 1, "without an ending": 1, ".svg": 1, ".zip": 1, ".db": 1, "hidden": 1}
+
+
+def test_nothing_is_said_of_a_folder_of_images_alone():
+    folders()
+    assert left_out() == {}
+
+
+def test_files_that_are_no_images_are_counted_and_the_images_are_as_without_them():
+    folders()
+    before = read(source="class_folders", path="own")
+    other_files()
+    assert left_out() == EXPECTED
+    assert read(source="class_folders", path="own") == before
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
+def test_an_archive_counts_what_its_folder_counts(form):
+    folders()
+    other_files()
+    write("own/train/@eaDir/bee/1.png/SYNOPHOTO_THUMB_M.jpg", picture(1))
+    before = left_out(), read(source="class_folders", path="own")[0].content
+    archive = shutil.make_archive("packed", form, "own")
+    path = Path(archive).name
+    assert (left_out(path), read(source="class_folders", path=path)[0].content) == before
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "@EADIR", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".thumbnails",
+                                  "System Volume Information", ".git", "lost+found"])  # fmt: skip
+@pytest.mark.parametrize("below", ["train", "train/ant", "test", "."])
+def test_folders_of_systems_are_no_classes_and_shift_no_labels(name, below):
+    folders()
+    write(f"own/{below}/{name}/0.png", picture(99))
+    write(f"own/{below}/{name}/deep/1.png", picture(99))
+    train, test, classes = read(source="class_folders", path="own")
+    assert (pixels(train), train.labels, classes) == ([0, 1], [0, 1], ["ant", "bee"])
+    assert (pixels(test), test.labels) == ([10, 11], [0, 1])
+    assert left_out() == {f"folder {name}": 1}
+
+
+def test_folders_and_images_beside_the_splits_are_counted():
+    folders()
+    for k in range(3):
+        write(f"own/unlabelled/{k}.png", picture(k))
+    write("own/example.png", picture(0))
+    assert left_out() == {"in unlabelled/": 3, ".png": 1}
+    assert read(source="class_folders", path="own")[2] == ["ant", "bee"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_of_two_members_of_one_name_the_last_is_taken_and_the_other_counted(form):
+    names = ["train/ant/0.png", "train/ant/0.png", "./train/bee/1.png", "train/bee/1.png", "test/ant/2.png"]
+    path = f"own.{form}"
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as packed, pytest.warns(UserWarning, match="Duplicate"):
+            for k, name in enumerate(names):
+                packed.writestr(name, picture(k))
+    else:
+        with tarfile.open(path, "w") as packed:
+            for k, name in enumerate(names):
+                member = tarfile.TarInfo(name)
+                member.size = len(picture(k))
+                packed.addfile(member, io.BytesIO(picture(k)))
+    train, test, _ = read(source="class_folders", path=path)
+    assert (pixels(train), pixels(test)) == ([1, 3], [4])
+    assert left_out(path) == {".png": 2}
+
+
+def test_a_zip_with_the_separators_of_windows_gives_its_classes():
+    with zipfile.ZipFile("own.zip", "w") as packed:
+        for k, name in enumerate(("train\\ant\\0.png", "train\\bee\\1.png", "test\\bee\\2.png")):
+            packed.writestr(name, picture(k))
+    train, test, classes = read(source="class_folders", path="own.zip")
+    assert (pixels(train), train.labels, pixels(test), test.labels) == ([0, 1], [0, 1], [2], [1])
+    assert classes == ["ant", "bee"]
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("own.zip", "zip"), ("own.tar.gz", "gztar"), ("own.tar", "tar")]
+)
+def test_half_an_archive_is_refused_in_one_line(name, form):
+    folders()
+    whole = Path(shutil.make_archive("packed", form, "own")).read_bytes()
+    for part in (len(whole) // 2, 20, 0):
+        write(name, whole[:part])
+        with pytest.raises(
+            Exception, match=f"{name} is damaged: it |{name} is damaged: .*end|no image"
+        ) as error:
+            read(source="class_folders", path=name)
+        assert "damaged" not in str(error.value) or "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of folders are those of POSIX")
+def test_a_folder_that_may_not_be_read_is_refused_by_name():
+    folders()
+    Path("own/train/bee").chmod(0)
+    Path().chmod(0o755)
+    before = os.geteuid()
+    try:
+        if before == 0:  # who may read everything
+            os.seteuid(65534)
+        refused("own/train/bee could not be read: Permission denied", source="class_folders", path="own")
+    finally:
+        os.seteuid(before)
+        Path("own/train/bee").chmod(0o755)
+
+
+# --- Parquet files and lists ---
+
+
+def files(*names: str) -> None:
+    for name in names:
+        write(f"own/{name}", parquet([0, 1], ["a", "b"]))
+
+
+def test_a_whole_file_beside_pieces_is_refused():
+    files("train.parquet", "train-00000-of-00001.parquet", "test.parquet")
+    refused(
+        "own holds train.parquet beside train-00000-of-00001.parquet: each would be the whole split",
+        source="parquet",
+        path="own",
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (
+            ["train-00001-of-00002", "test"],
+            "holds train-00001-of-00002.parquet, one of 2 pieces, but no number 0",
+        ),
+        (["train-00000-of-00003", "train-00002-of-00003", "test"], "one of 3 pieces, but no number 1"),
+        (["train-00000-of-00002", "train-00001-of-00003", "test"], "pieces of two sets: of 2 and of 3"),
+        (
+            ["train-00000-of-00001-aa", "train-00000-of-00001-bb", "test"],
+            "one of 1 pieces, but others twice",
+        ),
+        (["train", "test-00000-of-00002"], "one of 2 pieces, but no number 1"),
+        (["train-00000-of-00001", "train-more", "test"], "train-00000-of-00001.parquet beside train-more"),
+        (
+            ["train", "validation"],
+            "own/test.parquet is missing: own holds train.parquet, validation.parquet",
+        ),
+        (["test"], "own/train.parquet is missing: own holds test.parquet"),
+        (["data/train", "data/test"], "the files are in own/data, so name that as `path`"),
+    ],
+)
+def test_sets_of_pieces_that_are_not_whole_and_halves_of_a_split_are_refused(names, says):
+    files(*(f"{name}.parquet" for name in names))
+    refused(says, source="parquet", path="own")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pieces_are_read_in_the_order_of_their_numbers(first):
+    for k in range(11):
+        write(f"own/train-{first + k}-of-11.parquet", parquet([k % 2] * (k + 1), ["a", "b"]))
+    write("own/test-00000-of-00001-0123abcd.parquet", parquet([0], ["a", "b"]))
+    train, _, _ = read(source="parquet", path="own")
+    assert train.labels == [k % 2 for k in range(11) for _ in range(k + 1)]
+
+
+def test_parquet_files_and_lists_that_are_no_split_are_counted():
+    files("train.parquet", "test.parquet", "unsupervised.parquet")
+    assert left_out(source="parquet") == {".parquet": 1}
+    for k in range(4):
+        write(f"lists/{k}.png", picture(k))
+    for k, name in enumerate(("train.txt", "test.txt", "README.txt")):
+        write(f"lists/{name}", f"{k}.png 0\n")
+    assert left_out("lists", "list_file") == {".txt": 1, ".png": 2}
+
+
+# --- in words ---
+
+
+def test_words_name_the_most_frequent_kinds_and_how_many_more_there_are():
+    found = LeftOut()
+    for k in range(MOST + 3):
+        found.add(f".k{k:02}", "why", f"first{k}", count=k + 1)
+    assert str(found).startswith(f"{MOST + 3} .k{MOST + 2} (why), ")
+    assert str(found).endswith(", and 3 kinds more")
+    again = LeftOut()
+    again.update(found)
+    again.add(".k00", "why", "later")
+    assert again.entries()[-2:] == [
+        {"kind": ".k00", "reason": "why", "count": 2, "first": "first0"},
+        {"kind": ".k01", "reason": "why", "count": 2, "first": "first1"},
+    ]
+    assert in_words([]) == "" and not LeftOut()

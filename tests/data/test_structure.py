@@ -1,0 +1,206 @@
+"""Which folders and files are splits and which are classes: never guessed, right labels or a refusal."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from helpers.dataset import parquet, picture, pixels, read, refused, write
+
+from jointnn.data.left_out import LeftOut
+from jointnn.data.schema import DatasetParams
+from jointnn.data.source import source_of
+from jointnn.data.structure import WORDS, arrangement, split_of
+from jointnn.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
+
+
+def fill(root: str, *folders: str, start: int = 0) -> None:
+    """Two pictures in each folder, of values that count on from `start`."""
+    for k, folder in enumerate(folders):
+        for i in range(2):
+            write(f"{root}/{folder}/{i}.png", picture(start + 2 * k + i))
+
+
+def found(*images: str, folders: tuple[str, ...] = (), meant: tuple[str, ...] = ()):
+    return arrangement(Path("own"), images, folders, LeftOut(), meant)
+
+
+def refusal(*images: str, **more) -> str:
+    with pytest.raises(UserError) as error:
+        found(*images, **more)
+    return str(error.value)
+
+
+# --- words for splits ---
+
+
+@pytest.mark.parametrize("train", WORDS["train"])
+@pytest.mark.parametrize("test", WORDS["test"])
+@pytest.mark.parametrize("case", [str, str.upper, str.title])
+def test_splits_are_known_by_their_usual_names_in_letters_of_any_case(train, test, case):
+    split = found(f"{case(train)}/cat/1.png", f"{case(test)}/dog/1.png")
+    assert (split.train, split.test) == (f"{case(train)}/", f"{case(test)}/")
+
+
+def test_labels_and_pixels_are_those_of_the_usual_spelling():
+    fill("usual", "train/cat", "train/dog", "test/cat", "test/dog")
+    fill("other", "Training/cat", "Training/dog", "TEST/cat", "TEST/dog")
+    fields = {"source": "class_folders"}
+    usual, other = read(path="usual", **fields), read(path="other", **fields)
+    for ours, theirs in zip(usual[:2], other[:2], strict=True):
+        assert (ours.labels, pixels(ours)) == (theirs.labels, pixels(theirs))
+    assert pixels(usual[0]) == [0, 1, 2, 3] and usual[2] == other[2] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("name", WORDS["validation"])
+def test_validation_images_join_those_for_training_and_never_the_test(name):
+    fill("own", "train/cat", "train/dog", "test/cat", "test/dog")
+    fill("own", f"{name}/dog", f"{name}/cat", start=50)
+    train, test, _ = read(source="class_folders", path="own")
+    assert (train.labels, pixels(train)) == ([0, 0, 1, 1, 0, 0, 1, 1], [0, 1, 2, 3, 52, 53, 50, 51])
+    assert pixels(test) == [4, 5, 6, 7]
+    assert source_of(DatasetParams(source="class_folders", path="own")).read().joined == 4
+
+
+def test_validation_images_of_lists_and_of_parquet_files_join_too():
+    for k in range(3):
+        write(f"lists/{k}.png", picture(k))
+    for k, name in enumerate(["Train.txt", "valid.txt", "test.TXT"]):
+        write(f"lists/{name}", f"{k}.png 0\n")
+    train, test, _ = read(source="list_file", path="lists")
+    assert (pixels(train), pixels(test)) == ([0, 1], [2])
+    write("files/training.parquet", parquet([0, 1], ["a", "b"]))
+    write("files/dev.parquet", parquet([1], ["a", "b"]))
+    write("files/Test.parquet", parquet([1, 0, 1], ["a", "b"]))
+    train, test, _ = read(source="parquet", path="files")
+    assert (train.labels, test.labels) == ([0, 1, 1], [1, 0, 1])
+
+
+def test_two_folders_or_files_of_one_split_are_refused():
+    assert "Train and training, and each of them is the train split" in refusal(
+        "Train/a/1.png", "training/a/1.png", "test/a/1.png"
+    )
+    for name in ("train.txt", "Train.txt", "test.txt"):
+        write(f"lists/{name}", "1.png 0\n")
+    refused("Train.txt and train.txt, and each of them is the list of", source="list_file", path="lists")
+    for name in ("train.parquet", "training.parquet", "test.parquet"):
+        write(f"files/{name}", parquet([0], ["a"]))
+    refused("train.parquet and training.parquet: each", source="parquet", path="files")
+
+
+# --- classes named as a split is ---
+
+
+@pytest.mark.parametrize("classes", [["bus", "car", "train"], ["invalid", "valid"], ["dev", "prod"]])
+def test_a_class_that_is_named_as_a_split_is_a_class(classes):
+    fill("own", *classes)
+    train, _, names = read(source="class_folders", path="own", pool=len(classes))
+    assert names == classes
+    assert [pixel // 2 for pixel in pixels(train)] == train.labels == list(range(len(classes)))
+
+
+def test_a_class_is_what_parameters_name_as_one():
+    fill("own", "train/cat", "test/cat")
+    train, test, names = read(source="class_folders", path="own", classes=["train", "test"], pool=2)
+    assert (names, sorted(train.labels + test.labels)) == (["train", "test"], [0, 0, 1, 1])
+
+
+# --- what is no structure of classes is refused, with what was found and advice that holds ---
+
+
+def test_half_of_a_split_is_refused_and_the_advice_gives_right_data():
+    fill("own", "train/cat", "train/dog")
+    refused("own/test is missing: own holds train, half of a split", source="class_folders", path="own")
+    refused("name own/train as `path`, and with `pool`", source="class_folders", path="own")
+    _, _, names = read(source="class_folders", path="own/train", pool=2)
+    assert names == ["cat", "dog"]
+    assert "rename val to test" in refusal("Train/a/1.png", "val/a/1.png")
+    assert "own/train is missing: own holds test, half" in refusal("test/a/1.png")
+    assert "own/train is missing: own holds test and val" in refusal("test/a/1.png", "val/a/1.png")
+
+
+def test_a_folder_around_is_refused_and_the_advice_gives_right_data():
+    fill("own", "set/cat", "set/dog")
+    refused("Name own/set as `path`", source="class_folders", path="own", pool=2)
+    assert read(source="class_folders", path="own/set", pool=2)[2] == ["cat", "dog"]
+    fill("mine", "set/train/cat", "set/test/cat")
+    refused("mine is the folder around set/. Name mine/set as `path`", source="class_folders", path="mine")
+    assert read(source="class_folders", path="mine/set")[2] == ["cat"]
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (["cat/train/1.png", "cat/test/1.png", "dog/train/1.png"], "Move images from <class>/train to"),
+        (["a/cat/1.png", "a/dog/1.png", "b/cat/1.png"], "hold the same folders again (cat)"),
+        (["train_images/1.png", "test_images/1.png"], "look like splits and are none by their names"),
+        (["my-train/cat/1.png", "my-val/cat/1.png"], "look like splits and are none by their names"),
+        (["1.png", "2.png", "cat/1.png"], "own/1.png lies in no class folder, nor does 1 other."),
+        (["train/1.png", "test/cat/1.png"], "own/train/1.png lies in no class folder. Move it"),
+        (["train/set/cat/1.png", "train/set/dog/1.png", "test/a/1.png"], "own/train holds set alone"),
+    ],
+)
+def test_what_is_no_structure_of_classes_is_refused_with_what_was_found(images, says):
+    told = refusal(*images)
+    assert says in told
+    assert "\nFound:\n  own: " in told and "\nExpected: train/<class>/*.jpg" in told
+
+
+def test_a_refusal_shows_three_levels_of_folders_with_counts_and_not_more():
+    images = [f"a{k}/b/c/d/{i}.png" for k in range(9) for i in range(k + 1)]
+    lines = refusal(*images).splitlines()
+    tree = lines[lines.index("Found:") + 1 : -1]
+    assert tree[:5] == ["  own: 45 images", "    a0/: 1 image", "      b/: 1 image", "        c/: 1 image",
+                        "    a1/: 2 images"]  # fmt: skip
+    assert tree[-1] == "    and 3 folders more" and len(tree) == 1 + 6 * 3 + 1
+    assert max(map(len, lines)) < 300
+
+
+def test_images_may_lie_deeper_in_their_class():
+    fill("own", "cat", "cat/more", "dog/day 1", "dog/day 2")
+    train, test, names = read(source="class_folders", path="own", pool=4)
+    assert names == ["cat", "dog"]
+    by_label = {label: set() for label in (0, 1)}
+    for images in (train, test):
+        for label, value in zip(images.labels, pixels(images), strict=True):
+            by_label[label].add(value)
+    assert by_label == {0: {0, 1, 2, 3}, 1: {4, 5, 6, 7}}
+
+
+def test_an_archive_is_looked_at_as_its_folder_is():
+    with zipfile.ZipFile("own.zip", "w") as file:
+        for name in ("packed/Train/cat/1.png", "packed/Testing/cat/2.png"):
+            file.writestr(name, picture(int(name[-5])))
+    train, test, names = read(source="class_folders", path="own.zip")
+    assert (pixels(train), pixels(test), names) == ([1], [2], ["cat"])
+    with zipfile.ZipFile("half.zip", "w") as file:
+        file.writestr("train/cat/1.png", picture(1))
+    refused("half.zip/test is missing: half.zip holds train", source="class_folders", path="half.zip")
+
+
+# --- where nothing is ---
+
+
+def test_what_holds_no_image_says_what_it_holds_instead():
+    Path("own").mkdir()
+    refused("own is empty. Expected: train/<class>", source="class_folders", path="own", pool=1)
+    Path("own/cat").mkdir()
+    refused("own holds no image, only empty folders", source="class_folders", path="own", pool=1)
+    write("own/cat/photos.zip", b"PK")
+    refused(
+        "own holds no image. What it holds: 1 .zip (archives within", source="class_folders", path="own"
+    )
+    write("own.7z", b"7z")
+    refused("own.7z is a file, and none of the archives", source="class_folders", path="own.7z", pool=1)
+    with zipfile.ZipFile("own.zip", "w") as file:
+        file.writestr("inner.zip", b"PK")
+    refused("own.zip holds no image. What it holds: 1 .zip", source="class_folders", path="own.zip", pool=1)
+
+
+def test_words_for_splits_are_none_for_others():
+    assert {split_of(name) for name in ("trains", "contest", "train_images", "", "cat", "trial")} == {""}
