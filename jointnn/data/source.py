@@ -140,9 +140,9 @@ def accept(params: DatasetParams, *fields: str) -> None:
     """Refuse fields that a source would ignore.
 
     Args:
-        fields: those of path, pool, classes, numbers, licence and attribute that the source reads.
+        fields: those of the names below that the source reads.
     """
-    for name in ("path", "pool", "classes", "numbers", "licence", "attribute"):
+    for name in ("path", "pool", "classes", "numbers", "licence", "attribute", "most_classes"):
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+from jointnn.data.bounds import counted_classes
 from jointnn.data.download import DOWNLOADS, OfficialFile, obtain
 from jointnn.data.official_formats import (
     REPLACE,
@@ -168,7 +169,8 @@ def _read_dogs(folder: Path) -> Splits:
                 raise UserError(
                     f"{place}: {image} has the label {label}, as {names[listed[-1].label]} has. {REPLACE}"
                 )
-    classes = [names.get(label, f"class {label + 1}") for label in range(max(names, default=-1) + 1)]
+    known = counted_classes(list(names), [str(lists)] * len(names), None) if names else []
+    classes = [names.get(label, f"class {label + 1}") for label in range(len(known))]
     photos = tar_files(archive, (".jpg",))
     train, test = (gather(listed, photos.get, archive) for listed in splits.values())
     return Splits(train, test, classes)
