@@ -114,24 +114,6 @@ def below(folder: Path, name: str) -> str | None:
         return None
 
 
-@contextmanager
-def unpacked_inside() -> Iterator[None]:
-    """Let a library unpack tar files within it by Python's filter: no member leaves the folder.
-
-    Python 3.14 does so by itself, and 3.12 warns where it is left open. Before 3.11.4 there is no filter.
-    """
-    chosen = getattr(tarfile, "data_filter", None)
-    if chosen is None:
-        yield
-        return
-    before = vars(tarfile.TarFile).get("extraction_filter")
-    tarfile.TarFile.extraction_filter = staticmethod(chosen)
-    try:
-        yield
-    finally:
-        tarfile.TarFile.extraction_filter = before
-
-
 def walk(folder: Path, left_out: LeftOut | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield every folder below one, with the names of its folders and files; hidden ones do not count.
 
