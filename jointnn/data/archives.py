@@ -324,10 +324,13 @@ _UNPACKERS: dict[bytes, Callable[..., Any]] = {
 @contextmanager
 def unpacking(path: Path) -> Iterator[tarfile.TarFile]:
     """Open a tar file, packed or not, that ends with a sentence where it holds more than images can be."""
-    with (_unpacker(path) or open)(path, "rb") as stream:
+    opens = _unpacker(path)
+    with (opens or open)(path, "rb") as stream:
         bounded: Any = Bounded(stream, path, path.stat().st_size)
         with tarfile.open(fileobj=bounded, mode="r:") as archive:
             yield archive
+        while opens and bounded.read(1 << 20):  # the check sum of what was packed stands at its end
+            pass
 
 
 def _of_tar(archive: tarfile.TarFile, member: tarfile.TarInfo, count: int | None) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from jointnn.data.image_formats import opened, readable, unbounded
+from jointnn.data.image_formats import HEAD, opened, readable, unbounded
 from jointnn.data.pixel_types import check_colours, eight_bits, of_more_than_eight_bits, scale_of
 from jointnn.errors import UserError
 
@@ -76,7 +76,7 @@ def _why_unknown(content: bytes) -> str:
     """Return why no reader took the bytes: what the one says that knows them, or that none does."""
     for name in readable():
         opens, accepts = Image.OPEN[name]
-        if accepts is None or accepts(content[:16]) is not True:
+        if accepts is None or len(content) < HEAD or accepts(content[:HEAD]) is not True:
             continue
         try:
             with warnings.catch_warnings():

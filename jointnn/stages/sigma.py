@@ -19,7 +19,7 @@ def run(job: SigmaJob) -> None:
         UserError: in some block every network equals another one.
     """
     settings = MethodSettings.model_validate(job.settings)
-    distances = read_json(f"{job.l2}/distances.json")
+    distances = read_json(f"{job.l2}/distances.json", "blocks", "distances_squared")
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
     # Where the L2 start diverged, networks may be equal still, which gives no scale; nothing is trained
     # after it. Under a half-life of 0 all are one.
@@ -30,4 +30,4 @@ def run(job: SigmaJob) -> None:
         "sigma": sigma.tolist(),
         "scale_factor": settings.scale_factor,
     }
-    write_json(job.sigma, content)
+    write_json(job.sigma, content, seal=True)
