@@ -1,4 +1,4 @@
-"""Start-up time of each stage: what a job pays for Python and imports before it does any work.
+"""Start-up time of each stage: what a job pays for Python and imports besides its work.
 
 CPU time, which on an idle machine is the wall time. Stages that need torch may take the time of
 `import torch` and a second; the others a second.
@@ -25,7 +25,8 @@ package, scikit-learn or the like, and `track` MLflow; those times are theirs.""
 
 def seconds(code: str, argument: str = "") -> tuple[float, bool]:
     """CPU time of a Python process, and whether it imported torch."""
-    command = [sys.executable, "-c", f"{code}\nimport sys; print('torch' in sys.modules)", argument]
+    end = "import sys; print('torch' in sys.modules)\nif len(sys.argv) > 2: jointnn.__main__.leave(0)"
+    command = [sys.executable, "-c", f"{code}\n{end}", argument, *(["job"] if argument in JOBS else [])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
@@ -38,9 +39,9 @@ def seconds(code: str, argument: str = "") -> tuple[float, bool]:
 
 def start_of(stage: str) -> str:
     """The code that does what `python -m jointnn STAGE` does before its work."""
-    module = f"jointnn.stages.{stage}" if stage in JOBS else f"jointnn.stages.tools.{stage}"
-    modules = ", ".join(filter(None, ["jointnn.__main__", module, LATER.get(stage)]))
-    return f"import {modules}\njointnn.__main__.parser()"
+    name = stage if stage in JOBS else f"tools.{stage}"
+    later = f"\nimport {LATER[stage]}" if stage in LATER else ""
+    return f"import jointnn.__main__\njointnn.__main__.parser()\njointnn.__main__.stage_of({name!r}){later}"
 
 
 def main() -> None:

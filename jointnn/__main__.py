@@ -5,12 +5,15 @@ Every job of the workflow is one such call, so it can be run, tested and debugge
 
 import argparse
 import ast
+import gc
 import importlib
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 from jointnn import __version__
 from jointnn.errors import UserError, missing_extra, refused
@@ -26,6 +29,7 @@ JOBS = {
     "initialise": "the common start of a seed, the same parameters for every network",
     "sigma": "the scale of each block, Section 4.2.1",
     "train": "from a state to a later one: an L2 start, an IRLS round, or a whole method",
+    "split_halves": "by how much networks differ by chance: two halves of every dataset, trained",
     "evaluate": "every method of a seed on validation and test",
     "collect": "all seeds of an experiment in tables",
     "figures": "the figures of an experiment",
@@ -41,9 +45,11 @@ TOOLS = {
     "clean": "what can go and be made again without training; --yes removes it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write results/EXPERIMENT.md from the results of an experiment",
+    "what_is_shared": "write docs/results/what_is_shared.md: what the data of experiments tell apart",
     "report": "write report.html, one page of all experiments that have results",
     "layers": "the layers of an experiment's networks, and what each method couples",
     "jae_layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",
+    "mirror": "build folders of the mirror from their public sources, and compare their sums",
     "predict": "what a trained network says of new images, as a CSV",
     "export": "the networks of a finished run, each as an ordinary state dict",
     "accept": "keep results that older code made, since today's makes the same golden bytes",
@@ -129,8 +135,21 @@ def run_job(stage: str, path: Path) -> None:
         raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
     record = Path(job.record)
     record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
-    importlib.import_module(f"jointnn.stages.{stage}").run(job)
+    stage_of(stage).run(job)
     write_atomically(record, job.text.encode())
+
+
+def stage_of(name: str) -> ModuleType:
+    """Import a stage, and have the garbage collector pass over what it imports.
+
+    Nothing of that is garbage, and to look at all of torch again and again takes half a second.
+    """
+    gc.disable()
+    try:
+        return importlib.import_module(f"jointnn.stages.{name}")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _job(path: Path) -> Job:
@@ -180,5 +199,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def leave(code: int) -> NoReturn:
+    """End the process of a job at once: its outputs are written, and to take torch apart takes time."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    answer = main()
+    if sys.argv[1] in JOBS:
+        leave(answer)
+    sys.exit(answer)

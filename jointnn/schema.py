@@ -22,6 +22,7 @@ class Strict(BaseModel):
         ser_json_inf_nan="strings",
         populate_by_name=True,
         use_attribute_docstrings=True,
+        defer_build=True,  # a job uses a few of the models, and need not wait for the others
     )
 
     @field_validator("*", mode="before")

@@ -51,7 +51,7 @@ def test_the_code_of_the_page_runs_and_says_what_the_page_says(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     said = told_by_the_page()
-    assert len(said) == 7
+    assert len(said) == 9
     for words in said:
         assert words in done.stdout
 

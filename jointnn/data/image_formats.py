@@ -89,7 +89,8 @@ HEAD = 16
 
 def is_image(name: str) -> bool:
     """Return whether a file is an image by its ending, in letters of any case."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    dot = name.rfind(".")  # faster than pathlib, and asked of every file
+    return dot > 0 and name[dot:].lower() in SUFFIXES
 
 
 def why_no_image(name: str, head: bytes) -> tuple[str, str]:

@@ -64,6 +64,36 @@ def draw(
     return learned[:train], validated
 
 
+def halves(
+    labels: np.ndarray, seed: int, dataset: str, pictures: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return two halves of images: disjoint, each class in both alike, their order that of the images.
+
+    Args:
+        labels: of the images, shape (N,).
+        seed, dataset: what decides which image is in which half.
+        pictures: equal numbers for images of one picture, shape (N,): one half has all of them, since the
+            other one must not have seen it. None: every image is one.
+
+    Returns:
+        Two index tensors.
+
+    Raises:
+        UserError: there are no two pictures.
+    """
+    if pictures is None:
+        pictures = torch.arange(len(labels))
+    shuffled = torch.randperm(len(labels), generator=generator(seed, dataset, "halves"))
+    _, first, picture = np.unique(pictures[shuffled], return_index=True, return_inverse=True)
+    if len(first) < 2:
+        raise UserError(f"{dataset} has too few training images for two halves; raise train_images.")
+    # Pictures by class, those of a class in random order, fall to one half and the other in turn.
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.lexsort((first, labels[shuffled[first]]))] = np.arange(len(first))
+    second = torch.from_numpy(rank[picture] % 2 == 1)
+    return shuffled[~second].sort().values, shuffled[second].sort().values
+
+
 def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
     """Return the same images, one of each class after another, as far as they last."""
     turn = np.empty(len(labels), dtype=np.int64)

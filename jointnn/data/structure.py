@@ -37,9 +37,18 @@ def files_of_splits(folder: Path, ending: str, *, pieces: bool = False) -> dict[
 
     Args:
         pieces: a name may go on after that of the split: train-00000-of-00002.
+
+    Raises:
+        UserError: the folder cannot be read.
     """
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    try:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise UserError(
+            f"{folder} could not be read: {error.strerror}. Give yourself the right to read it."
+        ) from error
+    for path in inside:
         if path.suffix.lower() == ending and not path.name.startswith("."):
             name = path.stem.partition("-")[0] if pieces else path.stem
             found.setdefault(split_of(name), []).append(path)
@@ -175,7 +184,9 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
             f"{path / top.own[0]} lies in no class folder{others}. Move it into the folder of its class."
             f"\n{shown}"
         )
-    classes = {name: folder for name, folder in top.filled.items() if letters(name) not in meant}
+    classes = top.filled
+    if any(letters(name) in meant for name in classes):
+        return
     if not prefix and _are_like_splits(classes):
         raise UserError(
             f"{path} holds {' and '.join(sorted(classes))}, which look like splits and are none by their "

@@ -77,6 +77,12 @@ def round_(experiment: str, seed: int, name: str, number: int) -> str:
     return f"{method(experiment, seed, name)}/{f'round_{number}' if number else 'l2'}"
 
 
+def halves(experiment: str, seed: int, name: str) -> str:
+    """Return the folder of the halves of datasets that tell by how much networks of a method differ by
+    chance."""
+    return f"{method(experiment, seed, name)}/halves"
+
+
 def sigma(experiment: str, seed: int, name: str) -> str:
     """Return the scales that its rounds share."""
     return f"{method(experiment, seed, name)}/sigma.json"
@@ -111,6 +117,11 @@ def curves(experiment: str) -> str:
 def figure(experiment: str, name: str) -> str:
     """Return a figure; one's own, package.module:name, has the last part of its name."""
     return f"results/{experiment}/figures/{short(name)}.svg"
+
+
+def ratios(experiment: str) -> str:
+    """Return how far apart datasets lie in each layer, in units of the null of split halves."""
+    return f"results/{experiment}/figures/split_halves.csv"
 
 
 def sweep(name: str) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from jointnn.errors import UserError
 from jointnn.irls import consistency
+from jointnn.irls.split_halves import split_half_scales
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
         return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
     try:
         return consistency.scales(distances_squared, scale_factor)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def scales_of_halves(distances_squared: Tensor, scale_factor: float) -> Tensor:
+    """Return sigma_b of distances between halves of datasets (B, 2N, 2N), shape (B,), in the place of
+    4.2.1.
+
+    Raises:
+        UserError: in some block the halves of every dataset are equal.
+    """
+    if math.isinf(scale_factor):
+        return torch.full(distances_squared.shape[:1], torch.inf, dtype=torch.float64)
+    try:
+        return split_half_scales(distances_squared, scale_factor)
     except ValueError as error:
         raise UserError(str(error)) from error
 

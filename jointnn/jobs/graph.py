@@ -11,6 +11,7 @@ from jointnn.jobs import counts, data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
 from jointnn.jobs.identity import identity
 from jointnn.jobs.specs import (
+    SPLIT_HALVES,
     ActivationsJob,
     AttemptJob,
     ChooseJob,
@@ -23,6 +24,7 @@ from jointnn.jobs.specs import (
     Job,
     PrepareJob,
     SigmaJob,
+    SplitHalvesJob,
     SweepJob,
     TrainJob,
 )
@@ -152,10 +154,30 @@ class Jobs:
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
+    def split_halves(self, experiment: str, seed: int, method: str) -> SplitHalvesJob:
+        """Train two halves of every dataset under the L2 start of a method with rounds."""
+        settings = training_jobs.split_halves(self.params, experiment, seed, method)
+        return self._job(SplitHalvesJob, settings, self._begin(experiment, seed, method))
+
+    def halves(self, experiment: str) -> dict[int, SplitHalvesJob]:
+        """Return the halves of every seed, where the figures of an experiment ask for them.
+
+        They are those of the method whose weights are shown: the first one with rounds.
+        """
+        chosen = self._experiment(experiment)
+        if SPLIT_HALVES not in chosen.figures:
+            return {}
+        shown = next(name for name in chosen.methods if self.rounds(experiment, name))
+        return {seed: self.split_halves(experiment, seed, shown) for seed in chosen.seeds}
+
+    @_once
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
         """Find the scales of 4.2.1."""
         settings = training_jobs.sigma(self.params, experiment, seed, method)
-        return self._job(SigmaJob, settings, {"l2": self.l2(experiment, seed, method)})
+        before: dict[str, Job] = {"l2": self.l2(experiment, seed, method)}
+        if method_settings(self.params, experiment, method).scale == "split_half":
+            before["halves"] = self.split_halves(experiment, seed, method)
+        return self._job(SigmaJob, settings, before)
 
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
@@ -198,7 +220,8 @@ class Jobs:
         counts = {name: self.rounds(experiment, name) for name in chosen.methods}
         rounds = {name: count for name, count in counts.items() if count}
         settings = result_jobs.figures(self.params, experiment, rounds)
-        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment)})
+        halves = {f"halves/s{seed}": job for seed, job in self.halves(experiment).items()}
+        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment), **halves})
 
     @_once
     def sweep(self, sweep: str) -> SweepJob:
@@ -292,7 +315,7 @@ def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             kinds = ["architecture"]
         case "evaluate":
             kinds = ["architecture", "task"]
-        case "train" | "attempt":
+        case "train" | "split_halves" | "attempt":
             kinds = ["architecture", "task", "augmentation"]
         case _:
             kinds = []

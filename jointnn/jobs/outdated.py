@@ -51,6 +51,16 @@ def stale_sweep(params: Params, name: str) -> list[str]:
     return found
 
 
+def stale_halves(params: Params, name: str) -> list[str]:
+    """Return what is another one in the records of the halves of an experiment than in the parameters."""
+    found: dict[str, None] = {}
+    for job in Jobs(params).halves(name).values():
+        if Path(job.record).exists():
+            was, now = read_json(job.record), json.loads(job.text)
+            found |= dict.fromkeys(key for key in now.keys() - OF_CODE if was.get(key) != now[key])
+    return sorted(found)
+
+
 def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
     """Return data and network, in the record of any run: all runs of an experiment have the same."""
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
@@ -72,7 +82,7 @@ def _trained_otherwise(params: Params, name: str, method: str) -> bool:
         if record.exists():
             was = read_json(record)["settings"]
             gone = any(value for key, value in was.items() if key not in now)
-            if gone or any(was.get(key, usual[key]) != value for key, value in now.items()):
+            if gone or any(was.get(key, usual.get(key)) != value for key, value in now.items()):
                 return True
     return False
 

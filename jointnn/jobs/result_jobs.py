@@ -3,7 +3,7 @@
 Functions of the parameters; which job comes after which is said by `graph`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jointnn.jobs.specs import CollectJob
@@ -12,6 +12,7 @@ from jointnn.methods.catalogue import REAL
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.contamination import seen
+from jointnn.parameters.corners import corners
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
@@ -47,6 +48,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
         "selection": search.rule(params.experiments, experiment),
         "sources": {name: params.datasets[name].source for name in chosen.datasets},
         "seen": seen(chosen, params.datasets),
+        "corners": corners(params, experiment),
         "task": chosen.task,
         "features": chosen.task_options.get("features"),
         "generated": chosen.task_options.get("generated"),
@@ -86,12 +88,19 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         **chosen.model_dump(),
         "yardsticks": {found.source: found.value for found in chosen.yardsticks.values()},
         **{key: getattr(first, key) for key in OF_FIRST},
+        "datasets": first.datasets
+        if all(job.datasets == first.datasets for job in tables.values())
+        else [],
         "selections": {
             experiment: search.rule(params.experiments, experiment, beside_others=True)
             for experiment in tables
         },
         "seen": list(dict.fromkeys(seen_by_any)),
     }
+
+
+def _alike(values: Sequence[object]) -> bool:
+    return all(value == values[0] for value in values)
 
 
 def choose(params: Params, experiment: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from jointnn.io import paths
 from jointnn.io.files import SEAL, sealed, sha256, to_json
@@ -29,6 +29,8 @@ class Before(Strict):
 class Job(Strict, ABC):
     """A job of the workflow: its settings, its code, the jobs before it. `outputs`, `log` and the like
     follow from the settings."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)  # no schema is made of jobs
 
     makes_images: ClassVar[bool] = False
     """Whether its outputs are images: DVC versions none, and a job that is up to date asks for none."""
@@ -353,6 +355,11 @@ class TrainingJob(ProblemJob):
         )
 
     @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks that it trains, in order, each with the dataset that it learns."""
+        return {name: name for name in self.datasets}
+
+    @property
     def threads(self) -> int:
         """Return threads on the CPU."""
         return int(self.settings["threads"])
@@ -404,6 +411,44 @@ class TrainJob(TrainingJob):
         return paths.told(self.folder)
 
 
+class SplitHalvesJob(TrainingJob):
+    """The null of a method's distances: networks of two halves of every dataset, under its L2 start."""
+
+    stage: Literal["split_halves"] = "split_halves"
+    halves: str
+    """Its folder."""
+
+    @property
+    def learners(self) -> dict[str, str]:
+        """Return the networks of the two halves of each dataset, one after the other.
+
+        No dataset has a dot in its name.
+        """
+        return {f"{dataset}.{half}": dataset for dataset in self.datasets for half in (1, 2)}
+
+    @property
+    def folder(self) -> str:
+        return self.halves
+
+    @property
+    def distances(self) -> str:
+        """Return the distances between all halves."""
+        return f"{self.folder}/distances.json"
+
+    @property
+    def ratios(self) -> str:
+        """Return how far apart datasets lie, in units of that null."""
+        return f"{self.folder}/ratios.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [self.ratios, self.distances, f"{self.folder}/history.csv"]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
 class SigmaJob(Job):
     """The scale of each block, 4.2.1."""
 
@@ -422,6 +467,11 @@ class SigmaJob(Job):
     def l2(self) -> str:
         """Return the folder of the L2 start."""
         return paths.round_(self.experiment, self.seed, self.method, 0)
+
+    @property
+    def halves(self) -> str:
+        """Return the folder of networks of halves, where the scales come from those."""
+        return paths.halves(self.experiment, self.seed, self.method)
 
     @property
     def folder(self) -> str:
@@ -541,6 +591,8 @@ class CollectJob(Job):
     selection: str = ""
     sources: dict[str, str] = {}
     seen: list[str] = []
+    corners: dict[str, str] = {}
+    """Rows that are another method under the name of `joint`, and which one."""
     task: str = ""
     features: str | None = None
     generated: int | None = None
@@ -582,7 +634,9 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        return [paths.figure(self.experiment, name) for name in self.figures]
+        """Return the figures, and the table that belongs to one of them."""
+        drawn = [paths.figure(self.experiment, name) for name in self.figures]
+        return [*drawn, paths.ratios(self.experiment)] if SPLIT_HALVES in self.figures else drawn
 
     @property
     def made(self) -> list[str]:
@@ -625,6 +679,8 @@ class SweepJob(Job):
         return f"logs/sweeps/{self.sweep}"
 
 
+SPLIT_HALVES = "split_halves"
+"""The figure that asks for the null of split halves, and so for the jobs that train them."""
 OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {
@@ -634,6 +690,7 @@ MODELS: dict[str, type[Job]] = {
     "activations": ActivationsJob,
     "initialise": InitialiseJob,
     "train": TrainJob,
+    "split_halves": SplitHalvesJob,
     "sigma": SigmaJob,
     "attempt": AttemptJob,
     "choose": ChooseJob,

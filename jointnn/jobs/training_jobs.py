@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from jointnn.io import paths
+from jointnn.methods.split_halves import halved
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import ExperimentParams, Params
 
-HOW_WEIGHTS_ARE_FOUND = ("scale_factor", "weighting", "tolerance", "stop_when_converged")
+HOW_WEIGHTS_ARE_FOUND = ("scale", "scale_factor", "weighting", "tolerance", "stop_when_converged")
 ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 """Settings that the L2 start of a method with rounds does not read."""
 WHAT_IS_COUPLED = ("couple_head", "couple_batch_norm", "couple", "tied", "blocks")
 """Settings that say which layers are coupled, and which blocks they make."""
-OF_SIGMA = ("scale_factor", "strength", "blocks")
+OF_SIGMA = ("scale", "scale_factor", "strength", "blocks")
 """Settings that the scales depend on."""
 
 
@@ -73,6 +74,18 @@ def l2(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
     # The number of rounds and how weights are found make no difference before the first round.
     first = {key: value for key, value in read.items() if key not in ROUNDS_ONLY}
     return {**_training("train", params, experiment, seed, name, first), "until": "l2"}
+
+
+def split_halves(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
+    """Return those of the halves of datasets, under the L2 start of a method with rounds."""
+    start = l2(params, experiment, seed, name)
+    return {
+        **start,
+        "stage": "split_halves",
+        "settings": halved(start["settings"]),
+        "curves": False,
+        "halves": paths.halves(experiment, seed, name),
+    }
 
 
 def irls(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:

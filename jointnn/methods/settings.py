@@ -132,6 +132,8 @@ class Irls(Adaptive, Shared):
 
     weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
     """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""
+    scale: Literal["nearest", "split_half"] = "nearest"
+    """Where sigma comes from: the nearest distances (paper), or what halves of one dataset differ by."""
     blocks: Literal["adjacent", "single"] = "adjacent"
     """Blocks of two adjacent layers as in (3), or each layer alone, as in the authors' code."""
     start: Literal["common", "shareall"] = "common"
@@ -170,6 +172,9 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
         lambda s: bool(s.tied) and (s.others_on_disk or s.solver == "block_coordinate")
     ),
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
+    "scale: split_half does not go with weighting: median, which reads no scale": (
+        lambda s: s.scale == "split_half" and s.weighting == "median"
+    ),
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
     ),

@@ -109,6 +109,8 @@ class SearchedParams(Strict):
     """Points of each method on the first seed."""
     finalists: Annotated[int, Field(ge=0)] = 0
     """How many of them were tried on all seeds; 0: there was one seed."""
+    edges: dict[Name, list[Name]] = {}
+    """Per method the settings whose best value was the lowest or highest that was tried."""
 
 
 class ChosenFile(Strict):

@@ -1,6 +1,6 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 from jointnn.parameters.schema import ExperimentParams, Overrides, SearchedParams
@@ -46,7 +46,9 @@ def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_other
         searched = experiments[str(origin)].searched
         where = f" in {origin}" if beside_others or origin != name else ""
         of = f" of {', '.join(those)}" if by_hand or len(methods) > 1 else ""
-        said.append(f"hyper-parameters{of} chosen{where} {_how(searched)}")
+        said.append(f"hyper-parameters{of} chosen{where} {_how(searched)}{_at_edges(searched, those)}")
+        if _was_another_grid(experiments[str(origin)]):
+            said.append("the grid is another one by now")
     if by_hand:
         said.append(f"those of {', '.join(by_hand)} as given, not searched")
     return "; ".join(said)
@@ -66,3 +68,22 @@ def _how(searched: SearchedParams | None) -> str:
         f"on the validation splits of seeds {seeds}, which no reported number uses: "
         f"{searched.points} points for each method on the first, its best {searched.finalists} on all"
     )
+
+
+def _was_another_grid(experiment: ExperimentParams) -> bool:
+    """Return whether something was chosen that the grid does not hold any more."""
+    return any(
+        chosen not in points(experiment, method)
+        for method, chosen in experiment.tuned.items()
+        if method in experiment.search and method in experiment.chosen_in
+    )
+
+
+def _at_edges(searched: SearchedParams | None, methods: Sequence[str]) -> str:
+    """Return what was best at the edge of its grid, where better values may lie beyond; empty: nothing."""
+    edges = [
+        f"{' and '.join(key.replace('_', ' ') for key in searched.edges[name])} of {name}"
+        for name in methods
+        if searched is not None and name in searched.edges
+    ]
+    return f", at the edge of what was tried: {', '.join(edges)}" if edges else ""

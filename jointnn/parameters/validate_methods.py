@@ -1,7 +1,9 @@
 """Mistakes in the methods of an experiment, their search and its finalists, each with its path."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from pydantic import ValidationError
 
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import OneNetwork, Problem
@@ -80,3 +82,39 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
     if len(set(sizes.values())) > 1:
         shown = ", ".join(f"{chosen} {size}" for chosen, size in sizes.items())
         yield f"{at}: every method needs the same number of points, but there are {shown}."
+    else:
+        yield from _unequal_rates(at, name, experiment, params)
+
+
+def _unequal_rates(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Yield methods that are tried at other learning rates than the rest: the best rate of one may be what
+    another was never given.
+
+    Rates compare where (6) is solved alike, by the same optimiser.
+    """
+    rates: defaultdict[tuple[object, ...], dict[str, list[float]]] = defaultdict(dict)
+    for chosen in experiment.search:
+        if chosen not in trained_rows():
+            continue
+        for point in search.points(experiment, chosen):
+            try:
+                settings = method_settings(params, name, chosen, point)
+            except ValidationError:
+                return  # said elsewhere
+            kind = (settings.optimiser, settings.solver, settings.pull)
+            tried = rates[kind].setdefault(chosen, [])
+            tried.append(settings.learning_rate)
+    for found in rates.values():
+        sets = {chosen: sorted(set(tried)) for chosen, tried in found.items()}
+        (first, ours), *others = sets.items()
+        for other, theirs in others:
+            if theirs != ours:
+                yield (
+                    f"{at}: every method must be tried at the same learning rates, but {first} has "
+                    f"{_numbers(ours)} and {other} {_numbers(theirs)}."
+                )
+                break
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -52,16 +52,15 @@ def _differences(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
 
 
 def _wrong_dataset(at: str, sweep: SweepParams, params: Params) -> Iterator[str]:
-    """Yield the first experiment that lacks the dataset, or whose average is over others."""
+    """Yield the first experiment that lacks the dataset, or whose average is over more or fewer."""
     first = next(iter(sweep.experiments))
     for name in sweep.experiments:
         datasets = params.experiments[name].datasets
         if sweep.dataset == "average":
-            ours = params.experiments[first].datasets
-            if set(datasets) != set(ours):
+            if len(datasets) != (ours := len(params.experiments[first].datasets)):
                 yield (
-                    f"{at}.dataset: 'average' is over {_with_commas(datasets)} in {name}, but over "
-                    f"{_with_commas(ours)} in {first}; name one dataset that all have."
+                    f"{at}.dataset: 'average' is over {len(datasets)} datasets in {name}, but over {ours} "
+                    f"in {first}; name one dataset that all have."
                 )
                 return
         elif sweep.dataset not in datasets:

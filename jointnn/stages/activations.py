@@ -6,6 +6,7 @@ from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_tensors, write_tensors
 from jointnn.jobs.specs import ActivationsJob
 from jointnn.tasks.activations import activations_of, trunk_of
+from jointnn.training.device import compute_alike
 
 
 def run(job: ActivationsJob) -> None:
@@ -13,8 +14,7 @@ def run(job: ActivationsJob) -> None:
 
     `images` are floats, what the trunk gives for each; all else is that of the images.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(1)
     network = trunk_of(job.trunk, job.channels, job.size)
     for test in (False, True):
         path = paths.prepared(job.dataset, job.size, test)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -12,12 +12,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from jointnn.data.augmentations import Augmentation, augmentation
-from jointnn.data.sampling import draw, with_labels
+from jointnn.data.sampling import UNLABELLED, draw, halves, with_labels
 from jointnn.data.splits import Split, check_labels
 from jointnn.errors import UserError, failed
 from jointnn.io import paths
 from jointnn.io.tensors import check_header, read_header
-from jointnn.jobs.specs import EvaluateJob, InitialiseJob, ProblemJob, Purpose, TrainingJob
+from jointnn.jobs.specs import (
+    EvaluateJob,
+    InitialiseJob,
+    ProblemJob,
+    Purpose,
+    SplitHalvesJob,
+    TrainingJob,
+)
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
@@ -27,10 +34,10 @@ from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task, check_task
 from jointnn.training import checkpoints
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 from jointnn.training.dry_pass import Named, dry_pass, nothing_left
 from jointnn.training.setup import Data, Setup, check_network, setup_of
-from jointnn.training.state import State
+from jointnn.training.state import NETWORKS, State, within
 
 
 def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
@@ -50,25 +57,53 @@ def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Te
 
 def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> Data:
     """Return training and validation images of the job's seed, and the test split where it is wanted."""
-    pool, pictures = prepared_split(job, dataset, test=False)
-    numbers = pool.labels.is_floating_point()
-    train, validation = draw(
-        # Numbers have no classes that a draw could be balanced over.
-        np.zeros(len(pool), np.int64) if numbers else pool.labels.numpy(),
-        job.seed,
-        dataset,
-        job.train_images,
-        job.validation_images,
-        pictures,
-    )
-    learned = pool.part(train)
+    drawn = _drawn(job, dataset)
+    learned = drawn.pool.part(drawn.train)
     if (count := job.labelled.get(dataset)) is not None:
         learned = with_labels(learned, count)
     return Data(
         train=learned.to(device),
-        validation=pool.part(validation).to(device),
+        validation=drawn.pool.part(drawn.validation).to(device),
         test=prepared_split(job, dataset, test=True)[0].to(device) if test else None,
     )
+
+
+def halves_of(job: ProblemJob, dataset: str, device: torch.device) -> list[Data]:
+    """Return the two halves of the training images of the job's seed, each with all validation images.
+
+    Each half has half of the images of every class; of those that have labels, too, where some have none.
+    """
+    drawn = _drawn(job, dataset)
+    classes, count = drawn.classes[drawn.train.numpy()], job.labelled.get(dataset)
+    if count is not None:
+        classes[count:] = UNLABELLED
+    pictures = None if drawn.pictures is None else drawn.pictures[drawn.train]
+    validation, found = drawn.pool.part(drawn.validation).to(device), []
+    for half in halves(classes, job.seed, dataset, pictures):
+        learned = drawn.pool.part(drawn.train[half])
+        if count is not None:
+            learned = with_labels(learned, int((half < count).sum()))
+        found.append(Data(train=learned.to(device), validation=validation))
+    return found
+
+
+class _Drawn(NamedTuple):
+    """The draw of a seed: the images it is from, their classes, which are one picture, and the places."""
+
+    pool: Split
+    classes: np.ndarray
+    pictures: Tensor | None
+    train: Tensor
+    validation: Tensor
+
+
+def _drawn(job: ProblemJob, dataset: str) -> _Drawn:
+    pool, pictures = prepared_split(job, dataset, test=False)
+    # Numbers have no classes that a draw could be balanced over.
+    numbers = pool.labels.is_floating_point()
+    classes = np.zeros(len(pool), np.int64) if numbers else pool.labels.numpy()
+    places = draw(classes, job.seed, dataset, job.train_images, job.validation_images, pictures)
+    return _Drawn(pool, classes, pictures, *places)
 
 
 def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
@@ -124,15 +159,17 @@ def augmentation_of(job: TrainingJob | Purpose) -> Augmentation | None:
 def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     """Return the state of a job's networks before they are put to any start, its setup and its plan."""
     settings = MethodSettings.model_validate(job.settings)
-    torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(settings.threads)
     device = device_of(settings.device)
     home = Disk(Path(job.resume, "waiting"), device) if settings.others_on_disk else None
-    data = {name: data_of(job, name, job.curves, device) for name in job.datasets}
+    data = _learned(job, device)
     task, augmentation = task_of(job), augmentation_of(job)
     if job.round is None:  # what was changed since the start was made has not been looked at
         _look_at(job, data, settings, task, augmentation)
-    modules = {name: network_of(job, name).to("cpu" if home else device).train() for name in job.datasets}
+    modules = {
+        name: network_of(job, dataset).to("cpu" if home else device).train()
+        for name, dataset in job.learners.items()
+    }
     networks = StackedNetworks(
         modules,
         settings.couple_head,
@@ -142,7 +179,7 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
         settings.tied,
     )
     groups = list((job.groups or {}).values())
-    problem = Problem(job.datasets, networks.layers_of_parts, groups, job.shared_blocks)
+    problem = Problem(networks.names, networks.layers_of_parts, groups, job.shared_blocks)
     made = plan(job.plan, problem, settings)
     setup = setup_of(
         label=f"{job.experiment}, seed {job.seed}, {job.method}",
@@ -157,6 +194,14 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     return State.of(networks, settings), setup, made
 
 
+def _learned(job: TrainingJob, device: torch.device) -> dict[str, Data]:
+    """Return what each network of a job learns from."""
+    if isinstance(job, SplitHalvesJob):
+        both = [half for dataset in job.datasets for half in halves_of(job, dataset, device)]
+        return dict(zip(job.learners, both, strict=True))
+    return {name: data_of(job, name, job.curves, device) for name in job.datasets}
+
+
 def _look_at(
     job: TrainingJob,
     data: Mapping[str, Data],
@@ -165,7 +210,7 @@ def _look_at(
     augmentation: Augmentation | None,
 ) -> None:
     """Refuse a network and a task that do not go together, by a dry pass of the first network."""
-    dataset, of = next(iter(data.items()))
+    dataset, of = job.datasets[0], next(iter(data.values()))
     with nothing_left():
         network, outputs = network_of(job, dataset), outputs_of(job, dataset)
         check_network(network, settings.tied, task, settings)
@@ -174,8 +219,13 @@ def _look_at(
 
 
 def start_of(job: TrainingJob) -> dict[str, Tensor]:
-    """Return the saved networks of the common start of a job's seed."""
-    return checkpoints.read(paths.state(job.start), expected_of(job, "start"))[0]
+    """Return the saved networks of the common start of a job's seed, by the names of those that learn."""
+    saved = checkpoints.read(paths.state(job.start), expected_of(job, "start"))[0]
+    return {
+        f"{NETWORKS}/{name}/{key}": value
+        for name, dataset in job.learners.items()
+        for key, value in within(saved, f"{NETWORKS}/{dataset}").items()
+    }
 
 
 def expected_of(job: TrainingJob, before: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def run(job: ChooseJob) -> None:
     Raises:
         UserError: every point of some method diverged.
     """
-    rows, tuned, ahead, groups_round, of_layers = [], {}, {}, None, {}
+    rows, tuned, ahead, at_edges, groups_round, of_layers = [], {}, {}, {}, None, {}
     first, shown = str(job.tuning_seed), [*job.measures, "loss"]
     for name in job.attempts[first]:
         found = _results(job, name)
@@ -42,6 +42,8 @@ def run(job: ChooseJob) -> None:
             raise UserError(f"{job.experiment}, {name}: {error}.") from error
         tuned[name] = found[first][best]["settings"]
         ahead[name] = finalists(measured[first], FINALISTS)
+        if at := edges([result["settings"] for result in found[first].values()], tuned[name]):
+            at_edges[name] = at
         if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
             groups_round = best_round([np.asarray(w) for w in weights], job.groups_count)
             of_layers = found[first][best]["layers"]
@@ -52,7 +54,7 @@ def run(job: ChooseJob) -> None:
                 rows.append((name, k, settings, int(seed), *values, k == best))
     if job.ties and of_layers:
         tuned["jae_found"] = {**tuned.get("jae", {}), "tied": layers_to_tie(of_layers)}
-    choice = {"searched": _searched(job), "groups_round": groups_round, "tuned": tuned}
+    choice = {"searched": _searched(job, at_edges), "groups_round": groups_round, "tuned": tuned}
     if len(job.attempts) > 1:
         choice["finalists"] = ahead
     columns = ["method", "point", "settings", "seed", *(f"validation_{m}" for m in shown), "chosen"]
@@ -84,8 +86,9 @@ def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float 
     return {k: None if value is None else score(value) for k, value in values.items()}
 
 
-def _searched(job: ChooseJob) -> dict[str, Any]:
-    """Return how the search chose: on which seeds, among how many points, and finalists on all seeds."""
+def _searched(job: ChooseJob, at_edges: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return how the search chose: on which seeds, among how many points, finalists on all seeds, and what
+    was best at an edge."""
     first, *further = job.attempts.values()
     tried = [seed for seed, points in job.attempts.items() if any(points.values())]
     found: dict[str, Any] = {
@@ -94,6 +97,8 @@ def _searched(job: ChooseJob) -> dict[str, Any]:
     }
     if len(tried) > 1:
         found["finalists"] = max(len(points) for of in further for points in of.values())
+    if at_edges:
+        found["edges"] = dict(at_edges)
     return found
 
 
@@ -113,6 +118,39 @@ def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
     if best is None or means[best] == -math.inf:
         raise ValueError("every point diverged; lower the learning rates of the grid")
     return best
+
+
+def edges(points: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> list[str]:
+    """Return the settings of a method whose chosen value is the lowest or highest of its points.
+
+    Only numbers count of which the grid has several, and no natural ends: 0 and infinity, beyond which
+    there is nothing.
+    """
+    values: dict[str, set[float]] = {}
+    for point in points:
+        for key, value in _numbers(point).items():
+            values.setdefault(key, set()).add(value)
+    chosen = _numbers(best)
+    return [
+        key
+        for key, tried in values.items()
+        if key in chosen
+        and len(tried) > 1
+        and chosen[key] in (min(tried), max(tried))
+        and chosen[key] != 0
+        and math.isfinite(chosen[key])
+    ]
+
+
+def _numbers(point: Mapping[str, Any]) -> dict[str, float]:
+    """Return the settings of a point that are numbers, a strength under the name of its unit."""
+    found: dict[str, float] = {}
+    for key, value in point.items():
+        if isinstance(value, Mapping):
+            found |= _numbers(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[key] = float(value)
+    return found
 
 
 def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:

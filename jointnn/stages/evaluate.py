@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pandas as pd
 import torch
 
 from jointnn.io import paths
-from jointnn.io.files import write_json, write_table
+from jointnn.io.files import write_json, write_rows
 from jointnn.io.tensors import diverged, write_tensors
 from jointnn.jobs.specs import EvaluateJob
 from jointnn.methods.catalogue import REAL
@@ -14,7 +13,7 @@ from jointnn.stages.build import data_of, network_of, task_of
 from jointnn.tasks.base import named
 from jointnn.tasks.measures import DIVERGED
 from jointnn.training.checkpoints import load_network
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 
 METRICS = ["experiment", "method", "seed", "dataset", "metric", "split", "value"]
 
@@ -27,8 +26,7 @@ def run(job: EvaluateJob) -> None:
     test split, has names like joint/mnist_a/predicted. Of a run that diverged there is nothing but that
     it did.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(1)
     metrics: list[tuple[Any, ...]] = []
     told: dict[str, dict[str, Any]] = {}
     evidence: dict[str, Any] = {}
@@ -54,10 +52,10 @@ def run(job: EvaluateJob) -> None:
             for split, measured in of_splits.items():
                 row = (job.experiment, name, job.seed, dataset)
                 metrics += [
-                    (*row, metric, split, value) for metric, value in named(measured, chosen).items()
+                    (*row, metric, split, float(value)) for metric, value in named(measured, chosen).items()
                 ]
                 told |= {measure.name: measure.told() for measure in measured}
-    write_table(f"{job.folder}/metrics.csv", pd.DataFrame(metrics, columns=METRICS))
+    write_rows(f"{job.folder}/metrics.csv", METRICS, metrics)
     write_json(f"{job.folder}/measures.json", told, seal=True)
     header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}
     write_tensors(f"{job.folder}/evidence.safetensors", evidence, header)

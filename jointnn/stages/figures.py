@@ -2,14 +2,15 @@
 
 Each figure says which files it reads; what was not run is left out. Writes
 results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well
-they agree with the planted ones), and for `dvc plots` the learning curves, results/<experiment>.curves.csv.
+they agree with the planted ones), split_halves.csv where that figure is drawn (the ratio of each layer,
+pair and seed), and for `dvc plots` the learning curves, results/<experiment>.curves.csv.
 """
 
 from pathlib import Path
 
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_table
-from jointnn.jobs.specs import FiguresJob
+from jointnn.jobs.specs import SPLIT_HALVES, FiguresJob
 from jointnn.reporting.figures import figure
 
 
@@ -28,3 +29,5 @@ def run(job: FiguresJob) -> None:
             write_atomically(paths.figure(job.experiment, name), to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
     write_table(paths.curves(job.experiment), curves_table(context))
+    if SPLIT_HALVES in job.figures:
+        write_table(paths.ratios(job.experiment), context.ratios)

@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from torch import Tensor
 
 from jointnn.errors import DivergedError
 from jointnn.io import paths
-from jointnn.io.files import read_json, write_json, write_table
+from jointnn.io.files import read_json, write_json, write_rows
 from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
-from jointnn.irls.rounds import Round, block_names
-from jointnn.jobs.specs import TrainingJob, TrainJob
+from jointnn.irls.rounds import Round, block_names, scales_of_halves
+from jointnn.jobs.specs import SplitHalvesJob, TrainingJob, TrainJob
 from jointnn.methods.plan import Plan
-from jointnn.stages.build import expected_of, header_of
+from jointnn.methods.split_halves import halved
+from jointnn.stages.build import build, expected_of, header_of, start_of
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of
@@ -41,6 +42,8 @@ def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: boo
     resume = job.resume
     if _begin_or_resume(job, state):
         print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
+    if setup.settings.scale == "split_half" and state.sigma is None and not job.until:
+        state.sigma = _sigma_of_halves(job, plan)
     Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
         for _ in shown(learn(state, setup, plan, plan.end_of(job.until)), state, setup):
@@ -61,12 +64,32 @@ def _begin_or_resume(job: TrainingJob, state: State) -> bool:
     if Path(resume).exists() and read_header(resume).get("job") == job.digest:
         checkpoints.load(resume, state, {})
         return True
+    if isinstance(job, SplitHalvesJob):
+        state.load(start_of(job), {})
+        return False
     before = "before" if "before" in job.before else "start"
     checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before))
     if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
         known = read_json(job.sigma, "sigma")
         state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
     return False
+
+
+def _sigma_of_halves(job: TrainingJob, plan: Plan) -> Tensor:
+    """Train networks of halves first, for the scales of a method that is one job, as a point of a search.
+
+    Where rounds are jobs of their own, so are the halves (`SplitHalvesJob`); the job `sigma` comes after.
+    """
+    settings = {key: value for key, value in job.settings.items() if key != "scale"}
+    own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
+    changes = {"stage": "split_halves", "settings": halved(settings), "until": "l2", "curves": False}
+    place = job.record.removesuffix("settings.json").rstrip("./")
+    halves = SplitHalvesJob(**{**own, **changes, "halves": f"{place}/halves"})
+    print("First, networks of halves:", flush=True)  # noqa: T201
+    state, setup, plan_of_halves = build(halves)
+    train(halves, state, setup, plan_of_halves, keep=False)
+    squared = distances_between(state, plan_of_halves)
+    return scales_of_halves(block_distances_squared(squared, membership_of(plan)), plan.scale_factor)
 
 
 def _end_at_last_record(job: TrainingJob, state: State, sentence: str) -> None:
@@ -109,10 +132,9 @@ def drop_resume_point(job: TrainingJob) -> None:
 
 def write_history(folder: str, history: Sequence[Row]) -> None:
     """Write history.csv and, apart from it, test_history.csv."""
-    table = pd.DataFrame(history, columns=COLUMNS)
-    test = table["split"] == "test"
-    write_table(f"{folder}/history.csv", table[~test])
-    write_table(f"{folder}/test_history.csv", table[test])
+    rows = [(step, split, dataset, metric, float(value)) for step, split, dataset, metric, value in history]
+    write_rows(f"{folder}/history.csv", COLUMNS, [row for row in rows if row[1] != "test"])
+    write_rows(f"{folder}/test_history.csv", COLUMNS, [row for row in rows if row[1] == "test"])
 
 
 def distances_of(state: State, plan: Plan) -> dict[str, Any]:

@@ -1,30 +1,39 @@
-"""sigma: the scale of each block, 4.2.1, from the distances at the L2 start."""
+"""sigma: the scale of each block, 4.2.1, from the distances at the L2 start, or from those of halves."""
 
 import math
 
 import torch
 
+from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_json
 from jointnn.io.tensors import diverged
-from jointnn.irls.rounds import scales_of
+from jointnn.irls.rounds import scales_of, scales_of_halves
 from jointnn.jobs.specs import SigmaJob
 from jointnn.methods.settings import MethodSettings
+
+KEYS = ("blocks", "distances_squared")
+"""What distances say of themselves."""
 
 
 def run(job: SigmaJob) -> None:
     """Write runs/<experiment>/s<seed>/<method>/sigma.json.
 
     Raises:
-        UserError: in some block every network equals another one.
+        UserError: in some block every network equals another one, or the halves of every dataset are
+            equal, or a network of a half diverged.
     """
     settings = MethodSettings.model_validate(job.settings)
-    distances = read_json(f"{job.l2}/distances.json", "blocks", "distances_squared")
+    of_halves = settings.scale == "split_half"
+    if of_halves and (sentence := read_json(f"{job.halves}/ratios.json", "diverged")["diverged"]):
+        raise UserError(f"Halves of datasets give no scale. {sentence}")
+    distances = read_json(f"{job.halves if of_halves else job.l2}/distances.json", *KEYS)
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
     # Where the L2 start diverged, networks may be equal still, which gives no scale; nothing is trained
     # after it. Under a half-life of 0 all are one.
     no_scale = diverged(paths.state(job.l2)) or settings.strength.half_life == 0
-    sigma = scales_of(squared, math.inf if no_scale else settings.scale_factor)
+    found = scales_of_halves if of_halves else scales_of
+    sigma = found(squared, math.inf if no_scale else settings.scale_factor)
     content = {
         "blocks": distances["blocks"],
         "sigma": sigma.tolist(),

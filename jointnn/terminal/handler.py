@@ -177,10 +177,11 @@ class Handler(logging.Handler):
         """Return how a run ended, and what goes on with it where not all is done."""
         done, whole = len(progress.done), len(progress.works)
         if done == whole:
-            found = [f"results/{name}/" for name in progress.run.experiments]
-            where = [name for name in found if Path(name).is_dir()]
-            look = f" Look at {', '.join(where)}." if where else ""
-            return f"Done: {several(whole, 'job')} in {exactly(progress.seconds)}.{look}"
+            found = [name for name in progress.run.experiments if Path("results", name).is_dir()]
+            look = f" Look at {', '.join(f'results/{name}/' for name in found)}." if found else ""
+            kept = [name for name in found if name in progress.run.unrecorded]
+            record = f" To version it: python -m jointnn record {' '.join(kept)}" if kept else ""
+            return f"Done: {several(whole, 'job')} in {exactly(progress.seconds)}.{look}{record}"
         count = f"{done} of {several(whole, 'job')} done"
         if failed := len(progress.failed):
             stopped = f"Stopped: {several(failed, 'job')} failed, {count}."

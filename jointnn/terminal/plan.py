@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jointnn.jobs.costs import EarlierRuns, copies_kept, steps_of
-from jointnn.jobs.specs import AttemptJob, Job, TrainingJob, TrainJob
+from jointnn.jobs.specs import AttemptJob, Job, SplitHalvesJob, TrainingJob, TrainJob
 from jointnn.terminal.forecast import Forecast, Work
 from jointnn.terminal.words import about, several, size
 
@@ -23,11 +23,13 @@ class Run:
         works: its jobs, in the order in which Snakemake has them.
         jobs: those of them that are of the graph of jobs, by number.
         shared: how much there is of each resource: cores, GPUs, places on a cluster.
+        unrecorded: experiments that DVC versions, but where Snakemake was not called by it.
     """
 
     works: Sequence[Work]
     jobs: Mapping[int, Job]
     shared: Mapping[str, int]
+    unrecorded: Sequence[str] = ()
 
     @property
     def experiments(self) -> list[str]:
@@ -50,20 +52,26 @@ def introduction(run: Run, earlier: EarlierRuns) -> list[str]:
 
 
 def _training(experiment: str, jobs: Iterable[Job]) -> Iterator[str]:
-    """Yield a line on what the search of an experiment tries, and one on what the experiment trains."""
+    """Yield a line on what the search of an experiment tries, one on what the experiment trains, and one on
+    halves of its datasets."""
     mine = [job for job in jobs if isinstance(job, TrainingJob) and job.experiment == experiment]
     tried = [job for job in mine if isinstance(job, AttemptJob)]
-    trained = [job for job in mine if not isinstance(job, AttemptJob)]
-    for found, what in ((tried, f"The search of {experiment} tries"), (trained, f"{experiment} trains")):
+    halves = [job for job in mine if isinstance(job, SplitHalvesJob)]
+    trained = [job for job in mine if not isinstance(job, AttemptJob | SplitHalvesJob)]
+    for found, what in (
+        (tried, f"The search of {experiment} tries"),
+        (trained, f"{experiment} trains"),
+        (halves, f"Halves of the datasets of {experiment} train"),
+    ):
         if not found:
             continue
         methods, seeds = {job.method for job in found}, {job.seed for job in found}
         points = f"{several(len(found), 'point')} of " if found is tried else ""
-        steps = sum(len(steps_of(job)) * len(job.datasets) for job in found)
-        each = max(int(job.settings["steps"]) for job in found)
+        steps = sum(len(steps_of(job)) * len(job.learners) for job in found)
+        each = max(len(steps_of(job)) if found is halves else int(job.settings["steps"]) for job in found)
         yield (
             f"{what} {points}{several(len(methods), 'method')} on {several(len(seeds), 'seed')}: "
-            f"{several(each, 'step')} x {several(len(found[0].datasets), 'network')} each, "
+            f"{several(each, 'step')} x {several(len(found[0].learners), 'network')} each, "
             f"{several(steps, 'step')} of a network in all."
         )
 

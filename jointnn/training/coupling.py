@@ -18,6 +18,7 @@ from jointnn.errors import UserError
 from jointnn.irls import consistency, solvers
 from jointnn.irls.groups import find_groups
 from jointnn.irls.rounds import Round, block_names, next_round, scales_of
+from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Phase, Problem
 from jointnn.methods.settings import MethodSettings
@@ -200,6 +201,40 @@ class Coupling:
             [name for name, label in zip(self.names, labels, strict=True) if label == group]
             for group in range(max(labels) + 1)
         ]
+
+    def split_half_ratios(self, halves: Mapping[str, tuple[str, str]]) -> Tensor:
+        """Return how far apart datasets lie in each layer, in units of chance: 1 is not told apart.
+
+        For that two networks of this coupling learn the two halves of each dataset, all with weights of 1.
+        The squared distance of two datasets, mean over their four pairings of halves, is divided by that
+        between the halves of one dataset (`irls.split_halves`).
+
+        Args:
+            halves: of each dataset the names of its two networks, such as {"a": ("a.1", "a.2"), ...}.
+
+        Returns:
+            Shape (L, N, N), float64, in the order of `layers` and of `halves`; the diagonal is 1. Distances
+            are between averaged parameters where `reweight` would take those.
+
+        Raises:
+            UserError: a network is not known, or stands there twice; weights have been found, so that
+                networks are not pulled alike any more.
+        """
+        names = [name for pair in halves.values() for name in pair]
+        if unknown := [name for name in names if name not in self.names]:
+            raise UserError(f"{unknown[0]!r} is none of these networks: {', '.join(self.names)}.")
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise UserError(f"{twice[0]!r} stands twice among halves; each has a network of its own.")
+        if wrong := [name for name, pair in halves.items() if len(pair) != 2]:
+            raise UserError(f"{wrong[0]!r} needs two networks, one for each of its halves.")
+        if self._rounds:
+            raise UserError(
+                "Weights have been found, so networks are not pulled alike any more. Ask for the ratios "
+                "before the first reweight(), without steps."
+            )
+        chosen = torch.tensor([self.names.index(name) for name in names])
+        squared = torch.stack([self._distances(k) for k in range(len(self._layers))])
+        return split_half_ratios(squared[:, chosen][:, :, chosen])
 
     def step(self, lr: float) -> None:
         """Take the coupling's part of a step, after that of the optimizer: once for all networks.

@@ -1,4 +1,4 @@
-"""Where networks are trained: devices by name."""
+"""Where networks are trained: devices by name, and how many threads compute there."""
 
 from functools import lru_cache
 
@@ -22,6 +22,15 @@ def device_of(name: str) -> torch.device:
     except (RuntimeError, AssertionError, TypeError) as error:
         raise UserError(f"device: {name!r} is not to be had here. Set device: auto.") from error
     return torch.device(name)
+
+
+def compute_alike(threads: int) -> None:
+    """Have torch compute with so many threads, and give the same numbers each time.
+
+    `torch.use_deterministic_algorithms` does the same and imports torch's compiler, which takes a second.
+    """
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("error")
 
 
 @lru_cache

@@ -32,7 +32,7 @@ from jointnn.tasks import task as tasks
 from jointnn.tasks.base import Task
 from jointnn.training.console import line_of
 from jointnn.training.couplings import membership_of
-from jointnn.training.device import device_of
+from jointnn.training.device import compute_alike, device_of
 from jointnn.training.loop import learn
 from jointnn.training.setup import Data, setup_of
 from jointnn.training.state import State
@@ -185,6 +185,11 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
     for name in given:
         if name in MethodSettings.model_fields and name not in known:
             raise UserError(f"{method} does not read the setting {name}; leave it out.")
+    if given.get("scale") == "split_half":
+        raise UserError(
+            "scale: split_half takes networks of halves of the datasets, which fit does not train; use the "
+            "pipeline, or leave it out. jointnn.Coupling.split_half_ratios measures by halves."
+        )
     if given.get("others_on_disk"):
         raise UserError("others_on_disk: fit writes no files; use the pipeline, or a smaller network.")
     return MethodSettings.checked(**given)
@@ -193,17 +198,18 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
 @contextmanager
 def _reproducible(device: torch.device, threads: int | None) -> Iterator[None]:
     """Compute alike each time within it; afterwards everything of torch's is as it was."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads_before, mode_before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     devices, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
     with torch.random.fork_rng(devices, device_type=kind):
         try:
-            torch.set_num_threads(threads or before[0])
             if device.type != "cuda" or DETERMINISTIC_CUBLAS in os.environ:
-                torch.use_deterministic_algorithms(True)
+                compute_alike(threads or threads_before)
+            else:
+                torch.set_num_threads(threads or threads_before)
             yield
         finally:
-            torch.set_num_threads(before[0])
-            torch.use_deterministic_algorithms(before[1])
+            torch.set_num_threads(threads_before)
+            torch.set_deterministic_debug_mode(mode_before)
 
 
 def _named(datasets: Mapping[str, Examples]) -> Iterator[tuple[str, Examples]]:

@@ -1,19 +1,30 @@
-"""One optimizer over all that n networks own, which steps all of them, one, or one part of one."""
+"""One optimizer over all that n networks own, which steps all of them, one, or one part of one.
 
-from collections.abc import Iterator, Mapping, Sequence
+The steps are torch's functions. Its classes import its compiler, which takes as long as torch itself: too
+long for a job that trains one round of a small network.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from jointnn.methods.settings import Training
 from jointnn.models.offloading import Memory
 from jointnn.models.stacked import StackedNetworks
 
+States = dict[nn.Parameter, dict[str, Tensor]]
+"""What an optimizer remembers of each row, such as its momentum_buffer, by torch's names."""
+Step = Callable[[list[nn.Parameter], States, float], None]
+"""Steps rows that have gradients, at a learning rate, and updates their states."""
+
 
 class Optimizer:
-    """A torch optimizer over the rows of stacked networks; which of them take a step is said at each step.
+    """SGD or Adam over the rows of stacked networks; which of them take a step is said at each step.
 
     Args:
         networks: whose rows it steps.
@@ -30,7 +41,8 @@ class Optimizer:
             }
             for rows, parts in ((rows, networks.parts_of_rows(i)) for i, rows in enumerate(networks.rows))
         ]
-        self._torch = make_optimizer(self._all, settings)
+        self._update = step_of(settings)
+        self._states: States = {row: {} for row in self._all}
         self._files: dict[tuple[int, int, str], Tensor] = {}
 
     def step_all(self, learning_rate: float) -> None:
@@ -42,22 +54,18 @@ class Optimizer:
         self._step(self._of_parts[index][part], learning_rate)
 
     def _step(self, rows: list[nn.Parameter], learning_rate: float) -> None:
-        (group,) = self._torch.param_groups
-        group["params"], group["lr"] = rows, learning_rate
-        self._torch.step()
+        self._update([row for row in rows if row.grad is not None], self._states, learning_rate)
 
     def states(self, index: int) -> dict[str, list[Tensor]]:
         """Return each state of a network, such as momentum_buffer, with a tensor for each of its rows."""
-        rows, state = self.networks.rows[index], self._torch.state
-        names = [name for name, value in state[rows[0]].items() if value is not None]
-        return {name: [state[row][name] for row in rows] for name in sorted(names)}
+        rows = self.networks.rows[index]
+        names = sorted(self._states[rows[0]])
+        return {name: [self._states[row][name] for row in rows] for name in names}
 
     def put_states(self, index: int, states: Mapping[str, Sequence[Tensor]]) -> None:
         """Put the states of a network in the place of those that are there; none: it begins anew."""
         for position, row in enumerate(self.networks.rows[index]):
-            self._torch.state.pop(row, None)
-            for name, values in states.items():
-                self._torch.state[row][name] = values[position]
+            self._states[row] = {name: values[position] for name, values in states.items()}
 
     @contextmanager
     def at_work(self, index: int) -> Iterator[None]:
@@ -84,26 +92,63 @@ class Optimizer:
     def _of_network(self, index: int) -> Iterator[tuple[int, dict[str, Tensor], str]]:
         """Yield row, state and name of every tensor of a network that is as large as its row."""
         for position, row in enumerate(self.networks.rows[index]):
-            state = self._torch.state.get(row, {})
+            state = self._states[row]
             for name, value in list(state.items()):
-                if isinstance(value, Tensor) and value.dim():
+                if value.dim():
                     yield position, state, name
 
 
-def make_optimizer(rows: list[nn.Parameter], settings: Training) -> torch.optim.Optimizer:
-    """Return the torch optimizer of settings, over rows of the stacked parameters."""
-    if settings.optimiser == "adam":
-        return torch.optim.Adam(
-            rows,
-            lr=settings.learning_rate,
-            betas=(settings.momentum, 0.999),
-            weight_decay=settings.weight_decay,
+def step_of(settings: Training) -> Step:
+    """Return the step of the optimizer of settings, over rows of the stacked parameters."""
+
+    @torch.no_grad()
+    def step_of_sgd(rows: list[nn.Parameter], states: States, learning_rate: float) -> None:
+        buffers = [states[row].get("momentum_buffer") for row in rows]
+        sgd(
+            list(rows),
+            _gradients(rows),
+            buffers,
             foreach=True,
+            lr=learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            dampening=0,
+            nesterov=False,
+            maximize=False,
         )
-    return torch.optim.SGD(
-        rows,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        foreach=True,
-    )
+        if settings.momentum:  # the first step makes the buffers
+            for row, buffer in zip(rows, buffers, strict=True):
+                assert buffer is not None
+                states[row]["momentum_buffer"] = buffer
+
+    @torch.no_grad()
+    def step_of_adam(rows: list[nn.Parameter], states: States, learning_rate: float) -> None:
+        for row in rows:
+            if not states[row]:
+                states[row] |= {
+                    "step": torch.tensor(0.0),
+                    "exp_avg": torch.zeros_like(row),
+                    "exp_avg_sq": torch.zeros_like(row),
+                }
+        adam(
+            list(rows),
+            _gradients(rows),
+            [states[row]["exp_avg"] for row in rows],
+            [states[row]["exp_avg_sq"] for row in rows],
+            [],
+            [states[row]["step"] for row in rows],
+            foreach=True,
+            lr=learning_rate,
+            beta1=settings.momentum,
+            beta2=0.999,
+            eps=1e-8,
+            weight_decay=settings.weight_decay,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    return step_of_adam if settings.optimiser == "adam" else step_of_sgd
+
+
+def _gradients(rows: Sequence[nn.Parameter]) -> list[Tensor]:
+    return [row.grad for row in rows if row.grad is not None]

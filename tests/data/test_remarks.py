@@ -15,8 +15,8 @@ from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Images
 from jointnn.errors import UserError
 from jointnn.io.files import read_json
-from jointnn.jobs.specs import FetchJob
-from jointnn.stages import fetch
+from jointnn.jobs.specs import FetchJob, InventoryJob
+from jointnn.stages import fetch, inventory
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +141,15 @@ def test_fetch_says_it_at_its_end_and_in_the_manifest(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"own: left out: {manifest['left_out_in_words']}."
     assert lines[:-1] == [f"own: {sentence}" for sentence in manifest["remarks"].values()]
+
+
+def test_the_inventory_that_is_versioned_keeps_what_was_said():
+    folders(test=2)
+    write("own/train/a/notes.txt", "x")
+    manifest = fetched()
+    inventory.run(InventoryJob(experiment="toy", datasets=["own"]))
+    kept = read_json("data/inventories/toy.json")["own"]
+    assert all(kept[key] == manifest[key] for key in ("left_out", "left_out_in_words", "remarks"))
 
 
 @pytest.mark.parametrize("asked", [{}, {"ignore_labels": True}, {"only_class": "b"}])

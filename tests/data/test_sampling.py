@@ -6,7 +6,7 @@ import torch
 from helpers.training import mlps
 
 from jointnn.data import splits as data
-from jointnn.data.sampling import Batches, draw, generator
+from jointnn.data.sampling import Batches, draw, generator, halves
 from jointnn.data.splits import Split, check_labels
 from jointnn.errors import UserError
 
@@ -64,6 +64,27 @@ def test_images_of_one_picture_are_drawn_together(seed):
     assert len(train_) == 46 and not set(pictures[train_].tolist()) & set(pictures[validation].tolist())
     with pytest.raises(UserError, match=r"47 for training and 13 for validation"):
         draw(np.zeros(60), seed, "one", 47, 13, pictures)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_halves_are_disjoint_and_hold_each_class_alike(seed):
+    first, second = halves(LABELS, seed, "one")
+    assert sorted(torch.cat([first, second]).tolist()) == list(range(60))
+    assert np.bincount(LABELS[first]).tolist() == np.bincount(LABELS[second]).tolist() == [15, 6, 9]
+    odd, even = halves(LABELS[:45], seed, "one")
+    counts = np.array([np.bincount(LABELS[half], minlength=3) for half in (odd, even)])
+    assert abs(len(odd) - len(even)) == 1 and (np.ptp(counts, axis=0) <= 1).all()
+    others = [halves(LABELS, *key)[0].tolist() for key in ((seed + 1, "one"), (seed, "two"))]
+    assert first.tolist() not in others and halves(LABELS, seed, "one")[0].equal(first)
+
+
+def test_images_of_one_picture_are_in_one_half():
+    pictures = torch.arange(60) // 3
+    first, second = halves(LABELS, 0, "one", pictures)
+    assert len(first) == len(second) == 30
+    assert not set(pictures[first].tolist()) & set(pictures[second].tolist())
+    with pytest.raises(UserError, match="one has too few training images for two halves"):
+        halves(LABELS[:2], 0, "one", torch.zeros(2))
 
 
 def test_more_images_than_there_are_cannot_be_drawn():

@@ -172,6 +172,18 @@ def test_images_may_lie_deeper_in_their_class():
     assert by_label == {0: {0, 1, 2, 3}, 1: {4, 5, 6, 7}}
 
 
+@pytest.mark.parametrize(
+    "named", [{"classes": ["a", "b"]}, {"only_class": "b"}, {"only_classes": ["b", "a"]}]
+)
+def test_folders_that_hold_the_same_folders_are_classes_where_parameters_name_them_so(named):
+    fill("own", "a/cat", "a/dog", "b/cat", "b/dog")
+    refused("which are the classes?", source="class_folders", path="own", pool=2)
+    train, test, names = read(source="class_folders", path="own", pool=2, **named)
+    for images in (train, test):
+        for label, value in zip(images.labels, pixels(images), strict=True):
+            assert names[label] == ("a" if value < 4 else "b")
+
+
 def test_an_archive_is_looked_at_as_its_folder_is():
     with zipfile.ZipFile("own.zip", "w") as file:
         for name in ("packed/Train/cat/1.png", "packed/Testing/cat/2.png"):

@@ -1,6 +1,7 @@
 """A synthetic experiment: six datasets in two planted groups, six rounds, three seeds."""
 
 from collections.abc import Iterable
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ GROUPS = {
 # Not in the order of the groups, so that a mistake in the order shows.
 DATASETS = [name for pair in zip(*GROUPS.values(), strict=True) for name in pair]
 PLANTED = [0, 1, 0, 1, 0, 1]
+LAYERS = ["conv1", "conv2", "conv3", "hidden", "head"]
+ACROSS = [1.6, 2.2, 2.8, 3.4, 4.0]
 BLOCKS = ["conv1-conv2", "conv2-conv3", "conv3-hidden", "hidden-head"]
 FINAL = {
     "isolated": 0.715, "l2reg": 0.764, "l2reg_25": 0.735, "l2reg_50": 0.75, "shareall": 0.43,
@@ -81,6 +84,17 @@ def write_run(seed: int) -> None:
         write_curves(part, seed, FINAL["joint"], steps)
         record = {"round": number, "blocks": BLOCKS, "datasets": DATASETS}
         write_json(part / "weights.json", {**record, "weights": planted_weights(seed, number)})
+
+
+def write_halves(seed: int, datasets: list[str] = DATASETS, folder: str = "") -> None:
+    """Ratios of about 1 between every other dataset; between the others they rise from 1.6 to 4."""
+    generator = np.random.default_rng(seed)
+    ratios = np.ones((len(LAYERS), len(datasets), len(datasets)))
+    for (i, j), (layer, across) in product(combinations(range(len(datasets)), 2), enumerate(ACROSS)):
+        mean = 1.0 if (i + j) % 2 == 0 else across
+        ratios[layer, i, j] = ratios[layer, j, i] = mean + generator.normal(0, 0.02)
+    content = {"layers": LAYERS, "datasets": datasets, "ratios": ratios.tolist(), "diverged": ""}
+    write_json(Path(folder or f"runs/toy/s{seed}/joint/halves", "ratios.json"), content)
 
 
 def write_results(seed: int) -> None:
@@ -189,6 +203,7 @@ def build() -> None:
     """Write the whole experiment below the working directory."""
     for seed in SEEDS:
         write_run(seed)
+        write_halves(seed)
         write_results(seed)
     write_images()
 

@@ -24,7 +24,10 @@ EDITS = {
     "experiments.toy.search": {
         "isolated": {"learning_rate": [0.01, 0.1, 0.5]},
         "joint_paper": {"learning_rate": [0.01, 0.1, 0.5]},
-        "joint": [{"learning_rate": 0.01, "strength": {"half_life": h}} for h in (1, 2, 3)],
+        "joint": [
+            {"learning_rate": rate, "strength": {"half_life": k}}
+            for k, rate in enumerate((0.01, 0.1, 0.5), start=1)
+        ],
     },
 }
 ACCURACY = {"isolated": 0.6, "joint_paper": 0.5, "joint": 0.7}

@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ ARRAYS = {
     "step": np.array(7.0),
 }
 HEADER = {"dataset": "toy", "size": 8, "classes": '["a", "ü"]'}
+NOBODY = 65534
 TABLE = pd.DataFrame(
     {"dataset": ["a", "b", "c"], "value": [0.1 + 0.2, -1e-300, math.nan], "step": [1, 2, 3]}
 )
@@ -31,6 +34,7 @@ WRITERS = {
     "text": lambda path: files.write_atomically(path, b"new"),
     "json": lambda path: files.write_json(path, {"b": [1.5, None], "a": "ü"}),
     "table": lambda path: files.write_table(path, TABLE),
+    "rows": lambda path: files.write_rows(path, list(TABLE), TABLE.itertuples(index=False)),
     "tensors": lambda path: tensors.write_tensors(path, ARRAYS, HEADER),
 }
 READERS = {"json": files.read_json, "table": files.read_table, "tensors": tensors.read_tensors}
@@ -144,6 +148,19 @@ def test_floats_of_a_table_keep_every_digit():
     assert files.read_table("table.csv")["value"].tolist() == values.tolist()
 
 
+def test_rows_are_the_bytes_of_a_table():
+    random = np.random.default_rng(0)
+    values = random.normal(size=2000) * 10.0 ** random.integers(-300, 300, 2000)
+    rows = [
+        (step, 'x, "y"', value)
+        for step, value in enumerate([*values.tolist(), 1e16, -0.0, math.nan, math.inf])
+    ]
+    for some in (rows, []):
+        files.write_rows("rows.csv", ["step", "name", "value"], some)
+        files.write_table("table.csv", pd.DataFrame(some, columns=["step", "name", "value"]))
+        assert Path("rows.csv").read_bytes() == Path("table.csv").read_bytes()
+
+
 def test_a_table_gives_back_what_was_written():
     files.write_table("table.csv", TABLE)
     pd.testing.assert_frame_equal(files.read_table("table.csv"), TABLE, check_exact=True)
@@ -229,3 +246,32 @@ def test_what_is_kept_to_save_time_comes_back_as_it_was_or_not_at_all(tmp_path):
         (tmp_path / "kept").write_bytes(whole[:place])
         assert files.kept(tmp_path / "kept") is None
     assert files.kept(tmp_path / "nothing") is None
+
+
+@pytest.fixture
+def shared_folder():
+    with tempfile.TemporaryDirectory() as folder:  # that of pytest is closed to others
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("then", [None, 1_000_000.0])
+def test_in_a_shared_folder_anyone_may_set_the_times_of_anyones_file(shared_folder, then):
+    file = shared_folder / "settings.json"
+    file.write_bytes(b"theirs")
+    file.chmod(0o664)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:  # else the file is one's own, and nothing stands in the way
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            files.set_times(file, then)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert file.read_bytes() == b"theirs"
+    assert file.stat().st_mtime == (pytest.approx(time.time(), abs=60) if then is None else then)
+    assert [path.name for path in shared_folder.iterdir()] == ["settings.json"]

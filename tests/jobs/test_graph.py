@@ -121,7 +121,7 @@ WHAT_RERUNS = {
     ),
     "the tuning seed": ({f"{TOY}.tuning_seed": 7}, SEARCHES),
     "one point of a grid": (
-        {f"{TOY}.search.isolated": {"learning_rate": [0.01, 0.2]}},
+        {f"{TOY}.search.isolated": [{"learning_rate": 0.01}, {"learning_rate": 0.1, "weight_decay": 0.1}]},
         {"attempt isolated 1", "choose"},
     ),
     "an unused dataset": ({"datasets.unused.pool": 10}, set()),

@@ -18,7 +18,7 @@ from jointnn.parameters import search
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import method_settings
 from jointnn.stages import choose as stage
-from jointnn.stages.choose import choose, finalists
+from jointnn.stages.choose import choose, edges, finalists
 
 GRID = {"learning_rate": [0.01, 0.1], "scale_factor": [1, 2, 3]}
 
@@ -38,7 +38,7 @@ CHOSEN = {
     "experiments.toy.tuned": GONE,
     "experiments.toy.chosen": {
         "searched": {"seeds": [1000], "points": 2},
-        "tuned": {"isolated": {"learning_rate": 0.1}, "joint": {}},
+        "tuned": {"isolated": {"learning_rate": 0.1}, "joint": {"learning_rate": 0.01}},
     },
 }
 AS_GIVEN = "hyper-parameters as given, not searched"
@@ -62,6 +62,42 @@ def test_a_table_says_that_a_search_chose_only_where_one_wrote_what_it_chose():
         "reported number uses: "
         "16 points for each method on the first, its best 4 on all"
     )
+
+
+def test_a_table_says_what_was_best_at_an_edge_and_where_the_grid_is_another_one_now():
+    found = {"seeds": [1000], "points": 2, "edges": {"isolated": ["learning_rate"]}}
+    edited = {**CHOSEN, "experiments.toy.chosen": {**CHOSEN["experiments.toy.chosen"], "searched": found}}
+    assert rule_of("toy", edited).endswith(
+        "points for each method, at the edge of what was tried: learning rate of isolated"
+    )
+    tuned = {"isolated": {"learning_rate": 0.1, "weight_decay": 0.1}, "joint": {"learning_rate": 0.01}}
+    elsewhere = {**CHOSEN["experiments.toy.chosen"], "tuned": tuned}
+    said = rule_of("toy", {**CHOSEN, "experiments.toy.chosen": elsewhere})
+    assert said.endswith("; the grid is another one by now")
+
+
+TRIED = [
+    {"learning_rate": rate, "strength": {"half_life": h}, "weight_decay": w, "metric": "sum_square"}
+    for rate in (0.01, 0.1, 1)
+    for h in (0, 3, math.inf)
+    for w in (0, 0.1)
+]
+
+
+@pytest.mark.parametrize(
+    ("best", "at"),
+    [
+        ((0.1, 3, 0), []),
+        ((1, 3, 0), ["learning_rate"]),
+        ((0.01, 3, 0.1), ["learning_rate", "weight_decay"]),
+        ((0.1, 0, 0), []),  # beyond 0 and infinity there is nothing
+        ((0.1, math.inf, 0), []),
+    ],
+)
+def test_an_edge_is_the_lowest_or_highest_value_that_was_tried(best, at):
+    rate, h, w = best
+    settings = {"learning_rate": rate, "strength": {"half_life": h}, "weight_decay": w}
+    assert edges(TRIED, {**settings, "metric": "sum_square"}) == at
 
 
 def test_an_experiment_that_has_the_settings_of_another_says_where_they_were_chosen():
@@ -176,7 +212,7 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
     choice = from_yaml(chosen(isolated=3, joint=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
-    assert choice["searched"] == {"seeds": [1000], "points": 3}
+    assert choice["searched"] == {"seeds": [1000], "points": 3, "edges": {"joint": ["scale_factor"]}}
     assert "finalists" not in choice  # no further seeds to try them on
     grid = files.read_table("search/toy/grid.csv")
     columns = ["method", "point", "settings", "seed", "validation_accuracy", "validation_loss", "chosen"]
@@ -219,7 +255,8 @@ def test_the_best_of_the_first_seed_are_tried_on_further_ones():
         files.write_json(f"search/toy/s1001/isolated/point_{k}.json", result)
     stage.run(ChooseJob(**{**job, "attempts": {**job["attempts"], "1001": {"isolated": [1, 0]}}}))
     choice = from_yaml(Path("params/chosen/toy.yaml").read_text())
-    assert choice["searched"] == {"seeds": [1000, 1001], "points": 3, "finalists": 2}
+    at_edge = {"isolated": ["learning_rate"]}
+    assert choice["searched"] == {"seeds": [1000, 1001], "points": 3, "finalists": 2, "edges": at_edge}
 
 
 def test_a_method_that_always_diverged_is_named():

@@ -83,6 +83,10 @@ def test_the_average_over_datasets():
     evaluate()
     table = run(dataset="average")
     assert "Dataset: average over first, second and third." in table
+    # As on a dial, where the data themselves differ from point to point.
+    sweep.run(altered(job_of(dataset="average"), datasets=[]))
+    table = Path(FOLDER, "table.md").read_text()
+    assert "Dataset: average over all datasets of each experiment." in table
     assert cells(table, "joint")[0] == "**48.0 ± 1.4**"
 
 

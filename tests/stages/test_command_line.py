@@ -28,6 +28,8 @@ WITHOUT_TORCH = [
     "tools.schema",
 ]
 HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")
+COMPILER = ("torch._dynamo", "torch._inductor", "pandas", "scipy", "torchvision")
+"""What a job that trains a small network must not wait for."""
 
 
 @pytest.fixture(autouse=True)
@@ -199,9 +201,9 @@ def test_ctrl_c_ends_without_a_traceback():
     assert [path for path in Path("workflow").rglob("*") if path.is_file()] == []
 
 
-def imported_by(program: str) -> list[str]:
+def imported_by(program: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:
     """Those of the heavy packages that a program imports."""
-    program += f"; import json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    program += f"; import json, sys; print(json.dumps([name for name in {heavy} if name in sys.modules]))"
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT
     )
@@ -212,6 +214,18 @@ def imported_by(program: str) -> list[str]:
 def test_stages_that_need_no_torch_start_without_it():
     modules = ", ".join(f"jointnn.stages.{stage}" for stage in WITHOUT_TORCH)
     assert imported_by(f"import {modules}") == []
+
+
+@pytest.mark.slow
+def test_training_waits_for_no_compiler():
+    program = (
+        "import torch, jointnn, jointnn.stages.train, jointnn.stages.evaluate\n"
+        "data = {name: (torch.randn(40, 3), torch.arange(40) % 2) for name in 'ab'}\n"
+        "network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))\n"
+        "for name in ('sgd', 'adam'):\n"
+        "    jointnn.fit(data, network, steps=9, optimiser=name, couple_head=True)\n0"
+    )
+    assert imported_by(program, COMPILER) == []
 
 
 @pytest.mark.slow

@@ -60,6 +60,15 @@ def test_jobs_steps_time_and_disk_are_said():
     ]
 
 
+def test_halves_of_datasets_are_said_apart():
+    jobs = Jobs(read({"experiments.toy.figures": ["split_halves"]}))
+    lines = introduction(run_of(*jobs.halves("toy").values()), EarlierRuns())
+    assert lines[1] == (
+        "Halves of the datasets of toy train 1 method on 2 seeds: 18 steps x 6 networks each, "
+        "216 steps of a network in all."
+    )
+
+
 def test_figures_alone_take_no_disk_and_train_nothing():
     job = Jobs(read()).figures("toy")
     finish(job)

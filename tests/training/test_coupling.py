@@ -15,6 +15,7 @@ from torch.nn import functional
 import jointnn
 from jointnn.errors import UserError
 from jointnn.irls import consistency, solvers
+from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.settings import MethodSettings
 from jointnn.training import coupling as module
 
@@ -143,6 +144,36 @@ def test_weights_are_those_of_the_paper_from_distances_between_averaged_paramete
     assert torch.allclose(coupling.sigma, sigma)
     assert torch.allclose(coupling.weights, consistency.irls_weights(blocks, sigma), atol=1e-6)
     assert coupling.blocks == ["first-second", "second-third"]
+
+
+def halves_of(nets, **options) -> jointnn.Coupling:
+    return jointnn.Coupling(nets, half_life=3, couple_head=True, **options)
+
+
+def test_ratios_of_split_halves_are_those_of_the_averaged_distances_in_the_order_asked_for():
+    names = ["a.2", "b.1", "a.1", "b.2", "other"]
+    nets = {name: mlp(seed) for seed, name in enumerate(names)}
+    coupling = halves_of(nets, round_steps=4)
+    halves = {"a": ("a.1", "a.2"), "b": ("b.1", "b.2")}
+    rows = []
+    for step in range(4):
+        train(nets, coupling, 1, first=step)
+        rows.append({layer: rows_of(nets, layer) for layer in ("second", "third", "head")})
+    found, order = coupling.split_half_ratios(halves), [2, 0, 1, 3]
+    means = [sum(row[layer] for row in rows[2:]) / 2 for layer in ("second", "third", "head")]
+    expected = split_half_ratios(consistency.layer_distances_squared([mean[order] for mean in means]))
+    assert coupling.layers == ["first", "second", "third", "head"] and found.shape == (4, 2, 2)
+    torch.testing.assert_close(found[1:], expected, rtol=1e-4, atol=0)
+    for wrong, sentence in (
+        ({"a": ("a.1", "c.1")}, "'c.1' is none of these networks"),
+        ({"a": ("a.1", "a.2"), "b": ("a.1", "b.2")}, "'a.1' stands twice among halves"),
+        ({"a": ("a.1",)}, "'a' needs two networks"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            coupling.split_half_ratios(wrong)
+    coupling.reweight()
+    with pytest.raises(UserError, match="Weights have been found, so networks are not pulled alike"):
+        coupling.split_half_ratios(halves)
 
 
 @pytest.mark.parametrize(("half_life", "equal"), [(0.0, True), (math.inf, False)])

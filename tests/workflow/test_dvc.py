@@ -78,6 +78,7 @@ def second(first, tmp_path_factory) -> Versioned:
     project = Versioned(first.copy(tmp_path_factory.mktemp("second") / "project").root)
     project.settle(settings={"strength": {"half_life": 1}})
     output = project.dvc("repro")
+    assert "To version it" not in output
     project.write("work/second_run.txt", output)
     return project
 

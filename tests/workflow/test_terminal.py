@@ -20,6 +20,7 @@ from jointnn.terminal import handler
 pytestmark = pytest.mark.slow
 ISOLATED = "runs/tiny/s0/isolated"
 WALLS = ("reason:", "Missing output files", "message: None", "steps (", "Traceback", "RuleException")
+DONE = r"Done: 1 job in .*\. Look at results/tiny/\. To version it: .* record tiny"
 LINE = r"\d\d:\d\d:\d\d  {count}  {job} +[\dmin. ]+s(   .* left)?"
 
 
@@ -80,7 +81,7 @@ def test_without_a_terminal_there_is_a_line_for_each_job(project):
         "Time: a few seconds, as earlier runs took.",
     ] or re.fullmatch(r"Time: about .*, as earlier runs took\.", lines[2])
     assert re.fullmatch(LINE.format(count="1/1", job="tiny: figures"), lines[3])
-    assert re.fullmatch(r"Done: 1 job in .*\. Look at results/tiny/\.", lines[4])
+    assert re.fullmatch(DONE, lines[4])
     assert len(lines) == 5
     lines = without_walls(project.snakemake())
     assert len(lines) == 2 and NOTHING in lines[1]
@@ -94,7 +95,7 @@ def test_in_a_terminal_a_table_shows_each_kind_of_job(project):
     assert any(re.fullmatch(r" *job +done +now +each takes *", line) for line in lines)
     assert any(re.fullmatch(r" *figures +1/1 +.* s *", line) for line in lines)
     assert any(re.fullmatch(r"tiny: 0 of 1 job done, .* so far(, .*)?", line.strip()) for line in lines)
-    assert re.fullmatch(r"Done: 1 job in .*\. Look at results/tiny/\.", lines[-1])
+    assert re.fullmatch(DONE, lines[-1])
 
 
 def test_a_dry_run_says_why_jobs_would_run_and_what_that_takes(project):
@@ -110,6 +111,12 @@ def test_a_dry_run_says_why_jobs_would_run_and_what_that_takes(project):
     disk = r"Disk: about \d+ kB in runs/; DVC's cache takes as much again, MLflow's store up to \d+ kB\."
     assert any(re.fullmatch(disk, line) for line in lines)
     assert lines[-1] == "Nothing was run (-n)."
+    for file in project.root.glob("logs/tiny/**/*.tsv"):
+        file.write_text("s\n3600\n")
+    targets = [f"runs/tiny/s0/{name}/settings.json" for name in ("isolated", "l2reg")]
+    for cores, hours in (("1", 2), ("2", 1)):
+        said = project.snakemake("-n", "--cores", cores, *targets)
+        assert f"Time: about {hours} h, as earlier runs took." in said
     lines = without_walls(project.snakemake("-n", "search_tiny"))
     told = "The search of tiny tries 4 points of 2 methods on 1 seed: "
     assert f"{told}12 steps x 2 networks each, 96 steps of a network in all." in lines

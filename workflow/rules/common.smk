@@ -173,6 +173,7 @@ def trained(experiment):
     def files():
         chosen = EXPERIMENTS[experiment]
         last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
+        last += JOBS.halves(experiment).values()
         made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
         return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
 

@@ -38,8 +38,10 @@ def work_ahead():
         if one.rule.name not in NO_JOB
     }
     works = [_work(number, one, known.get(number), earlier) for number, one in ahead.items()]
-    shared = {name: count for name, count in workflow.global_resources.items() if isinstance(count, int)}
-    return Run(in_order(works), known, shared)
+    found = {name: resource.value for name, resource in workflow.global_resources.items()}
+    shared = {name: count for name, count in found.items() if isinstance(count, int)}
+    unrecorded = [] if "DVC_STAGE" in os.environ else PARAMS.versioned
+    return Run(in_order(works), known, shared, unrecorded)
 
 
 def _stage(one):

@@ -48,6 +48,31 @@ rule l2:
         "python -m jointnn train {input.settings} > {log} 2>&1"
 
 
+rule split_halves:
+    """Two halves of every dataset under the L2 start of a method: by how much networks differ by chance."""
+    input:
+        settings=settings("split_halves"),
+        before=before("split_halves"),
+    output:
+        ratios="runs/{experiment}/s{seed}/{method}/halves/ratios.json",
+        distances="runs/{experiment}/s{seed}/{method}/halves/distances.json",
+        history="runs/{experiment}/s{seed}/{method}/halves/history.csv",
+        record="runs/{experiment}/s{seed}/{method}/halves/settings.json",
+    log:
+        "logs/{experiment}/s{seed}/{method}/halves.log",
+    benchmark:
+        "logs/{experiment}/s{seed}/{method}/halves.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    threads: cores("split_halves")
+    resources:
+        gpu=gpus("split_halves"),
+        mem_mb=8000,
+        runtime=720,
+    shell:
+        "python -m jointnn split_halves {input.settings} > {log} 2>&1"
+
+
 rule sigma:
     """The scale of each block, 4.2.1, from the distances at the L2 start."""
     input:

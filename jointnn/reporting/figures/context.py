@@ -19,6 +19,7 @@ from jointnn.irls.groups import find_groups, planted_labels
 from jointnn.irls.told_apart import Groups
 from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
+from jointnn.reporting.split_halves import ratios_of
 from jointnn.tasks.measures import Measure, measure_of
 
 NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
@@ -154,6 +155,14 @@ class Context:
         settings = read_json(record).get("settings", {}) if record.exists() else {}
         strength = settings.get("strength") or {}
         return strength.get("half_life") in (math.inf, "Infinity") or strength.get("lambda") == 0
+
+    @cached_property
+    def ratios(self) -> pd.DataFrame:
+        """Return how far apart datasets lie in units of the null of split halves, as `ratios_of` has it.
+
+        Empty where halves were not trained.
+        """
+        return ratios_of(self.experiment, self.seeds, self.in_rounds)
 
     def blocks(self) -> list[str]:
         """Return the names of the blocks; empty if there are no weights."""

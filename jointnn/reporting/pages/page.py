@@ -38,6 +38,7 @@ FILES = {
     "summary.csv": "all metrics over seeds: mean, standard deviation, number of seeds",
     "metrics.csv": "all metrics of every seed",
     "figures/groups.csv": "the groups of every round and seed",
+    "figures/split_halves.csv": "how far apart datasets lie by layer, in units of chance, of every seed",
 }
 """What a page names of an experiment's folder."""
 
@@ -79,11 +80,12 @@ def page_of(params: Params, name: str, place: Place) -> str:
     drawn, missing = figures(name, experiment.figures, place)
     told = read_measures(name, experiment.seeds)
     found = folder / "figures" / "groups.csv"
-    return _rendered(
+    return rendered(
         "experiment.md" if place.ours else "own.md",
         name,
         place,
         experiment=experiment,
+        ratios=sections.ratios(name, experiment),
         groups=sections.groups(read_table(found), experiment.groups_round) if found.exists() else "",
         counts=sections.counts(experiment, params.datasets),
         files=[(f"{name}/{file}", holds) for file, holds in FILES.items() if (folder / file).exists()],
@@ -102,7 +104,7 @@ def page_of(params: Params, name: str, place: Place) -> str:
 def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
     """Return the text of a sweep's page."""
     name, folder = SWEEP + sweep, Path(paths.sweep(sweep))
-    return _rendered(
+    return rendered(
         "sweep.md",
         name,
         place,
@@ -112,8 +114,18 @@ def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
     )
 
 
-def _rendered(template: str, name: str, place: Place, **values: Any) -> str:
+def rendered(template: str, name: str, place: Place, **values: Any) -> str:
     """Return a template with its values, and on a page of ours with what a person wrote."""
+    what, reading = read_reading(name) if place.ours else ("", "")
+    option = " --docs" if place.ours else ""
+    return filled(
+        template,
+        mark=place.mark, name=name, ours=place.ours, option=option, what=what, reading=reading, **values,
+    )  # fmt: skip
+
+
+def filled(template: str, **values: Any) -> str:
+    """Return a template with its values."""
     environment = Environment(
         loader=PackageLoader("jointnn.reporting.pages"),
         autoescape=False,  # it is Markdown
@@ -129,12 +141,7 @@ def _rendered(template: str, name: str, place: Place, **values: Any) -> str:
         "paragraph": lambda text: " ".join(text.split()) + "\n",
         "printed": printed,
     }
-    what, reading = read_reading(name) if place.ours else ("", "")
-    option = " --docs" if place.ours else ""
-    made = environment.get_template(template).render(
-        mark=place.mark, name=name, ours=place.ours, option=option, what=what, reading=reading, **values
-    )
-    return made.rstrip("\n") + "\n"
+    return environment.get_template(template).render(**values).rstrip("\n") + "\n"
 
 
 def read_reading(name: str) -> tuple[str, str]:

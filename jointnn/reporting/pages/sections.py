@@ -14,6 +14,7 @@ from jointnn.io.files import read_json
 from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
+from jointnn.reporting.split_halves import by_layer, read_ratios
 from jointnn.reporting.tables.markdown import grid
 from jointnn.reporting.words import in_words
 from jointnn.tasks.measures import Measure, measure_of
@@ -182,6 +183,12 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
     ends = table.dropna(subset=["diagnosis"])
     ended = [f"- Seed {seed}: {end}" for seed, end in zip(ends.seed, ends.diagnosis, strict=True)]
     return "\n\n".join(filter(None, [doubt, *said, "\n".join(ended)]))
+
+
+def ratios(name: str, experiment: ExperimentParams) -> str:
+    """Return what the data tell apart in each layer, as Markdown; nothing where halves were not trained."""
+    lines = by_layer(read_ratios(name), experiment.groups)
+    return grid(lines, 3 if "closest" in lines[0] else 1) if lines else ""
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> Rows:

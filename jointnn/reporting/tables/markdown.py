@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 
 from jointnn.reporting.tables.rendering import (
+    ALONE,
     Markup,
     Notes,
+    are_datasets_compared,
     capitalised,
     columns,
     compared,
+    dataset_columns,
+    dataset_rows,
+    harm,
     header,
     paired_columns,
     paired_rows,
@@ -62,5 +67,9 @@ def _table(results: Results, *, first: bool) -> list[str]:
             f"seed by seed{why}."
         )
         lines = [paired_columns(results, ours, MARKDOWN), *paired_rows(results, ours, MARKDOWN)]
+        blocks.append(grid(lines))
+    if are_datasets_compared(results):
+        blocks.append(f"Each dataset by itself: `joint` minus `{ALONE}`, seed by seed. {harm(results)}")
+        lines = [dataset_columns(results, MARKDOWN), *dataset_rows(results, MARKDOWN)]
         blocks.append(grid(lines))
     return blocks

@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jointnn.parameters.rows import printed, row_of
-from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation
+from jointnn.reporting.tables.results import AVERAGE, LEAST_SEEDS, Results, mean_and_deviation
+from jointnn.reporting.words import listed
 from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"
 OURS = ("jae", "joint")
 """Methods that are compared with every other, those of the two papers."""
+ALONE = "isolated"
+"""What every dataset would have without joining."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,19 @@ def columns(results: Results) -> list[str]:
     return ["method", *map(printed, results.columns)]
 
 
+def name_in(results: Results, method: str) -> str:
+    """Return what a row is called, with the method that it is where it is a corner of its family."""
+    name = printed(method)
+    return f"{name} (= {printed(results.corners[method])})" if method in results.corners else name
+
+
 def rows(results: Results, methods: Sequence[str], notes: Notes, markup: Markup) -> list[list[str]]:
     """Return a row per method: its name and a cell per dataset."""
     return [
-        [printed(method), *(_cell(results, method, column, notes, markup) for column in results.columns)]
+        [
+            name_in(results, method),
+            *(_cell(results, method, column, notes, markup) for column in results.columns),
+        ]
         for method in methods
     ]
 
@@ -176,8 +188,42 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
         if results.measure.relative:
             cells.append(_difference(results.relative(ours, method), _per_cent, markup))
         cells.append(f"{results.won(ours, method)} of {len(differences)}" if differences else MISSING)
-        found.append([printed(method), *cells])
+        found.append([name_in(results, method), *cells])
     return found
+
+
+def are_datasets_compared(results: Results) -> bool:
+    """Return whether a table looks at each dataset by itself: at what joining does to it."""
+    there = all(name in results.methods and results.cell(name, AVERAGE) for name in ("joint", ALONE))
+    return there and results.corners.get("joint") != ALONE
+
+
+def dataset_columns(results: Results, markup: Markup) -> list[str]:
+    """Return the heads of its columns."""
+    better = {"higher": "above", "lower": "below"}.get(results.measure.better, results.measure.better)
+    return ["dataset", f"joint {markup.minus} {ALONE}", f"seeds with joint {better}"]
+
+
+def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
+    """Return per dataset: `joint` minus `isolated`, mean and deviation over seeds, and seeds won."""
+    found = []
+    for dataset in results.datasets:
+        differences = results.paired("joint", ALONE, dataset)
+        won = f"{results.won('joint', ALONE, dataset)} of {len(differences)}" if differences else MISSING
+        found.append([printed(dataset), _difference(differences, results.measure.number, markup), won])
+    return found
+
+
+def harm(results: Results) -> str:
+    """Return a sentence on the datasets that joining harms."""
+    if len(results.seeds) < LEAST_SEEDS:
+        return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
+    if not (harmed := results.harmed("joint", ALONE)):
+        return "Joining harms none of them beyond noise (paired t-test over seeds, one-sided, 5 %)."
+    return (
+        f"Joining harms {listed(list(map(printed, harmed)))} beyond noise (paired t-test over seeds, "
+        "one-sided, 5 %): there, train alone."
+    )
 
 
 def _difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:

@@ -14,6 +14,10 @@ from jointnn.tasks.measures import COLLAPSED, DIVERGED, Measure, measure_of
 
 KEYS = ["experiment", "method", "seed", "dataset", "metric", "split"]
 AVERAGE = "average"
+NOISE = 0.05
+"""Below this chance a difference is beyond noise."""
+LEAST_SEEDS = 3
+"""With fewer of them nothing is said of noise."""
 
 
 def read_metrics(
@@ -67,6 +71,7 @@ class Results:
         generated: how many of them, where an experiment says so.
         notes: what is to be said of the images.
         seen: datasets whose images the networks have probably seen before.
+        corners: methods whose settings make them another one, and which.
     """
 
     experiment: str
@@ -84,6 +89,7 @@ class Results:
     notes: NotesOnData = field(default_factory=NotesOnData)
     collapsed: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     diverged: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    corners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -94,29 +100,48 @@ class Results:
         return self.values.get((method, dataset), {})
 
     def is_best(self, method: str, dataset: str) -> bool:
-        """Return whether no competitor prints a better mean; a cell that lacks seeds never is."""
+        """Return whether no competitor prints a better mean; a cell that lacks seeds never is.
+
+        A row that is another method under its own name does not share the first place with that one.
+        """
         if method in self.reference or not self._complete(method, dataset):
             return False
         competitors = [name for name in self.methods if self._complete(name, dataset)]
         scores = {name: self.measure.score(self._printed_mean(name, dataset)) for name in competitors}
+        if scores[method] == scores.get(self.corners.get(method, "")):
+            return False
         return scores[method] == max(scores.values())
 
-    def paired(self, method: str, other: str) -> list[float]:
-        """Return `method` minus `other` in the average over datasets, one number per seed of both."""
-        return [ours - theirs for ours, theirs in self._pairs(method, other)]
+    def paired(self, method: str, other: str, dataset: str = AVERAGE) -> list[float]:
+        """Return `method` minus `other` on a dataset or on average, one number per seed of both."""
+        return [ours - theirs for ours, theirs in self._pairs(method, other, dataset)]
 
-    def won(self, method: str, other: str) -> int:
+    def won(self, method: str, other: str, dataset: str = AVERAGE) -> int:
         """Return of how many of these seeds `method` is the better one."""
         score = self.measure.score
-        return sum(score(ours) > score(theirs) for ours, theirs in self._pairs(method, other))
+        return sum(score(ours) > score(theirs) for ours, theirs in self._pairs(method, other, dataset))
+
+    def harmed(self, method: str, other: str) -> list[str]:
+        """Return the datasets on which `method` is worse than `other` beyond noise.
+
+        That is, a paired t-test over seeds, one-sided, gives chance less than `NOISE`. Of fewer than
+        three seeds nothing is said.
+        """
+        score = self.measure.score
+        found = []
+        for dataset in self.datasets:
+            worse = [score(theirs) - score(ours) for ours, theirs in self._pairs(method, other, dataset)]
+            if _beyond_noise(worse):
+                found.append(dataset)
+        return found
 
     def relative(self, method: str, other: str) -> list[float]:
         """Return that difference over what `other` has, in per cent."""
         return [100 * (ours - theirs) / theirs for ours, theirs in self._pairs(method, other)]
 
-    def _pairs(self, method: str, other: str) -> list[tuple[float, float]]:
-        """Return the averages over datasets of two methods, of each seed of both."""
-        ours, theirs = self.cell(method, AVERAGE), self.cell(other, AVERAGE)
+    def _pairs(self, method: str, other: str, dataset: str = AVERAGE) -> list[tuple[float, float]]:
+        """Return the values of two methods on a dataset or on average, of each seed of both."""
+        ours, theirs = self.cell(method, dataset), self.cell(other, dataset)
         return [(ours[seed], theirs[seed]) for seed in self.seeds if seed in ours and seed in theirs]
 
     def _complete(self, method: str, dataset: str) -> bool:
@@ -158,6 +183,7 @@ def results_from(
         notes=notes or NotesOnData(),
         collapsed=_seeds_with(metrics, COLLAPSED.name),
         diverged=_seeds_with(metrics, DIVERGED.name),
+        corners=settings.get("corners") or {},
     )
 
 
@@ -168,6 +194,17 @@ def _seeds_with(metrics: pd.DataFrame, flag: str) -> dict[tuple[str, str], list[
     for method, dataset, seed in zip(rows.method, rows.dataset, rows.seed, strict=True):
         found.setdefault((method, dataset), []).append(int(seed))
     return found
+
+
+def _beyond_noise(differences: Sequence[float]) -> bool:
+    """Return whether the mean of differences is above 0 by more than chance gives."""
+    if len(differences) < LEAST_SEEDS:
+        return False
+    if len(set(differences)) == 1:  # no noise at all, and no test either
+        return differences[0] > 0
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(differences, 0, alternative="greater").pvalue) < NOISE
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

@@ -26,7 +26,7 @@ class SweepResults(Results):
         experiment: the name of the sweep.
         values: (method, number) -> {seed: value}.
         dataset: whose measure it is, or `average`.
-        over: the datasets of the average.
+        over: the datasets of the average; none where they are others in each experiment.
         along: what the number is, in words.
         yardsticks: figures that others report by source, in the unit of the metric, the best first.
     """
@@ -46,7 +46,8 @@ class SweepResults(Results):
         """Return whose measure it is, in words."""
         if self.dataset != AVERAGE:
             return printed(self.dataset)
-        return f"{AVERAGE} over {listed(list(map(printed, self.over)))}"
+        named = listed(list(map(printed, self.over)))
+        return f"{AVERAGE} over {named or 'all datasets of each experiment'}"
 
 
 def read_sweep(settings: Mapping[str, Any]) -> SweepResults:

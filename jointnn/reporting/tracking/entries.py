@@ -11,6 +11,7 @@ from jointnn.parameters.rows import row_of
 from jointnn.reporting.tracking import find, notes
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.averages import AVERAGE, DEVIATION, over_seeds, with_average
+from jointnn.reporting.tracking.read import ALONE
 from jointnn.reporting.tracking.runs import Points, RunFiles, artifacts_digest
 
 FORMAT = 2
@@ -104,7 +105,8 @@ def _colored(method: str) -> dict[str, str]:
 
 def finals_of(run: RunFiles) -> dict[str, float]:
     """Return figures of the evaluation, with their mean over datasets, and what the run cost."""
-    figures = {(name, 0): value for name, value in run.finals.items() if name.startswith("final/")}
+    of_datasets = ("final/", f"minus_{ALONE}/")
+    figures = {(name, 0): value for name, value in run.finals.items() if name.startswith(of_datasets)}
     return dict(run.finals) | {name: value for (name, _), value in with_average(figures).items()}
 
 
@@ -135,7 +137,7 @@ def of_method(root: Path, experiment: str, method: str, seeds: Sequence[RunFiles
         seconds=sum(run.seconds for run in seeds),
         parameters=parameters | ({"seeds": numbers} if seeds else {}),
         tags=_colored(method) | {METHOD: method} | ({"mlflow.user": seeds[0].user} if seeds else {}),
-        note=notes.of_method(numbers),
+        note=notes.of_method(numbers) + (notes.harm(root, experiment) if method == "joint" else ""),
         curves=over_seeds(curves, every=False) if status != "RUNNING" else {},
         values=values if seeds else tables.summary(root, experiment).get(method, {}),
         origins=tables.origins(root, sorted({name for run in seeds for name in run.datasets})),

@@ -8,12 +8,12 @@ under work/resume.
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from jointnn.io import paths, tensors
-from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, read_json
+from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, ratios, read_json
 from jointnn.reporting.tracking.runs import RunFiles, TrackedJob, ended, wanted
 
 
@@ -45,7 +45,7 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
     """Return the tables and figures of an experiment, by the name that they have in MLflow."""
     folder = root / "results" / experiment
     tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
-    found = [*tables, *sorted(folder.glob("figures/*.svg"))]
+    found = [*tables, *sorted(folder.glob("figures/*.svg")), root / paths.ratios(experiment)]
     named = {path.relative_to(folder).as_posix(): path for path in found if path.exists()}
     return named | ({own.name: own} if (own := page(root, experiment)) else {})
 
@@ -119,6 +119,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
     settings = {job.record_path: (job.record if finished else job.newest) for job in chain}
     cost = costs(root, finished)
     started, seconds = _times(root, chain, sources, cost.get("cost/seconds"))
+    halves = _halves(root, chain[0]) if finished else {}
     results = Path("results") / experiment / f"s{seed}"
     evaluation = root / results / "metrics.csv"
     # An evaluation may be left from a run of other settings.
@@ -133,8 +134,8 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         alarms=_alarms(root, chain[-1]) if finished else "",
         points=points,
         datasets=datasets,
-        finals=cost | (finals(evaluation, method) if is_evaluated else {}),
-        artifacts=_artifacts(root, [job for job in chain if finished or job.fresh]),
+        finals=cost | halves | (finals(evaluation, method) if is_evaluated else {}),
+        artifacts=_artifacts(root, [job for job in chain if finished or job.fresh], halves),
         state=root / paths.state(str(chain[-1].folder)) if finished else None,
         started=started,
         seconds=seconds,
@@ -202,10 +203,22 @@ def _alarms(root: Path, job: TrackedJob) -> str:
     return "; ".join(alarms[name] for name in sorted(alarms))
 
 
-def _artifacts(root: Path, jobs: list[TrackedJob]) -> dict[str, Path]:
-    """Return the weights of the rounds, and sigma."""
+def _halves(root: Path, first: TrackedJob) -> dict[str, float]:
+    """Return what networks of split halves say of a run, if they began where its first job did."""
+    folder = first.folder.parent / "halves"
+    halves = _job(root, folder)
+    starts = [
+        ((job.record or {}).get("before", {}).get("start") or {}).get("identity") for job in (halves, first)
+    ]
+    return ratios(root / folder / "ratios.json") if halves.fresh and starts[0] == starts[1] else {}
+
+
+def _artifacts(root: Path, jobs: list[TrackedJob], halves: Mapping[str, float]) -> dict[str, Path]:
+    """Return the weights of the rounds, sigma, and the ratios of split halves."""
     found = {f"{job.folder.name}/weights.json": root / job.folder / "weights.json" for job in jobs}
     for job in jobs:
         if job.record_path.name == "sigma.settings.json":
             found["sigma.json"] = root / job.folder / "sigma.json"
+            if halves:
+                found["halves/ratios.json"] = root / job.folder / "halves" / "ratios.json"
     return {name: path for name, path in found.items() if path.exists()}

@@ -50,6 +50,13 @@ def of_method(seeds: Sequence[int]) -> str:
     return METHOD.format(seeds=told)
 
 
+def harm(root: Path, experiment: str) -> str:
+    """Return what the table says of the datasets that joining harms, as a paragraph; empty if nothing."""
+    table = _text(root / "results" / experiment / "table.md")
+    found = re.search(r"Joining harms [^\n]*", table)
+    return f"\n\n{found[0]}" if found else ""
+
+
 def of_experiment(root: Path, name: str, runs: Sequence[RunFiles], shown: str) -> str:
     """Return the description of an experiment: what it is, its table, where its page is.
 

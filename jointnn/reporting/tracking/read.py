@@ -13,12 +13,14 @@ from typing import Any
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import unsealed
+from jointnn.reporting.tracking.averages import mean
 from jointnn.reporting.tracking.runs import Points, TrackedJob
 
 HISTORIES = ("history.csv", "test_history.csv")
 HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")
 METRICS_COLUMNS = ("method", "dataset", "metric", "split", "value")
 SUMMARY_COLUMNS = ("method", "dataset", "metric", "split", "mean", "std")
+ALONE = "isolated"
 MEND = " Delete it and run its job again."
 
 
@@ -38,12 +40,33 @@ def histories(tables: list[Path]) -> tuple[Points, list[str]]:
 
 
 def finals(path: Path, method: str) -> dict[str, float]:
-    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a."""
-    return {
-        f"final/{row['metric']}/{row['split']}/{row['dataset']}": _number(path, row["value"])
-        for row in _rows(path, METRICS_COLUMNS)
-        if row["method"] == method
-    }
+    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a; of
+    `joint` also what joining gave or took, as minus_isolated/accuracy/test/mnist_a."""
+    by_method: dict[str, dict[str, float]] = {}
+    for row in _rows(path, METRICS_COLUMNS):
+        name = f"{row['metric']}/{row['split']}/{row['dataset']}"
+        by_method.setdefault(row["method"], {})[name] = _number(path, row["value"])
+    ours, alone = by_method.get(method, {}), by_method.get(ALONE, {})
+    found = {f"final/{name}": value for name, value in ours.items()}
+    if method == "joint":
+        shared = [name for name in ours if name in alone and "/test/" in name]
+        found |= {f"minus_{ALONE}/{name}": ours[name] - alone[name] for name in shared}
+    return found
+
+
+def ratios(path: Path) -> dict[str, float]:
+    """Return how far apart datasets lie by layer, in units of chance, from a ratios.json of split halves.
+
+    For each layer the mean over pairs, and the closest and the farthest of them: split_halves/conv1/mean.
+    """
+    content = read_json(path) or {}
+    found: dict[str, float] = {}
+    for layer, matrix in zip(content.get("layers", []), content.get("ratios") or [], strict=False):
+        of_pairs = [ratio for k, row in enumerate(matrix) for ratio in row[:k] if ratio is not None]
+        if of_pairs:
+            told = {"mean": mean(of_pairs), "closest": min(of_pairs), "farthest": max(of_pairs)}
+            found |= {f"split_halves/{layer}/{which}": value for which, value in told.items()}
+    return found
 
 
 def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:

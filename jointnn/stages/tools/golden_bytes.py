@@ -7,9 +7,11 @@ are digests for each such machine, and the arrays themselves for machines that h
 
 import hashlib
 import importlib
+import io
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,7 +61,8 @@ def _run_jobs(project: Path, folder: Path) -> None:
         every = [job for name in jobs.params.experiments for job in jobs.of_experiment(name)]
         every += jobs.in_order(*map(jobs.sweep, jobs.params.sweeps))
         for job in {job.record: job for job in every}.values():
-            importlib.import_module(f"jointnn.stages.{job.stage}").run(job)
+            with redirect_stdout(io.StringIO()):  # what a job says of its training goes to its log
+                importlib.import_module(f"jointnn.stages.{job.stage}").run(job)
     finally:
         os.chdir(here)
 

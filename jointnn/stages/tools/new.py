@@ -145,7 +145,7 @@ def look(path: str) -> Found:
         )
     entry: dict[str, Any] = {"source": source_name, "path": source_path}
     if splits.test is None:
-        entry["pool"] = _pool([splits.train.labels.count(k) for k in range(len(splits.classes))])
+        entry["pool"] = pool_of([splits.train.labels.count(k) for k in range(len(splits.classes))])
     train, test, classes = arrange(splits, DatasetParams(**entry), path)
     sides, greys = zip(*(_side_and_grey(*image) for image in _some(source, splits)), strict=True)
     rarest = min(Counter(train.labels).get(label, 0) for label in range(len(classes)))
@@ -154,10 +154,10 @@ def look(path: str) -> Found:
     return Found(entry, len(train), len(test), classes, rarest, side, all(greys), left_out)
 
 
-def _pool(counts: Sequence[int]) -> int:
+def pool_of(counts: Sequence[int]) -> int:
     """Return how many images of classes of so many are not for the test; the rarest keeps one for it."""
     pool = round(OF_POOL * sum(counts))
-    if pool // len(counts) < min(counts):
+    if -(-pool // len(counts)) < min(counts):
         return pool
     return len(counts) * max(1, int(OF_POOL * min(counts)))
 

@@ -2,7 +2,8 @@
 
 It trains and draws nothing. With --docs it writes a page of the project's documentation,
 docs/results/<its name>.md. For that a person writes docs/results/readings/<its name>.md: first what the
-experiment is, then, under `## Reading`, an honest reading; both are inserted whole.
+experiment is, then, under `## Reading`, an honest reading; both are inserted whole. `the_paper` among the
+names is the page that holds the paper's claims against those pages.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
+from jointnn.reporting.pages import the_paper
 from jointnn.reporting.pages.page import SWEEP, Place, page_of, page_of_sweep
 
 
@@ -25,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Write results/EXPERIMENT.md, with tables, figures, settings and data, from the results of an "
         "experiment that was run, or of a sweep: sweep_NAME."
     )
-    parser.add_argument("names", metavar="EXPERIMENT", nargs="+")
+    parser.add_argument(
+        "names",
+        metavar="EXPERIMENT",
+        nargs="+",
+        help=f"its name; with --docs also {the_paper.NAME}: the paper's claims and what our pages say",
+    )
     parser.add_argument(
         "--docs",
         action="store_true",
@@ -39,14 +46,18 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the pages; nothing is written if one of the experiments was not run.
 
     Raises:
-        UserError: an experiment is not known, was not run, or was run with other settings.
+        UserError: an experiment is not known, was not run, or was run with other settings; or a claim of
+            the paper names what no page says.
     """
     params, place = read_params(), Place(ours=arguments.docs)
-    for name in arguments.names:
+    names = sorted(arguments.names, key=lambda name: name == the_paper.NAME)  # it reads the others
+    for name in names:
         check(params, name, place)
-    for name in arguments.names:
+    for name in names:
         page = place.page(name)
-        if name in params.experiments:
+        if name == the_paper.NAME:
+            text = the_paper.page_of_the_paper()
+        elif name in params.experiments:
             text = page_of(params, name, place)
         else:
             text = page_of_sweep(params, name.removeprefix(SWEEP), place)
@@ -61,6 +72,10 @@ def check(params: Params, name: str, place: Place) -> None:
         UserError: the experiment is not known, was not run, or was run with other settings; or its page was
             written by hand.
     """
+    if name == the_paper.NAME:
+        if not place.ours:
+            raise UserError(f"{name} is a page of the documentation: python -m jointnn page --docs {name}")
+        return
     folders = {SWEEP + sweep: Path(paths.sweep(sweep)) for sweep in params.sweeps}
     folders |= {experiment: Path("results", experiment) for experiment in params.experiments}
     if name not in folders:

@@ -64,12 +64,11 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: the network or the images are not there; or, after all is written, images could not be
             read.
     """
-    import torch
+    from jointnn.training.device import compute_alike
 
     if arguments.threads < 1:
         raise UserError(f"--threads: {arguments.threads} must be at least 1.")
-    torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True)
+    compute_alike(arguments.threads)
     found = find_images(arguments.images)
     predictor = _predictor(arguments)
     answers = Answers(predictor, found)

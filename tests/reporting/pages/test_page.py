@@ -54,8 +54,8 @@ def write_grid() -> None:
         ("isolated", 2, '{"learning_rate": 0.5}', 1000, np.nan, False),
         ("isolated", 1, '{"learning_rate": 0.1}', 1001, 0.63, True),
         ("joint", 0, '{"learning_rate": 0.01, "strength": {"half_life": 1}}', 1000, 0.8, True),
-        ("joint", 1, '{"learning_rate": 0.01, "strength": {"half_life": 2}}', 1000, 0.7, False),
-        ("joint", 2, '{"learning_rate": 0.01, "strength": {"half_life": 3}}', 1000, 0.75, False),
+        ("joint", 1, '{"learning_rate": 0.1, "strength": {"half_life": 2}}', 1000, 0.7, False),
+        ("joint", 2, '{"learning_rate": 0.5, "strength": {"half_life": 3}}', 1000, 0.75, False),
     ]  # fmt: skip
     columns = ["method", "point", "settings", "seed", "validation_accuracy", "chosen"]
     write_table("search/toy/grid.csv", pd.DataFrame(rows, columns=columns))
@@ -267,7 +267,7 @@ def test_a_search_of_other_points_is_refused(project):
     write_grid()
     made()
     points = edited(EDITS)["experiments"]["toy"]["search"] | {
-        "isolated": {"learning_rate": [0.01, 0.1, 0.4]}
+        "isolated": {"learning_rate": [0.01, 0.1, 0.5], "weight_decay": [0.1]}
     }
     write(EDITS | {"experiments.toy.search": points})
     with pytest.raises(UserError, match=r"say now: search\.isolated\."):

@@ -10,9 +10,12 @@ from helpers.params import write
 from PIL import Image
 
 from jointnn.__main__ import main
+from jointnn.data.selection import draw_pool
+from jointnn.data.source import Images
 from jointnn.io.yaml import read_yaml
 from jointnn.parameters import search
 from jointnn.parameters.load import read_params
+from jointnn.stages.tools.new import pool_of
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +84,15 @@ def test_validation_leaves_an_image_of_each_class_to_train_on():
     Path("my_data/leaves/test/ash/0.png").rename("my_data/leaves/test/elm/0.png")
     assert new("my_data/leaves", folders("petals")) == 0
     assert read_params().experiments["mine"].validation_images == 3
+
+
+@pytest.mark.parametrize(("counts", "pool"), [((8, 8), 12), ((6, 7), 10), ((100, 10), 14), ((2, 50, 9), 3)])
+def test_the_test_has_images_of_the_rarest_class(counts, pool):
+    assert pool_of(counts) == pool
+    members = [label for label, count in enumerate(counts) for _ in range(count)]
+    images = Images([b""] * len(members), members, [""] * len(members), [""] * len(members))
+    parts = draw_pool(images, pool, [str(label) for label in range(len(counts))], "own")
+    assert all(set(part.labels) == set(members) for part in parts)
 
 
 def test_names_that_are_taken_or_are_none_get_others():

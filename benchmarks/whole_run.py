@@ -1,0 +1,187 @@
+"""Where the CPU time of a whole run goes, by the kind of job: imports, reading, training, measuring.
+
+A scratch copy of the project runs an experiment from nothing, the default one if none is named. Each job is
+watched from its first to its last moment. Then the chain of `joint`, a job for each round, is compared with
+the one job of `isolated`.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from support import ROOT, print_table
+
+PHASES = ["start", "imports", "reading", "training", "measuring", "writing", "rest"]
+TARGETS = {"digits": 2.6}
+"""At most so many times the CPU time of `isolated` for the chain of `joint`, where rounds are short."""
+TARGET = 1.35
+"""For every other experiment."""
+SECONDS = 28.0
+"""Or at most so many seconds for the chain of `joint` on `digits`."""
+WALL = 210.0
+"""Seconds of the default run on two quiet cores."""
+QUICK: dict[str, Any] = {
+    "datasets": ["optical", "permuted_optical"],
+    "groups": None,
+    "seeds": [0],
+    "methods": ["isolated", "joint"],
+    "settings": {"steps": 8, "record_every": 8, "rounds": 1, "batch_size": 8},
+}
+
+
+@dataclass
+class Spent:
+    """Jobs of one kind, and their seconds of CPU time in each phase."""
+
+    jobs: int = 0
+    total: float = 0.0
+    phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, total: float, phases: dict[str, float]) -> None:
+        """Take in another job."""
+        self.jobs += 1
+        self.total += total
+        for name, seconds in phases.items():
+            self.phases[name] += seconds
+
+    def row(self, name: str, over: int = 1, target: str = "") -> list[str]:
+        """The row of the table; the end of Python is what no phase has."""
+        end = self.total - sum(self.phases.values())
+        times = [*(self.phases[phase] for phase in PHASES), end, self.total]
+        return [name, str(self.jobs // over), *(f"{seconds / over:.1f}" for seconds in times), target]
+
+
+def copy_of_project(folder: Path, commit: str) -> None:
+    """The project at a commit, or as it is: everything that git has or would add."""
+    if commit:
+        command = ["git", "archive", commit]
+        with tarfile.open(
+            fileobj=BytesIO(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+        ) as it:
+            it.extractall(folder, filter="data")
+        return
+    from noop import copy_of_project as as_it_is
+
+    as_it_is(folder)
+
+
+def change(folder: Path, experiment: str, changes: dict[str, Any]) -> None:
+    """Change entries of an experiment in the scratch copy."""
+    from jointnn.io.yaml import read_yaml, to_yaml
+
+    file = folder / "params/experiments" / f"{experiment}.yaml"
+    there = read_yaml(file)
+    settings = {**there.get("settings", {}), **changes.get("settings", {})}
+    file.write_text(to_yaml({**there, **changes, "settings": settings}))
+
+
+def run(folder: Path, target: str, times: Path) -> tuple[float, float]:
+    """Run Snakemake in the scratch copy; return its wall time and CPU time, jobs included."""
+    watch = ROOT / "benchmarks/support/stopwatch"
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(watch), "JOINTNN_STOPWATCH": str(times)}
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", target],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wall, after = perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"snakemake {target} failed:\n{done.stderr}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def kind_of(arguments: Sequence[str]) -> str:
+    """What a job is called in the table: irls, train isolated, evaluate."""
+    stage, *rest = arguments
+    if stage != "train":
+        return stage
+    folder = Path(rest[0]).parent
+    if folder.name == "l2":
+        return "l2"
+    if folder.name.startswith("round_"):
+        return "irls"
+    return f"train {folder.name if folder.name == 'isolated' else 'others'}"
+
+
+def told(times: Path, experiment: str) -> tuple[dict[str, Spent], dict[str, Spent]]:
+    """The jobs that were watched, by kind; and those of `isolated` and of the chain of `joint`."""
+    kinds: dict[str, Spent] = defaultdict(Spent)
+    chains: dict[str, Spent] = defaultdict(Spent)
+    for file in sorted(times.glob("*.json")):
+        job = json.loads(file.read_text())
+        phases, kind = job["seconds"], kind_of(job["arguments"])
+        if kind == "evaluate":  # it does nothing else
+            phases["measuring"] = phases.pop("rest", 0.0)
+        kinds[kind].add(job["total"], phases)
+        folder = Path(job["arguments"][1]).parts
+        for method in ("isolated", "joint"):
+            if "runs" in folder and method in folder and experiment in folder:
+                chains[method].add(job["total"], phases)
+    return kinds, chains
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiment", nargs="?", default="digits")
+    parser.add_argument(
+        "--commit", default="", help="run the project as it was then, for a before and after"
+    )
+    parser.add_argument("--methods", nargs="+", help="train these alone, and make no tables")
+    parser.add_argument("--seeds", nargs="+", type=int, help="in the place of the experiment's own")
+    parser.add_argument("--steps", type=int, help="a shorter budget")
+    parser.add_argument("--quick", action="store_true", help="few and small jobs; the numbers mean little")
+    asked = parser.parse_args()
+    changes: dict[str, Any] = {"methods": asked.methods} if asked.methods else {}
+    changes |= {"seeds": asked.seeds} if asked.seeds else {}
+    changes |= {"settings": {"steps": asked.steps}} if asked.steps else {}
+    changes |= QUICK if asked.quick else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, times = Path(scratch, "project"), Path(scratch, "times")
+        folder.mkdir()
+        times.mkdir()
+        copy_of_project(folder, asked.commit)
+        change(folder, asked.experiment, changes)
+        only_trained = bool(asked.methods or asked.quick)
+        wall, total = run(folder, f"train_{asked.experiment}" if only_trained else asked.experiment, times)
+        kinds, chains = told(times, asked.experiment)
+    seeds = chains["isolated"].jobs
+    ratio = chains["joint"].total / chains["isolated"].total
+    most = TARGETS.get(asked.experiment, TARGET)
+    blank = [""] * len(PHASES)
+    whole = Spent()
+    for spent in kinds.values():
+        whole.add(spent.total, spent.phases)
+    whole.jobs = sum(spent.jobs for spent in kinds.values())
+    seconds = f"{SECONDS:g}" if asked.experiment == "digits" else ""
+    rows = [
+        *(spent.row(name) for name, spent in sorted(kinds.items(), key=lambda item: -item[1].total)),
+        ["Snakemake itself", "", *blank, "", f"{total - whole.total:.1f}", ""],
+        ["the run, wall time", "", *blank, "", f"{wall:.1f}", f"{WALL:g}" if not only_trained else ""],
+        chains["isolated"].row("isolated, each seed", seeds),
+        chains["joint"].row("chain of joint, each seed", seeds, seconds),
+        ["chain of joint / isolated", "", *blank, "", f"{ratio:.2f}", f"{most:g}"],
+    ]
+    columns = ["CPU time (s)", "jobs", *PHASES, "end", "all", "target"]
+    print_table(f"A run of {asked.experiment}", columns, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""split_halves: by how much networks differ by chance, from networks of two halves of every dataset."""
+
+from math import isnan
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from jointnn.io.files import write_json, write_table
+from jointnn.irls import split_halves
+from jointnn.jobs.specs import SplitHalvesJob
+from jointnn.stages import run_training
+from jointnn.stages.build import build
+
+
+def run(job: SplitHalvesJob) -> None:
+    """Write ratios.json, distances.json and history.csv into runs/<experiment>/s<seed>/<method>/halves/.
+
+    Two copies of every network learn from the two halves of its training images, in batches half as large,
+    all of them under the L2 start of the method, for as many steps. The networks themselves are not kept.
+    """
+    state, setup, plan = build(job)
+    run_training.train(job, state, setup, plan)
+    distances = run_training.distances_of(state, plan)
+    between = torch.tensor(distances["layer_distances_squared"], dtype=torch.float64)
+    write_table(f"{job.folder}/history.csv", pd.DataFrame(state.history, columns=run_training.COLUMNS))
+    write_json(job.distances, distances, seal=True)
+    content = {
+        "layers": distances["layers"],
+        "datasets": job.datasets,
+        "ratios": None if state.diverged else _written(split_halves.split_half_ratios(between)),
+        "diverged": state.diverged,
+    }
+    write_json(job.ratios, content, seal=True)
+    run_training.drop_resume_point(job)
+
+
+def _written(ratios: Tensor) -> list[list[list[float | None]]]:
+    """Return ratios (L, N, N) as JSON, which has no NaN: nothing where there is no chance to measure by."""
+    return [[[None if isnan(r) else r for r in row] for row in layer] for layer in ratios.tolist()]

@@ -1,0 +1,196 @@
+"""Ratios of split halves as a person meets them: figure, table, page, MLflow."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers.figures import DATASETS, GROUPS, LAYERS, SEEDS, job, settings, texts, write_halves
+from helpers.pages import EDITS
+from helpers.params import edited, read, write
+from helpers.tracking import Project
+
+from jointnn.errors import UserError
+from jointnn.io import paths
+from jointnn.io.files import read_json, write_atomically, write_json
+from jointnn.jobs.graph import Jobs
+from jointnn.reporting.figures import figure
+from jointnn.reporting.figures.context import Context
+from jointnn.reporting.split_halves import by_layer, number, ratios_of, read_ratios
+from jointnn.reporting.tracking.find import find_runs
+from jointnn.reporting.tracking.read import ratios
+from jointnn.stages import figures
+from jointnn.stages.tools import what_is_shared
+
+ASKED = {**EDITS, "experiments.toy.figures": ["split_halves"]}
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def drawn(**changes) -> list[str]:
+    found = texts(figure["split_halves"](Context.of(settings(**changes))))
+    return list(dict.fromkeys(" ".join(text.split()) for text in found))
+
+
+@pytest.mark.slow
+def test_the_figure_has_a_number_for_each_pair_and_layer_and_says_what_it_means():
+    for seed in SEEDS:
+        write_halves(seed)
+    said = drawn()
+    means = ratios_of("toy", SEEDS, "joint").groupby(["layer", "first", "second"]).ratio.mean()
+    assert len(means) == 5 * 15 and {number(value) for value in means} <= set(said)
+    assert {*LAYERS, "inside groups", "across groups"} <= set(said)
+    order = [text for text in said if " – " in text]
+    inside = [f"{a} – {b}" for k, a in enumerate(DATASETS) for b in DATASETS[k + 1 :] if _same(a, b)]
+    assert set(order[:6]) == set(inside) and len(order) == 15
+    assert any("(1: not told apart), mean over seeds 0, 1, 2." in text for text in said)
+
+
+def _same(*names: str) -> bool:
+    return any(set(names) <= set(members) for members in GROUPS.values())
+
+
+def test_pairs_stand_from_the_closest_to_the_farthest_and_of_many_those_in_the_middle_are_left_out():
+    names = [f"set{k}" for k in range(11)]
+    write_halves(0, names)
+    shown = [text for text in drawn(datasets=names, groups=None, seeds=[0, 1]) if " – " in text]
+    table = ratios_of("toy", [0], "joint").groupby(["first", "second"]).ratio.mean().sort_values()
+    pairs = [" – ".join(pair) for pair in table.index]
+    assert shown == [*pairs[:22], *pairs[-22:]]
+    said = " ".join(drawn(datasets=names, groups=None, seeds=[0, 1]))
+    assert "11 pairs between the closest and the farthest are left out." in said
+    assert "Without seed 1: not trained, or diverged." in said and "seed 0." in said
+
+
+def test_the_table_has_the_ends_of_every_layer_and_means_inside_and_across_planted_groups():
+    for seed in SEEDS:
+        write_halves(seed)
+    table = ratios_of("toy", SEEDS, "joint")
+    head, *lines = by_layer(table, GROUPS)
+    assert head[1:3] == ["closest pair", "farthest pair"] and head[-2:] == [
+        "inside groups",
+        "across groups",
+    ]
+    assert [line[0] for line in lines] == [*LAYERS, "mean over layers"]
+    assert [float(line[-1].split(" ± ")[0]) for line in lines] == pytest.approx(
+        [1.6, 2.2, 2.8, 3.4, 4.0, 2.8], abs=0.03
+    )
+    of_head = table[table.layer == "head"].groupby(["first", "second"]).ratio.mean()
+    assert lines[4][1:5] == [
+        " – ".join(of_head.idxmin()), " – ".join(of_head.idxmax()),
+        number(of_head.min()), number(of_head.max()),
+    ]  # fmt: skip
+    assert [len(line) for line in by_layer(table, None)] == [6] * 7
+
+
+def test_two_datasets_have_one_ratio_in_each_layer():
+    write_halves(0, DATASETS[:2])
+    head, *lines = by_layer(ratios_of("toy", [0], "joint"), None)
+    assert head == ["layer", "ratio"]
+    assert [float(line[1]) for line in lines[:-1]] == pytest.approx([1.6, 2.2, 2.8, 3.4, 4.0], abs=0.06)
+
+
+def test_what_has_no_chance_to_be_measured_by_is_a_dash_and_a_run_that_diverged_is_left_out():
+    write_halves(0, DATASETS[:3])
+    file = Path(paths.halves("toy", 0, "joint"), "ratios.json")
+    content = read_json(file)
+    content["ratios"][0] = [[1.0, None, None], [None, 1.0, None], [None, None, 1.0]]
+    write_json(file, content)
+    lines = by_layer(ratios_of("toy", [0], "joint"), None)
+    assert lines[1] == ["conv1", "–", "–", "–", "–", "–"] and "–" not in lines[2][3:]
+    write_json(file, {**content, "ratios": [content["ratios"][0]] * 5})
+    assert by_layer(ratios_of("toy", [0], "joint"), None) == []
+    assert any(
+        "as under a half-life of 0" in text for text in drawn(datasets=DATASETS[:3], groups=None, seeds=[0])
+    )
+    write_json(file, {**content, "ratios": None, "diverged": "It exploded."})
+    assert ratios_of("toy", [0], "joint").empty and ratios(file) == {}
+    assert any(" needs " in text for text in drawn(seeds=[0]))
+
+
+@pytest.mark.slow
+def test_the_figures_write_every_ratio_and_mlflow_has_the_ends_of_each_layer():
+    for seed in SEEDS:
+        write_halves(seed)
+    figures.run(job(figures=["split_halves"]))
+    table = read_ratios("toy")
+    pd.testing.assert_frame_equal(table, ratios_of("toy", SEEDS, "joint"))
+    told = ratios(Path(paths.halves("toy", 2, "joint"), "ratios.json"))
+    of_head = table[(table.seed == 2) & (table.layer == "head")].ratio
+    assert {
+        key: told[f"split_halves/head/{key}"] for key in ("mean", "closest", "farthest")
+    } == pytest.approx({"mean": of_head.mean(), "closest": of_head.min(), "farthest": of_head.max()})
+    assert len(told) == 3 * len(LAYERS)
+
+
+def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its_start(tmp_path):
+    project = Project(tmp_path)
+    project.plan_joint(0)
+    project.train_joint(0)
+    (before,) = find_runs(tmp_path, "digits")
+    record = "runs/digits/s0/joint/halves/settings.json"
+    project.plan(record)
+    write_halves(0, folder="runs/digits/s0/joint/halves")
+    (running,) = find_runs(tmp_path, "digits")
+    assert running.finals == before.finals
+    project.end(record)
+    (run,) = find_runs(tmp_path, "digits")
+    assert run.key == before.key and run.finished
+    assert run.finals.keys() - before.finals.keys() == {
+        f"split_halves/{layer}/{which}" for layer in LAYERS for which in ("mean", "closest", "farthest")
+    }
+    assert run.artifacts.keys() - before.artifacts.keys() == {"halves/ratios.json"}
+    write_json(record, read_json(record) | {"before": {"start": {"identity": "another"}}})
+    write_json(f"work/settings/{record}", read_json(record))
+    (other,) = find_runs(tmp_path, "digits")
+    assert other.finals == before.finals
+
+
+def made(*names: str) -> str:
+    """The page on what is shared."""
+    parser = argparse.ArgumentParser()
+    what_is_shared.add_arguments(parser)
+    what_is_shared.main(parser.parse_args(names))
+    return Path("docs/results/what_is_shared.md").read_text()
+
+
+@pytest.mark.slow
+def test_one_page_tells_what_the_data_of_experiments_tell_apart():
+    write(edited(ASKED))
+    for seed in (0, 1):
+        write_halves(seed, ["first", "second", "third"])
+    figures.run(Jobs(read(ASKED)).figures("toy"))
+    with pytest.raises(UserError, match="'tot'; did you mean 'toy'"):
+        made("tot")
+    with pytest.raises(UserError, match=r"heir has no .*split_halves.csv. Add split_halves to its figures"):
+        made("heir")
+    text = made()
+    assert "## toy\n" in text and "40 training images of each of 3 datasets; seeds 0, 1." in text
+    assert "| conv1 " in text and "first – third" in text
+    assert Path("docs/images/toy_split_halves.svg").exists()
+    write_atomically("docs/results/readings/what_is_shared.md", b"Ours.\n\n## Reading\n\nIt is so.\n")
+    assert "\nOurs.\n" in made("toy") and made().endswith("## Reading\n\nIt is so.\n")
+    halves = Jobs(read(ASKED)).split_halves("toy", 0, "joint")
+    record = json.loads(halves.text)
+    record["settings"]["learning_rate"] = 9
+    write_json(halves.record, record)
+    with pytest.raises(
+        UserError, match=r"The halves of 'toy' were trained with other settings .*: settings\."
+    ):
+        made()
+    write_atomically("docs/results/what_is_shared.md", b"By hand.\n")
+    Path(halves.record).unlink()
+    with pytest.raises(UserError, match="was not made by this tool"):
+        made()
+
+
+def test_the_figure_is_refused_where_no_method_has_an_l2_start_and_rounds():
+    with pytest.raises(
+        UserError, match="figures: split_halves shows networks under the L2 start of a method"
+    ):
+        read({**EDITS, "experiments.toy.methods": ["isolated"], "experiments.toy.figures": ["split_halves"],
+              "experiments.toy.search": {}, "experiments.toy.chosen": {}})  # fmt: skip
