@@ -2,7 +2,8 @@
 
 In a scratch copy of the project every output stands as an empty file beside the record of its job: that is
 all the workflow looks at, so nothing has to be trained for it. Time does not hang on experiments that are
-not asked for, nor on the number of datasets.
+not asked for, nor on the number of datasets. It grows with the number of files that images are read from,
+each of which is looked at.
 """
 
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from support import ROOT, is_quick, print_table
@@ -24,6 +25,9 @@ TARGET = 3.0
 """CPU seconds of a call that finds nothing to do."""
 MANY_EXPERIMENTS = 200
 DATASETS = (6, 64)
+FILES = 50_000
+OF_FILES = 2.0
+"""CPU seconds that so many files of images may add."""
 PARAMS = read_params(ROOT)
 FINISH = """
 from pathlib import Path
@@ -73,7 +77,9 @@ def called(folder: Path, *arguments: str) -> str:
 
 
 Files = dict[str, Any]
-"""What files of parameters hold, by their names."""
+"""What files of parameters hold, by their names; a text is that of another file."""
+SETTLED = 2.1
+"""Seconds after which a file that was not changed is not read again."""
 
 
 def with_experiments(count: int) -> Files:
@@ -103,6 +109,27 @@ def with_datasets(count: int) -> Files:
     return {"params.yaml": {**top, "default": ["wide"]}, "params/experiments/wide.yaml": wide}
 
 
+def with_images(count: int) -> Files:
+    """A default experiment with three datasets of one's own, which have so many files together."""
+    first = PARAMS.default[0]
+    own = {f"own_{k}": {"source": "class_folders", "path": f"my_data/own_{k}"} for k in range(3)}
+    many = {
+        "extends": first,
+        "datasets": own,
+        "groups": None,
+        "methods": [name for name in PARAMS.experiments[first].methods if name != "oracle"],
+        "train_images": 4,
+        "validation_images": 4,
+    }
+    images = {
+        f"my_data/own_{k % 3}/{split}/class_{k // 3 % 2}/{k}.png": f"image {k}"
+        for split, start in (("train", 0), ("test", count // 2))
+        for k in range(start, start + count // 2)
+    }
+    top = read_yaml(ROOT / "params.yaml")
+    return {"params.yaml": {**top, "default": ["many"]}, "params/experiments/many.yaml": many, **images}
+
+
 def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[str]:
     """Fastest wall time and CPU time of a call whose answer holds `expected`."""
     walls, processors = [], []
@@ -117,20 +144,22 @@ def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[st
     return [f"{min(walls):.1f}", f"{min(processors):.2f}"]
 
 
-def row(name: str, files: Files, repeats: int) -> list[str]:
+def row(name: str, files: Files, repeats: int, target: float = TARGET) -> list[str]:
     """A row of the table: a project of its own with these files of parameters, finished, then called."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         copy_of_project(folder)
         for file, content in files.items():
-            (folder / file).write_text(to_yaml(content))
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(content if isinstance(content, str) else to_yaml(content))
+        sleep(SETTLED)
         outputs = called(folder, "-c", FINISH).strip()
         called(folder, "-m", "snakemake")  # the settings files are written once
         return [
             name,
             outputs,
             *timed(folder, expected="Nothing to be done", repeats=repeats),
-            f"{TARGET:g}",
+            f"{target:g}",
         ]
 
 
@@ -143,6 +172,10 @@ def main() -> None:
         row(f"snakemake, {len(PARAMS.experiments)} experiments", {}, repeats),
         row(f"snakemake, {MANY_EXPERIMENTS} experiments", with_experiments(MANY_EXPERIMENTS), repeats),
         *(row(f"snakemake, {n} datasets", with_datasets(n), repeats) for n in DATASETS),
+    ]
+    rows += [
+        row(f"snakemake, {n} files of images", with_images(n), repeats, TARGET + OF_FILES * (n == FILES))
+        for n in (60, FILES)
     ]
     columns = ["call", "output files", "wall time (s)", "CPU time (s)", "target (s)"]
     print_table("Snakemake when nothing is to be done", columns, rows)

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from jointnn import __version__
-from jointnn.errors import UserError, missing_extra
+from jointnn.errors import UserError, missing_extra, refused
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_atomically
 from jointnn.jobs.specs import Job, NoJobError, job_of
@@ -189,11 +189,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
         return 1
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if (sentence := refused(error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 

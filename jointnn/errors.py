@@ -1,5 +1,7 @@
 """Mistakes that a user can mend: printed as one sentence, without a traceback."""
 
+import errno
+import os
 from pathlib import Path
 from traceback import extract_tb
 
@@ -64,3 +66,104 @@ def _own_line(error: Exception) -> str:
         if is_near and not file.is_relative_to(_PACKAGE):
             return f" ({file.relative_to(Path.cwd())}, line {frame.lineno})"
     return ""
+
+
+_REMEDIES = {
+    errno.EACCES: "Give yourself the right to it (`ls -ld` shows whose it is), or ask its owner",
+    errno.EPERM: "Give yourself the right to it (`ls -ld` shows whose it is), or ask its owner",
+    errno.EROFS: "Work in a folder on a disk that can be written",
+    errno.ENOENT: "Was it moved or deleted? Put it back, or call the same again",
+    errno.ENOSPC: "Make room on its disk and call the same again",
+    errno.EDQUOT: "Make room in your part of its disk and call the same again",
+    errno.EFBIG: "Allow larger files (`ulimit -f`), or use another disk",
+    errno.EMFILE: "Allow more open files: ulimit -n 4096",
+    errno.ENFILE: "End other programs and call the same again",
+    errno.ENOMEM: "Free some memory and call the same again",
+    errno.ENAMETOOLONG: "Give it a shorter name",
+    errno.ELOOP: "Its links lead in a circle: remove one",
+    errno.EISDIR: "A file is needed there: move the folder away",
+    errno.ENOTDIR: "A folder is needed there: move the file away",
+    errno.EEXIST: "Move away what is there",
+    errno.ENOTEMPTY: "Move away what is there",
+    errno.EIO: "The disk or network drive fails: look after it, or copy the file elsewhere",
+    errno.ESTALE: "The network drive has lost it: mount it anew and call the same again",
+    errno.EBUSY: "Another program uses it: wait for it and call the same again",
+    errno.ETXTBSY: "Another program uses it: wait for it and call the same again",
+    errno.EPIPE: "What should read the output has ended",
+}
+_TRY_AGAIN = "Look after it and call the same again"
+_DATABASES = ("sqlite3", "sqlalchemy", "alembic", "mlflow")
+
+
+def refused(error: BaseException) -> UserError | None:
+    """Return the sentence on what the system, an encoding of texts or a database refuses, with the path.
+
+    This is the one place where such errors become sentences: for the command line and for the workflow.
+
+    Returns:
+        A `UserError` as it is; None of all others: they are mistakes of the program.
+    """
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError):
+        return UserError(f"{_named(error)}: {reason_of(error)}. {remedy_of(error)}.")
+    if isinstance(error, MemoryError):
+        return UserError("Memory is short. End other programs, or take smaller or fewer images.")
+    if isinstance(error, UnicodeError):
+        return _of_text(error)
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return UserError("A path holds a NUL, which no name of a file can. Mend the list or parameter.")
+    kinds = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    if kinds.intersection(_DATABASES):
+        return UserError(
+            f"The database refuses: {one_line(error)}. Is it of a newer program, damaged, or in use? "
+            "Choose another one, or move its file away: what jointnn put into it is imported again."
+        )
+    return None
+
+
+def remedy_of(error: OSError) -> str:
+    """Return what to do about what the system refuses, without a full stop."""
+    return _REMEDIES.get(error.errno or 0, _TRY_AGAIN)
+
+
+def reason_of(error: OSError) -> str:
+    """Return why the system refuses, without a path and a full stop."""
+    return (error.strerror or one_line(error)).rstrip(".")
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says in its first line, no longer than a sentence, or what it is."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    said = " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+
+
+def shown(path: object) -> str:
+    """Return a path as it can be printed: bytes that are no UTF-8 are written \\xff."""
+    text = os.fsdecode(path) if isinstance(path, bytes | os.PathLike) else str(path)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _named(error: OSError) -> str:
+    """Return which files an error is about."""
+    files = [shown(file) for file in (error.filename, error.filename2) if isinstance(file, str | bytes)]
+    return " and ".join(files) or "The system refuses"
+
+
+def _of_text(error: UnicodeError) -> UserError:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[: error.start].rpartition(b"\n")[2][-80:] + error.object[error.start :][:20]
+        near = line.splitlines()[0].decode("utf-8", "backslashreplace") if line.strip() else ""
+        return UserError(
+            f"A text is not in {error.encoding}: {error.reason} at byte {error.start}, near {near!r}. "
+            "Save it as UTF-8."
+        )
+    if isinstance(error, UnicodeEncodeError):
+        before = error.object[: error.start].splitlines()[-1:] or [""]
+        name = before[0][-100:] + (error.object[error.start :][:60].splitlines() or [""])[0]
+        return UserError(
+            f"A name is not in {error.encoding}: {shown(name)}. Rename the file, or set a locale of UTF-8 "
+            "(LC_ALL=C.UTF-8)."
+        )
+    return UserError(f"A text cannot be read: {one_line(error)}. Save it as UTF-8.")

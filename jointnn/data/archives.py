@@ -1,19 +1,22 @@
 """Images below a folder or in a zip or tar file, which is not unpacked. Nothing outside is read, and what
 lies inside and is no image is counted."""
 
-import io
+import bz2
+import gzip
+import lzma
 import os
 import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from jointnn.data.bounds import Bounded, most_unpacked, too_much
 from jointnn.data.image_formats import HEAD, is_image, why_no_image
 from jointnn.data.left_out import LeftOut
 from jointnn.data.structure import split_of
@@ -32,6 +35,8 @@ OF_SYSTEMS = {
     "__pycache__": "of Python",
 }
 """Folders that systems put between those of a person, in small letters, and what they are."""
+KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
+"""What a member of a zip file can be: a file or folder; many programs say nothing of it."""
 HIDDEN = "names that begin with a dot"
 
 
@@ -87,27 +92,26 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
 
 def inside(folder: Path, path: Path, place: str) -> Path:
     """Return `path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leads_out = not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
+        raise UserError(f"{place!r} can be the name of no file: {error}. Mend it.") from error
+    if leads_out:
         raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
     return path
 
 
-@contextmanager
-def unpacked_inside() -> Iterator[None]:
-    """Let a library unpack tar files within it by Python's filter: no member leaves the folder.
-
-    Python 3.14 does so by itself, and 3.12 warns where it is left open. Before 3.11.4 there is no filter.
-    """
-    chosen = getattr(tarfile, "data_filter", None)
-    if chosen is None:
-        yield
-        return
-    before = vars(tarfile.TarFile).get("extraction_filter")
-    tarfile.TarFile.extraction_filter = staticmethod(chosen)
+def below(folder: Path, name: str) -> str | None:
+    """Return the path below a folder that a name leads to, however it is written; None if it leads out."""
+    path = PurePosixPath(name)
+    if "\0" in name:
+        return None
+    if ".." not in path.parts and not path.is_absolute():
+        return str(path)
     try:
-        yield
-    finally:
-        tarfile.TarFile.extraction_filter = before
+        return (folder / name).resolve().relative_to(folder.resolve()).as_posix()
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def walk(folder: Path, left_out: LeftOut | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -206,7 +210,7 @@ def _read_archive(path: Path, names_alone: bool) -> Tree:
     images: dict[str, bytes] = {}
     folders: set[str] = set()
     left_out, known = LeftOut(), set[tuple[str, str, str]]()
-    try:
+    with _damage_said(path):
         for member in _zip_members(path) if is_zip else _tar_members(path):
             parts = [part for part in PurePosixPath(member.name).parts if part != "."]
             name = "/".join(parts)
@@ -228,16 +232,25 @@ def _read_archive(path: Path, names_alone: bool) -> Tree:
                     kind = PurePosixPath(name).suffix.lower()
                     left_out.add(kind, "another one of the same name comes later in the archive", name)
                 images[name] = b"" if names_alone else member.read(None)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise UserError(f"{path} is damaged: {_reason(error)}. Replace it.") from error
-    except (RuntimeError, NotImplementedError) as error:
-        raise UserError(f"{path} cannot be read: {error}. Pack it again without that.") from error
     around = _folder_around(images)
     return Tree(
         {name.removeprefix(around): content for name, content in images.items()},
         {name.removeprefix(around) for name in folders if name.startswith(around)},
         left_out,
     )
+
+
+@contextmanager
+def _damage_said(path: Path) -> Iterator[None]:
+    """Within it, whatever reading an archive raises becomes a sentence that names it."""
+    try:
+        yield
+    except (UserError, PermissionError):
+        raise
+    except (RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{path} cannot be read: {error}. Pack it again without that.") from error
+    except Exception as error:  # Python's readers of archives raise anything on damaged bytes
+        raise UserError(f"{path} is damaged: {_reason(error)}. Replace it.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -260,8 +273,11 @@ def _hidden_folder(parts: list[str], member: _Member) -> tuple[str, str, str] | 
 
 def _zip_members(path: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(path) as archive:
+        size = path.stat().st_size
+        if sum(member.file_size for member in archive.infolist()) > most_unpacked(size):
+            raise too_much(path, size)
         for member in archive.infolist():
-            _check_member(path, member.filename, stat.S_ISLNK(member.external_attr >> 16))
+            _check_member(path, member.filename, stat.S_IFMT(member.external_attr >> 16) not in KINDS)
             # Some programs of Windows write their own separator, which the format does not know.
             name = member.filename.replace("\\", "/")
             yield _Member(name, name.endswith("/"), partial(_of_zip, archive, member))
@@ -275,16 +291,46 @@ def _of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, count: int | None
 
 
 def _tar_members(path: Path) -> Iterator[_Member]:
-    with tarfile.open(path) as archive:
+    size, told = path.stat().st_size, 0
+    with unpacking(path) as archive:
         for member in archive:
             _check_member(path, member.name, not (member.isfile() or member.isdir()))
+            told += member.size  # of a sparse file more than the stream holds
+            if told > most_unpacked(size):
+                raise too_much(path, size)
             yield _Member(member.name, member.isdir(), partial(_of_tar, archive, member))
         # Compressed ones that were cut say so themselves. A plain one ends with empty blocks, which Python
         # does not miss.
-        if isinstance(archive.fileobj, io.BufferedReader):
+        if not _unpacker(path):
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise EOFError("its end is missing")
+
+
+def _unpacker(path: Path) -> Callable[..., Any] | None:
+    """Return what unpacks a file, by its first bytes; None of one that is not packed."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    return next((opens for begins, opens in _UNPACKERS.items() if head.startswith(begins)), None)
+
+
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar file, packed or not, that ends with a sentence where it holds more than images can be."""
+    opens = _unpacker(path)
+    with (opens or open)(path, "rb") as stream:
+        bounded: Any = Bounded(stream, path, path.stat().st_size)
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+            yield archive
+        while opens and bounded.read(1 << 20):  # the check sum of what was packed stands at its end
+            pass
 
 
 def _of_tar(archive: tarfile.TarFile, member: tarfile.TarInfo, count: int | None) -> bytes:

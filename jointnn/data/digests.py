@@ -1,17 +1,19 @@
 """Content digests of the files that datasets are read from, cached, so that asking is cheap."""
 
+import errno
+import os
+import stat
 import time
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Source, source_of
-from jointnn.errors import UserError
 from jointnn.io import files, paths
 
-CACHE = Path("work/digests.json")
+CACHE = Path("work/digests")
 ABSENT = "absent"
 # Within one tick of the clock a file can change twice and keep its time: too young to be
 # remembered.
@@ -24,13 +26,19 @@ def source_digest(params: DatasetParams) -> str:
     It changes exactly when the content or name of a file, the origin or a package's version
     changes. Returns "absent" where a file is missing: then nothing can be said, and `fetch` will
     say what is missing if it has to run.
+
+    Raises:
+        OSError: a file cannot be read.
     """
     source = source_of(params)
     contents: dict[str, str] = source.checksums
     if not contents:
-        if not source.files or not all(file.is_file() for file in source.files):
+        try:
+            contents = digests_of_files(source)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return ABSENT
-        contents = digests_of_files(source)
+        if not contents:
+            return ABSENT
     packages = (*source.packages, "pillow", "pyarrow")
     return files.digest([source.origin, contents, {name: _version(name) for name in packages}])
 
@@ -60,32 +68,55 @@ def digests_of_files(source: Source) -> dict[str, str]:
 
 
 def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return SHA-256 of files; those whose size and time of change are known are not read again."""
-    known = _read_cache()
+    """Return SHA-256 of the content of files; what is known to be as it was is not read again.
+
+    A file is known by its size, the times of its last change and of that of its status, and its number on
+    the disk. Programs that keep the first time, as `rsync -t`, cameras and `exiftool -P` do, change the
+    second one, which no program can set.
+
+    Raises:
+        OSError: a file is missing, a folder, or cannot be read.
+    """
+    stamps = {path: _stamp(path) for path in paths}  # of all, before the first is read: one may be missing
+    known, folder = _read_cache(), Path.cwd()
     digests, learned = {}, {}
     now = time.time_ns()
-    for path in paths:
-        status = path.stat()
-        key = str(path.absolute())
-        stamp = f"{status.st_size} {status.st_mtime_ns}"
+    for path, (stamp, changed) in stamps.items():
+        key = os.path.join(folder, path)  # noqa: PTH118  # fifty thousand times, and Path is slow
         entry = known.get(key, [])
-        if entry[:1] == [stamp]:
+        if len(entry) == 2 and entry[0] == stamp:
             digests[path] = entry[1]
             continue
         digests[path] = files.sha256_of_file(path)
-        if now - status.st_mtime_ns > SETTLED_AFTER:
+        if now - changed > SETTLED_AFTER:
             learned[key] = [stamp, digests[path]]
     if learned:
         # Read again: another job may have learned something in the meantime. A lost entry costs
         # time only.
-        files.write_json(CACHE, _read_cache() | learned)
+        files.keep(CACHE, _read_cache() | learned)
     return digests
+
+
+def _stamp(path: Path) -> tuple[str, int]:
+    """Return what changes with a file's content, and when the last of its times was."""
+    status = os.stat(path)  # noqa: PTH116  # as above
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is no file", str(path))
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}", changed
 
 
 def _read_cache() -> dict[str, list[str]]:
     """Return the cache; a missing or damaged one is an empty one."""
     try:
-        cache = files.read_json(CACHE)
-    except UserError:
+        status = CACHE.stat()
+    except OSError:
         return {}
-    return cache if isinstance(cache, dict) else {}
+    # Asked for by every dataset, and as long as their images are many.
+    return _cache_of(CACHE.absolute(), (status.st_size, status.st_mtime_ns, status.st_ino))
+
+
+@lru_cache(maxsize=1)
+def _cache_of(file: Path, state: tuple[int, ...]) -> dict[str, list[str]]:  # noqa: ARG001
+    """Return what a file of the cache holds, which is known by its state."""
+    return files.kept(file) or {}

@@ -1,10 +1,18 @@
 """Which files are images: the formats that Pillow decodes by itself, their endings, and what others are."""
 
 import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 ENDINGS: dict[str, tuple[str, ...]] = {
     "PNG": (".png", ".apng"),
@@ -124,16 +132,44 @@ def readable() -> tuple[str, ...]:
     return tuple(name for name in (*ENDINGS, "HEIF") if name in Image.OPEN)
 
 
+def opened(content: bytes) -> "Image":
+    """Return an encoded image of which the header is read alone, however large it says to be.
+
+    Raises:
+        PIL.UnidentifiedImageError: no reader takes it.
+        Exception: anything, on a damaged header.
+    """
+    from PIL import Image as Images
+
+    with unbounded():
+        return Images.open(io.BytesIO(content), formats=readable())
+
+
+_BOUND = threading.Lock()
+
+
+@contextmanager
+def unbounded() -> Iterator[None]:
+    """Lift Pillow's own bound on pixels within it, which is lower than that of `images.decode`."""
+    from PIL import Image
+
+    with _BOUND, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
 _SEVERAL = ("TIFF", "GIF", "PNG", "WEBP", "AVIF", "MPO", "FLI", "DCX", "HEIF")
 """Formats whose further frames or pages are pictures of their own: not layers, not other sizes."""
 
 
 def further_frames(content: bytes) -> tuple[str, int]:
     """Return the format of an encoded image and how many pages or frames come after its first one."""
-    from PIL import Image
-
     try:
-        image = Image.open(io.BytesIO(content), formats=readable())
+        image = opened(content)
         name = image.format or ""
         return name, getattr(image, "n_frames", 1) - 1 if name in _SEVERAL else 0
     except Exception:  # as in `decode`, which has read the first one; what is damaged behind it is not read

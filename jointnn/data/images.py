@@ -1,44 +1,133 @@
 """Pure functions on images: encoded bytes to pixels, pixels to one size. No torch."""
 
 import io
+import struct
+import warnings
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from jointnn.data.image_formats import readable
+from jointnn.data.image_formats import HEAD, opened, readable, unbounded
+from jointnn.data.pixel_types import check_colours, eight_bits, of_more_than_eight_bits, scale_of
 from jointnn.errors import UserError
 
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 250_000_000
+"""As many as no phone takes; Pillow holds them in 1 GB."""
+TO_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By the orientation that EXIF notes."""
+ORIENTATION = 0x0112
 
 
 def decode(content: bytes, where: str) -> Image.Image:
-    """Return the image in encoded bytes, upright.
+    """Return the image in encoded bytes, upright and of 8 bits.
 
     Args:
-        content: a file of one of the formats that `image_formats` lists; its first frame or page is read.
+        content: a file of one of the formats that `image_formats` lists, by its content: its name does not
+            matter. Its first frame or page is read.
         where: names the image in messages.
 
     Raises:
-        UserError: the bytes are damaged, no image, or one of more than 50 million pixels.
+        UserError: the bytes are damaged, no image, one of more than `MOST_PIXELS`, or one of which nobody
+            says what is black and what is white.
     """
+    image = _opened(content, where)
+    if image.width * image.height > MOST_PIXELS:
+        raise UserError(
+            f"{where} has {image.width} x {image.height} pixels, and at most {MOST_PIXELS:,} are read. "
+            "Make it smaller or take it out."
+        )
     try:
         # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
         if content.startswith(b"\x89PNG"):
-            Image.open(io.BytesIO(content), formats=("PNG",)).verify()
-        image = Image.open(io.BytesIO(content), formats=readable())
-        if image.width * image.height > MOST_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels are too many")
-        image.load()
-        return upright(image)
+            opened(content).verify()
+        with warnings.catch_warnings():  # of tags; what is wrong with pixels is an error
+            warnings.simplefilter("ignore")
+            image.load()
     except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        reason = "no known image format" if "cannot identify" in str(error) else str(error)
-        raise UserError(f"{where} is damaged: {reason}. Replace it or take it out.") from error
+        raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
+    check_colours(image, content, where)
+    scale = scale_of(image, where)
+    image = upright(image)
+    return eight_bits(image, scale, where) if scale else image
+
+
+def _opened(content: bytes, where: str) -> Image.Image:
+    """Return an image whose header is read alone."""
+    if not content:
+        raise UserError(f"{where} is empty: it has no byte. Replace it or take it out.")
+    try:
+        return opened(content)
+    except UnidentifiedImageError:
+        raise UserError(f"{where} {_why_unknown(content)}") from None
+    except Exception as error:  # a header that lies
+        raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
+
+
+def _why_unknown(content: bytes) -> str:
+    """Return why no reader took the bytes: what the one says that knows them, or that none does."""
+    for name in readable():
+        opens, accepts = Image.OPEN[name]
+        if accepts is None or len(content) < HEAD or accepts(content[:HEAD]) is not True:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                opens(io.BytesIO(content), "")
+        except Exception as error:  # as those of `decode`
+            if "unknown pixel mode" in str(error) and (said := _samples_of(content)):
+                return f"is a TIFF with {said}. Save it as grey or RGB of 8 or 16 bits, or take it out."
+            return (
+                f"is damaged, or of a kind that is not read: it begins as {name}, but {_reason(error)}. "
+                "Save it anew or take it out."
+            )
+    return "is no image of a known format, whatever its name says. Save it as PNG or JPEG, or take it out."
+
+
+def _samples_of(content: bytes) -> str:
+    """Return what the pixels of a TIFF are made of, in words; empty if its tags cannot be read."""
+    try:
+        file = io.BytesIO(content)
+        header = file.read(16 if content[2:4] in (b"+\0", b"\0+") else 8)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+        file.seek(tags.next)
+        tags.load(file)
+        bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
+        bands, meaning = tags.get(277, 1), tags.get(262)
+    except Exception:  # what is damaged has no tags to speak of
+        return ""
+    kind = {1: "whole numbers", 2: "signed whole numbers", 3: "floating-point numbers"}.get(kinds[0])
+    return (
+        f"{bands} band{'s' * (bands != 1)} of {bits[0]} bits, {kind or 'of an unknown kind'} "
+        f"(photometric interpretation {meaning}), which is not read"
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, struct.error | IndexError | KeyError):
+        return "its header breaks off"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return an image turned as its EXIF says."""
+    """Return an image turned as its EXIF says. Tags that cannot be read say nothing: a tag is no photo."""
     # Cameras store pictures as they are held and note the turn.
-    return ImageOps.exif_transpose(image) if image.getexif() else image
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            turn: Any = image.getexif().get(ORIENTATION)
+    except Exception:  # Pillow's readers raise anything on odd tags
+        return image
+    method = TO_UPRIGHT.get(turn) if isinstance(turn, int) else None
+    return image if method is None else image.transpose(method)
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -50,11 +139,11 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 def to_channels(image: Image.Image, channels: int) -> Image.Image:
     """Return a grey (1 channel) or colour image (3) of 8 bits; what is transparent becomes white."""
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow clips what is beyond 8 bits to white. The formats with more bits use 16.
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
+    if of_more_than_eight_bits(image):
+        image = eight_bits(image, scale_of(image, "The image"), "The image")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        # Pillow knows no way from La and PA to RGBA but these.
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)).convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("L" if channels == 1 else "RGB")
@@ -78,7 +167,8 @@ def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> n
     if image.width != image.height and fit == "crop":
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+        with unbounded():
+            image = image.crop((left, top, left + side, top + side))
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image)

@@ -1,16 +1,15 @@
 """What official image sets are made of: tar archives, MATLAB files, lists in text; read with care."""
 
 import io
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jointnn.data.archives import unpacking
 from jointnn.data.source import Images
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 
 REPLACE = "Replace it by the official one."
 
@@ -40,15 +39,17 @@ def tar_files(archive: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
     """
     found = {}
     try:
-        with tarfile.open(archive) as members:
+        with unpacking(archive) as members:
             for member in members:
                 parts = [part for part in PurePosixPath(member.name).parts if part != "."]
                 content = members.extractfile(member) if member.isfile() else None
                 # macOS packs a hidden file ._x beside each x.
                 if content and parts[-1].endswith(suffixes) and not parts[-1].startswith("."):
                     found["/".join(parts)] = content.read()
-    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise UserError(f"{archive} is damaged: {error}. {REPLACE}") from error
+    except (UserError, PermissionError):
+        raise
+    except Exception as error:  # as in `archives`
+        raise UserError(f"{archive} is damaged: {one_line(error)}. {REPLACE}") from error
     return found
 
 

@@ -1,13 +1,16 @@
 """Images in Parquet, as on the Hugging Face Hub: `image` {bytes, path} and `label`, or numbers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jointnn.data.bounds import most_unpacked, too_much
 from jointnn.data.source import ONE_CLASS, Images, checked_number
 from jointnn.errors import UserError
 
+AT_ONCE = 256
+"""Rows that are unpacked before what they hold is looked at."""
 ROWS = 10_000
 HEAVY = 1 << 30
 """Rows of a row group, and the bytes of a split from which on it has a tenth of them: the images of one
@@ -67,9 +70,10 @@ def from_parquet(
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
-        table = pa.concat_tables([file.schema_arrow.empty_table(), *groups])
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        _check_size(file, where, len(content))
+        pieces = list(_unpacked(file, where, len(content)))
+        table = pa.concat_tables([file.schema_arrow.empty_table(), *pieces])
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
     _check_columns(table, where, numbers)
@@ -94,7 +98,8 @@ def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images
     import pyarrow.parquet as pq
 
     try:
-        opened = pq.ParquetFile(file)
+        opened = pq.ParquetFile(file, page_checksum_verification=True)
+        _check_size(opened, str(file), file.stat().st_size)
         _check_columns(opened.schema_arrow.empty_table(), str(file), numbers)
         table = opened.read([] if numbers else ["label"])
         count = opened.metadata.num_rows
@@ -106,7 +111,29 @@ def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images
     return images, ONE_CLASS if numbers else _classes(opened.schema_arrow)
 
 
-def _damaged(where: str, error: Exception) -> UserError:
+def _check_size(file: Any, where: str, size: int) -> None:
+    """Refuse a file that says to hold more than it can: nothing was made of it yet."""
+    told = file.metadata
+    if told.num_rows > size:
+        raise _damaged(where, f"it says to have {told.num_rows:,} rows, in {size:,} bytes")
+    groups = (told.row_group(i) for i in range(told.num_row_groups))
+    if sum(group.total_byte_size for group in groups) > most_unpacked(size):
+        raise too_much(where, size)
+
+
+def _unpacked(file: Any, where: str, size: int) -> Iterator[Any]:
+    """Yield what a file holds, in pieces, as long as it is not more than images can be."""
+    import pyarrow as pa
+
+    met = 0
+    for piece in file.iter_batches(batch_size=AT_ONCE):
+        met += piece.nbytes
+        if met > most_unpacked(size):
+            raise too_much(where, size)
+        yield pa.Table.from_batches([piece])
+
+
+def _damaged(where: str, error: Exception | str) -> UserError:
     return UserError(f"{where} is damaged: {str(error).splitlines()[0].rstrip('.')}. Replace it.")
 
 

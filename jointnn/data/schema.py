@@ -91,6 +91,12 @@ class DatasetParams(BaseModel):
         default=None,
         description="For your own images: the names of the classes, in the order of their labels.",
     )
+    most_classes: int | None = Field(
+        default=None,
+        gt=0,
+        description="For your own images without names of classes: how many classes there may be, 100000 "
+        "if nothing is said. A label beyond is refused: it is more often a date or an identifier.",
+    )
     refuse: Literal["duplicates"] | None = Field(
         default=None,
         description="duplicates: stop where a picture is there more than once, pixel for pixel; without it "
@@ -110,7 +116,7 @@ class DatasetParams(BaseModel):
     def of_fetch(self) -> dict[str, Any]:
         """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
         later = {"fit", "mirrored", "of_imagenet"}
-        later |= {name for name in ("numbers", "refuse") if getattr(self, name) is None}
+        later |= {name for name in ("numbers", "refuse", "most_classes") if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=later)
 
     @field_validator("source")

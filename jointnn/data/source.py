@@ -7,11 +7,27 @@ from pathlib import Path
 
 from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
-from jointnn.errors import UserError
+from jointnn.errors import UserError, shown
 
 NOT_STATED = "not stated"
 ONE_CLASS = ["image"]
 """The class of all images where there are none, or where labels are numbers."""
+
+
+def in_utf8(name: str, place: object) -> str:
+    """Return a name, which must be one of UTF-8: other programs and machines would read another one.
+
+    Args:
+        place: where it stands, for messages.
+
+    Raises:
+        UserError: it holds other bytes, as names from old systems do.
+    """
+    if not name.isascii() and name != name.encode("utf-8", "replace").decode():
+        raise UserError(
+            f"{shown(place)} has a name that is not UTF-8. Rename it; convmv does so for whole folders."
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,7 @@ class Images:
         """Append one image."""
         self.content.append(content)
         self.labels.append(label)
-        self.names.append(name)
+        self.names.append(in_utf8(name, place))
         self.places.append(place)
         if numbers is not None:
             self.numbers.append(numbers)
@@ -117,16 +133,16 @@ class Source:
 
     def name_of(self, file: Path) -> str:
         """Return the name of one of the files in the manifest, the same on every machine."""
-        return file.relative_to(self.root).as_posix()
+        return in_utf8(file.relative_to(self.root).as_posix(), file)
 
 
 def accept(params: DatasetParams, *fields: str) -> None:
     """Refuse fields that a source would ignore.
 
     Args:
-        fields: those of path, pool, classes, numbers, licence and attribute that the source reads.
+        fields: those of the names below that the source reads.
     """
-    for name in ("path", "pool", "classes", "numbers", "licence", "attribute"):
+    for name in ("path", "pool", "classes", "numbers", "licence", "attribute", "most_classes"):
         if name not in fields and getattr(params, name) is not None:
             raise UserError(
                 f"The source {params.source} takes no `{name}`, but {getattr(params, name)!r} is "

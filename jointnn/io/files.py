@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, reason_of, remedy_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,10 +81,28 @@ def read_bytes(path: str | Path) -> bytes:
     """Return the content of `path`; a missing file is refused by name."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UserError(
             f"{path} could not be read: {error.strerror}. Run the job that makes it: snakemake {path}"
         ) from error
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text in `path`, in UTF-8 whatever the locale says; another one is refused by name."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise _unread(path, error) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{shown(path)} is no text in UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+        ) from error
+
+
+def _unread(path: str | Path, error: OSError) -> UserError:
+    return UserError(f"{shown(path)} could not be read: {reason_of(error)}. {remedy_of(error)}.")
 
 
 def to_json(value: Any) -> str:
@@ -92,17 +110,64 @@ def to_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write a value as JSON, atomically."""
-    write_atomically(path, to_json(value).encode())
+SEAL = "digest_of_the_rest"
+"""The entry of JSON that tells whether another one was changed."""
 
 
-def read_json(path: str | Path) -> Any:
-    """Read JSON; a damaged file is refused by name."""
+def write_json(path: str | Path, value: Any, *, seal: bool = False) -> None:
+    """Write a value as JSON, atomically.
+
+    Args:
+        seal: see `sealed`.
+    """
+    write_atomically(path, (sealed(value) if seal else to_json(value)).encode())
+
+
+def sealed(value: dict[str, Any]) -> str:
+    """Return a mapping as JSON with an entry more, the digest of all others; `read_json` takes it away."""
+    return to_json(value | {SEAL: digest(value)})
+
+
+def unsealed(value: Any) -> Any:
+    """Return what a sealed mapping says besides its seal; other values as they are.
+
+    Raises:
+        ValueError: an entry was changed after it was written.
+    """
+    said = value.pop(SEAL, None) if isinstance(value, dict) else None
+    if said not in (None, digest(value)):
+        raise ValueError("an entry was changed after it was written")
+    return value
+
+
+def read_json(path: str | Path, *keys: str) -> Any:
+    """Read JSON; a damaged file is refused by name.
+
+    Args:
+        keys: entries that it must have; it is a mapping then.
+    """
     try:
-        return json.loads(read_bytes(path))
-    except ValueError as error:
+        value = unsealed(json.loads(read_bytes(path)))
+        if keys and not (isinstance(value, dict) and set(keys) <= value.keys()):
+            raise ValueError(f"it lacks {', '.join(key for key in keys if key not in (value or ()))}")
+        return value
+    except (TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
+
+
+def keep(path: str | Path, value: Any) -> None:
+    """Write a value that only saves time, atomically: its SHA-256 in a line, then the value as JSON."""
+    content = json.dumps(value).encode()
+    write_atomically(path, f"{sha256(content)}\n".encode() + content)
+
+
+def kept(path: str | Path) -> Any:
+    """Return the value that `keep` wrote; None where there is none, or where a byte of it has changed."""
+    try:
+        said, _, content = Path(path).read_bytes().partition(b"\n")
+        return json.loads(content) if sha256(content).encode() == said else None
+    except (OSError, ValueError):
+        return None
 
 
 def write_table(path: str | Path, table: "pd.DataFrame") -> None:
@@ -122,12 +187,24 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     write_atomically(path, text.getvalue().encode())
 
 
-def read_table(path: str | Path) -> "pd.DataFrame":
-    """Read a CSV table; a damaged or missing file is refused by name."""
+def read_table(path: str | Path, *columns: str) -> "pd.DataFrame":
+    """Read a CSV table; a damaged or missing file is refused by name.
+
+    Args:
+        columns: those that it must have.
+    """
     import pandas as pd
 
+    content = read_bytes(path)
     try:
-        return pd.read_csv(io.BytesIO(read_bytes(path)))
+        if not content.endswith(b"\n") or b"\0" in content:
+            raise ValueError("it ends within a line" if content else "it is empty")
+        table = pd.read_csv(io.BytesIO(content))
+        if missing := [name for name in columns if name not in table.columns]:
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        if b'"' not in content and len({line.count(b",") for line in content.splitlines()}) > 1:
+            raise ValueError("its lines have different numbers of columns")
+        return table
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 

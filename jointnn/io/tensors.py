@@ -1,6 +1,7 @@
 """Arrays by name in safetensors files, with a header that says what they are."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 Tensors = dict[str, np.ndarray]
+SUMS = "sums"
+"""The entry of a header with the check sums of its texts and of each array: a flipped bit is noticed."""
 
 
 def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any]) -> None:
@@ -27,12 +30,21 @@ def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any])
     from safetensors.numpy import save
 
     texts = {key: str(header[key]) for key in sorted(header)}
+    arrays = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
+    sums = {name: _sum_of(array) for name, array in arrays.items()}
     # safetensors leaves the order of a header's keys open, so several of them would give several bytes.
-    content = save(
-        {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)},
-        {"jointnn": json.dumps(texts, sort_keys=True)},
-    )
+    content = save(arrays, {"jointnn": json.dumps({**texts, SUMS: [_sum(texts), sums]}, sort_keys=True)})
     write_atomically(path, content)
+
+
+def _sum(texts: Mapping[str, str]) -> int:
+    return zlib.crc32(json.dumps(texts, sort_keys=True).encode())
+
+
+def _sum_of(array: np.ndarray) -> int:
+    """Return the check sum of an array, its type and its shape."""
+    begun = zlib.crc32(f"{array.dtype.name} {array.shape}".encode())
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, begun)
 
 
 def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
@@ -42,7 +54,12 @@ def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
 
     content = read_bytes(path)
     try:
-        return load(content), _header(content)
+        header, sums = _header(content)
+        tensors = load(content)
+        if sums is not None and tensors.keys() != sums.keys():
+            raise ValueError("the names in it are others")
+        _check_sums(tensors, sums)
+        return tensors, header
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
@@ -55,21 +72,33 @@ def read_some_tensors(path: str | Path, prefixes: tuple[str, ...]) -> Tensors:
     """
     from safetensors import SafetensorError, safe_open
 
-    read_header(path)  # refuses a file that is not there
+    _, sums = _read_header(path)
     try:
         with safe_open(str(path), "numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefixes)}  # noqa: SIM118
-    except SafetensorError as error:
+            names = set(file.keys())
+            if sums is not None and names != sums.keys():
+                raise ValueError("the names in it are others")
+            tensors = {name: file.get_tensor(name) for name in sorted(names) if name.startswith(prefixes)}
+        _check_sums(tensors, sums)
+        return tensors
+    except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged: {error}. Delete it and run its job again.") from error
 
 
 def read_header(path: str | Path) -> dict[str, str]:
     """Return the header of a safetensors file, without its arrays; a damaged one is refused by name."""
+    return _read_header(path)[0]
+
+
+def _read_header(path: str | Path) -> tuple[dict[str, str], dict[str, int] | None]:
     try:
         with Path(path).open("rb") as file:
             size = file.read(8)
-            return _header(size + file.read(int.from_bytes(size, "little")))
-    except FileNotFoundError:
+            count = int.from_bytes(size, "little")
+            if count > Path(path).stat().st_size - 8:
+                raise ValueError(f"its header is to have {count} bytes, more than the file")
+            return _header(size + file.read(count))
+    except OSError:
         read_bytes(path)  # refuses it
         raise
     except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
@@ -88,10 +117,21 @@ def diverged(path: str | Path) -> str:
     return said
 
 
-def _header(content: bytes) -> dict[str, str]:
+def _header(content: bytes) -> tuple[dict[str, str], dict[str, int] | None]:
+    """Return the texts of a header, and the sums of the arrays, which files of earlier versions lack."""
     size = int.from_bytes(content[:8], "little")
-    header: dict[str, str] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"])
-    return header
+    header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"])
+    of_texts, sums = header.pop(SUMS, (None, None))
+    if of_texts not in (None, _sum(header)) or not all(isinstance(text, str) for text in header.values()):
+        raise ValueError("its header was changed")
+    return header, sums
+
+
+def _check_sums(tensors: Tensors, sums: Mapping[str, int] | None) -> None:
+    """Refuse arrays that are not those that were written."""
+    for name, array in tensors.items():
+        if sums is not None and _sum_of(array) != sums[name]:
+            raise ValueError(f"the check sum of {name} differs")
 
 
 def check_header(path: str | Path, header: Mapping[str, str], expected: Mapping[str, Any]) -> None:

@@ -16,12 +16,12 @@ from jointnn.data.selection import arrange
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import read_json, write_json
+from jointnn.io.files import keep, kept, read_json
 from jointnn.jobs.specs import FetchJob
 from jointnn.parameters.entries import labels_of
 from jointnn.parameters.schema import ExperimentParams
 
-KEPT = "work/counts.json"
+KEPT = "work/counts"
 
 
 @dataclass(frozen=True)
@@ -47,32 +47,29 @@ def counts_of(*jobs: FetchJob) -> dict[str, Counts]:
     Raises:
         UserError: the images that are there cannot be fetched: a class is empty, a split is missing.
     """
-    kept, learned, found = _kept(), {}, {}
+    before, learned, found = _kept(), {}, {}
     for job in jobs:
-        digest, told = kept.get(job.dataset, ["", {}])
+        digest, told = before.get(job.dataset, ["", {}])
         if digest == job.digest:
             found[job.dataset] = Counts(**told)
         elif (counts := _fetched(job) or _counted(job)) is not None:
             found[job.dataset] = counts
             learned[job.dataset] = [job.digest, asdict(counts)]
     if learned:
-        write_json(KEPT, _kept() | learned)
+        keep(KEPT, _kept() | learned)
     return found
 
 
 def _kept() -> dict[str, Any]:
     """Return what was counted before; a missing or damaged file holds nothing."""
-    try:
-        kept = read_json(KEPT)
-    except UserError:
-        return {}
-    return kept if isinstance(kept, dict) else {}
+    before = kept(KEPT)
+    return before if isinstance(before, dict) else {}
 
 
 def _fetched(job: FetchJob) -> Counts | None:
     """Return what the manifest says, if the images are those that the job would fetch."""
     record = Path(job.record)
-    if not record.exists() or record.read_text(encoding="utf-8") != job.text:
+    if not record.exists() or record.read_bytes() != job.text.encode():
         return None
     try:
         manifest = read_json(f"{paths.raw(job.dataset)}/manifest.json")

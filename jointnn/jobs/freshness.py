@@ -103,4 +103,5 @@ def _are_there(files: Iterable[str]) -> bool:
 
 
 def _content(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    # A damaged file is another one: its job runs again.
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None

@@ -5,16 +5,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import digest, read_json, sha256_of_file, write_atomically
+from jointnn.io.files import digest, keep, kept, sha256_of_file, write_atomically
 from jointnn.parameters import load
 from jointnn.parameters.entries import PACKAGE, file_of
 from jointnn.parameters.files import files_of
 from jointnn.parameters.schema import Params
 from jointnn.registry import is_own
 
-KEPT = "work/params.json"
+KEPT = "work/params"
 
 
 def read_params() -> Params:
@@ -23,9 +22,9 @@ def read_params() -> Params:
     Raises:
         UserError: with one line for each mistake found.
     """
-    kept = _kept()
-    if kept is not None and kept["of"] == _state(kept["own"]):
-        return Params.model_validate(kept["params"])
+    before = _kept()
+    if before is not None and before["of"] == _state(before["own"]):
+        return Params.model_validate(before["params"])
     params = load.read_params()
     own = sorted(str(file) for file in _own_files(params))
     content = {"of": _state(own), "own": own, "params": params.model_dump()}
@@ -35,7 +34,7 @@ def read_params() -> Params:
     except (TypeError, ValueError):
         return params
     if Params.model_validate(json.loads(text)["params"]) == params:
-        write_atomically(KEPT, text.encode())
+        keep(KEPT, content)
     return params
 
 
@@ -49,11 +48,8 @@ def write_missing_choices(versioned: Iterable[str]) -> None:
 
 def _kept() -> dict[str, Any] | None:
     """Return what was kept, if it is there and whole."""
-    try:
-        kept = read_json(KEPT)
-    except UserError:
-        return None
-    return kept if isinstance(kept, dict) and {"of", "own", "params"} <= kept.keys() else None
+    before = kept(KEPT)
+    return before if isinstance(before, dict) and {"of", "own", "params"} <= before.keys() else None
 
 
 def _state(own: Iterable[str]) -> str:

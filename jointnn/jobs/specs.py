@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, ValidationError
 
 from jointnn.io import paths
-from jointnn.io.files import sha256, to_json
+from jointnn.io.files import SEAL, sealed, sha256, to_json
 from jointnn.schema import Strict
 
 
@@ -59,7 +59,7 @@ class Job(Strict, ABC):
     @cached_property
     def settings_text(self) -> str:
         """Return the content of its settings file: that of the record, and what is only looked at."""
-        return to_json(self._set())
+        return sealed(self._set())
 
     def _set(self) -> dict[str, Any]:
         return {"stage": self.stage, **self.model_dump(exclude_unset=True)}
@@ -717,6 +717,8 @@ def job_of(content: Any) -> Job:
     Raises:
         NoJobError: it is none, or has other fields than a job of today.
     """
+    if isinstance(content, Mapping):
+        content = {name: value for name, value in content.items() if name != SEAL}
     stage = content.get("stage") if isinstance(content, Mapping) else None
     if stage not in MODELS:
         raise NoJobError("it names no stage")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
+from jointnn.io.files import read_text
 from jointnn.registry import is_own, nearest, short
 from jointnn.tasks.measures import OURS
 
@@ -177,8 +178,10 @@ def _facts_of(decorator: ast.expr) -> dict[str, Any]:
 def parsed(file: Path) -> ast.Module:
     """Return the syntax tree of a file; a mistake in it is refused by its line."""
     try:
-        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+        return ast.parse(read_text(file), filename=str(file))
     except SyntaxError as error:
         raise UserError(
             f"{shown(file, Path.cwd())}, line {error.lineno}: {error.msg}. Mend it first."
         ) from error
+    except ValueError as error:  # a NUL
+        raise UserError(f"{shown(file, Path.cwd())}: {error}. Mend it first.") from error

@@ -40,7 +40,7 @@ def run(job: AttemptJob) -> None:
             "layers": {},
             "diverged": str(error),
         }
-    write_json(job.result, result)
+    write_json(job.result, result, seal=True)
     drop_resume_point(job)
 
 

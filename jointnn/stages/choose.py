@@ -68,7 +68,10 @@ def run(job: ChooseJob) -> None:
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
     """Return what each point of a method reached, by tuning seed and point."""
     return {
-        seed: {k: read_json(paths.attempt(job.experiment, int(seed), name, k)) for k in grid[name]}
+        seed: {
+            k: read_json(paths.attempt(job.experiment, int(seed), name, k), "validation")
+            for k in grid[name]
+        }
         for seed, grid in job.attempts.items()
         if name in grid
     }

@@ -56,7 +56,7 @@ def run(job: EvaluateJob) -> None:
                 ]
                 told |= {measure.name: measure.told() for measure in measured}
     write_rows(f"{job.folder}/metrics.csv", METRICS, metrics)
-    write_json(f"{job.folder}/measures.json", told)
+    write_json(f"{job.folder}/measures.json", told, seal=True)
     header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}
     write_tensors(f"{job.folder}/evidence.safetensors", evidence, header)
 

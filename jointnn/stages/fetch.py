@@ -61,7 +61,7 @@ def run(job: FetchJob) -> None:
         manifest["left_out_in_words"] = str(found.left_out)
     if said:
         manifest["remarks"] = said
-    files.write_json(f"{paths.raw(name)}/manifest.json", manifest)
+    files.write_json(f"{paths.raw(name)}/manifest.json", manifest, seal=True)
     for sentence in said.values():
         print(f"{name}: {sentence}", flush=True)  # noqa: T201
     if found.left_out:

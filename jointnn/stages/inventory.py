@@ -12,7 +12,7 @@ OF_MANIFEST = (
 
 def run(job: InventoryJob) -> None:
     """Write data/inventories/<experiment>.json: sources, counts and digests of content."""
-    manifests = {name: read_json(f"{paths.raw(name)}/manifest.json") for name in job.datasets}
+    manifests = {name: read_json(f"{paths.raw(name)}/manifest.json", "splits") for name in job.datasets}
     write_json(
         job.made[0],
         {name: {key: of[key] for key in OF_MANIFEST if key in of} for name, of in manifests.items()},

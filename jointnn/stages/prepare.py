@@ -29,7 +29,7 @@ def run(job: PrepareJob) -> None:
             dataset is mirrored, but no image in it is another's mirror image.
     """
     name, size, channels = job.dataset, job.size, job.channels
-    manifest = files.read_json(f"{paths.raw(name)}/manifest.json")
+    manifest = files.read_json(f"{paths.raw(name)}/manifest.json", "classes", "origin", "splits")
     numbers = manifest.get("numbers", [])
     for split in ("train", "test"):
         images = read_raw(name, split, manifest)

@@ -70,7 +70,7 @@ def _begin_or_resume(job: TrainingJob, state: State) -> bool:
     before = "before" if "before" in job.before else "start"
     checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before))
     if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
-        known = read_json(job.sigma)
+        known = read_json(job.sigma, "sigma")
         state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
     return False
 
@@ -113,9 +113,9 @@ def write_outputs(job: TrainJob, state: State, setup: Setup, plan: Plan) -> None
     header = header_of(job)
     checkpoints.save(paths.state(folder), state, header, history=False, optimizer=not is_last)
     write_history(folder, state.history)
-    write_json(f"{folder}/distances.json", distances_of(state, plan))
+    write_json(f"{folder}/distances.json", distances_of(state, plan), seal=True)
     if job.round is not None:
-        write_json(f"{folder}/weights.json", weights_of(state, plan, job.round))
+        write_json(f"{folder}/weights.json", weights_of(state, plan, job.round), seal=True)
     if (
         is_last
         and not state.diverged

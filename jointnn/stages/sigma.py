@@ -12,6 +12,9 @@ from jointnn.irls.rounds import scales_of, scales_of_halves
 from jointnn.jobs.specs import SigmaJob
 from jointnn.methods.settings import MethodSettings
 
+KEYS = ("blocks", "distances_squared")
+"""What distances say of themselves."""
+
 
 def run(job: SigmaJob) -> None:
     """Write runs/<experiment>/s<seed>/<method>/sigma.json.
@@ -22,9 +25,9 @@ def run(job: SigmaJob) -> None:
     """
     settings = MethodSettings.model_validate(job.settings)
     of_halves = settings.scale == "split_half"
-    if of_halves and (sentence := read_json(f"{job.halves}/ratios.json")["diverged"]):
+    if of_halves and (sentence := read_json(f"{job.halves}/ratios.json", "diverged")["diverged"]):
         raise UserError(f"Halves of datasets give no scale. {sentence}")
-    distances = read_json(f"{job.halves if of_halves else job.l2}/distances.json")
+    distances = read_json(f"{job.halves if of_halves else job.l2}/distances.json", *KEYS)
     squared = torch.tensor(distances["distances_squared"], dtype=torch.float64)
     # Where the L2 start diverged, networks may be equal still, which gives no scale; nothing is trained
     # after it. Under a half-life of 0 all are one.
@@ -36,4 +39,4 @@ def run(job: SigmaJob) -> None:
         "sigma": sigma.tolist(),
         "scale_factor": settings.scale_factor,
     }
-    write_json(job.sigma, content)
+    write_json(job.sigma, content, seal=True)

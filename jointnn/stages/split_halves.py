@@ -24,14 +24,14 @@ def run(job: SplitHalvesJob) -> None:
     distances = run_training.distances_of(state, plan)
     between = torch.tensor(distances["layer_distances_squared"], dtype=torch.float64)
     write_table(f"{job.folder}/history.csv", pd.DataFrame(state.history, columns=run_training.COLUMNS))
-    write_json(job.distances, distances)
+    write_json(job.distances, distances, seal=True)
     content = {
         "layers": distances["layers"],
         "datasets": job.datasets,
         "ratios": None if state.diverged else _written(split_halves.split_half_ratios(between)),
         "diverged": state.diverged,
     }
-    write_json(job.ratios, content)
+    write_json(job.ratios, content, seal=True)
     run_training.drop_resume_point(job)
 
 

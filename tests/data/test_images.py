@@ -1,8 +1,13 @@
 """Encoded bytes to pixels, pixels to one size."""
 
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
-from PIL import Image
+from helpers.tiff import tiff
+from PIL import Image, features
 
 from jointnn.data.images import decode, encode_png, resize
 from jointnn.errors import UserError
@@ -85,3 +90,63 @@ def test_a_photo_is_turned_upright(tmp_path):
     image.save(tmp_path / "photo.png", exif=exif)
     turned = resize(decode((tmp_path / "photo.png").read_bytes(), ""), 8, 1)[0]
     assert np.array_equal(turned, upright)
+
+
+def test_a_photo_of_sixty_million_pixels_is_read():
+    content = io.BytesIO()
+    large = Image.new("1", (10_000, 6_000))
+    large.paste(1, (5_000, 0, 10_000, 6_000))
+    large.save(content, "PNG")
+    before = Image.MAX_IMAGE_PIXELS
+    shown = resize(decode(content.getvalue(), "large.png"), 8, 1, fit="squash")[0]
+    assert (shown[:, 0] == 0).all()
+    assert (shown[:, 7] == 255).all()
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("name", ["WEBP", "JPEG2000", *(["AVIF"] if features.check("avif") else [])])
+def test_an_image_of_another_kind_than_its_name_says_is_read(name):
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 100, 50)).save(content, name)
+    shown = resize(decode(content.getvalue(), "photo.jpg"), 8, 3)
+    assert np.abs(shown[:, 4, 4].astype(int) - [200, 100, 50]).max() <= 3
+
+
+def with_mended_sums(content: bytes) -> bytes:
+    """A PNG whose check sums fit what it holds."""
+    whole, place = content[:8], 8
+    while place < len(content):
+        (size,) = struct.unpack(">I", content[place : place + 4])
+        chunk = content[place + 4 : place + 8 + size]
+        whole += content[place : place + 4] + chunk + struct.pack(">I", zlib.crc32(chunk))
+        place += 12 + size
+    return whole
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_odd_tags_are_not_the_photo(name):
+    numbers, exif, file = np.random.default_rng(0), Image.Exif(), io.BytesIO()
+    exif.update({0x0112: 6, 0x010E: "what it shows", 0x011A: 72.0, 0x8769: {0x9003: "then"}})
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(file, name, exif=exif)
+    whole, tags = file.getvalue(), exif.tobytes()[6:]
+    start = whole.index(tags) + 8
+    for _ in range(100):
+        odd = bytearray(whole)
+        for place in numbers.integers(start, start + len(tags) - 8, 2):
+            odd[place] = numbers.integers(256)
+        content = with_mended_sums(bytes(odd)) if name == "PNG" else bytes(odd)
+        assert np.abs(resize(decode(content, ""), 8, 1).astype(int) - 200).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (np.zeros((4, 4, 5), np.uint8), "is a TIFF with 5 bands of 8 bits, whole numbers"),
+        (np.zeros((4, 4, 2), np.uint16), "is a TIFF with 2 bands of 16 bits, whole numbers"),
+        (np.zeros((4, 4)), "is a TIFF with 1 band of 64 bits, floating-point numbers"),
+    ],
+)
+def test_what_is_whole_and_not_read_is_not_called_damaged(numbers, said):
+    with pytest.raises(UserError, match=f"^a.tif {said}") as error:
+        decode(tiff(numbers), "a.tif")
+    assert "damaged" not in str(error.value)

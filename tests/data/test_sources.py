@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from helpers.dataset import MIRROR, ROOT, parquet, picture, read, refused, two_classes, write
+from helpers.dataset import MIRROR, ROOT, parquet, picture, pixels, read, refused, two_classes, write
 from pydantic import ValidationError
 
+from jointnn.data import digests
 from jointnn.data import parquet as layout
-from jointnn.data.digests import CACHE, source_digest
+from jointnn.data.digests import ABSENT, CACHE, source_digest
 from jointnn.data.images import decode
 from jointnn.data.parquet import from_parquet
 from jointnn.data.schema import DatasetParams
@@ -187,23 +188,62 @@ def test_the_choice_of_classes_does_not_change_what_the_images_are_read_from():
     assert params.model_dump() != params.model_copy(update={"only_class": "cat"}).model_dump()
 
 
-def test_files_of_known_size_and_time_are_not_read_again_and_a_damaged_cache_does_no_harm():
+def test_other_pixels_are_noticed_under_the_same_size_and_time_as_cameras_and_copies_leave_them(
+    monkeypatch,
+):
+    monkeypatch.setattr(digests, "SETTLED_AFTER", -1)  # as if the files had been there for long
+    params = DatasetParams(source="class_folders", path="own")
     os.utime(write("own/cat/0.png", b"what it was"), (1, 1))
-    params = DatasetParams(source="class_folders", path="own")
     before = source_digest(params)
-    os.utime(write("own/cat/0.png", b"what it is!"), (1, 1))
+    os.utime(write("own/cat/0.png", b"what it is!"), (1, 1))  # in place, as exiftool -P
+    after = source_digest(params)
+    assert after != before
+    os.utime(write("own/cat/new.png", b"what it was"), (1, 1))  # beside it and renamed, as rsync -t
+    Path("own/cat/new.png").rename("own/cat/0.png")
     assert source_digest(params) == before
-    write(str(CACHE), "{ damaged")
-    assert source_digest(params) != before
 
 
-def test_a_file_changed_twice_within_a_tick_of_the_clock_is_read_again():
-    file = write("own/cat/0.png", b"what it was")
-    written = file.stat().st_mtime_ns
+def test_files_that_are_as_they_were_are_not_read_again_and_a_damaged_cache_does_no_harm(monkeypatch):
+    monkeypatch.setattr(digests, "SETTLED_AFTER", -1)
+    write("own/cat/0.png", b"what it is")
     params = DatasetParams(source="class_folders", path="own")
-    before = source_digest(params)
-    os.utime(write("own/cat/0.png", b"what it is!"), ns=(written, written))
+    right = source_digest(params)
+    known = CACHE.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(digests.files, "sha256_of_file", pytest.fail)
+        assert source_digest(params) == right
+    for place in (0, 70, len(known) // 2, len(known) - 5):
+        damaged = bytearray(known)
+        damaged[place] ^= 1
+        CACHE.write_bytes(damaged)
+        assert source_digest(params) == right
+    for content in (b"", known[:-9], b"[]", b"{ damaged"):
+        CACHE.write_bytes(content)
+        assert source_digest(params) == right
+
+
+def test_a_file_that_could_change_again_within_a_tick_of_the_clock_is_not_remembered():
+    write("own/cat/0.png", b"what it was")
+    source_digest(DatasetParams(source="class_folders", path="own"))
+    assert not CACHE.exists()
+
+
+@pytest.mark.parametrize("name", ["a/../b/0.png", "./b//0.png", "b/0.png", "link/0.png", "{here}/b/0.png"])
+def test_an_image_of_a_list_is_an_input_by_whatever_path_the_list_names_it(name, tmp_path):
+    write("own/b/0.png", picture(0))
+    Path("own/a").mkdir()
+    Path("own/link").symlink_to(Path("own/b").absolute())
+    line = name.format(here=tmp_path / "own")
+    write("own/train.txt", f"{line} 0\n")
+    write("own/test.txt", f"{line} 0\n")
+    params = DatasetParams(source="list_file", path="own")
+    source, before = source_of(params), source_digest(params)
+    assert pixels(source.read().train) == [0]
+    assert len(source.files) == 3
+    write("own/b/0.png", picture(1))
     assert source_digest(params) != before
+    Path("own/b/0.png").unlink()
+    assert source_digest(params) == ABSENT
 
 
 def test_equal_images_give_equal_bytes_and_come_back_as_they_were():

@@ -235,6 +235,19 @@ def test_the_digest_of_a_file_is_that_of_its_content():
     assert files.digest({"a": 1}) == files.sha256(json.dumps({"a": 1}, indent=1).encode() + b"\n")[:16]
 
 
+def test_what_is_kept_to_save_time_comes_back_as_it_was_or_not_at_all(tmp_path):
+    value = {"a": [1, 2.5, "ä"], "b": {}}
+    files.keep(tmp_path / "kept", value)
+    assert files.kept(tmp_path / "kept") == value
+    whole = (tmp_path / "kept").read_bytes()
+    for place in range(len(whole)):
+        (tmp_path / "kept").write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert files.kept(tmp_path / "kept") is None
+        (tmp_path / "kept").write_bytes(whole[:place])
+        assert files.kept(tmp_path / "kept") is None
+    assert files.kept(tmp_path / "nothing") is None
+
+
 @pytest.fixture
 def shared_folder():
     with tempfile.TemporaryDirectory() as folder:  # that of pytest is closed to others

@@ -1,12 +1,13 @@
 """From a source to the arrays that training reads: the stages fetch and prepare, in a folder."""
 
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.dataset import MIRROR, parquet, picture, two_classes, write
-from PIL import Image
 
 from jointnn.data.digests import source_digest
 from jointnn.data.images import encode_png
@@ -101,8 +102,8 @@ def test_equal_inputs_give_equal_bytes():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no image at all", "no known image format"),
-        (b"", "no known image format"),
+        (b"no image at all", "is no image of a known format"),
+        (b"", "is empty: it has no byte"),
         (encode_png(np.zeros((50, 50), np.uint8))[:-30], "is damaged"),
         (encode_png(np.zeros((50, 50), np.uint8)).replace(b"IDATx", b"IDATy"), "is damaged"),
     ],
@@ -110,9 +111,8 @@ def test_equal_inputs_give_equal_bytes():
 def test_a_damaged_image_is_refused_by_name_and_nothing_is_left_for_training(content, reason):
     two_classes("own")
     write("own/train/dog/8.png", content)
-    with pytest.raises(UserError, match=r"own/train/dog/8.png is damaged: ") as error:
+    with pytest.raises(UserError, match=rf"^own/train/dog/8.png {reason}"):
         fetch_own()
-    assert reason in str(error.value)
     assert written() == {}
 
 
@@ -130,8 +130,11 @@ def test_a_damaged_image_in_the_test_split_or_in_a_parquet_file_is_refused_too()
 
 def test_an_image_of_absurd_size_is_refused_without_decoding_it():
     two_classes("own")
-    Image.new("1", (30_000, 2_000)).save("own/train/cat/large.png")
-    with pytest.raises(UserError, match=r"large\.png is damaged: 30000 x 2000 pixels are too many"):
+    content = encode_png(np.zeros((2, 2), np.uint8))
+    header = b"IHDR" + struct.pack(">II", 30_000, 20_000) + content[24:29]
+    sized = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+    write("own/train/cat/large.png", sized)
+    with pytest.raises(UserError, match=r"large\.png has 30000 x 20000 pixels, and at most 250,000,000"):
         fetch_own()
 
 

@@ -183,3 +183,8 @@ def test_more_images_than_there_are_is_a_sentence_of_a_dry_run(project, tmp_path
             "params/experiments/mine.yaml: validation_images: 20 for validation and at least 1" in printed
         )
         assert "more than the 3 images of split" in printed and "Traceback" not in printed
+    copy.path("my_data/split/train/photos/0.png").unlink()
+    copy.path("my_data/split/train/photos/0.png").symlink_to("0.png")
+    printed = copy.snakemake("-n", "mine", fails=True)
+    assert "split/train/photos/0.png: Too many levels of symbolic links. Its links lead in a" in printed
+    assert "Traceback" not in printed

@@ -34,6 +34,14 @@ def test_a_benchmark_prints_one_table(path):
     assert len({line.count("|") for line in table}) == 1
 
 
+@pytest.mark.slow
+def test_faults_are_counted_by_a_command():
+    command = [sys.executable, "benchmarks/faults/damaged_files.py", "--examples", "5", "--seed", "1"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5 damaged files (") and "| all " in done.stdout
+
+
 def test_the_obvious_penalty_has_the_gradient_that_our_step_takes():
     layers, weights = penalty.problem("small", 3)
     by_layer = layer_weights(weights.double(), block_membership(len(layers), "adjacent"))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 # Jobs run the Python and the package of this checkout, whatever else is installed.
@@ -13,7 +14,7 @@ from jointnn.terminal.interrupt import command_again, say_interrupt
 AGAIN = command_again(sys.argv)
 say_interrupt(AGAIN)
 
-from jointnn.errors import UserError
+from jointnn.errors import refused
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
@@ -27,6 +28,30 @@ def refuse(sentence):
     os._exit(1)
 
 
+@contextmanager
+def in_a_sentence():
+    """Within it, what a user can mend and what the system refuses ends with one clear line."""
+    try:
+        yield
+    except Exception as error:
+        if (sentence := refused(error)) is None:
+            raise
+        refuse(str(sentence))
+
+
+WRITTEN = [".", ".snakemake", ".snakemake/log", ".snakemake/locks", ".snakemake/metadata", "work", "logs"]
+
+
+def refuse_folders_of_others():
+    """Refuse folders that every call writes into and this user may not: Snakemake would fail with a traceback."""
+    for folder in WRITTEN:
+        if os.path.exists(folder) and not os.access(folder, os.W_OK | os.X_OK):
+            refuse(
+                f"{Path(folder).resolve()} is a folder that you may not write into. Its owner can allow it "
+                "(chmod -R g+w), or work in a clone of your own."
+            )
+
+
 # Jobs inherit it; who sets one of them decides.
 for name, value in KEEP_FREED.items():
     os.environ.setdefault(name, value)
@@ -37,13 +62,11 @@ if config:
         "could not see others. Edit them, or use: dvc exp run -S FILE:KEY=VALUE"
     )
 
-try:
+refuse_folders_of_others()
+with in_a_sentence():
     PARAMS = read_params()
     write_missing_choices(PARAMS.versioned)
-except UserError as error:
-    refuse(str(error))
-
-JOBS = Jobs(PARAMS)
+    JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments
 SETTLED = {}
 KNOWN = {"experiment": EXPERIMENTS, "dataset": PARAMS.datasets, "sweep": PARAMS.sweeps}
@@ -73,10 +96,8 @@ def job(stage, wildcards):
             refuse(f"there is no {kind} {given[kind]!r}{nearest(given[kind], KNOWN[kind])}")
     if "own" in given:
         given["own"] = given["own"].removeprefix("_")
-    try:
+    with in_a_sentence():
         return getattr(JOBS, stage)(**given)
-    except UserError as error:
-        refuse(str(error))
 
 
 def settings(stage):
@@ -84,10 +105,8 @@ def settings(stage):
 
     def written(wildcards):
         known = job(stage, wildcards)
-        try:
+        with in_a_sentence():
             return write_settings(known)
-        except UserError as error:
-            refuse(str(error))
 
     return written
 
@@ -102,9 +121,10 @@ def before(stage):
 
     def wanted(wildcards):
         known = job(stage, wildcards)
-        files = JOBS.inputs(known, images=wants_whole_graph() or not is_finished(known))
-        settled = is_settled(JOBS, known, SETTLED, workflow.dag_settings.forcerun)
-        return [ancient(file) if settled else file for file in of_the_past(files)]
+        with in_a_sentence():
+            files = JOBS.inputs(known, images=wants_whole_graph() or not is_finished(known))
+            settled = is_settled(JOBS, known, SETTLED, workflow.dag_settings.forcerun)
+            return [ancient(file) if settled else file for file in of_the_past(files)]
 
     return wanted
 
@@ -129,10 +149,8 @@ def target(files):
     """The input function of a target, of what gives its files; a user's mistake ends with one line."""
 
     def wanted(wildcards):
-        try:
+        with in_a_sentence():
             return files()
-        except UserError as error:
-            refuse(str(error))
 
     return wanted
 

@@ -24,6 +24,12 @@ NO_JOB = {"tidy", "track"}
 
 def run_ahead():
     """What this call is to do."""
+    with in_a_sentence():
+        return work_ahead()
+
+
+def work_ahead():
+    """The jobs of this call, with what is known of them."""
     dag, earlier = workflow.dag, EarlierRuns()
     ahead = {dag.jobid(one): one for one in dag.needrun_jobs() if not one.is_norun}
     known = {

@@ -1,9 +1,10 @@
 """Five sets of photos with classes that differ in detail, as their authors split them (Table 4)."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.download import DOWNLOADS, OfficialFile, obtain
+from jointnn.data.bounds import counted_classes
+from jointnn.data.download import OfficialFile
+from jointnn.data.official_files import official
 from jointnn.data.official_formats import (
     REPLACE,
     Listed,
@@ -18,7 +19,6 @@ from jointnn.data.official_formats import (
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Source, Splits, accept
 from jointnn.data.sources import dataset
-from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
 from jointnn.errors import UserError
 
 # The sums of CUB and Dogs are those that TensorFlow Datasets checks; those of Flowers are torchvision's;
@@ -63,9 +63,7 @@ AIRCRAFT = [
 def cub_200_2011(params: DatasetParams) -> Source:
     """CUB-200-2011: 5994 + 5794 photos of 200 kinds of birds, official split."""
     accept(params)
-    return _official(
-        "cub_200_2011", "CUB-200-2011", "non-commercial research and education", CUB, _read_cub
-    )
+    return official("cub_200_2011", "CUB-200-2011", "non-commercial research and education", CUB, _read_cub)
 
 
 @dataset
@@ -73,7 +71,7 @@ def stanford_dogs(params: DatasetParams) -> Source:
     """Stanford Dogs: 12000 + 8580 photos of 120 breeds, official split; images of ImageNet."""
     accept(params)
     licence = "non-commercial research (images of ImageNet)"
-    return _official("stanford_dogs", "Stanford Dogs", licence, DOGS, _read_dogs, ("scipy",))
+    return official("stanford_dogs", "Stanford Dogs", licence, DOGS, _read_dogs, ("scipy",))
 
 
 @dataset
@@ -84,43 +82,14 @@ def flowers_102(params: DatasetParams) -> Source:
     """
     accept(params)
     packages = ("scipy", "torchvision")
-    return _official("flowers_102", "Oxford Flowers-102", "none stated", FLOWERS, _read_flowers, packages)
+    return official("flowers_102", "Oxford Flowers-102", "none stated", FLOWERS, _read_flowers, packages)
 
 
 @dataset
 def fgvc_aircraft(params: DatasetParams) -> Source:
     """FGVC-Aircraft: 6667 + 3333 photos of 100 variants of aircraft, official split (trainval, test)."""
     accept(params)
-    return _official("fgvc_aircraft", "FGVC-Aircraft", "non-commercial research", AIRCRAFT, _read_aircraft)
-
-
-def _official(
-    name: str,
-    title: str,
-    licence: str,
-    official: Sequence[OfficialFile],
-    read: Callable[[Path], Splits],
-    packages: tuple[str, ...] = (),
-) -> Source:
-    """Return the mirror's copy if there is one, else the official files, downloaded if missing."""
-    if mirror := held_by_mirror(name):
-        return mirrored(mirror, name, licence)
-    folder = DOWNLOADS / name
-
-    def obtain_and_read() -> Splits:
-        for file in official:
-            obtain(file, folder)
-        return read(folder)
-
-    return Source(
-        files=tuple(folder / file.name for file in official),
-        root=DOWNLOADS,
-        origin=f"{title}, the official files",
-        licence=licence,
-        read=obtain_and_read,
-        packages=packages,
-        checksums={file.name: file.checksum for file in official},
-    )
+    return official("fgvc_aircraft", "FGVC-Aircraft", "non-commercial research", AIRCRAFT, _read_aircraft)
 
 
 def _read_cub(folder: Path) -> Splits:
@@ -168,7 +137,8 @@ def _read_dogs(folder: Path) -> Splits:
                 raise UserError(
                     f"{place}: {image} has the label {label}, as {names[listed[-1].label]} has. {REPLACE}"
                 )
-    classes = [names.get(label, f"class {label + 1}") for label in range(max(names, default=-1) + 1)]
+    known = counted_classes(list(names), [str(lists)] * len(names), None) if names else []
+    classes = [names.get(label, f"class {label + 1}") for label in range(len(known))]
     photos = tar_files(archive, (".jpg",))
     train, test = (gather(listed, photos.get, archive) for listed in splits.values())
     return Splits(train, test, classes)

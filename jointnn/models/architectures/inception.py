@@ -84,7 +84,7 @@ def imagenet_weights() -> dict[str, Tensor]:
         found: dict[str, Tensor] = source.get_state_dict(
             progress=False, check_hash=True, weights_only=True, map_location="cpu"
         )
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # of the network, or of torch, which loads nothing but tensors
         raise UserError(
             f"The ImageNet weights of inception_v3 could not be downloaded ({error}). Place the file of "
             f"{source.url} at {file}, or set architecture_options: {{weights: none}}."

@@ -105,7 +105,9 @@ class Context:
         if method in self.methods:
             files = {part: self.folder(seed) / part / name for part in self.parts(method)}
             tables = [
-                read_table(path).assign(part=part) for part, path in files.items() if path.exists()
+                read_table(path, *columns[:-1]).assign(part=part)
+                for part, path in files.items()
+                if path.exists()
             ] or tables
         # A converged round repeats its parent's rows.
         keys = ["step", "split", "dataset", "metric"]
@@ -171,7 +173,11 @@ class Context:
         """Return the rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
         folder = Path("results", self.experiment)
         files = {seed: folder / f"s{seed}" / "metrics.csv" for seed in self.seeds}
-        tables = [read_table(path).assign(seed=seed) for seed, path in files.items() if path.exists()]
+        tables = [
+            read_table(path, "metric", "value").assign(seed=seed)
+            for seed, path in files.items()
+            if path.exists()
+        ]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     @property
@@ -213,4 +219,4 @@ class Context:
             return []
         if any(map(diverged, files[-1].parent.glob("*.safetensors"))):
             return []
-        return [read_json(path) for path in files]
+        return [read_json(path, "blocks") for path in files]

@@ -32,7 +32,7 @@ def read_metrics(
         Columns experiment, method, seed, dataset, metric, split, value: one row per seed.
     """
     folder = Path("results", experiment)
-    tables = [read_table(folder / f"s{seed}" / "metrics.csv") for seed in seeds]
+    tables = [read_table(folder / f"s{seed}" / "metrics.csv", *KEYS, "value") for seed in seeds]
     rows = pd.concat(tables, ignore_index=True).dropna(subset="value")
     wanted = rows.method.isin(methods) & rows.dataset.isin(datasets) & rows.seed.isin(seeds)
     rows = rows.loc[wanted, [*KEYS, "value"]].drop_duplicates(KEYS, keep="last")

@@ -12,6 +12,7 @@ from typing import Any
 
 from jointnn.errors import UserError
 from jointnn.io import paths
+from jointnn.io.files import unsealed
 from jointnn.reporting.tracking.averages import mean
 from jointnn.reporting.tracking.runs import Points, TrackedJob
 
@@ -144,7 +145,7 @@ def read_json(path: Path) -> Any:
     """Return the value of a JSON file, or None."""
     text = _content(path)
     try:
-        return None if text is None else json.loads(text)
+        return None if text is None else unsealed(json.loads(text))
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}.{MEND}") from error
 

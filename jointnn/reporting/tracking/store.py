@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 from jointnn.io import paths
 from jointnn.io.files import digest
 from jointnn.reporting.tracking.entries import KEY, STATE, Entry
 from jointnn.reporting.tracking.read import Origin
-from jointnn.reporting.tracking.usable import check, database, sentence
+from jointnn.reporting.tracking.usable import AGAIN, check, database, sentence
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,7 +91,7 @@ def _wait_for(lock: int, store: str) -> None:
 
 @contextmanager
 def _explained(store: str) -> Iterator[None]:
-    """What MLflow raises on a store that cannot be used becomes a sentence; other errors are ours."""
+    """What MLflow and its database raise becomes a sentence that names the store; other errors are ours."""
     quiet()
     import alembic.util
     from mlflow.exceptions import MlflowException
@@ -100,8 +100,10 @@ def _explained(store: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, alembic.util.CommandError) as error:
-        if (said := sentence(store, str(error))) is None:
-            raise
+        said = sentence(store, str(error)) or (
+            f"The MLflow store {store} cannot be used: {one_line(error)}. Choose another one (--store), "
+            f"or move its file away: {AGAIN}."
+        )
         raise UserError(said) from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.errors import UserError
-from jointnn.io.files import read_json, write_atomically
+from jointnn.io.files import read_json, read_text, write_atomically
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import Job
 from jointnn.parameters.load import read_params
@@ -99,5 +99,5 @@ def _log(commit: str, experiment: str, records: int, because: str) -> None:
     rows.writerow(
         [datetime.now(UTC).date().isoformat(), commit, experiment, records, " ".join(because.split())]
     )
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = read_text(path) if path.exists() else ""
     write_atomically(path, (before + text.getvalue()).encode())

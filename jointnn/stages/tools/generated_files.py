@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from jointnn.errors import UserError
-from jointnn.io.files import write_atomically
+from jointnn.io.files import read_text, write_atomically
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +26,5 @@ def write_or_check(path: str, text: str, source: str, stage: str, check: bool) -
     """
     if not check:
         write_atomically(path, text.encode())
-    elif not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text:
+    elif not Path(path).is_file() or read_text(path) != text:
         raise UserError(f"{path} is not that of {source}. Write it: python -m jointnn {stage}")

@@ -20,7 +20,7 @@ from jointnn.data.selection import arrange
 from jointnn.data.source import Images, Source, Splits, source_of
 from jointnn.data.structure import files_of_splits
 from jointnn.errors import UserError
-from jointnn.io.files import write_atomically
+from jointnn.io.files import read_text, write_atomically
 from jointnn.io.yaml import to_yaml_blocks
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
@@ -283,7 +283,7 @@ def _grid(name: str) -> str:
 
 def _with_line(name: str) -> str:
     """Return the text of params.yaml with a line for the experiment; all else stays as it is."""
-    lines = Path("params.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = read_text("params.yaml").splitlines(keepends=True)
     at = next((k for k, line in enumerate(lines) if line.startswith("experiments:")), None)
     if at is None:  # said by the reader
         return "".join(lines)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import write_atomically
+from jointnn.io.files import read_text, write_atomically
 from jointnn.jobs.outdated import stale, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
@@ -84,7 +84,7 @@ def check(params: Params, name: str, place: Place) -> None:
     if not record.exists():
         raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
     page = place.page(name)
-    if page.exists() and not page.read_text(encoding="utf-8").startswith(place.mark):
+    if page.exists() and not read_text(page).startswith(place.mark):
         other = page.parent / "readings" / page.name if place.ours else "another file"
         raise UserError(
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to {other} and "

@@ -1,15 +1,19 @@
-"""CIFAR-10 by torchvision, on a small archive in the official format, from a server on loopback."""
+"""CIFAR-10 from its binary archive, on a small one in the official format, from a server on loopback."""
 
+import hashlib
 import io
-import pickle
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.dataset import MIRROR, NO_NETWORK, colours, decoded, md5, read, refused, write
+from helpers.dataset import MIRROR, NO_NETWORK, colours, decoded, read, refused, write
+from helpers.pickles import RAN, runs_code
 
 from jointnn.data.sources import cifar10 as official_photos
+
+NAME = "cifar-10-binary.tar.gz"
 
 
 @pytest.fixture(autouse=True)
@@ -18,38 +22,45 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("JOINTNN_MIRROR", raising=False)
 
 
+def archive_of(train: np.ndarray, test: np.ndarray, cut: int = 0) -> bytes:
+    """Images (N, 32, 32, 3), whose labels count from 0, in the official layout."""
+    content = io.BytesIO()
+    names = [f"data_batch_{k}.bin" for k in range(1, 6)]
+    batches = {**dict(zip(names, np.split(train, 5), strict=True)), "test_batch.bin": test}
+    first = 0
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, pixels in batches.items():
+            labels = (np.arange(first, first + len(pixels)) % 10).astype(np.uint8)
+            records = np.hstack([labels[:, None], pixels.transpose(0, 3, 1, 2).reshape(-1, 3072)]).tobytes()
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(records) - cut
+            archive.addfile(member, io.BytesIO(records))
+            first = first + len(pixels) if name != names[-1] else 0
+    return content.getvalue()
+
+
+def serve(monkeypatch, address: str, content: bytes) -> None:
+    known = replace(
+        official_photos.CIFAR10[0], url=address + NAME, checksum=hashlib.sha256(content).hexdigest()
+    )
+    monkeypatch.setattr(official_photos, "CIFAR10", [known])
+
+
 @pytest.fixture
 def small_cifar10(file_server, monkeypatch) -> Path:
-    """A server's folder with CIFAR-10 of 5 x 4 + 10 images in its archive; torchvision downloads there."""
-    from torchvision.datasets import CIFAR10
-
-    assert {CIFAR10.filename: CIFAR10.tgz_md5} == official_photos.CIFAR10_MD5
+    """A server's folder with CIFAR-10 of 20 + 10 images in its archive."""
     folder, address = file_server
-    pixels = [*np.split(colours(20, seed=1), 5), colours(10, seed=2)]
-    labels = [*np.split(np.arange(20) % 10, 5), np.arange(10)]
-    names = [name for name, _ in (*CIFAR10.train_list, *CIFAR10.test_list)]
-    entries = {
-        name: {"data": batch.transpose(0, 3, 1, 2).reshape(-1, 3072), "labels": given.tolist()}
-        for name, batch, given in zip(names, pixels, labels, strict=True)
-    }
-    entries["batches.meta"] = {"label_names": official_photos.CIFAR10_CLASSES}
-    members = {name: pickle.dumps(entry, protocol=2) for name, entry in entries.items()}
-    with tarfile.open(folder / CIFAR10.filename, "w:gz") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(f"{CIFAR10.base_folder}/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    sums = {CIFAR10.filename: md5((folder / CIFAR10.filename).read_bytes())}
-    monkeypatch.setattr(official_photos, "CIFAR10_MD5", sums)
-    batches = [[name, md5(members[name])] for name in names]
-    meta = {"filename": "batches.meta", "key": "label_names", "md5": md5(members["batches.meta"])}
-    new = {"url": address + CIFAR10.filename, "tgz_md5": sums[CIFAR10.filename], "meta": meta}
-    for name, value in {**new, "train_list": batches[:-1], "test_list": batches[-1:]}.items():
-        monkeypatch.setattr(CIFAR10, name, value)
+    content = archive_of(colours(20, seed=1), colours(10, seed=2))
+    (folder / NAME).write_bytes(content)
+    serve(monkeypatch, address, content)
     return folder
 
 
-def test_cifar10_is_downloaded_and_read_by_torchvision(small_cifar10):
+def test_the_sum_and_the_place_are_those_of_the_binary_archive():
+    assert (official_photos.CIFAR10[0].name, official_photos.CIFAR10[0].algorithm) == (NAME, "sha256")
+
+
+def test_cifar10_is_downloaded_and_read(small_cifar10):
     train, test, classes = read(source="cifar10")
     assert (train.labels, test.labels) == ([*range(10)] * 2, [*range(10)])
     assert (classes[0], classes[3], classes[9]) == ("airplane", "cat", "truck")
@@ -60,22 +71,28 @@ def test_cifar10_is_downloaded_and_read_by_torchvision(small_cifar10):
 def test_cifar10_placed_by_hand_needs_no_network_and_without_it_says_what_to_place(
     small_cifar10, monkeypatch
 ):
-    from torchvision.datasets import CIFAR10
-
-    monkeypatch.setattr(CIFAR10, "url", NO_NETWORK + CIFAR10.filename)
-    refused("CIFAR-10 could not be loaded", source="cifar10")
-    refused("place cifar-10-python.tar.gz in data/downloads/cifar10 by hand", source="cifar10")
-    archive = (small_cifar10 / CIFAR10.filename).read_bytes()
-    placed = write(f"data/downloads/cifar10/{CIFAR10.filename}", archive)
+    content = (small_cifar10 / NAME).read_bytes()
+    serve(monkeypatch, NO_NETWORK, content)
+    refused(f"{NO_NETWORK}{NAME} could not be downloaded", source="cifar10")
+    refused(f"place the file at data/downloads/cifar10/{NAME} yourself", source="cifar10")
+    placed = write(f"data/downloads/cifar10/{NAME}", content)
     assert len(read(source="cifar10")[0]) == 20
-    batch = write("data/downloads/cifar10/cifar-10-batches-py/data_batch_3", b"damaged: unpacked again")
-    assert read(source="cifar10")[0].labels == [*range(10)] * 2
-    write(str(placed), archive[:-9])
-    refused("cifar-10-python.tar.gz is not the official file", source="cifar10")
-    placed.unlink()
-    refused("is missing, though its unpacked form is there", source="cifar10")
-    write(str(batch), b"damaged, and no archive to unpack again")
-    refused("CIFAR-10 could not be loaded", source="cifar10")
+    write(str(placed), content[:-9])
+    refused(f"{NAME} is not the official file: its SHA-256 is", source="cifar10")
+
+
+def test_an_archive_of_other_records_is_refused(monkeypatch):
+    content = archive_of(colours(20, seed=1), colours(10, seed=2), cut=1)
+    serve(monkeypatch, NO_NETWORK, content)
+    write(f"data/downloads/cifar10/{NAME}", content)
+    refused("bytes of train images, no whole ones", source="cifar10")
+
+
+def test_pickles_of_the_other_archive_are_not_read_though_they_lie_where_others_look(small_cifar10):
+    for name in ("data_batch_1", "test_batch", "batches.meta"):
+        write(f"data/downloads/cifar10/cifar-10-batches-py/{name}", runs_code())
+    assert len(read(source="cifar10")[0]) == 20
+    assert not RAN.exists()
 
 
 @pytest.mark.skipif(not (MIRROR / "cifar10").is_dir(), reason=f"no mirror with cifar10 at {MIRROR}")

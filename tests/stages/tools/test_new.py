@@ -141,4 +141,4 @@ def test_what_cannot_be_begun_is_one_sentence_and_nothing_is_written(capsys):
     Path("my_data/leaves/train/oak/0.png").rename("my_data/one/oak/0.png")
     assert "my_data/one holds images of one class, 'oak'." in refused(capsys, petals, "my_data/one")
     Path("my_data/leaves/train/oak/1.png").write_bytes(b"no image")
-    assert "1.png is damaged" in refused(capsys, leaves, petals)
+    assert "1.png is no image of a known format" in refused(capsys, leaves, petals)
