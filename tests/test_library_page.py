@@ -138,7 +138,7 @@ def assert_same(networks, state) -> None:
 def test_two_lines_in_a_loop_of_ones_own_give_the_networks_of_the_pipeline(digits):
     job = digits(OF_PAGE)
     state, names = by_the_pipeline(job), around_the_block(job)
-    exec(block_with("coupling.attach(optimizer)"), names)
+    exec(block_with("couple_head=True)\ncoupling.attach(optimizer)\nfor step in range(400)"), names)
     assert_same(names["nets"], state)
     assert torch.equal(names["coupling"].weights, state.rounds[-1].weights)
     assert torch.equal(names["coupling"].sigma, state.sigma)

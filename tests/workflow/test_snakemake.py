@@ -127,7 +127,7 @@ def test_changed_code_reruns_the_jobs_that_run_it_and_a_comment_none(project):
     assert NOTHING in project.snakemake("-n")
     project.edit("jointnn/reporting/figures/curves.py", "MARKS = 8", "MARKS = 9")
     assert project.jobs() == {"figures": 1}
-    project.edit("jointnn/stages/sigma.py", "= scales_of(", "= 2 * scales_of(")
+    project.edit("jointnn/stages/sigma.py", "= found(squared", "= 2 * found(squared")
     assert project.jobs("-n") == {**SIGMA_AND_ROUNDS, **EVALUATED}
     solver = project.path("jointnn/irls/solvers.py").read_text()
     project.write("jointnn/irls/solvers.py", solver + "\nMORE = 1\n")

@@ -9,12 +9,14 @@ for experiment in EXPERIMENTS:
         input:
             results_of(experiment),
 
-    rule:
-        """The networks of an experiment, without its tables."""
-        name:
-            f"train_{experiment}"
-        input:
-            trained(experiment),
+    if experiment in PARAMS.versioned:
+
+        rule:
+            """The networks of an experiment, without its tables: a stage of DVC."""
+            name:
+                f"train_{experiment}"
+            input:
+                trained(experiment),
 
     if EXPERIMENTS[experiment].search:
 

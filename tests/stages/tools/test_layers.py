@@ -97,6 +97,7 @@ def test_images_that_are_prepared_give_the_table_that_noise_gave(capsys, experim
     before = printed(capsys, experiment)
     assert not Path("data").exists()
     prepared(experiment)
+    capsys.readouterr()
     assert printed(capsys, experiment) == before
     # Where they are prepared from other images, they are not what is looked at.
     shutil.rmtree("own/leaves/train/elm")
