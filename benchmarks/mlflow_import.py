@@ -5,16 +5,13 @@ with as many records as in a real run. Then they are imported into a new store, 
 another one without the last seed, which shows what a run costs besides the start of MLflow and torch.
 """
 
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
 
-from support import ROOT, is_quick, print_table
+from support import is_quick, print_table
+from support.project import called, copy_of_project
 
 EXPERIMENT = 10.0
 """Seconds for all runs of `digits` and a new store."""
@@ -38,14 +35,8 @@ for job in jobs.in_order(jobs.collect("digits")):  # without its search
 """
 
 
-def copy_of_project(folder: Path, quick: bool) -> None:
-    """Everything that git has or would add, with short runs of `digits`."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+def shorten(folder: Path, quick: bool) -> None:
+    """Give `digits` short runs in the scratch copy."""
     from jointnn.io.yaml import from_yaml, to_yaml
 
     file = folder / "params/experiments/digits.yaml"
@@ -55,30 +46,12 @@ def copy_of_project(folder: Path, quick: bool) -> None:
     file.write_text(to_yaml(experiment))
 
 
-def called(folder: Path, *arguments: str) -> tuple[str, float, float]:
-    """What a call of Python in a folder prints, its wall time and its CPU time [s]; it must succeed."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wall, after = perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"python {' '.join(arguments)} failed:\n{done.stderr}")
-    return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def track(folder: Path, new: int) -> tuple[float, float]:
     """Wall and CPU time of an import that finds so many new runs."""
-    told, wall, processor = called(folder, "-m", "jointnn", "track", "digits")
-    if not told.startswith(f"{new} new, "):
-        sys.exit(f"not {new} new runs were imported: {told}")
-    return wall, processor
+    call = called(folder, "-m", "jointnn", "track", "digits")
+    if not call.said.startswith(f"{new} new, "):
+        sys.exit(f"not {new} new runs were imported: {call.said}")
+    return call.wall, call.processor
 
 
 def into_new_store(folder: Path, runs: int) -> tuple[float, float]:
@@ -104,7 +77,8 @@ def main() -> None:
     quick = is_quick(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        copy_of_project(folder, quick)
+        copy_of_project(folder)
+        shorten(folder, quick)
         called(folder, "-c", TRAIN)
         seeds = sorted((folder / "runs/digits").iterdir())
         methods = sum(path.is_dir() and path.name != "start" for path in seeds[0].iterdir())

@@ -6,17 +6,14 @@ not asked for, nor on the number of datasets. It grows with the number of files 
 each of which is looked at.
 """
 
-import os
-import resource
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 from typing import Any
 
 from support import ROOT, is_quick, print_table
+from support.project import called, copy_of_project
 
 from jointnn.io.yaml import read_yaml, to_yaml
 from jointnn.parameters.load import read_params
@@ -48,32 +45,6 @@ for file, text in outputs.items():
 print(len(outputs))
 """
 """Makes every output of the default experiments, and says how many there are."""
-
-
-def copy_of_project(folder: Path) -> None:
-    """Everything that git has or would add, and no results."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-
-
-def called(folder: Path, *arguments: str) -> str:
-    """What a call of Python in `folder` prints; it must succeed."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"python {' '.join(arguments)} failed:\n{done.stderr}")
-    return done.stdout + done.stderr
 
 
 Files = dict[str, Any]
@@ -132,16 +103,12 @@ def with_images(count: int) -> Files:
 
 def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[str]:
     """Fastest wall time and CPU time of a call whose answer holds `expected`."""
-    walls, processors = [], []
+    calls = []
     for _ in range(repeats):
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-        text = called(folder, "-m", "snakemake", *arguments)
-        walls.append(perf_counter() - start)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        processors.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        if expected not in text:
-            sys.exit(f"snakemake {' '.join(arguments)} does not say {expected!r}:\n{text}")
-    return [f"{min(walls):.1f}", f"{min(processors):.2f}"]
+        calls.append(called(folder, "-m", "snakemake", *arguments))
+        if expected not in calls[-1].said:
+            sys.exit(f"snakemake {' '.join(arguments)} does not say {expected!r}:\n{calls[-1].said}")
+    return [f"{min(call.wall for call in calls):.1f}", f"{min(call.processor for call in calls):.2f}"]
 
 
 def row(name: str, files: Files, repeats: int, target: float = TARGET) -> list[str]:
@@ -153,7 +120,7 @@ def row(name: str, files: Files, repeats: int, target: float = TARGET) -> list[s
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(content if isinstance(content, str) else to_yaml(content))
         sleep(SETTLED)
-        outputs = called(folder, "-c", FINISH).strip()
+        outputs = called(folder, "-c", FINISH).said.strip()
         called(folder, "-m", "snakemake")  # the settings files are written once
         return [
             name,

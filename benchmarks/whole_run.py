@@ -7,10 +7,7 @@ the one job of `isolated`.
 
 import argparse
 import json
-import os
-import resource
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections import defaultdict
@@ -18,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from support import ROOT, print_table
+from support.project import called, copy_of_project
 
 PHASES = ["start", "imports", "reading", "training", "measuring", "writing", "rest"]
 TARGETS = {"digits": 2.6}
@@ -30,6 +27,7 @@ TARGET = 1.35
 """For every other experiment."""
 SECONDS = 28.0
 """Or at most so many seconds for the chain of `joint` on `digits`."""
+WATCH = ROOT / "benchmarks/support/stopwatch"
 WALL = 210.0
 """Seconds of the default run on two quiet cores."""
 QUICK: dict[str, Any] = {
@@ -63,18 +61,14 @@ class Spent:
         return [name, str(self.jobs // over), *(f"{seconds / over:.1f}" for seconds in times), target]
 
 
-def copy_of_project(folder: Path, commit: str) -> None:
-    """The project at a commit, or as it is: everything that git has or would add."""
-    if commit:
-        command = ["git", "archive", commit]
-        with tarfile.open(
-            fileobj=BytesIO(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-        ) as it:
-            it.extractall(folder, filter="data")
+def project_at(folder: Path, commit: str) -> None:
+    """The project at a commit; without one as it is."""
+    if not commit:
+        copy_of_project(folder)
         return
-    from noop import copy_of_project as as_it_is
-
-    as_it_is(folder)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=BytesIO(archive)) as packed:
+        packed.extractall(folder, filter="data")
 
 
 def change(folder: Path, experiment: str, changes: dict[str, Any]) -> None:
@@ -89,26 +83,6 @@ def change(folder: Path, experiment: str, changes: dict[str, Any]) -> None:
     every = read_yaml(top)
     every["experiments"] = {**every["experiments"], experiment: there.get("extends") or experiment}
     top.write_text(to_yaml(every))  # what DVC versions has a target for its networks alone
-
-
-def run(folder: Path, target: str, times: Path) -> tuple[float, float]:
-    """Run Snakemake in the scratch copy; return its wall time and CPU time, jobs included."""
-    watch = ROOT / "benchmarks/support/stopwatch"
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(watch), "JOINTNN_STOPWATCH": str(times)}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", target],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wall, after = perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"snakemake {target} failed:\n{done.stderr}")
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def kind_of(arguments: Sequence[str]) -> str:
@@ -161,10 +135,12 @@ def main() -> None:
         folder, times = Path(scratch, "project"), Path(scratch, "times")
         folder.mkdir()
         times.mkdir()
-        copy_of_project(folder, asked.commit)
+        project_at(folder, asked.commit)
         change(folder, asked.experiment, changes)
         only_trained = bool(asked.methods or asked.quick)
-        wall, total = run(folder, f"train_{asked.experiment}" if only_trained else asked.experiment, times)
+        target = f"train_{asked.experiment}" if only_trained else asked.experiment
+        watched = {"PYTHONPATH": str(WATCH), "JOINTNN_STOPWATCH": str(times)}
+        run = called(folder, "-m", "snakemake", target, environment=watched)
         kinds, chains = told(times, asked.experiment)
     seeds = chains["isolated"].jobs
     ratio = chains["joint"].total / chains["isolated"].total
@@ -177,8 +153,8 @@ def main() -> None:
     seconds = f"{SECONDS:g}" if asked.experiment == "digits" else ""
     rows = [
         *(spent.row(name) for name, spent in sorted(kinds.items(), key=lambda item: -item[1].total)),
-        ["Snakemake itself", "", *blank, "", f"{total - whole.total:.1f}", ""],
-        ["the run, wall time", "", *blank, "", f"{wall:.1f}", f"{WALL:g}" if not only_trained else ""],
+        ["Snakemake itself", "", *blank, "", f"{run.processor - whole.total:.1f}", ""],
+        ["the run, wall time", "", *blank, "", f"{run.wall:.1f}", f"{WALL:g}" if not only_trained else ""],
         chains["isolated"].row("isolated, each seed", seeds),
         chains["joint"].row("chain of joint, each seed", seeds, seconds),
         ["chain of joint / isolated", "", *blank, "", f"{ratio:.2f}", f"{most:g}"],

@@ -45,7 +45,6 @@ TOOLS = {
     "clean": "what can go and be made again without training; --yes removes it",
     "times": "wall time and peak memory of an experiment's jobs",
     "page": "write results/EXPERIMENT.md from the results of an experiment",
-    "what_is_shared": "write docs/results/what_is_shared.md: what the data of experiments tell apart",
     "report": "write report.html, one page of all experiments that have results",
     "layers": "the layers of an experiment's networks, and what each method couples",
     "jae_layers": "write docs/jae_layers.md, the networks of joint auto-encoders; --check only compares",

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "parameters": "io methods data tasks.measures",
     "jobs": "io methods data parameters",
     "terminal": "jobs",
-    "reporting": "io irls.groups irls.told_apart data.schema tasks.measures parameters",
+    "reporting": "io irls.groups irls.told_apart data.schema data.left_out tasks.measures parameters",
     "stages": "io irls methods data models tasks training reporting jobs.specs",
     "stages.tools": "io data methods models tasks training parameters jobs reporting terminal stages",
     "__main__": "io stages jobs.specs",

@@ -20,7 +20,7 @@ from jointnn.data.bounds import Bounded, most_unpacked, too_much
 from jointnn.data.image_formats import HEAD, is_image, why_no_image
 from jointnn.data.left_out import LeftOut
 from jointnn.data.structure import split_of
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 OF_SYSTEMS = {
@@ -42,7 +42,7 @@ HIDDEN = "names that begin with a dot"
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies below a folder or in an archive.
+    """Contents of a folder or an archive.
 
     Attributes:
         images: by their path below the root ("train/cat/1.png"), sorted.
@@ -255,12 +255,14 @@ def _damage_said(path: Path) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return in one line why an archive is damaged."""
-    text = " ".join(str(error).split()).rstrip(".")
+    if not str(error):
+        return "it ends too early"
+    text = one_line(error)
     if "could not be opened successfully" in text:  # a line for each compression that it is not
         return "it is no tar file, or only a part of one"
     if "not a zip file" in text:
         return "it is no zip file, or only the beginning of one"
-    return text or "it ends too early"
+    return text
 
 
 def _hidden_folder(parts: list[str], member: _Member) -> tuple[str, str, str] | None:

@@ -10,7 +10,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from jointnn.data.image_formats import HEAD, opened, readable, unbounded
 from jointnn.data.pixel_types import check_colours, eight_bits, of_more_than_eight_bits, scale_of
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 
 MOST_PIXELS = 250_000_000
 """As many as no phone takes; Pillow holds them in 1 GB."""
@@ -114,7 +114,7 @@ def _samples_of(content: bytes) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, struct.error | IndexError | KeyError):
         return "its header breaks off"
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return one_line(error)
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -23,7 +23,7 @@ None: of no file."""
 
 
 class Scale(NamedTuple):
-    """What the numbers of grey pixels mean.
+    """Meaning of the numbers of grey pixels.
 
     Attributes:
         black: the number that is black.

@@ -135,10 +135,15 @@ def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple
                 f"{name}: a pool of {pool} needs {count} images of class {classes[label]!r}, but "
                 f"there are {len(indices)}. {_another_pool([len(of) for of in members], classes)}"
             )
-        chosen.update(indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count))
+        chosen.update(spread(indices, count))
     inside = [i for i in range(len(images)) if i in chosen]
     outside = [i for i in range(len(images)) if i not in chosen]
     return images.take(inside), images.take(outside)
+
+
+def spread(indices: Sequence[int], count: int) -> list[int]:
+    """Return so many of the indices, evenly spread over their order; nothing is random."""
+    return [indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count)]
 
 
 def largest_pool(counts: Sequence[int]) -> int:

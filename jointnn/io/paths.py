@@ -119,9 +119,13 @@ def figure(experiment: str, name: str) -> str:
     return f"results/{experiment}/figures/{short(name)}.svg"
 
 
+SPLIT_HALVES = "split_halves"
+"""The figure that asks for the null of split halves, and so for the jobs that train them."""
+
+
 def ratios(experiment: str) -> str:
     """Return how far apart datasets lie in each layer, in units of the null of split halves."""
-    return f"results/{experiment}/figures/split_halves.csv"
+    return f"results/{experiment}/figures/{SPLIT_HALVES}.csv"
 
 
 def sweep(name: str) -> str:

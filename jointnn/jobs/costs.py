@@ -33,7 +33,7 @@ def _plan_of(job: TrainingJob) -> Plan:
 
 
 class EarlierRuns:
-    """What earlier runs left in this folder: how long jobs took, and how large networks are.
+    """Times of jobs and sizes of networks that earlier runs left in this folder.
 
     Files are looked for once, however many jobs are asked about.
     """

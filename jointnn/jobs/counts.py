@@ -26,7 +26,7 @@ KEPT = "work/counts"
 
 @dataclass(frozen=True)
 class Counts:
-    """What is known of a dataset.
+    """Known numbers of a dataset.
 
     Attributes:
         classes: names of its classes.

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from jointnn.io import paths
 from jointnn.jobs import counts, data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
 from jointnn.jobs.identity import identity
 from jointnn.jobs.specs import (
-    SPLIT_HALVES,
     ActivationsJob,
     AttemptJob,
     ChooseJob,
@@ -165,7 +165,7 @@ class Jobs:
         They are those of the method whose weights are shown: the first one with rounds.
         """
         chosen = self._experiment(experiment)
-        if SPLIT_HALVES not in chosen.figures:
+        if paths.SPLIT_HALVES not in chosen.figures:
             return {}
         shown = next(name for name in chosen.methods if self.rounds(experiment, name))
         return {seed: self.split_halves(experiment, seed, shown) for seed in chosen.seeds}

@@ -3,7 +3,7 @@
 Functions of the parameters; which job comes after which is said by `graph`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from jointnn.jobs.specs import CollectJob
@@ -97,10 +97,6 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         },
         "seen": list(dict.fromkeys(seen_by_any)),
     }
-
-
-def _alike(values: Sequence[object]) -> bool:
-    return all(value == values[0] for value in values)
 
 
 def choose(params: Params, experiment: str) -> dict[str, Any]:

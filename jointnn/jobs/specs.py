@@ -274,7 +274,7 @@ class Method(Strict):
 
 
 class Purpose(Strict):
-    """What networks are for: their task, and the methods that are to train them."""
+    """Use of networks: their task, and the methods that are to train them."""
 
     task: str
     task_options: dict[str, Any]
@@ -636,7 +636,7 @@ class FiguresJob(Job):
     def of_choice(self) -> list[str]:
         """Return the figures, and the table that belongs to one of them."""
         drawn = [paths.figure(self.experiment, name) for name in self.figures]
-        return [*drawn, paths.ratios(self.experiment)] if SPLIT_HALVES in self.figures else drawn
+        return [*drawn, paths.ratios(self.experiment)] if paths.SPLIT_HALVES in self.figures else drawn
 
     @property
     def made(self) -> list[str]:
@@ -679,8 +679,6 @@ class SweepJob(Job):
         return f"logs/sweeps/{self.sweep}"
 
 
-SPLIT_HALVES = "split_halves"
-"""The figure that asks for the null of split halves, and so for the jobs that train them."""
 OF_CODE = frozenset({"code", "before", "identity"})
 """Fields of a job that are no settings of its own."""
 MODELS: dict[str, type[Job]] = {

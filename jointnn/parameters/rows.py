@@ -66,6 +66,10 @@ ROWS = {
 }
 
 
+ALONE = "isolated"
+"""The row that shows what every dataset has without joining."""
+
+
 def row_of(name: str) -> Row:
     """Return a row by its name; a method without a row of its own is one under its own name."""
     return ROWS.get(name) or Row(name)

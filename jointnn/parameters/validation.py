@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
+from jointnn.io import paths
 from jointnn.methods.catalogue import IN_ROUNDS
 from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
@@ -23,8 +24,6 @@ RESERVED = {
     "null": "tables call a missing value so",
 }
 """Names that no dataset can have."""
-SPLIT_HALVES = "split_halves"
-"""A figure for which halves of datasets are trained."""
 NAMED = ("task", "architecture", "trunk", "augmentation")
 """What an experiment names of a registry, under the kind's own name."""
 TAKEN = {
@@ -116,10 +115,10 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
         if options is not None:
             given = list(getattr(experiment, f"{kind}_options"))
             yield from unknown(f"{at}.{kind}_options", given, options)
-    if SPLIT_HALVES in experiment.figures and not IN_ROUNDS & set(experiment.methods):
+    if paths.SPLIT_HALVES in experiment.figures and not IN_ROUNDS & set(experiment.methods):
         yield (
-            f"{at}.figures: {SPLIT_HALVES} shows networks under the L2 start of a method with rounds; add "
-            f"{' or '.join(sorted(IN_ROUNDS))} to methods, or drop it."
+            f"{at}.figures: {paths.SPLIT_HALVES} shows networks under the L2 start of a method with "
+            f"rounds; add {' or '.join(sorted(IN_ROUNDS))} to methods, or drop it."
         )
     if experiment.trunk and experiment.augmentation:
         yield f"{at}.augmentation: images go through the trunk once and cannot change; drop one of the two."

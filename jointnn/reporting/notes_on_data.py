@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jointnn.data.left_out import in_words
 from jointnn.io import paths
 from jointnn.io.files import read_json
 from jointnn.parameters.entries import labels_of
@@ -36,8 +37,8 @@ def notes_on_data(experiment: str, datasets: Sequence[str], task: str) -> NotesO
     inventory = _read(paths.inventory(experiment))
     for name in datasets:
         of = _read(f"{paths.raw(name)}/manifest.json") or inventory.get(name, {})
-        if said := of.get("left_out_in_words"):
-            notes.left_out[name] = said
+        if entries := of.get("left_out"):
+            notes.left_out[name] = in_words(entries)
         remarks = [
             sentence
             for kind, sentence in of.get("remarks", {}).items()

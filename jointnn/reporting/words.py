@@ -8,6 +8,10 @@ NAMES = {"scale_factor": "s", "half_life": "half-life", "lambda": "λ", "lambda_
 """What is not the key with spaces in the place of underscores."""
 
 
+HARMS = "Joining harms"
+"""How the sentence begins on the datasets that joining harms."""
+
+
 def in_words(settings: Mapping[str, Any]) -> str:
     """Return settings as one line, for example: learning rate 0.03, half-life 2."""
     return ", ".join(_word(key, value) for key, value in settings.items())

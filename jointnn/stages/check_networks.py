@@ -22,7 +22,7 @@ from jointnn.training.setup import check_network
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a dataset.
+    """Known shape of the images of a dataset.
 
     Attributes:
         outputs: how many classes it has, or how many numbers each image.

@@ -58,7 +58,6 @@ def run(job: FetchJob) -> None:
         manifest["numbers"] = params.numbers
     if found.left_out:
         manifest["left_out"] = found.left_out.entries()
-        manifest["left_out_in_words"] = str(found.left_out)
     if said:
         manifest["remarks"] = said
     files.write_json(f"{paths.raw(name)}/manifest.json", manifest, seal=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jointnn.io import paths
 from jointnn.io.files import write_atomically, write_table
-from jointnn.jobs.specs import SPLIT_HALVES, FiguresJob
+from jointnn.jobs.specs import FiguresJob
 from jointnn.reporting.figures import figure
 
 
@@ -29,5 +29,5 @@ def run(job: FiguresJob) -> None:
             write_atomically(paths.figure(job.experiment, name), to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
     write_table(paths.curves(job.experiment), curves_table(context))
-    if SPLIT_HALVES in job.figures:
+    if paths.SPLIT_HALVES in job.figures:
         write_table(paths.ratios(job.experiment), context.ratios)

@@ -4,10 +4,7 @@ from jointnn.io import paths
 from jointnn.io.files import read_json, write_json
 from jointnn.jobs.specs import InventoryJob
 
-OF_MANIFEST = (
-    *("source", "origin", "licence", "classes", "numbers", "splits"),
-    *("left_out", "left_out_in_words", "remarks"),
-)
+OF_MANIFEST = ("source", "origin", "licence", "classes", "numbers", "splits", "left_out", "remarks")
 
 
 def run(job: InventoryJob) -> None:

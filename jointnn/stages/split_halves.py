@@ -2,11 +2,10 @@
 
 from math import isnan
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from jointnn.io.files import write_json, write_table
+from jointnn.io.files import write_json, write_rows
 from jointnn.irls import split_halves
 from jointnn.jobs.specs import SplitHalvesJob
 from jointnn.stages import run_training
@@ -23,7 +22,7 @@ def run(job: SplitHalvesJob) -> None:
     run_training.train(job, state, setup, plan)
     distances = run_training.distances_of(state, plan)
     between = torch.tensor(distances["layer_distances_squared"], dtype=torch.float64)
-    write_table(f"{job.folder}/history.csv", pd.DataFrame(state.history, columns=run_training.COLUMNS))
+    write_rows(f"{job.folder}/history.csv", run_training.COLUMNS, run_training.written(state.history))
     write_json(job.distances, distances, seal=True)
     content = {
         "layers": distances["layers"],

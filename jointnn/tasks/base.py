@@ -21,7 +21,7 @@ Term = Callable[[nn.Module, Split], Tensor]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of images that have no labels. A task gives one of the three kinds.
+    """Answers of a network about images that have no labels. A task gives one of the three kinds.
 
     Attributes:
         probabilities: of each class, float32 (N, K).

@@ -49,7 +49,7 @@ TELLING = 0.2
 
 @dataclass(frozen=True)
 class Left:
-    """How long is left.
+    """Time that is left.
 
     Attributes:
         seconds: of the jobs of which that can be told.

@@ -17,7 +17,7 @@ LINKS = ("hardlink", "symlink")
 
 @dataclass(frozen=True)
 class Run:
-    """What one call of Snakemake is to do.
+    """Jobs of one call of Snakemake.
 
     Attributes:
         works: its jobs, in the order in which Snakemake has them.

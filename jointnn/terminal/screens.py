@@ -32,7 +32,7 @@ def label_of(work: Work) -> str:
 
 
 class Screen(Protocol):
-    """What a run is shown on."""
+    """A place where a run is shown."""
 
     def say(self, text: str, style: str = "") -> None:
         """Show lines that stay."""

@@ -34,7 +34,7 @@ STRETCHED = "Using a target size"
 
 @dataclass(frozen=True)
 class Named:
-    """What messages call a network and its task.
+    """Names of a network and its task in messages.
 
     Attributes:
         network: the name of the architecture.

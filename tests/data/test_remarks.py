@@ -9,6 +9,7 @@ from helpers.dataset import picture, write
 from PIL import Image
 
 from jointnn.data.images import decode
+from jointnn.data.left_out import in_words
 from jointnn.data.remarks import OF_DUPLICATES, remarks
 from jointnn.data.remarks import picture as content
 from jointnn.data.schema import DatasetParams
@@ -139,7 +140,7 @@ def test_fetch_says_it_at_its_end_and_in_the_manifest(capsys):
         (".txt", 1, "own/train/a/notes.txt"),
     ]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"own: left out: {manifest['left_out_in_words']}."
+    assert lines[-1] == f"own: left out: {in_words(manifest['left_out'])}."
     assert lines[:-1] == [f"own: {sentence}" for sentence in manifest["remarks"].values()]
 
 
@@ -149,13 +150,13 @@ def test_the_inventory_that_is_versioned_keeps_what_was_said():
     manifest = fetched()
     inventory.run(InventoryJob(experiment="toy", datasets=["own"]))
     kept = read_json("data/inventories/toy.json")["own"]
-    assert all(kept[key] == manifest[key] for key in ("left_out", "left_out_in_words", "remarks"))
+    assert all(kept[key] == manifest[key] for key in ("left_out", "remarks"))
 
 
 @pytest.mark.parametrize("asked", [{}, {"ignore_labels": True}, {"only_class": "b"}])
 def test_nothing_is_said_of_images_of_which_there_is_nothing_to_say(asked, capsys):
     folders(test=10)
-    assert not {"remarks", "left_out", "left_out_in_words"} & fetched(**asked).keys()
+    assert not {"remarks", "left_out"} & fetched(**asked).keys()
     assert capsys.readouterr().out == ""
 
 

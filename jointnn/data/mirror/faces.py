@@ -6,6 +6,7 @@ from jointnn.data.download import DOWNLOADS, OfficialFile, obtain
 from jointnn.data.mirror import folder
 from jointnn.data.mirror.recipe import Recipe, as_jpeg, fitted
 from jointnn.data.official_formats import tar_files
+from jointnn.data.selection import spread
 from jointnn.data.source import Images, Splits
 
 # The sum is torchvision's.
@@ -50,5 +51,4 @@ def _cut(image: Image.Image, _: str) -> Image.Image:
 
 def _spread(images: Images, most: int) -> Images:
     """Return at most `most` images, spread evenly over all, whoever is on them."""
-    count = min(most, len(images))
-    return images.take([(2 * j + 1) * len(images) // (2 * count) for j in range(count)])
+    return images.take(spread(range(len(images)), min(most, len(images))))

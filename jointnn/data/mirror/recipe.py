@@ -10,6 +10,7 @@ from PIL import Image
 
 from jointnn.data.images import decode, resize, to_channels
 from jointnn.data.schema import DatasetParams
+from jointnn.data.selection import spread
 from jointnn.data.source import Images, Splits, source_of
 from jointnn.errors import UserError
 
@@ -64,8 +65,7 @@ def evenly(images: Images, most: int) -> Images:
     """Return at most `most` images of each class, spread evenly over the class's own order."""
     chosen = []
     for indices in _members(images):
-        count = min(most, len(indices))
-        chosen += [indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count)]
+        chosen += spread(indices, min(most, len(indices)))
     return images.take(sorted(chosen))
 
 

@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("checksums.json")
 
 @dataclass(frozen=True)
 class Sums:
-    """What is known of one Parquet file.
+    """Known size and digests of one Parquet file.
 
     Attributes:
         images: how many it holds.

@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one page says of a comparison."""
+    """Answer of one page to a comparison."""
 
     parts: Sequence[Part]
     decides: Part

@@ -19,7 +19,7 @@ PageName = Annotated[str, Field(pattern=r"^(\.\./)?[a-z0-9_]+$")]
 
 
 class Verdict(StrEnum):
-    """What is said of a claim after one run."""
+    """Answer to a claim after one run."""
 
     HOLDS = "holds"
     FAILS = "does not hold"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 
 class Comparison(Strict):
-    """What numbers must show for a claim to hold."""
+    """Condition on numbers under which a claim holds."""
 
     row: Text = "joint"
     """Row of the table, as it is printed."""
@@ -49,7 +49,7 @@ class Comparison(Strict):
 
 
 class Read(Strict):
-    """What a person read in a page's text or in a picture of it."""
+    """Finding that a person read in a page's text or in a picture of it."""
 
     page: PageName
     finding: Text

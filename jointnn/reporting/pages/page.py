@@ -45,7 +45,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page lies, and so what stands on it.
+    """Place of a page, which decides what stands on it.
 
     Attributes:
         ours: whether it is one of the project's documentation.

@@ -37,7 +37,7 @@ SUMMARY = [
 
 @dataclass(frozen=True)
 class Line:
-    """What is found on one page, with a link to it."""
+    """Finding of one page, with a link to it."""
 
     page: str
     found: str

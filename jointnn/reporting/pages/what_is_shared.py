@@ -1,6 +1,5 @@
 """The page on what the data of several experiments tell apart."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from jointnn.io import paths
@@ -10,18 +9,18 @@ from jointnn.reporting.pages.page import Place, caption, figure, rendered
 from jointnn.reporting.split_halves import read_ratios
 
 NAME = "what_is_shared"
-FIGURE = "split_halves"
 
 
-def page_of(params: Params, names: Sequence[str], place: Place) -> str:
-    """Return the text of the page.
+def experiments_of(params: Params) -> list[str]:
+    """Return the experiments whose halves were trained and drawn."""
+    return [name for name in params.experiments if Path(paths.ratios(name)).exists()]
 
-    Args:
-        names: of experiments whose halves were trained.
-    """
+
+def page_of(params: Params, place: Place) -> str:
+    """Return the text of the page."""
     found = []
-    for name in names:
-        experiment, drawn = params.experiments[name], Path(paths.figure(name, FIGURE))
+    for name in experiments_of(params):
+        experiment, drawn = params.experiments[name], Path(paths.figure(name, paths.SPLIT_HALVES))
         seeds = list(dict.fromkeys(read_ratios(name).seed))
         count = experiment.train_images or "all"
         said = f"Task `{experiment.task}`, network `{experiment.architecture}`, {count} training images of "
@@ -32,9 +31,9 @@ def page_of(params: Params, names: Sequence[str], place: Place) -> str:
                 "name": name,
                 "said": said,
                 "table": sections.ratios(name, experiment) or "There is no chance to measure by.",
-                "figure": figure(drawn, f"{name}_{FIGURE}", caption(FIGURE), place)
+                "figure": figure(drawn, f"{name}_{paths.SPLIT_HALVES}", caption(paths.SPLIT_HALVES), place)
                 if drawn.exists()
                 else "",
             }
         )
-    return rendered("what_is_shared.md", NAME, place, names=names, experiments=found)
+    return rendered("what_is_shared.md", NAME, place, experiments=found)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from jointnn.parameters.rows import ALONE
 from jointnn.reporting.tables.rendering import (
-    ALONE,
     Markup,
     Notes,
     are_datasets_compared,

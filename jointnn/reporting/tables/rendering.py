@@ -3,21 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jointnn.parameters.rows import printed, row_of
+from jointnn.parameters.rows import ALONE, printed, row_of
 from jointnn.reporting.tables.results import AVERAGE, LEAST_SEEDS, Results, mean_and_deviation
-from jointnn.reporting.words import listed
+from jointnn.reporting.words import HARMS, listed
 from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"
 OURS = ("jae", "joint")
 """Methods that are compared with every other, those of the two papers."""
-ALONE = "isolated"
-"""What every dataset would have without joining."""
 
 
 @dataclass(frozen=True)
 class Markup:
-    """How a language writes what a table needs."""
+    """Marks of a language for what a table needs."""
 
     bold: str
     note: str
@@ -200,8 +198,7 @@ def are_datasets_compared(results: Results) -> bool:
 
 def dataset_columns(results: Results, markup: Markup) -> list[str]:
     """Return the heads of its columns."""
-    better = {"higher": "above", "lower": "below"}.get(results.measure.better, results.measure.better)
-    return ["dataset", f"joint {markup.minus} {ALONE}", f"seeds with joint {better}"]
+    return ["dataset", f"joint {markup.minus} {ALONE}", f"seeds with joint {_better(results)}"]
 
 
 def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
@@ -219,9 +216,9 @@ def harm(results: Results) -> str:
     if len(results.seeds) < LEAST_SEEDS:
         return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
     if not (harmed := results.harmed("joint", ALONE)):
-        return "Joining harms none of them beyond noise (paired t-test over seeds, one-sided, 5 %)."
+        return f"{HARMS} none of them beyond noise (paired t-test over seeds, one-sided, 5 %)."
     return (
-        f"Joining harms {listed(list(map(printed, harmed)))} beyond noise (paired t-test over seeds, "
+        f"{HARMS} {listed(list(map(printed, harmed)))} beyond noise (paired t-test over seeds, "
         "one-sided, 5 %): there, train alone."
     )
 
@@ -241,6 +238,11 @@ def _per_cent(value: float, sign: str = "") -> str:
 
 def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
     """Return the heads of the columns of the paired table."""
-    better = {"higher": "above", "lower": "below"}.get(results.measure.better, results.measure.better)
     relative = ["in per cent of it"] if results.measure.relative else []
-    return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {better}"]
+    return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {_better(results)}"]
+
+
+def _better(results: Results) -> str:
+    """Return where the better of two lies, in a word."""
+    better = results.measure.better
+    return {"higher": "above", "lower": "below"}.get(better, better)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.io import files
-from jointnn.parameters.rows import row_of
+from jointnn.parameters.rows import ALONE, row_of
 from jointnn.reporting.tracking import find, notes
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.averages import AVERAGE, DEVIATION, over_seeds, with_average
-from jointnn.reporting.tracking.read import ALONE
 from jointnn.reporting.tracking.runs import Points, RunFiles, artifacts_digest
 
 FORMAT = 2

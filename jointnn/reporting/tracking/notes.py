@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jointnn.reporting.tracking import find
 from jointnn.reporting.tracking.runs import RunFiles
+from jointnn.reporting.words import HARMS
 
 REPORT = "Tables and figures of the experiment: see its artifacts."
 METHOD = """\
@@ -53,7 +54,7 @@ def of_method(seeds: Sequence[int]) -> str:
 def harm(root: Path, experiment: str) -> str:
     """Return what the table says of the datasets that joining harms, as a paragraph; empty if nothing."""
     table = _text(root / "results" / experiment / "table.md")
-    found = re.search(r"Joining harms [^\n]*", table)
+    found = re.search(rf"{HARMS} [^\n]*", table)
     return f"\n\n{found[0]}" if found else ""
 
 

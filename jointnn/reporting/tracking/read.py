@@ -13,6 +13,7 @@ from typing import Any
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import unsealed
+from jointnn.parameters.rows import ALONE
 from jointnn.reporting.tracking.averages import mean
 from jointnn.reporting.tracking.runs import Points, TrackedJob
 
@@ -20,7 +21,6 @@ HISTORIES = ("history.csv", "test_history.csv")
 HISTORY_COLUMNS = ("step", "split", "dataset", "metric", "value")
 METRICS_COLUMNS = ("method", "dataset", "metric", "split", "value")
 SUMMARY_COLUMNS = ("method", "dataset", "metric", "split", "mean", "std")
-ALONE = "isolated"
 MEND = " Delete it and run its job again."
 
 
@@ -102,7 +102,7 @@ def costs(root: Path, chain: list[TrackedJob]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the images of a dataset come from.
+    """Origin of the images of a dataset.
 
     Args:
         origin: in words.

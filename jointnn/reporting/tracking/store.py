@@ -91,7 +91,7 @@ def _wait_for(lock: int, store: str) -> None:
 
 @contextmanager
 def _explained(store: str) -> Iterator[None]:
-    """What MLflow and its database raise becomes a sentence that names the store; other errors are ours."""
+    """Turn errors of MLflow and its database into a sentence that names the store; others are ours."""
     quiet()
     import alembic.util
     from mlflow.exceptions import MlflowException

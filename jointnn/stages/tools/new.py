@@ -50,7 +50,7 @@ SEARCHED: dict[str, tuple[str, list[Any]]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """What a path holds.
+    """Contents of a path.
 
     Attributes:
         entry: of the dataset, for parameters.

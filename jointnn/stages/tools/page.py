@@ -2,8 +2,8 @@
 
 It trains and draws nothing. With --docs it writes a page of the project's documentation,
 docs/results/<its name>.md. For that a person writes docs/results/readings/<its name>.md: first what the
-experiment is, then, under `## Reading`, an honest reading; both are inserted whole. `the_paper` among the
-names is the page that holds the paper's claims against those pages.
+experiment is, then, under `## Reading`, an honest reading; both are inserted whole. Two pages are made of
+several experiments: `what_is_shared`, what their data tell apart, and `the_paper`, its claims beside them.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_text, write_atomically
-from jointnn.jobs.outdated import stale, stale_sweep
+from jointnn.jobs.outdated import stale, stale_halves, stale_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
-from jointnn.reporting.pages import the_paper
+from jointnn.reporting.pages import the_paper, what_is_shared
 from jointnn.reporting.pages.page import SWEEP, Place, page_of, page_of_sweep
 
 
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         metavar="EXPERIMENT",
         nargs="+",
-        help=f"its name; with --docs also {the_paper.NAME}: the paper's claims and what our pages say",
+        help=f"its name; with --docs also {the_paper.NAME}, the paper's claims and what our pages say, and "
+        f"{what_is_shared.NAME}, what data tell apart, of all experiments whose halves were trained",
     )
     parser.add_argument(
         "--docs",
@@ -57,6 +58,8 @@ def main(arguments: argparse.Namespace) -> None:
         page = place.page(name)
         if name == the_paper.NAME:
             text = the_paper.page_of_the_paper()
+        elif name == what_is_shared.NAME:
+            text = what_is_shared.page_of(params, place)
         elif name in params.experiments:
             text = page_of(params, name, place)
         else:
@@ -72,9 +75,12 @@ def check(params: Params, name: str, place: Place) -> None:
         UserError: the experiment is not known, was not run, or was run with other settings; or its page was
             written by hand.
     """
-    if name == the_paper.NAME:
+    if name in (the_paper.NAME, what_is_shared.NAME):
         if not place.ours:
             raise UserError(f"{name} is a page of the documentation: python -m jointnn page --docs {name}")
+        if name == what_is_shared.NAME:
+            _check_page(name, place)
+            _check_halves(params)
         return
     folders = {SWEEP + sweep: Path(paths.sweep(sweep)) for sweep in params.sweeps}
     folders |= {experiment: Path("results", experiment) for experiment in params.experiments}
@@ -83,6 +89,17 @@ def check(params: Params, name: str, place: Place) -> None:
     record = folders[name] / "settings.json"
     if not record.exists():
         raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
+    _check_page(name, place)
+    is_sweep = name not in params.experiments
+    if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):
+        raise UserError(
+            f"The results of {name!r} were made with other settings than the parameters say now: "
+            f"{', '.join(differences)}. Run it again: snakemake {name}"
+        )
+
+
+def _check_page(name: str, place: Place) -> None:
+    """Refuse to write over what a person wrote."""
     page = place.page(name)
     if page.exists() and not read_text(page).startswith(place.mark):
         other = page.parent / "readings" / page.name if place.ours else "another file"
@@ -90,9 +107,18 @@ def check(params: Params, name: str, place: Place) -> None:
             f"{page} was not made by this tool, so it is not overwritten. Move what it says to {other} and "
             "delete it."
         )
-    is_sweep = name not in params.experiments
-    if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):
+
+
+def _check_halves(params: Params) -> None:
+    """Refuse halves of datasets that were trained with other settings, and a page of none."""
+    names = what_is_shared.experiments_of(params)
+    if not names:
         raise UserError(
-            f"The results of {name!r} were made with other settings than the parameters say now: "
-            f"{', '.join(differences)}. Run it again: snakemake {name}"
+            f"No experiment has halves that were trained. Add {paths.SPLIT_HALVES} to the figures of one."
         )
+    for name in names:
+        if differences := stale_halves(params, name):
+            raise UserError(
+                f"The halves of {name!r} were trained with other settings than the parameters say now: "
+                f"{', '.join(differences)}. Run it again: snakemake {name}"
+            )

@@ -128,7 +128,7 @@ def _file_of(path: Path, dataset: str | None) -> Path:
 
 @dataclass
 class Answers:
-    """What a network says of images, as they are read.
+    """Answers of a network about images, as they are read.
 
     Attributes:
         predictor: the network.

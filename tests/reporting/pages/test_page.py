@@ -166,7 +166,8 @@ def test_a_page_of_ones_own_lies_beside_the_results_and_holds_nothing_of_the_pro
 
 def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
     counts = {"train": {"images": 70}, "test": {"images": 9}}
-    told = {"left_out_in_words": "2 .txt (not an ending of images)"}
+    entry = {"kind": ".txt", "reason": "not an ending of images", "count": 2, "first": "a.txt"}
+    told = {"left_out": [entry]}
     write_json("data/raw/second/manifest.json", {"classes": ["a", "b"], "splits": counts, **told})
     rows = [line.split(" | ") for line in section(made(own=True), "Data").splitlines() if "|" in line]
     assert [row[0].strip("| ") for row in rows] == ["dataset", "-------", "first", "second", "third"]

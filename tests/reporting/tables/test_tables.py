@@ -205,9 +205,8 @@ def manifest(name: str, **of) -> None:
 
 
 def test_what_was_left_out_and_what_to_know_of_images_stands_with_the_tables(folder):
-    manifest(
-        "digits", left_out_in_words="2 .heic (read where ...)", remarks={"in training and test": "Twice."}
-    )
+    left_out = [{"kind": ".heic", "reason": "read where ...", "count": 2, "first": "a.heic"}]
+    manifest("digits", left_out=left_out, remarks={"in training and test": "Twice."})
     manifest("letters_a", remarks={"rare classes": "Classes with one image.", "different labels": "Both."})
     collect.run(settings())
     table = (folder / "table.md").read_text()
