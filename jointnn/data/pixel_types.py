@@ -102,7 +102,7 @@ def eight_bits(image: Image.Image, scale: Scale | None, where: str) -> Image.Ima
     if not np.isfinite([least, most]).all():
         count = int((~np.isfinite(numbers)).sum())
         raise UserError(
-            f"{where} has {count} pixel{'s' * (count != 1)} that are NaN or infinite. Mend or drop it."
+            f"{where} has {count} pixel{'' if count == 1 else 's'} of NaN or infinity. Mend or drop it."
         )
     if not scale.told and (least < -HALF or most > 1 + HALF):
         raise _unclear(where, f"floating-point numbers from {least:.4g} to {most:.4g} instead of 0 to 1")

@@ -209,7 +209,7 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
     if len(classes) == 1:
         (inner,) = classes
         raise UserError(
-            f"{path / prefix} holds {inner} alone, and that holds {len(below)} folders: which are the "
+            f"{path / prefix} holds {inner} alone, and that holds {_folders(len(below))}: which are the "
             f"classes? {_name_inner(path, inner, prefix)} If {inner} is the one class, say so with "
             f"`classes: [{inner}]`.\n{shown}"
         )
@@ -219,7 +219,8 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
         raise UserError(
             f"{path / prefix} holds folders ({listed}) that hold the same folders again "
             f"({again.most_common(1)[0][0]}): which are the classes? If the outer ones are, name them with "
-            f"`classes`; if the inner ones are, move their images together.\n{shown}"
+            f"`classes`; if the inner ones are, rename the outer ones to train and test, or move images "
+            f"together.\n{shown}"
         )
 
 
@@ -255,9 +256,13 @@ def tree(path: Path, root: _Folder) -> str:
         for each in inner[:SHOWN]:
             found += lines(f"{each}/", folder.folders[each], depth + 1)
         more = len(inner) - SHOWN
-        return [*found, f"{'  ' * (depth + 1)}and {more} folders more"] if more > 0 else found
+        return [*found, f"{'  ' * (depth + 1)}and {_folders(more)} more"] if more > 0 else found
 
     return "\n".join(["Found:", *(f"  {line}" for line in lines(str(path), root, 0))])
+
+
+def _folders(count: int) -> str:
+    return f"{count} folder{'' if count == 1 else 's'}"
 
 
 def _images(count: int) -> str:

@@ -165,8 +165,8 @@ def test_numbers_without_a_known_range_are_refused_unless_tags_tell_it():
 
 
 @pytest.mark.parametrize(("number", "said"), [
-    (np.nan, "has 1 pixel that are NaN or infinite"),
-    (np.inf, "has 1 pixel that are NaN or infinite"),
+    (np.nan, "has 1 pixel of NaN or infinity"),
+    (np.inf, "has 1 pixel of NaN or infinity"),
     (255.0, "floating-point numbers from 0 to 255 instead of 0 to 1"),
     (-0.1, "floating-point numbers from -0.1 to 0 instead of 0 to 1"),
 ])  # fmt: skip
