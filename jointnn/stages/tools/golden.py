@@ -10,14 +10,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn golden [--write | --add]"""
     parser.description = (
         "Run the jobs of tests/golden/params.yaml, half a minute, and compare each of their arrays with "
-        "the golden ones: to the bit on a machine that has digests, else within 1e-5."
+        "the golden ones: to the bit on a machine that has digests; else at least half of them within 1e-5."
     )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
         "--write", action="store_true", help="make golden bytes anew: their numbers have changed"
     )
     choice.add_argument(
-        "--add", action="store_true", help="add digests for this machine, if it is near enough"
+        "--add",
+        action="store_true",
+        help="add digests for this machine; to be run where the code is golden on another",
     )
 
 

@@ -13,7 +13,7 @@ KEPT = PROJECT / golden.FOLDER
 
 @pytest.mark.slow
 def test_every_array_of_every_kind_of_job_is_the_golden_one():
-    assert "arrays are the golden ones" in golden.compare(golden.made_now(KEPT), KEPT)
+    assert golden.compare(golden.made_now(KEPT), KEPT)
 
 
 def arrays() -> dict[str, np.ndarray]:
@@ -35,12 +35,22 @@ def test_one_bit_is_told_on_a_machine_that_is_known(tmp_path):
         golden.compare(changed, tmp_path)
 
 
+def test_an_unknown_machine_says_how_many_are_far_and_refuses_where_most_are(tmp_path):
+    three = {f"runs/{job}/{name}": value for job in "abc" for name, value in arrays().items()}
+    golden.write(three, tmp_path)
+    other_machine(tmp_path)
+    said = golden.compare({n: v + n.startswith("runs/b") for n, v in three.items()}, tmp_path)
+    assert "6 arrays are there" in said and "of 3 groups, 2 are equal within 1e-05" in said
+    with pytest.raises(UserError, match="2 golden arrays are others"):
+        golden.compare({n: v + (not n.startswith("runs/b")) for n, v in three.items()}, tmp_path)
+
+
 def test_an_unknown_machine_compares_within_a_tolerance_and_can_be_added(tmp_path):
     golden.write(arrays(), tmp_path)
     other_machine(tmp_path)
     near = {name: value * (1 + 1e-7) for name, value in arrays().items()}
-    assert "within 1e-05" in golden.compare(near, tmp_path)
-    far = {name: value * 1.01 for name, value in arrays().items()}
+    assert "of 1 groups, 1 are equal within 1e-05" in golden.compare(near, tmp_path)
+    far = {name: (value + 1) * 1.01 for name, value in arrays().items()}
     with pytest.raises(UserError, match="1 golden arrays are others"):
         golden.compare(far, tmp_path)
     golden.write_digests_of_this_machine(near, tmp_path)
