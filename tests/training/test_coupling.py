@@ -115,7 +115,7 @@ def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     torch.manual_seed(0)
     nets = {name: nn.Sequential(nn.Linear(1500, 901), nn.Linear(901, 3)) for name in NAMES}
     coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
-    assert rows_of(nets, "0").shape[1] > max(module.MIXED_AT_ONCE, module.MEASURED_AT_ONCE)
+    assert rows_of(nets, "0").shape[1] > max(module.MIXED_AT_ONCE, consistency.COLUMNS_AT_ONCE)
     expected = rows_of(nets, "0")
     ones = torch.ones(1, 3, 3, dtype=torch.float64) - torch.eye(3, dtype=torch.float64)
     strength = consistency.strength_of_half_life(1.0, 0.1, 3)
