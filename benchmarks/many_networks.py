@@ -1,4 +1,4 @@
-"""Time of a step per network, from two networks to many; time of all distances; memory of sigma and weights."""
+"""Many networks: time of a step per network, time of all distances, memory of sigma and weights."""
 
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from jointnn.irls.rounds import next_round, scales_of
 from jointnn.irls.solvers import Mixer
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.offloading import Disk
+from jointnn.training.couplings import Couplings, effective_step
 
 ALONE, UNIFORM = "isolated", "uniform"
 MOST_RATIO, MOST_SECONDS, MOST_GIGABYTES = 1.2, 1, 2
@@ -56,34 +57,45 @@ def steps(numbers: list[int], network_steps: int, repeats: int) -> list[list[str
         network_steps: steps times networks of one timing, alike for all, so that noise troubles all alike.
     """
     forms = [ALONE, UNIFORM, "two groups", "sparse IRLS", "dense IRLS"]
-    cases, named = [], []
+    named, cases, coupled = [], [], []
     for n in numbers:
         bench = networks_of(n)
         for form in forms if n > 2 else forms[:2]:
             couplings = bench.couplings(weights_of(form, n))
-            cases.append(
-                partial(bench.descend, couplings, network_steps // n, average=bool(couplings.weights.any()))
-            )
+            mixes = bool(couplings.weights.any())
             named.append((form, n))
-    times = [1000 * min(taken) / network_steps for taken in interleaved(cases, repeats)]
-    of_two = times[named.index((UNIFORM, 2))]
+            cases.append(partial(bench.descend, couplings, network_steps // n, average=mixes))
+            coupled.append(partial(couple, bench, couplings, mixes * max(1, 32 // n)))
+    whole = [min(taken) / network_steps for taken in interleaved(cases, repeats)]
+    parts = [min(taken) for taken in interleaved(coupled, 6 * repeats)]
+    of_two = whole[named.index((UNIFORM, 2))]
     rows = []
-    for form in forms:
-        for (own, n), time in zip(named, times, strict=True):
-            if own == form:
+    for own in forms:
+        for (form, n), time, part in zip(named, whole, parts, strict=True):
+            if form == own:
+                mixing = "" if form == ALONE else f"{1000 * part / n / max(1, 32 // n):.2f}"
                 target = f"{MOST_RATIO}" if form != ALONE and n > 2 else ""
-                name = f"a step, {form}: ms per network"
-                rows.append([name, str(n), f"{time:.2f}", f"{time / of_two:.2f}", target])
+                cells = [str(n), f"{1000 * time:.2f}", mixing, f"{time / of_two:.2f}", target]
+                rows.append([f"a step, {form}: ms per network", *cells])
     return rows
+
+
+def couple(bench: Bench, couplings: Couplings, times: int) -> None:
+    """Do what coupling adds to so many steps: mix, and average the parameters."""
+    networks, settings = bench.state.networks, bench.setup.settings
+    step_size = effective_step(settings, settings.learning_rate)
+    for _ in range(times):
+        couplings.mix_([layer.data for layer in networks.coupled], step_size)
+        bench.state.average.add(networks.coupled)
 
 
 def distances(n: int, repeats: int) -> list[str]:
     """Return the row of all distances between n networks of `digits`."""
     layers = [layer.data for layer in networks_of(n).state.networks.coupled]
-    for layer in layers:
-        layer += 0.01 * torch.randn(layer.shape)  # they start equal
+    for layer in layers:  # they start equal
+        layer.add_(torch.randn(layer.shape), alpha=0.01)
     (taken,) = interleaved([partial(consistency.layer_distances_squared, layers)], repeats)
-    return ["distances of all pairs: s", str(n), f"{min(taken):.2f}", "", f"{MOST_SECONDS}"]
+    return ["distances of all pairs: s", str(n), f"{min(taken):.2f}", "", "", f"{MOST_SECONDS}"]
 
 
 def find_sigma_and_weights(n: int, parameters: int, folder: str) -> None:
@@ -124,8 +136,8 @@ def memory(n: int, parameters: int) -> list[list[str]]:
             sys.exit(f"The process that finds sigma and weights ended with {watched.returncode}.")
     size = f"{n} x {parameters / 1e6:g} M in files"
     return [
-        [f"sigma, weights, one mixing, {size}: s", str(n), f"{float(said):.1f}", "", ""],
-        ["their most memory, files left out: GB", str(n), f"{peak:.2f}", "", f"{MOST_GIGABYTES}"],
+        [f"sigma, weights, one mixing, {size}: s", str(n), f"{float(said):.1f}", "", "", ""],
+        ["their most memory, files left out: GB", str(n), f"{peak:.2f}", "", "", f"{MOST_GIGABYTES}"],
     ]
 
 
@@ -138,10 +150,11 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # as a job does
     torch.use_deterministic_algorithms(True)
-    rows = steps([2, 32], 32, 1) if quick else steps([2, 8, 32, 128, 256], 256, 5)
+    rows = steps([2, 32], 32, 1) if quick else steps([2, 8, 32, 128, 256], 256, 4)
     rows.append(distances(32 if quick else 256, 1 if quick else 3))
     rows += memory(32, 80_000) if quick else memory(64, 24_000_000)
-    columns = ["what", "networks", "measured", "over two networks, uniform", "at most"]
+    columns = ["what", "networks", "measured", "mixing and averaging alone"]
+    columns += ["over two networks, uniform", "at most"]
     print_table("Many networks: CPU time, the fastest of several, and memory", columns, rows)
 
 

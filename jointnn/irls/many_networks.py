@@ -76,8 +76,8 @@ class Mixing:
 
     Attributes:
         components: of the layer's weights.
-        moves: of each component its part of M, shape (k, k); where pairs are alike, M = (1 - m) I + m 11'/k,
-            the number m alone, shape (): the part of the way to the mean.
+        moves: of each component its part of M, shape (k, k). Where pairs are alike, that is
+            (1 - m) I + m 11'/k, and m alone is kept, shape (): the part of the way to the mean.
     """
 
     components: Sequence[Component]

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 import jointnn
 from jointnn.errors import UserError
-from jointnn.irls import consistency, solvers
+from jointnn.irls import consistency, many_networks, solvers
 from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.settings import MethodSettings
 from jointnn.training import coupling as module
@@ -119,6 +119,23 @@ def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     expected = rows_of(nets, "0")
     ones = torch.ones(1, 3, 3, dtype=torch.float64) - torch.eye(3, dtype=torch.float64)
     strength = consistency.strength_of_half_life(1.0, 0.1, 3)
+    solvers.Mixer(ones, torch.tensor([strength])).mix_([expected], 0.1)
+    coupling.step(lr=0.1)
+    assert torch.equal(rows_of(nets, "0"), expected)
+    coupling.reweight()
+    squared = consistency.layer_distances_squared([rows_of(nets, layer) for layer in ("0", "1")])
+    assert torch.equal(coupling.sigma, consistency.scales(squared.sum(0, keepdim=True)))
+
+
+def test_many_networks_are_mixed_and_measured_as_stacked_layers_to_the_last_bit():
+    count = many_networks.MANY
+    torch.manual_seed(0)
+    nets = {f"n{k}": nn.Sequential(nn.Linear(90, 101), nn.Linear(101, 2)) for k in range(count)}
+    coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
+    expected = rows_of(nets, "0")
+    assert expected.shape[1] > consistency.columns_measured_at_once(count), "in pieces"
+    ones = torch.ones(1, count, count, dtype=torch.float64) - torch.eye(count, dtype=torch.float64)
+    strength = consistency.strength_of_half_life(1.0, 0.1, count)
     solvers.Mixer(ones, torch.tensor([strength])).mix_([expected], 0.1)
     coupling.step(lr=0.1)
     assert torch.equal(rows_of(nets, "0"), expected)
