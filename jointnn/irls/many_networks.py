@@ -14,6 +14,10 @@ from torch import Tensor
 MANY = 32
 ENTRIES_AT_ONCE = 1 << 18
 """Numbers taken at a time: so many columns of all networks as stay in the processor's cache."""
+GATHERED_AT_ONCE = 1 << 24
+"""Numbers that are brought together at a time, where networks lie apart: 64 MiB of float32."""
+MOST_COLUMNS = 1 << 14
+"""Columns taken at a time at most. A piece of so many is cut as a whole layer is, to the same bits."""
 
 
 def are_many(networks: int) -> bool:
@@ -22,8 +26,17 @@ def are_many(networks: int) -> bool:
 
 
 def columns_at_once(networks: int) -> int:
-    """Return how many columns of so many networks are taken at a time."""
-    return max(1, ENTRIES_AT_ONCE // networks)
+    """Return how many columns of so many networks are taken at a time, a power of 2."""
+    return min(MOST_COLUMNS, _power_of_two(ENTRIES_AT_ONCE // networks))
+
+
+def columns_gathered_at_once(networks: int) -> int:
+    """Return how many columns of so many networks are brought together at a time, a power of 2."""
+    return _power_of_two(GATHERED_AT_ONCE // networks)
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << max(most, 1).bit_length() - 1
 
 
 def distances_squared(layer: Tensor) -> Tensor:

@@ -46,12 +46,16 @@ class Mixer:
 
     def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
         """Take the coupling's part of a step on every coupled layer (N, D_l), in place."""
-        if self._placed is None or self._placed[0] != step_size:
-            mixings = zip(self.mixings(step_size), layers, strict=True)
-            self._placed = step_size, [placed(m, x.dtype, x.device) for m, x in mixings]
-        for layer, mixing in zip(layers, self._placed[1], strict=True):
+        for layer, mixing in zip(layers, self.placed(layers, step_size), strict=True):
             if mixing is not None:
                 mix_(layer, mixing)
+
+    def placed(self, layers: Sequence[Tensor], step_size: float) -> list[Tensor | Mixing | None]:
+        """Return the mixing of each layer, of its type, where it lies; None: nothing couples it."""
+        if self._placed is None or self._placed[0] != step_size:
+            mixings = zip(self.mixings(step_size), layers, strict=True)
+            self._placed = step_size, [put(m, x.dtype, x.device) for m, x in mixings]
+        return self._placed[1]
 
     def mixings(self, step_size: float) -> list[Tensor | Mixing | None]:
         """Return how each layer is mixed for tau = `step_size`; None: nothing couples it.
@@ -71,9 +75,7 @@ class Mixer:
         return mixing
 
 
-def placed(
-    mixing: Tensor | Mixing | None, dtype: torch.dtype, device: torch.device
-) -> Tensor | Mixing | None:
+def put(mixing: Tensor | Mixing | None, dtype: torch.dtype, device: torch.device) -> Tensor | Mixing | None:
     """Return how a layer of this type on this device is mixed."""
     # First the type: Apple's mps knows no float64.
     return None if mixing is None else mixing.to(dtype).to(device)

@@ -456,7 +456,7 @@ class Coupling:
         kinds = [(layer.dtype, layer.device) for layer in self._layers]
         if self._mixing is None or self._mixing[0] != (step_size, kinds):
             mixings = zip(self._mixer.mixings(step_size), kinds, strict=True)
-            self._mixing = (step_size, kinds), [solvers.placed(mixing, *kind) for mixing, kind in mixings]
+            self._mixing = (step_size, kinds), [solvers.put(mixing, *kind) for mixing, kind in mixings]
         return self._mixing[1]
 
     def _find_weights(self) -> None:

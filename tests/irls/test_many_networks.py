@@ -199,8 +199,28 @@ def test_a_network_that_is_no_number_has_no_distance():
 def test_the_rule_is_a_number_of_networks_alone():
     assert [are_many(n) for n in (2, MANY - 1, MANY, 256)] == [False, False, True, True]
     assert columns_measured_at_once(MANY - 1) == consistency.COLUMNS_AT_ONCE
-    for n in (MANY, 256, 10**6):
-        assert 1 <= columns_measured_at_once(n) <= max(1, many_networks.ENTRIES_AT_ONCE // n)
+    for n in (MANY, 100, 256, 10**9):
+        assert columns_measured_at_once(n) <= max(1, many_networks.GATHERED_AT_ONCE // n)
+        assert columns_measured_at_once(n) % many_networks.columns_at_once(n) == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pieces_that_are_brought_together_are_mixed_and_measured_as_whole_layers_to_the_last_bit(
+    form, monkeypatch
+):
+    """So networks that lie apart, in files or modules, give the bits of stacked ones."""
+    monkeypatch.setattr(many_networks, "ENTRIES_AT_ONCE", 40 * N)
+    monkeypatch.setattr(many_networks, "MOST_COLUMNS", 64)
+    monkeypatch.setattr(many_networks, "GATHERED_AT_ONCE", 100 * N)
+    whole = layer_of(12, 301).float()
+    pieces = [columns.clone() for columns in whole.split(64, dim=1)]
+    mixer = mixer_of(FORMS[form], 0.3)
+    of_pieces = sum(layer_distances_squared([columns])[0] for columns in pieces)
+    assert torch.equal(layer_distances_squared([whole])[0], of_pieces)
+    mixer.mix_([whole], 0.1)
+    for columns in pieces:
+        mixer.mix_([columns], 0.1)
+    assert torch.equal(whole, torch.cat(pieces, dim=1))
 
 
 def test_few_networks_are_mixed_by_their_matrix_to_the_last_bit():

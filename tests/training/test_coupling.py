@@ -127,13 +127,15 @@ def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     assert torch.equal(coupling.sigma, consistency.scales(squared.sum(0, keepdim=True)))
 
 
-def test_many_networks_are_mixed_and_measured_as_stacked_layers_to_the_last_bit():
+def test_many_networks_are_mixed_and_measured_as_stacked_layers_to_the_last_bit(monkeypatch):
+    monkeypatch.setattr(many_networks, "GATHERED_AT_ONCE", 1 << 17)
+    monkeypatch.setattr(module, "MIXED_AT_ONCE", many_networks.MOST_COLUMNS // 4)
     count = many_networks.MANY
     torch.manual_seed(0)
     nets = {f"n{k}": nn.Sequential(nn.Linear(90, 101), nn.Linear(101, 2)) for k in range(count)}
     coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
     expected = rows_of(nets, "0")
-    assert expected.shape[1] > consistency.columns_measured_at_once(count), "in pieces"
+    assert expected.shape[1] > 2 * consistency.columns_measured_at_once(count), "in pieces"
     ones = torch.ones(1, count, count, dtype=torch.float64) - torch.eye(count, dtype=torch.float64)
     strength = consistency.strength_of_half_life(1.0, 0.1, count)
     solvers.Mixer(ones, torch.tensor([strength])).mix_([expected], 0.1)
