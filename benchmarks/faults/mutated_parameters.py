@@ -39,6 +39,7 @@ def main() -> None:
             except AssertionError as error:
                 outcome = "anything else"
                 wrong.append(str(error))
+                print(error, file=sys.stderr, flush=True)
             found[list(KINDS)[number % len(KINDS)]][outcome] += 1
         os.chdir(ROOT)
     columns = ["refused", "accepted", "anything else"]
@@ -46,7 +47,7 @@ def main() -> None:
     total = ["all", *(str(sum(of[column] for of in found.values())) for column in columns)]
     print_table(f"{asked.examples} mutations of parameters", ["first mutation", *columns], [*rows, total])
     if wrong:
-        sys.exit("\n".join(wrong))
+        sys.exit(f"{len(wrong)} mutations ended otherwise.")
 
 
 if __name__ == "__main__":
