@@ -1,5 +1,6 @@
 """The tiny jobs that golden bytes are made of, in the present folder, by kind."""
 
+import shutil
 from pathlib import Path
 
 from jointnn.jobs.freshness import write_settings
@@ -11,8 +12,10 @@ from support.forked import forked
 
 
 def golden() -> Jobs:
-    """Return their graph."""
-    return Jobs(read_params(ROOT / "tests/golden"))
+    """Write their parameters, and return their graph."""
+    shutil.copytree(ROOT / "tests/golden/params", "params")
+    shutil.copy(ROOT / "tests/golden/params.yaml", ".")
+    return Jobs(read_params())
 
 
 def training_jobs(jobs: Jobs, most: int) -> dict[str, list[TrainJob]]:
