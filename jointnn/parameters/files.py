@@ -323,5 +323,6 @@ def _take_datasets(written: Written, known: Any, homes: dict[str, str]) -> None:
                 written.lines.append(_clash(f"{file}: datasets.{dataset}", dataset, homes[dataset]))
             else:
                 homes[dataset] = file
-                known[dataset] = definition
+                if isinstance(known, dict):  # else it is refused as it stands
+                    known[dataset] = definition
         experiment["datasets"] = list(own)
