@@ -89,7 +89,9 @@ def main() -> None:
         os.chdir(ROOT)
     columns = [KILLS, ON, HALF, OTHER]
     total = {column: sum(of[column] for of in found.values()) for column in columns}
-    rows = [[kind, *(str(of[column]) for column in columns)] for kind, of in [*found.items(), ("all", total)]]
+    rows = [
+        [kind, *(str(of[column]) for column in columns)] for kind, of in [*found.items(), ("all", total)]
+    ]
     print_table("Jobs killed by SIGKILL and typed again", ["job", *columns], rows)
     if total[HALF] or total[OTHER]:
         sys.exit("A job that was killed left other bytes.")

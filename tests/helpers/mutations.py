@@ -25,28 +25,98 @@ MARK = "mark0of0a0mutation"
 
 NUMBERS = [
     *("0", "-1", "-0.0", "1", "2", "3.5", "1e-300", "1e308", "-1e308", "1e999", ".inf", "-.inf", ".nan"),
-    *("1e3", "0x1F", "0o17", "010", "1_000", "2147483648", "9223372036854775808", "9" * 400, "-" + "9" * 5000),
+    *(
+        "1e3",
+        "0x1F",
+        "0o17",
+        "010",
+        "1_000",
+        "2147483648",
+        "9223372036854775808",
+        "9" * 400,
+        "-" + "9" * 5000,
+    ),
     *("1e9", "1000000000", "0.1e", "1/2", "3/2", "0/0"),
 ]
 TEXTS = [
     *("''", "x", "'a b'", "a.b", "a:b", "'a: b'", "a:b:c", "os:system", "'../../etc/passwd'", "/dev/null"),
     *("helpers.training:normed_conv", "'{x}'", "'%s'", "'${x}'", "first", "toy", "joint", "average", "all"),
-    *("z" * 5000, "'\\n'", '"\\0"', '"\\ud800"', '"\\U0010ffff"', '"\\x85"', "ünïcödé", "数据", "😀" * 40, "'é'"),
+    *(
+        "z" * 5000,
+        "'\\n'",
+        '"\\0"',
+        '"\\ud800"',
+        '"\\U0010ffff"',
+        '"\\x85"',
+        "ünïcödé",
+        "数据",
+        "😀" * 40,
+        "'é'",
+    ),
     *('"a\\nb"', "'a\u202eb'", "a\u0301", "ﬁrst", "١٢", "true ", "~", "null", "yes", "no", "on", "True"),
 ]
 OTHERS = [
-    *("true", "false", "null", "[]", "{}", "[null]", "[[]]", "[1, [2, [3]]]", "{a: 1}", "{1: 2}", "{null: 1}"),
-    *("{true: x}", "{1.5: x}", "{? [a, b] : 1}", "{? {a: 1} : 1}", "{2024-01-01: x}", "[{}]", "[x, x]", "[1, true]"),
+    *(
+        "true",
+        "false",
+        "null",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "[1, [2, [3]]]",
+        "{a: 1}",
+        "{1: 2}",
+        "{null: 1}",
+    ),
+    *(
+        "{true: x}",
+        "{1.5: x}",
+        "{? [a, b] : 1}",
+        "{? {a: 1} : 1}",
+        "{2024-01-01: x}",
+        "[{}]",
+        "[x, x]",
+        "[1, true]",
+    ),
     *("2024-01-01", "2024-01-01T10:00:00Z", "2024-13-45", "12:30:45", "!!binary aGFsbG8=", "!!binary '%'"),
-    *("!!set {a, b}", "!!omap [a: 1]", "!!pairs [a: 1, a: 2]", "!!str 1", "!!int x", "!!float x", "!!timestamp x"),
+    *(
+        "!!set {a, b}",
+        "!!omap [a: 1]",
+        "!!pairs [a: 1, a: 2]",
+        "!!str 1",
+        "!!int x",
+        "!!float x",
+        "!!timestamp x",
+    ),
     *("!!python/object:os.system x", "!own x", "&a [*a]", "&a {b: *a}", "*nowhere", "{<<: {steps: 3}}"),
     *("[" * 60 + "]" * 60, "[" * 5000 + "]" * 5000, "{a: " * 400 + "1" + "}" * 400, ", ".join(["x"] * 3)),
     *("[" + ", ".join(["7"] * 3000) + "]", "{" + ", ".join(f"k{n}: {n}" for n in range(500)) + "}"),
     "[&a [1, 1], &b [*a, *a], &c [*b, *b], &d [*c, *c], [*d, *d]]",
 ]
-KEYS = [*("1", "null", "true", "1.5", "2024-01-01", "? [a]", "<<", "Name", "a b", "a.b", "a/b", "_a", "é", "数")]
+KEYS = [
+    *("1", "null", "true", "1.5", "2024-01-01", "? [a]", "<<", "Name", "a b", "a.b", "a/b", "_a", "é", "数")
+]
 KEYS += ["''", '"\\0"', '"\\ud800"', "k" * 3000, "'a: b'", "steps", "first", "toy", "joint", "extends"]
-CHARACTERS = ["\t", "\0", "\x07", "\ufeff", "\u2028", "{", "}", "[", "]", ":", "-", "#", "&", "*", "!", "|", ">"]
+CHARACTERS = [
+    "\t",
+    "\0",
+    "\x07",
+    "\ufeff",
+    "\u2028",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    "-",
+    "#",
+    "&",
+    "*",
+    "!",
+    "|",
+    ">",
+]
 CHARACTERS += ["'", '"', "%", "@", "`", "?", ",", "\r", "\n", "  ", "---\n", "...\n", "<<: ", "😀"]
 
 
@@ -230,7 +300,11 @@ def _renamed(above: Any, key: Any, draw: random.Random) -> str:
         return ""
     slip = str(key)
     at = draw.randrange(len(slip))
-    slips = [slip[:at] + slip[at + 1 :], slip[:at] + draw.choice(string.ascii_letters) + slip[at:], slip.upper()]
+    slips = [
+        slip[:at] + slip[at + 1 :],
+        slip[:at] + draw.choice(string.ascii_letters) + slip[at:],
+        slip.upper(),
+    ]
     entries = list(above.items())
     above.clear()
     above.update((MARK if name == key else name, value) for name, value in entries)
@@ -256,7 +330,10 @@ def _wrapped(above: Any, key: Any, draw: random.Random) -> str:
     value = above[key]
     ways = [[value], {"value": value}, [value, value], str(value)]
     if isinstance(value, list | dict) and value:
-        ways += [next(iter(value)), *([list(value.items())[0][1], list(value)] if isinstance(value, dict) else [])]
+        ways += [
+            next(iter(value)),
+            *([list(value.items())[0][1], list(value)] if isinstance(value, dict) else []),
+        ]
     above[key] = draw.choice(ways)
     return ""
 
@@ -299,7 +376,14 @@ def _lines(file: str, before: bytes, draw: random.Random) -> tuple[str, bytes]:
         return file, before
     at = draw.randrange(len(lines))
     line = lines[at]
-    ways: list[list[bytes]] = [[], [line, line], [b"  " + line], [line.lstrip()], [b"\t" + line], [line[:-1]]]
+    ways: list[list[bytes]] = [
+        [],
+        [line, line],
+        [b"  " + line],
+        [line.lstrip()],
+        [b"\t" + line],
+        [line[:-1]],
+    ]
     ways += [[line.replace(b": ", b":")], [line.replace(b": ", b" ")], [line.replace(b": ", b": - ")]]
     lines[at : at + 1] = draw.choice(ways)
     return file, b"".join(lines)
@@ -313,7 +397,22 @@ def _encoded(file: str, before: bytes, draw: random.Random) -> tuple[str, bytes]
 
 
 def _named(file: str, before: bytes, draw: random.Random) -> tuple[str, bytes]:
-    names = ["x", "A", "a b", "é", "1", "a.b", "all", "sweeps", "fetch", "toy", "heir", "own", "sizes", "first"]
+    names = [
+        "x",
+        "A",
+        "a b",
+        "é",
+        "1",
+        "a.b",
+        "all",
+        "sweeps",
+        "fetch",
+        "toy",
+        "heir",
+        "own",
+        "sizes",
+        "first",
+    ]
     return str(Path(file).with_name(f"{draw.choice(names)}.yaml")), before
 
 
