@@ -1,7 +1,7 @@
 """Jobs and the import into MLflow on a disk that is full after so many bytes: what is left, what is said.
 
-The disk is a tmpfs of growing size, in a namespace of its own: it needs `unshare` and no rights. Each time the
-same is called again once there is room, and must end with the same bytes.
+The disk is a tmpfs of growing size, in a namespace of its own: it needs `unshare` and no rights. Each time
+the same is called again once there is room, and must end with the same bytes.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def of_job(disk: Disk, job: Job, count: int) -> tuple[Counter[str], list[str]]:
 
 
 def of_import(disk: Disk, count: int) -> tuple[Counter[str], list[str]]:
-    """Return what came of the import into MLflow: of a store that is not there, and what a person sees of it."""
+    """Return what came of the import into a new store of MLflow, as a person sees it."""
 
     def forget() -> None:
         for path in map(Path, (*STORE, "mlflow.db-journal")):

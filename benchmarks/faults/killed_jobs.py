@@ -1,7 +1,7 @@
 """Jobs that train, killed by SIGKILL and typed again: does one byte of what they leave differ?
 
-Half of the kills come after a random time, half on a random call on a file: between any two steps of writing.
-Some jobs are killed several times. Processes are forked from one that has imported torch, which is not killed.
+Half of the kills come after a random time, half on a random call on a file: between steps of writing.
+Some jobs are killed several times. Processes are forked from one that has imported torch and lives on.
 """
 
 import argparse

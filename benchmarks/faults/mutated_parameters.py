@@ -1,6 +1,6 @@
 """Parameters that are written wrong: keys, values, types, YAML, files; what reading them gives.
 
-A generator with a seed draws what is wrong. Each is accepted, and then its whole graph of jobs is worked out
+A generator with a seed draws what is wrong. Each is accepted, and its whole graph of jobs worked out
 twice, or refused by lines of at most 300 characters. Anything else ends the benchmark with its number.
 """
 

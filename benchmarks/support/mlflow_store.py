@@ -1,4 +1,4 @@
-"""What a person sees in a store of MLflow: runs with all that they hold, without ids and times of import."""
+"""What a person sees in a store of MLflow: runs and what they hold, without ids and times of import."""
 
 import re
 import sqlite3

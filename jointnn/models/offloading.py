@@ -48,7 +48,7 @@ class Disk:
 
 
 def _take_room(path: Path, size: int) -> None:
-    """Make a file of so many bytes. A mapped one with holes would end the process where the disk is full."""
+    """Make a file of so many bytes. One with holes, mapped, ends the process where the disk is full."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

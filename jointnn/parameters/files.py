@@ -170,7 +170,7 @@ def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
 
 
 def _not_plain(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield places of what a settings file, which is JSON, cannot hold: dates, bytes, sets, and such keys."""
+    """Yield places of what JSON, and so a settings file, cannot hold: dates, bytes, sets."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, PLAIN):

@@ -332,7 +332,7 @@ def _wrapped(above: Any, key: Any, draw: random.Random) -> str:
     if isinstance(value, list | dict) and value:
         ways += [
             next(iter(value)),
-            *([list(value.items())[0][1], list(value)] if isinstance(value, dict) else []),
+            *([next(iter(value.values())), list(value)] if isinstance(value, dict) else []),
         ]
     above[key] = draw.choice(ways)
     return ""
