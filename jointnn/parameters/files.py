@@ -163,7 +163,8 @@ def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
         raise UserError(f"{shown} must hold keys and values, as in {example}, but holds {found}.")
     for place, found in _not_plain(content, ()):
         raise UserError(
-            f"{shown}: {'.'.join(map(str, place))}: {found!r} is a {type(found).__name__}, and no text, number, "
+            f"{shown}: {'.'.join(map(str, place))}: {found!r} is a {type(found).__name__}, "
+            "and no text, number, "
             "list or mapping. Write it in quotes."
         )
     return content
