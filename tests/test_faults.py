@@ -58,7 +58,7 @@ def test_a_full_disk_leaves_nothing_half_written_and_is_named_with_the_file():
             ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 12)]
         ): "params.yaml is not YAML: its aliases stand for more than 1000000 values.",
         "default: [a]\ndatasets: {a: {2024-01-01: x}}": "params.yaml: datasets.a: datetime.date(2024, 1, 1) is a "  # noqa: E501
-        "date, and no text, number, list or mapping: quote it.",
+        "date, and no text, number, list or mapping. Write it in quotes.",
         'default: [a]\n"a\\u2028b": 1\nexperiments: {}\nsweeps: {}\ndatasets: {}\npresets: {}': "params.yaml: "  # noqa: E501
         "a\\u2028b: this key is not known. Known: datasets, default, experiments, presets, sweeps.",
     }.items(),
