@@ -169,9 +169,10 @@ def measured(count: int) -> dict[str, tuple[Counter[str], list[str]]]:
         for job in {job.record: job for job in [*jobs.in_order(*kinds.values()), *normed]}.values():
             run_once(job)
         each, found = max(1, count // (len(kinds) + 1)), {}
-        for name, job in [*kinds.items(), ("track: the import into MLflow", None)]:
+        victims: dict[str, Job | None] = {**kinds, "track: the import into MLflow": None}
+        for name, victim in victims.items():
             disk = Disk(place, project)
-            found[name] = of_job(disk, job, each) if job else of_import(disk, each)
+            found[name] = of_job(disk, victim, each) if victim else of_import(disk, each)
             for line in found[name][1]:
                 print(f"{name}, {line}", file=sys.stderr, flush=True)
             disk.away()

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 CALLS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.utime", "os.truncate"}
-CALLS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.utime"}
+"""On files, as Python's audit hooks name them."""
 
 
 class Ended(NamedTuple):
@@ -35,7 +35,7 @@ def import_all(*modules: str) -> None:
 
     from jointnn import stages
     from jointnn.models import architectures
-    from jointnn.stages.build import task
+    from jointnn.tasks import task
 
     torch.set_num_threads(1)
     for package in (stages, architectures):
