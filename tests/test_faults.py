@@ -48,21 +48,33 @@ def test_a_full_disk_leaves_nothing_half_written_and_is_named_with_the_file():
     assert total[0] == "all" and int(total[1]) >= 15 and total[3] == "0"
 
 
+TOO_DEEP = "params.yaml: lists and mappings lie in each other more than 50 deep. Write it flatter."
+BOMB = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 12))]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
-    {
-        "a: &a [*a]": "params.yaml: lists and mappings lie in each other more than 50 deep. Write it flatter.",  # noqa: E501
-        f"a: {'[' * 5000}{']' * 5000}": "params.yaml: lists and mappings lie in each other more than 50 deep. "  # noqa: E501
-        "Write it flatter.",
-        "\n".join(
-            ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 12)]
-        ): "params.yaml is not YAML: its aliases stand for more than 1000000 values.",
-        "default: [a]\ndatasets: {a: {2024-01-01: x}}": "params.yaml: datasets.a: datetime.date(2024, 1, 1) is a "  # noqa: E501
-        "date, and no text, number, list or mapping. Write it in quotes.",
-        'default: [a]\n"a\\u2028b": 1\nexperiments: {}\nsweeps: {}\ndatasets: {}\npresets: {}': "params.yaml: "  # noqa: E501
-        "a\\u2028b: this key is not known. Known: datasets, default, experiments, presets, sweeps.",
-    }.items(),
-    ids=["itself", "deep", "bomb", "date", "unseen"],
+    [
+        pytest.param("a: &a [*a]", TOO_DEEP, id="itself"),
+        pytest.param(f"a: {'[' * 5000}{']' * 5000}", TOO_DEEP, id="deep"),
+        pytest.param(
+            "\n".join(BOMB),
+            "params.yaml is not YAML: its aliases stand for more than 1000000 values.",
+            id="bomb",
+        ),
+        pytest.param(
+            "default: [a]\ndatasets: {a: {2024-01-01: x}}",
+            "params.yaml: datasets.a: 2024-01-01 is a date, and no text, number, list or mapping. "
+            "Write it in quotes.",
+            id="date",
+        ),
+        pytest.param(
+            'default: [a]\n"a\\u2028b": 1\nexperiments: {}\nsweeps: {}\ndatasets: {}\npresets: {}',
+            "params.yaml: a\\u2028b: this key is not known. "
+            "Known: datasets, default, experiments, presets, sweeps.",
+            id="unseen",
+        ),
+    ],
 )
 def test_what_mutations_found_is_one_line(content, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

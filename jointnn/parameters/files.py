@@ -153,6 +153,10 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+PLAIN = (str, int, float, bool, type(None))
+"""What JSON, and so a settings file, holds besides lists and mappings."""
+
+
 def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
     """Return a file of keys and values. It may hold none, but for params.yaml."""
     content = read_yaml(file)
@@ -163,15 +167,14 @@ def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
         raise UserError(f"{shown} must hold keys and values, as in {example}, but holds {found}.")
     for place, found in _not_plain(content, ()):
         raise UserError(
-            f"{shown}: {'.'.join(map(str, place))}: {found!r} is a {type(found).__name__}, "
-            "and no text, number, "
-            "list or mapping. Write it in quotes."
+            f"{shown}: {'.'.join(map(str, place))}: {found} is a {type(found).__name__}, and no text, "
+            "number, list or mapping. Write it in quotes."
         )
     return content
 
 
 def _not_plain(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield places of what JSON, and so a settings file, cannot hold: dates, bytes, sets."""
+    """Yield what is not plain, with its place: dates, bytes, sets."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, PLAIN):
@@ -182,9 +185,6 @@ def _not_plain(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, 
             yield from _not_plain(inner, (*place, index))
     elif not isinstance(value, PLAIN):
         yield place, value
-
-
-PLAIN = (str, int, float, bool, type(None))
 
 
 def _misnamed(root: Path) -> Iterator[str]:

@@ -257,7 +257,10 @@ def mutation(files: dict[str, bytes], seed: int, number: int) -> Mutation:
 
 
 def _in_tree(change: Any) -> Any:
-    """Return the kind that changes one place of what a file holds, with YAML by hand in the place of MARK."""  # noqa: E501
+    """Return the kind that changes one place of what a file holds.
+
+    MARK in what it gives stands for YAML by hand.
+    """
 
     def kind(file: str, before: bytes, draw: random.Random) -> tuple[str, bytes]:
         try:
