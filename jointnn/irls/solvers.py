@@ -38,16 +38,20 @@ class Mixer:
         self.eigenvalues = torch.where(eigenvalues > 1e-12 * largest, eigenvalues, 0.0)
         self.strength = strength.double()[:, None]
         self.couples = [bool(row.any()) and bool(s > 0) for row, s in zip(weights, strength, strict=True)]
-        self._placed: tuple[float, list[Tensor]] | None = None
+        self._placed: tuple[float, list[Tensor | None]] | None = None
 
     def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
         """Take the coupling's part of a step on every coupled layer (N, D_l), in place."""
-        if self._placed is None or self._placed[0] != step_size:
-            matrices = self.matrices(step_size)
-            self._placed = step_size, [m.to(x) for m, x in zip(matrices, layers, strict=True)]
-        for layer, matrix, couples in zip(layers, self._placed[1], self.couples, strict=True):
-            if couples:
+        for layer, matrix in zip(layers, self.placed(layers, step_size), strict=True):
+            if matrix is not None:
                 mix_(layer, matrix)
+
+    def placed(self, layers: Sequence[Tensor], step_size: float) -> list[Tensor | None]:
+        """Return the mixing matrix of each layer, of its type, where it lies; None: it is not coupled."""
+        if self._placed is None or self._placed[0] != step_size:
+            matrices = zip(self.matrices(step_size), layers, self.couples, strict=True)
+            self._placed = step_size, [m.to(x) if couples else None for m, x, couples in matrices]
+        return self._placed[1]
 
     def matrices(self, step_size: float) -> Tensor:
         """Return the mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
