@@ -65,7 +65,6 @@ def _by_torchrun(words: Sequence[str], processes: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # one sentence says it all
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
     # Files in the place of servers: nothing listens on the network, and no port can be taken.
@@ -86,6 +85,7 @@ def _by_torchrun(words: Sequence[str], processes: int) -> None:
             shutdown_timeout=5,
         )
         try:
+            logging.disable(logging.CRITICAL)  # one sentence says it all
             elastic_launch(config, sys.executable)(*words)
         except ChildFailedError as error:
             raise UserError(_sentence_of(error.failures, processes)) from None
@@ -93,6 +93,8 @@ def _by_torchrun(words: Sequence[str], processes: int) -> None:
             if error.sigval == signal.SIGINT:
                 raise KeyboardInterrupt from None
             raise UserError(f"Ended by {error.sigval.name}. {AGAIN}") from None
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def _sentence_of(failures: Mapping[int, Any], processes: int) -> str:
