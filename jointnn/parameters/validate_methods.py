@@ -37,8 +37,8 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
     """Yield a budget that is too small for the parts of a method, and more processes than networks."""
     if settings.processes > len(experiment.datasets):
         yield (
-            f"processes: {settings.processes} are more than its {len(experiment.datasets)} networks, one for "
-            "each dataset, which they share; lower it."
+            f"processes: {settings.processes} are more than its {len(experiment.datasets)} networks, one "
+            "for each dataset, which they share; lower it."
         )
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return

@@ -5,6 +5,7 @@ in the order of all, and the first rank alone writes files. Sums over networks a
 are at hand, in the order of one process: so the numbers are those of one process.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -218,7 +219,8 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch has no class of its own for it
+        reason = re.sub(r"^\[.*?\] ", "", str(error)).split(". ")[0]
         raise LostRankError(
-            f"Another process of this run does not answer ({' '.join(str(error).split())[:200]}). Its own "
-            "message says why; call the same again, and the job goes on from its last record."
+            f"Another process of this run does not answer: {reason}. Its own message says why; call the "
+            "same again, and the job goes on from its last record."
         ) from error

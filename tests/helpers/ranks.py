@@ -33,7 +33,7 @@ def in_group(size: int, function: Callable[..., Any], *arguments: Any) -> list[A
         ranks = []
         for rank in range(size):
             here, there = CONTEXT.Pipe(duplex=False)
-            where = rank, size, f"{folder}/store", os.getcwd()
+            where = rank, size, f"{folder}/store", str(Path.cwd())
             process = CONTEXT.Process(target=_work, args=(there, where, function, arguments))
             process.start()
             there.close()

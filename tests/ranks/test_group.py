@@ -44,16 +44,23 @@ def of_share(whole: list[Tensor]) -> tuple[Group, list[Tensor]]:
     return group, [layer[group.share.start : group.share.stop].clone() for layer in whole]
 
 
-def mixed_by_a_rank(dtype: torch.dtype, bytes_at_once: int) -> list[Tensor]:
-    groups.BYTES_AT_ONCE = bytes_at_once
-    group, own = of_share(layers(dtype=dtype))
-    mix_(own, mixer(), 0.1, group)
-    return [layer.numpy() for layer in own]
+CASES = [(dtype, most) for dtype in (torch.float32, torch.float64) for most in (1, groups.BYTES_AT_ONCE)]
 
 
-def squared_by_a_rank(sizes: tuple[int, ...], metric: str) -> Tensor:
+def mixed_by_a_rank() -> list[list[Tensor]]:
+    """What a rank makes of its layers in each case: pieces one by one, and many at once."""
+    made = []
+    for dtype, groups.BYTES_AT_ONCE in CASES:
+        group, own = of_share(layers(dtype=dtype))
+        mix_(own, mixer(), 0.1, group)
+        made.append([layer.numpy() for layer in own])
+    return made
+
+
+def squared_by_a_rank(sizes: tuple[int, ...]) -> dict[str, Tensor]:
     group, own = of_share(layers(sizes))
-    return distances_squared(own, metric, group).numpy()
+    metrics = ("sum_square", "mean_square")
+    return {metric: distances_squared(own, metric, group).numpy() for metric in metrics}
 
 
 def told_by_a_rank() -> dict:
@@ -75,26 +82,25 @@ def test_shares_are_the_networks_in_order_and_differ_by_one_at_most(size):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bytes_at_once", [1, groups.BYTES_AT_ONCE])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [2, 3])
-def test_networks_on_several_ranks_are_mixed_to_the_same_bits(size, dtype, bytes_at_once):
-    expected = layers(dtype=dtype)
-    mixer().mix_(expected, 0.1)
-    assert not torch.equal(expected[0], layers(dtype=dtype)[0])
-    of_ranks = in_group(size, partial(mixed_by_a_rank, dtype, bytes_at_once))
-    for place, layer in enumerate(expected):
-        found = torch.cat([torch.from_numpy(own[place]) for own in of_ranks])
-        assert torch.equal(found, layer)
+def test_networks_on_several_ranks_are_mixed_to_the_same_bits(size):
+    of_ranks = in_group(size, mixed_by_a_rank)
+    for case, (dtype, _) in enumerate(CASES):
+        expected = layers(dtype=dtype)
+        mixer().mix_(expected, 0.1)
+        assert not torch.equal(expected[0], layers(dtype=dtype)[0])
+        for place, layer in enumerate(expected):
+            found = torch.cat([torch.from_numpy(made[case][place]) for made in of_ranks])
+            assert torch.equal(found, layer)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["sum_square", "mean_square"])
-def test_distances_between_networks_on_several_ranks_have_the_same_bits_on_each(metric):
+def test_distances_between_networks_on_several_ranks_have_the_same_bits_on_each():
     sizes = (7, consistency.COLUMNS_AT_ONCE + 11, 40)
-    expected = consistency.layer_distances_squared(layers(sizes), metric)
-    for found in in_group(2, partial(squared_by_a_rank, sizes, metric)):
-        assert torch.equal(torch.from_numpy(found), expected)
+    for of_rank in in_group(2, partial(squared_by_a_rank, sizes)):
+        for metric, found in of_rank.items():
+            expected = consistency.layer_distances_squared(layers(sizes), metric)
+            assert torch.equal(torch.from_numpy(found), expected)
 
 
 @pytest.mark.slow

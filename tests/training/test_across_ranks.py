@@ -36,12 +36,26 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
+def all_variants() -> dict:
+    """What a rank makes of every variant, in pieces of few bytes."""
+    return {
+        variant: trained(5, method, settings, bytes_at_once=1000)
+        for variant, (method, settings) in VARIANTS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[int, list[dict]]:
+    """What each rank makes of them, of groups of two and three."""
+    return {size: in_group(size, all_variants) for size in (2, 3)}
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_two_and_three_ranks_train_the_networks_of_one_process(variant):
+def test_two_and_three_ranks_train_the_networks_of_one_process(variant, found):
     method, settings = VARIANTS[variant]
     alone = trained(5, method, settings)
-    for size in (2, 3):
-        ranks = in_group(size, partial(trained, 5, method, settings, bytes_at_once=1000))
+    for of_ranks in found.values():
+        ranks = [of_rank[variant] for of_rank in of_ranks]
         networks = {name: arrays for rank in ranks for name, arrays in rank["networks"].items()}
         assert list(networks) == list(alone["networks"])
         for name, arrays in alone["networks"].items():
