@@ -1,4 +1,4 @@
-"""Jobs whose networks are shared by processes: the same bytes, killed and resumed, refused in a sentence."""
+"""Jobs whose networks are shared by processes: the same bytes, killed, resumed, refused in a sentence."""
 
 import json
 import os
