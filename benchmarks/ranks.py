@@ -76,9 +76,9 @@ def timed(case: Case) -> list[Taken]:
         sent, wall, processor = loopback(), perf_counter(), process_time()
         bench.descend(couplings, case.steps)
         group.wait()
-        times = perf_counter() - wall, process_time() - processor, float(loopback() - sent)
+        wall, processor, sent = perf_counter() - wall, process_time() - processor, loopback() - sent
         columns = sum(layer.shape[1] for layer in bench.state.networks.coupled)
-        found.append(Taken(*(value / case.steps for value in times), columns))
+        found.append(Taken(wall / case.steps, processor / case.steps, sent / case.steps, columns))
     return found[1:]
 
 
