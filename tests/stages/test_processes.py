@@ -158,9 +158,9 @@ def test_a_killed_rank_ends_the_job_with_a_sentence_and_ranks_of_srun_go_on_to_t
     )
     assert not any(Path(name).exists() for name in job.outputs)
     step = {
-        "SLURM_JOB_ID": str(os.getpid()),
-        "SLURM_STEP_NUM_TASKS": "2",
-        "SLURM_STEP_NODELIST": "localhost",
+        "JOB_ID": str(os.getpid()),
+        "STEP_NUM_TASKS": "2",
+        "STEP_NODELIST": "localhost",
     }
     places = [{**step, "PROCID": rank, "LOCALID": rank} for rank in "01"]
     told = [{f"SLURM_{name}": value for name, value in place.items()} for place in places]
