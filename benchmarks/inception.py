@@ -64,7 +64,7 @@ def measure(name: str, networks: int, pixels: int, batch_size: int) -> None:
             bench.descend(couplings, 1)
         start = process_time()
         layers = [layer.data for layer in bench.state.networks.coupled]
-        couplings.mix_(layers, effective_step(bench.setup.settings, 0.01))
+        couplings.mixer.mix_(layers, effective_step(bench.setup.settings, 0.01))
         mixing = process_time() - start
     found = {"seconds": seconds, "process": peak, "tensors": counted.peak / 1e6, "mixing": 1000 * mixing}
     print(json.dumps(found))

@@ -85,7 +85,7 @@ def couple(bench: Bench, couplings: Couplings, times: int) -> None:
     networks, settings = bench.state.networks, bench.setup.settings
     step_size = effective_step(settings, settings.learning_rate)
     for _ in range(times):
-        couplings.mix_([layer.data for layer in networks.coupled], step_size)
+        couplings.mixer.mix_([layer.data for layer in networks.coupled], step_size)
         bench.state.average.add(networks.coupled)
 
 

@@ -43,7 +43,7 @@ def compared(name: str, bench: Bench, steps: int, repeats: int) -> list[str]:
 
     def couple() -> None:
         for _ in range(steps):
-            together.mix_(layers, step_size)
+            together.mixer.mix_(layers, step_size)
             bench.state.average.add(networks.coupled)
 
     cases = [

@@ -19,7 +19,8 @@ from jointnn import __version__
 from jointnn.errors import UserError, missing_extra, refused
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_atomically
-from jointnn.jobs.specs import Job, NoJobError, job_of
+from jointnn.jobs.specs import Job, NoJobError, TrainingJob, job_of
+from jointnn.ranks import launch
 
 JOBS = {
     "fetch": "a dataset from its source into Parquet files, every image checked, and a manifest",
@@ -132,10 +133,18 @@ def run_job(stage: str, path: Path) -> None:
     job = _job(path)
     if job.stage != stage:
         raise UserError(f"{path} is for the stage {job.stage!r}, not for {stage!r}.")
-    record = Path(job.record)
-    record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
-    stage_of(stage).run(job)
-    write_atomically(record, job.text.encode())
+    processes = job.processes if isinstance(job, TrainingJob) else 1
+    if processes > 1 and not launch.is_rank():
+        launch.start(["-m", "jointnn", stage, str(path)], processes)
+        return
+    record, module = Path(job.record), stage_of(stage)
+    device = job.settings["device"] if isinstance(job, TrainingJob) else "cpu"
+    with launch.joined(processes, device) as is_first:
+        if is_first:
+            record.unlink(missing_ok=True)  # it would vouch for outputs of which some are new already
+        module.run(job)
+        if is_first:
+            write_atomically(record, job.text.encode())
 
 
 def stage_of(name: str) -> ModuleType:
@@ -193,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if (sentence := refused(error)) is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
+        if not launch.told(sentence):
+            print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

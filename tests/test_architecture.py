@@ -17,17 +17,18 @@ MAY_IMPORT = {
     "io": "",
     "irls": "",
     "methods": "",
+    "ranks": "",
     "data": "io",
     "models": "io",
     "tasks": "data models",
-    "training": "io irls methods data models tasks",
+    "training": "io irls methods data models tasks ranks",
     "parameters": "io methods data tasks.measures",
     "jobs": "io methods data parameters",
     "terminal": "jobs",
     "reporting": "io irls.groups irls.told_apart data.schema data.left_out tasks.measures parameters",
-    "stages": "io irls methods data models tasks training reporting jobs.specs",
+    "stages": "io irls methods data models tasks training reporting ranks jobs.specs",
     "stages.tools": "io data methods models tasks training parameters jobs reporting terminal stages",
-    "__main__": "io stages jobs.specs",
+    "__main__": "io stages ranks.launch jobs.specs",
 }
 """What each package may import besides itself and what everyone may: packages, or single modules."""
 TORCH_FREE = (

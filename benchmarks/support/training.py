@@ -13,7 +13,9 @@ from jointnn.methods.plan import Plan
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Home
 from jointnn.models.stacked import StackedNetworks
+from jointnn.ranks.group import Group
 from jointnn.tasks.base import Task
+from jointnn.training.across_ranks import shapes_of
 from jointnn.training.couplings import Couplings, base_strength, membership_of
 from jointnn.training.setup import Data, Setup, setup_of
 from jointnn.training.state import State
@@ -36,20 +38,21 @@ class Bench:
         settings: MethodSettings,
         home: Home | None = None,
         augmentation: Augmentation | None = None,
+        group: Group | None = None,
     ) -> "Bench":
-        """Make them ready to train."""
+        """Make them ready to train, or those of this rank's share where a group trains them."""
         networks = StackedNetworks(
             modules, settings.couple_head, settings.couple_batch_norm, settings.couple, home
         )
         data = {name: Data(split, split) for name, split in images.items()}
-        setup = setup_of("benchmark", networks, data, task, settings, 0, augmentation)
+        setup = setup_of("benchmark", networks, data, task, settings, 0, augmentation, group=group)
         return cls(State.of(networks, settings), setup)
 
     def couplings(self, weight: float | Tensor) -> Couplings:
         """Return couplings with one weight for all pairs and blocks, or with weights (n, n) of the pairs
         for all blocks; 0 couples nothing."""
         networks, settings = self.state.networks, self.setup.settings
-        layers = networks.coupled
+        layers = shapes_of(networks.coupled, self.setup.group)
         membership = membership_of(Plan([], layers=networks.layers_of_parts))
         blocks = len(membership), len(layers[0]), len(layers[0])
         by_layer = layer_weights(torch.as_tensor(weight, dtype=torch.float64).expand(blocks), membership)

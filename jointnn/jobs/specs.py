@@ -313,6 +313,7 @@ class InitialiseJob(ProblemJob):
 class TrainingJob(ProblemJob):
     """A job that trains."""
 
+    only_looked_at: ClassVar[frozenset[str]] = frozenset({"processes"})
     groups: dict[str, list[str]] | None = None
     shared_blocks: int = 0
     start: str
@@ -332,6 +333,8 @@ class TrainingJob(ProblemJob):
     """The phase of its method that it ends with; none: the last."""
     round: int | None = None
     """The IRLS round that it is, where it is one."""
+    processes: int = 1
+    """How many share its networks: it decides no number, and a killed job can go on with another."""
 
     @property
     def begins_at(self) -> str:
@@ -361,12 +364,12 @@ class TrainingJob(ProblemJob):
 
     @property
     def threads(self) -> int:
-        """Return threads on the CPU."""
-        return int(self.settings["threads"])
+        """Return threads on the CPU, of all its processes."""
+        return int(self.settings["threads"]) * self.processes
 
     @property
     def gpus(self) -> int:
-        return gpus_of(self.settings["device"])
+        return gpus_of(self.settings["device"]) * self.processes
 
 
 class TrainJob(TrainingJob):

@@ -128,6 +128,7 @@ def _training(
     """Return what all jobs that train have in common."""
     chosen = params.experiments[experiment]
     own = own_network(params, experiment, name)
+    processes = method_settings(params, experiment, name).processes
     return {
         "stage": stage,
         **problem(params, experiment, seed, own),
@@ -140,6 +141,7 @@ def _training(
         "settings": settings,
         "augmentation": chosen.augmentation,
         "curves": True,
+        **({"processes": processes} if processes > 1 else {}),
     }
 
 

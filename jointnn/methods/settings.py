@@ -56,6 +56,8 @@ class Training(Strict):
     """auto (a GPU if there is one), cpu, cuda, cuda:1. It must know float64, which Apple's mps does not."""
     threads: Count = 1
     """Threads of one job on the CPU. Another number can give other roundings."""
+    processes: Count = 1
+    """Processes of one job, which share its networks: on CPUs, or each with a GPU. The numbers stay."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """In which precision networks compute. `benchmarks/forms.py` prints which is faster on a machine."""
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
@@ -170,6 +172,12 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     ),
     "tied layers belong to all networks at once: others_on_disk and block_coordinate cannot have them": (
         lambda s: bool(s.tied) and (s.others_on_disk or s.solver == "block_coordinate")
+    ),
+    "tied layers belong to all networks at once, which processes would share: set processes: 1": (
+        lambda s: bool(s.tied) and s.processes > 1
+    ),
+    "others_on_disk keeps the networks of one process in files; set it to false, or processes: 1": (
+        lambda s: s.others_on_disk and s.processes > 1
     ),
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale: split_half does not go with weighting: median, which reads no scale": (

@@ -8,6 +8,8 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Overrides, Params
 
+OF_THE_JOB = {"processes"}
+"""Settings that a job has for itself, apart from those that decide its numbers."""
 LATER = {"scale", "tied"}
 """Settings that files have only where they are no default: records that are older do not know them."""
 
@@ -37,6 +39,8 @@ def settings_for(name: str, settings: MethodSettings) -> dict[str, Any]:
     """Return the settings that a method reads, as a mapping for a settings file; infinity is a text
     there."""
     read = set(settings_read_by(row_of(name).plan).model_fields)
-    read -= {key for key in LATER if getattr(settings, key) == MethodSettings.model_fields[key].default}
+    read -= OF_THE_JOB | {
+        key for key in LATER if getattr(settings, key) == MethodSettings.model_fields[key].default
+    }
     found: dict[str, Any] = json.loads(settings.model_dump_json(by_alias=False, include=read))
     return found

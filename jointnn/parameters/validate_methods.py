@@ -34,7 +34,12 @@ def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Para
 
 
 def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSettings) -> Iterator[str]:
-    """Yield a budget that is too small for the parts of a method."""
+    """Yield a budget that is too small for the parts of a method, and more processes than networks."""
+    if settings.processes > len(experiment.datasets):
+        yield (
+            f"processes: {settings.processes} are more than its {len(experiment.datasets)} networks, one "
+            "for each dataset, which they share; lower it."
+        )
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return
     layers = [2]  # how many makes no difference to the steps

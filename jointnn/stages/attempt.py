@@ -40,8 +40,9 @@ def run(job: AttemptJob) -> None:
             "layers": {},
             "diverged": str(error),
         }
-    write_json(job.result, result, seal=True)
-    drop_resume_point(job)
+    if setup.group.is_first:
+        write_json(job.result, result, seal=True)
+        drop_resume_point(job)
 
 
 def _layer_weights(state: State, plan: Plan) -> dict[str, float]:
@@ -62,8 +63,9 @@ def _means(state: State, setup: Setup, measures: list[str]) -> dict[Measure, flo
     for index, (name, data) in enumerate(setup.data.items()):
         with state.at_work(index):
             network = state.networks.modules[name]
-            found.append(setup.task.results(network, {"validation": data.validation}, data.train))
-    of_datasets = [result["validation"] for result in found]
+            results = setup.task.results(network, {"validation": data.validation}, data.train)
+            found.append(results["validation"])
+    of_datasets = setup.group.joined(found)
     given = {measure.name: measure for measure in set.intersection(*map(set, of_datasets))}
     check_given(measures, given, "on the validation split", first_decides=True)
     wanted = [given[name] for name in dict.fromkeys((*measures, "loss")) if name in given]

@@ -1,7 +1,7 @@
 """From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -31,6 +31,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Disk
 from jointnn.models.saved import make_network
 from jointnn.models.stacked import StackedNetworks
+from jointnn.ranks.group import Group
 from jointnn.tasks import task
 from jointnn.tasks.base import Task, check_task
 from jointnn.training import checkpoints
@@ -162,13 +163,14 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
     compute_alike(settings.threads)
     device = device_of(settings.device)
     home = Disk(Path(job.resume, "waiting"), device) if settings.others_on_disk else None
-    data = _learned(job, device)
+    group = Group.of(list(job.learners))
+    data = _learned(job, group.own, device)
     task, augmentation = task_of(job), augmentation_of(job)
     if job.round is None:  # what was changed since the start was made has not been looked at
         _look_at(job, data, settings, task, augmentation)
     modules = {
-        name: network_of(job, dataset).to("cpu" if home else device).train()
-        for name, dataset in job.learners.items()
+        name: network_of(job, job.learners[name]).to("cpu" if home else device).train()
+        for name in group.own
     }
     networks = StackedNetworks(
         modules,
@@ -178,8 +180,9 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
         home,
         settings.tied,
     )
+    _refuse_other_layers(networks, group)
     groups = list((job.groups or {}).values())
-    problem = Problem(networks.names, networks.layers_of_parts, groups, job.shared_blocks)
+    problem = Problem(group.names, networks.layers_of_parts, groups, job.shared_blocks)
     made = plan(job.plan, problem, settings)
     setup = setup_of(
         label=f"{job.experiment}, seed {job.seed}, {job.method}",
@@ -190,16 +193,31 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
         seed=job.seed,
         augmentation=augmentation,
         start=start_of(job) if any(phase.restarts for phase in made.phases) else None,
+        group=group,
     )
     return State.of(networks, settings), setup, made
 
 
-def _learned(job: TrainingJob, device: torch.device) -> dict[str, Data]:
-    """Return what each network of a job learns from."""
+def _learned(job: TrainingJob, names: Sequence[str], device: torch.device) -> dict[str, Data]:
+    """Return what networks of a job learn from, by their names."""
     if isinstance(job, SplitHalvesJob):
-        both = [half for dataset in job.datasets for half in halves_of(job, dataset, device)]
-        return dict(zip(job.learners, both, strict=True))
-    return {name: data_of(job, name, job.curves, device) for name in job.datasets}
+        datasets = dict.fromkeys(job.learners[name] for name in names)
+        both = [half for dataset in datasets for half in halves_of(job, dataset, device)]
+        made = dict(zip([name for name, of in job.learners.items() if of in datasets], both, strict=True))
+        return {name: made[name] for name in names}
+    return {name: data_of(job, name, job.curves, device) for name in names}
+
+
+def _refuse_other_layers(networks: StackedNetworks, group: Group) -> None:
+    """Refuse coupled layers of other sizes on other ranks; those of one rank are equal."""
+    sizes = dict(zip(networks.layers, (layer.shape[1] for layer in networks.coupled), strict=True))
+    of_all = dict(zip(group.names, group.joined([sizes] * len(group.own)), strict=True))
+    for name, found in of_all.items():
+        if found != of_all[group.names[0]]:
+            raise UserError(
+                f"Coupled layers have other sizes for {name} than for {group.names[0]}. If that is the "
+                "head of other classes, set couple_head: false."
+            )
 
 
 def _look_at(
@@ -210,7 +228,8 @@ def _look_at(
     augmentation: Augmentation | None,
 ) -> None:
     """Refuse a network and a task that do not go together, by a dry pass of the first network."""
-    dataset, of = job.datasets[0], next(iter(data.values()))
+    name, of = next(iter(data.items()))
+    dataset = job.learners[name]
     with nothing_left():
         network, outputs = network_of(job, dataset), outputs_of(job, dataset)
         check_network(network, settings.tied, task, settings)

@@ -19,6 +19,7 @@ from jointnn.irls.rounds import Round, block_names, scales_of_halves
 from jointnn.jobs.specs import SplitHalvesJob, TrainingJob, TrainJob
 from jointnn.methods.plan import Plan
 from jointnn.methods.split_halves import halved
+from jointnn.ranks.group import Group
 from jointnn.stages.build import build, expected_of, header_of, start_of
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
@@ -39,36 +40,40 @@ def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: boo
     Raises:
         DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
     """
-    resume = job.resume
-    if _begin_or_resume(job, state):
+    resume, group = job.resume, setup.group
+    if _begin_or_resume(job, state, group):
         print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
     if setup.settings.scale == "split_half" and state.sigma is None and not job.until:
         state.sigma = _sigma_of_halves(job, plan)
-    Path(paths.diverged(resume)).unlink(missing_ok=True)
+    if group.is_first:
+        Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
         for _ in shown(learn(state, setup, plan, plan.end_of(job.until)), state, setup):
-            checkpoints.save(paths.state(resume), state, _resume_header(job))
-            write_history(resume, state.history)
+            checkpoints.save(paths.state(resume), state, _resume_header(job), group)
+            if group.is_first:
+                write_history(resume, state.history)
     except DivergedError as error:  # said in the log, and by this file in MLflow
-        write_history(resume, state.history)
-        write_json(paths.diverged(resume), {"diverged": str(error)})
+        if group.is_first:
+            write_history(resume, state.history)
+            write_json(paths.diverged(resume), {"diverged": str(error)})
+        group.wait()  # a rank that ends in an error ends the others
         if not (keep and setup.task.keeps_diverged):
             raise
-        _end_at_last_record(job, state, str(error))
+        _end_at_last_record(job, state, group, str(error))
 
 
-def _begin_or_resume(job: TrainingJob, state: State) -> bool:
+def _begin_or_resume(job: TrainingJob, state: State, group: Group) -> bool:
     """Put the state to the resume point of this very job, or to its begin; return whether it resumes."""
     resume = paths.state(job.resume)
     # Of other settings, or of other code, it is of another job.
     if Path(resume).exists() and read_header(resume).get("job") == job.digest:
-        checkpoints.load(resume, state, {})
+        checkpoints.load(resume, state, {}, group)
         return True
     if isinstance(job, SplitHalvesJob):
         state.load(start_of(job), {})
         return False
     before = "before" if "before" in job.before else "start"
-    checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before))
+    checkpoints.load(paths.state(job.begins_at), state, expected_of(job, before), group)
     if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
         known = read_json(job.sigma, "sigma")
         state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
@@ -88,11 +93,11 @@ def _sigma_of_halves(job: TrainingJob, plan: Plan) -> Tensor:
     print("First, networks of halves:", flush=True)  # noqa: T201
     state, setup, plan_of_halves = build(halves)
     train(halves, state, setup, plan_of_halves, keep=False)
-    squared = distances_between(state, plan_of_halves)
+    squared = distances_between(state, setup, plan_of_halves)
     return scales_of_halves(block_distances_squared(squared, membership_of(plan)), plan.scale_factor)
 
 
-def _end_at_last_record(job: TrainingJob, state: State, sentence: str) -> None:
+def _end_at_last_record(job: TrainingJob, state: State, group: Group, sentence: str) -> None:
     """Put a run that diverged to its last record, with the sentence that says so.
 
     There its networks are finite, so that every job after this one can do its work; nothing is trained on
@@ -100,7 +105,7 @@ def _end_at_last_record(job: TrainingJob, state: State, sentence: str) -> None:
     """
     print(sentence, flush=True)  # noqa: T201
     sigma, rounds = state.sigma, state.rounds
-    _begin_or_resume(job, state)
+    _begin_or_resume(job, state, group)
     state.sigma, state.rounds, state.diverged = sigma, rounds, sentence
 
 
@@ -111,11 +116,14 @@ def write_outputs(job: TrainJob, state: State, setup: Setup, plan: Plan) -> None
         say_alarms(state, setup)
     is_last = job.until in ("", plan.phases[-1].name)
     header = header_of(job)
-    checkpoints.save(paths.state(folder), state, header, history=False, optimizer=not is_last)
+    checkpoints.save(paths.state(folder), state, header, setup.group, history=False, optimizer=not is_last)
+    distances = distances_of(state, setup, plan)
+    if not setup.group.is_first:
+        return
     write_history(folder, state.history)
-    write_json(f"{folder}/distances.json", distances_of(state, plan), seal=True)
+    write_json(f"{folder}/distances.json", distances, seal=True)
     if job.round is not None:
-        write_json(f"{folder}/weights.json", weights_of(state, plan, job.round), seal=True)
+        write_json(f"{folder}/weights.json", weights_of(state, setup, plan, job.round), seal=True)
     if (
         is_last
         and not state.diverged
@@ -142,19 +150,19 @@ def written(history: Sequence[Row]) -> list[Row]:
     return [(step, split, dataset, metric, float(value)) for step, split, dataset, metric, value in history]
 
 
-def distances_of(state: State, plan: Plan) -> dict[str, Any]:
+def distances_of(state: State, setup: Setup, plan: Plan) -> dict[str, Any]:
     """Return the squared distances that the next round begins with, for distances.json."""
-    membership, squared = membership_of(plan), distances_between(state, plan)
+    membership, squared = membership_of(plan), distances_between(state, setup, plan)
     return {
         "layers": state.networks.layers,
         "blocks": block_names(state.networks.layers, membership),
-        "datasets": state.networks.names,
+        "datasets": setup.names,
         "layer_distances_squared": squared.tolist(),
         "distances_squared": block_distances_squared(squared, membership).tolist(),
     }
 
 
-def weights_of(state: State, plan: Plan, number: int) -> dict[str, Any]:
+def weights_of(state: State, setup: Setup, plan: Plan, number: int) -> dict[str, Any]:
     """Return the weights of a round for its weights.json: after convergence, those that stay."""
     membership = membership_of(plan)
     if number <= len(state.rounds):
@@ -162,12 +170,12 @@ def weights_of(state: State, plan: Plan, number: int) -> dict[str, Any]:
     elif state.rounds:  # training has stopped before this round
         found = {**state.rounds[-1].to_json(), "delta": 0.0}
     else:  # a run that diverged under weights of 1
-        n, infinite = len(state.networks.names), torch.full((len(membership),), torch.inf)
+        n, infinite = len(setup.names), torch.full((len(membership),), torch.inf)
         found = Round(torch.ones(len(membership), n, n), infinite, None, False).to_json()
     return {
         "round": number,
         "blocks": block_names(state.networks.layers, membership),
-        "datasets": state.networks.names,
+        "datasets": setup.names,
         **found,
     }
 
@@ -183,9 +191,11 @@ def _resume_header(job: TrainingJob) -> dict[str, Any]:
 def say_alarms(state: State, setup: Setup) -> None:
     """Print a line, kept in the state too, of what the task finds wrong with each trained network."""
     state.alarms.clear()
+    found: list[list[str]] = []
     for index, (name, data) in enumerate(setup.data.items()):
         with state.at_work(index):
-            alarms = setup.task.alarms(state.networks.modules[name], data.train)
+            found.append(setup.task.alarms(state.networks.modules[name], data.train))
+    for name, alarms in zip(setup.names, setup.group.joined(found), strict=True):
         if alarms:
             state.alarms[name] = f"the network of {name} {' and '.join(alarms)}"
             print(f"{setup.label}: {state.alarms[name]}.", flush=True)  # noqa: T201

@@ -20,7 +20,9 @@ def run(job: SplitHalvesJob) -> None:
     """
     state, setup, plan = build(job)
     run_training.train(job, state, setup, plan)
-    distances = run_training.distances_of(state, plan)
+    distances = run_training.distances_of(state, setup, plan)
+    if not setup.group.is_first:
+        return
     between = torch.tensor(distances["layer_distances_squared"], dtype=torch.float64)
     write_rows(f"{job.folder}/history.csv", run_training.COLUMNS, run_training.written(state.history))
     write_json(job.distances, distances, seal=True)

@@ -4,7 +4,7 @@ Both are one format: safetensors with a header that says what it is; reading ref
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from jointnn.errors import UserError
 from jointnn.io.tensors import check_header, read_header, read_some_tensors, read_tensors, write_tensors
-from jointnn.training.state import GLIMPSES, NETWORKS, State, put_module, within
+from jointnn.ranks.group import Group
+from jointnn.training.state import AVERAGE, GLIMPSES, NETWORKS, OPTIMIZER, ROUNDS, State, put_module, within
 
 NUMBERS = "state"
 """The entry of the header that holds the numbers of a state, as JSON."""
@@ -23,33 +24,46 @@ def save(
     path: str | Path,
     state: State,
     header: Mapping[str, Any],
+    group: Group,
     *,
     history: bool = True,
     optimizer: bool = True,
 ) -> None:
-    """Write a state: whole or not at all.
+    """Write a state: whole or not at all. Every rank calls it, and the first one writes.
 
     Args:
         header: what the file is: experiment, method, seed, the digest of its settings.
+        group: the ranks that have the networks.
         history: whether it holds the records of this job, which a resumed one goes on with.
         optimizer: whether it holds the states of the optimizer, without which nothing trains on.
     """
     numbers = state.numbers() if history else {**state.numbers(), "history": []}
-    tensors = state.tensors(optimizer=optimizer)
-    arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-    write_tensors(path, arrays, {**header, NUMBERS: json.dumps(numbers)})
+    own = {name: value.detach().cpu() for name, value in state.tensors(optimizer=optimizer).items()}
+    if of_ranks := group.at_first(own):
+        arrays = {name: value.numpy() for name, value in _joined(of_ranks).items()}
+        write_tensors(path, arrays, {**header, NUMBERS: json.dumps(numbers)})
 
 
-def load(path: str | Path, state: State, expected: Mapping[str, Any]) -> None:
+def _joined(of_ranks: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the tensors of all ranks: of averages, each rank has the rows of its networks."""
+    found = {name: value for tensors in of_ranks for name, value in tensors.items()}
+    if len(of_ranks) > 1:
+        stacked = [name for name in found if name.startswith(f"{AVERAGE}/")]
+        found |= {name: torch.cat([tensors[name] for tensors in of_ranks]) for name in stacked}
+    return found
+
+
+def load(path: str | Path, state: State, expected: Mapping[str, Any], group: Group) -> None:
     """Put a state to what a file holds: what it was when it was saved, or networks at their start.
 
     Args:
+        group: the ranks, of which each reads what is of its own networks.
         expected: entries of the header that must be there.
 
     Raises:
         UserError: the file is missing, damaged, of other settings or of another architecture.
     """
-    tensors, header = read(path, expected)
+    tensors, header = read(path, expected) if group.size == 1 else _read_own(path, expected, group)
     try:
         state.load(tensors, json.loads(header.get(NUMBERS, "{}")))
     except UserError as error:
@@ -65,6 +79,20 @@ def read(path: str | Path, expected: Mapping[str, Any]) -> tuple[dict[str, Tenso
     arrays, header = read_tensors(path)
     check_header(path, header, expected)
     return {name: torch.from_numpy(value) for name, value in arrays.items()}, header
+
+
+def _read_own(
+    path: str | Path, expected: Mapping[str, Any], group: Group
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return what of a state is of this rank's networks, or of all, and its header."""
+    header = read_header(path)
+    check_header(path, header, expected)
+    kinds = (NETWORKS, OPTIMIZER, GLIMPSES)
+    wanted = (*(f"{kind}/{name}/" for kind in kinds for name in group.own), "sigma", ROUNDS, AVERAGE)
+    found = {name: torch.from_numpy(value) for name, value in read_some_tensors(path, wanted).items()}
+    share = slice(group.share.start, group.share.stop)
+    rows = {name: value[share] for name, value in found.items() if name.startswith(f"{AVERAGE}/")}
+    return found | rows, header
 
 
 def load_network(

@@ -36,16 +36,9 @@ class Couplings:
         """Return c_ijl, shape (L, n, n)."""
         return self.strength[:, None, None] * self.weights
 
-    def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
-        """Take the coupling's part of a step on every coupled layer (n, D_l), in place.
-
-        Args:
-            step_size: tau.
-        """
-        self._mixer.mix_(layers, step_size)
-
     @cached_property
-    def _mixer(self) -> solvers.Mixer:
+    def mixer(self) -> solvers.Mixer:
+        """Return what solves the coupling term exactly."""
         return solvers.Mixer(self.weights, self.strength)
 
 

@@ -190,6 +190,8 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
             "scale: split_half takes networks of halves of the datasets, which fit does not train; use the "
             "pipeline, or leave it out. jointnn.Coupling.split_half_ratios measures by halves."
         )
+    if given.get("processes", 1) != 1:
+        raise UserError("processes: fit trains in this process; use the pipeline, or leave it out.")
     if given.get("others_on_disk"):
         raise UserError("others_on_disk: fit writes no files; use the pipeline, or a smaller network.")
     return MethodSettings.checked(**given)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from jointnn.irls.consistency import block_distances_squared, layer_distances_squared
+from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.rounds import next_round, scales_of
 from jointnn.methods.plan import Phase, Plan
+from jointnn.training.across_ranks import distances_squared, losses_of_all, shapes_of
 from jointnn.training.couplings import Couplings, couplings_of, membership_of
 from jointnn.training.recorder import record, refuse_divergence
 from jointnn.training.setup import Setup
@@ -34,19 +35,18 @@ def learn(state: State, setup: Setup, plan: Plan, until: int | None = None) -> I
             if phase.reweights:
                 if plan.stops and state.converged:
                     return  # where the paper ends, 4.2.2
-                reweight(state, plan)
+                reweight(state, setup, plan)
             if phase.restarts:
                 state.put(setup.start)  # networks and optimizer, not the step
             state.average.clear()
-        couplings = couplings_of(
-            phase, plan, state.rounds, state.networks.coupled, setup.strength, setup.settings
-        )
+        shapes = shapes_of(state.networks.coupled, setup.group)
+        couplings = couplings_of(phase, plan, state.rounds, shapes, setup.strength, setup.settings)
         yield from minimise(state, setup, plan, phase, couplings)
 
 
-def reweight(state: State, plan: Plan) -> None:
+def reweight(state: State, setup: Setup, plan: Plan) -> None:
     """Find weights (7) from the networks as the phase before has left them."""
-    distances = block_distances_squared(distances_between(state, plan), membership_of(plan))  # (3)
+    distances = block_distances_squared(distances_between(state, setup, plan), membership_of(plan))  # (3)
     if state.sigma is None:  # 4.2.1
         state.sigma = scales_of(distances, plan.scale_factor)
     before = state.rounds[-1] if state.rounds else None
@@ -56,9 +56,9 @@ def reweight(state: State, plan: Plan) -> None:
         state.history.append((state.step, "train", "all", "delta", found.delta))
 
 
-def distances_between(state: State, plan: Plan) -> Tensor:
+def distances_between(state: State, setup: Setup, plan: Plan) -> Tensor:
     """Return the squared distance of each layer of each pair of networks, shape (L, n, n), in float64."""
-    return layer_distances_squared(state.layers, plan.metric)
+    return distances_squared(state.layers, plan.metric, setup.group)
 
 
 def minimise(state: State, setup: Setup, plan: Plan, phase: Phase, couplings: Couplings) -> Iterator[None]:
@@ -72,7 +72,7 @@ def minimise(state: State, setup: Setup, plan: Plan, phase: Phase, couplings: Co
     average_from = phase.average_from if plan.averages else None
     while state.step < phase.end:
         steps = _until_next_record(state.step, phase.end, setup.settings.record_every)
-        losses = descend(state, setup, couplings, steps, average_from)
+        losses = losses_of_all(descend(state, setup, couplings, steps, average_from), setup.group)
         refuse_divergence(losses, steps, setup)
         state.step = steps.stop
         record(state, setup, plan, phase, losses.mean(dim=0))

@@ -10,6 +10,7 @@ from jointnn.errors import DivergedError
 from jointnn.irls import consistency
 from jointnn.methods.plan import Phase, Plan
 from jointnn.tasks.base import followed
+from jointnn.training.across_ranks import distances_squared
 from jointnn.training.couplings import descends_an_objective, membership_of
 from jointnn.training.setup import Setup
 from jointnn.training.state import Row, State
@@ -40,16 +41,20 @@ def record(state: State, setup: Setup, plan: Plan, phase: Phase, losses: Tensor)
     step = state.step
     at_interval = step % setup.settings.record_every == 0
     is_measured = at_interval or step == plan.phases[-1].end
-    rows: list[Row] = []
-    for index, (name, loss) in enumerate(zip(setup.names, losses.tolist(), strict=True)):
-        rows.append((step, "train", name, "loss", loss))
+    measured: list[list[Row]] = []
+    for index, name in enumerate(state.networks.names):
+        measured.append([])
         if not is_measured:
             continue
         with state.at_work(index):
-            rows += _measures(state, setup, name)
+            measured[index] += _measures(state, setup, name)
             images = setup.task.glimpse(state.networks.modules[name]) if at_interval else None
         if images is not None:
             state.glimpses[name][step] = images.cpu()
+    rows: list[Row] = []
+    of_all = zip(setup.names, losses.tolist(), setup.group.joined(measured), strict=True)
+    for name, loss, of_network in of_all:
+        rows += [(step, "train", name, "loss", loss), *of_network]
     rows.append((step, "train", "all", "learning_rate", state.schedule.rate(step - 1)))
     if at_interval:
         of_validation = [row[4] for row in rows if row[1] == "validation" and row[3] == "loss"]
@@ -70,8 +75,7 @@ def _measures(state: State, setup: Setup, name: str) -> Iterator[Row]:
 
 def _penalties(state: State, setup: Setup, plan: Plan, sigma: Tensor, loss: float) -> Iterator[Row]:
     """Yield the consistency loss (3), and the objective (4) with it and the penalties of departure 3."""
-    layers = state.networks.coupled
-    squared = consistency.layer_distances_squared(layers, plan.metric)
+    squared = distances_squared(state.networks.coupled, plan.metric, setup.group)
     blocks = consistency.block_distances_squared(squared, membership_of(plan))
     for name, penalty in {
         "geman_mcclure": consistency.geman_mcclure(blocks, sigma),

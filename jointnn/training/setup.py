@@ -15,7 +15,9 @@ from jointnn.models.activation_checkpointing import Recomputed
 from jointnn.models.layers import by_parts, check_names, outputs_of, parts_of
 from jointnn.models.precision import Form, in_form
 from jointnn.models.stacked import StackedNetworks
+from jointnn.ranks.group import Group
 from jointnn.tasks.base import Task
+from jointnn.training.across_ranks import shapes_of
 from jointnn.training.couplings import base_strength
 
 
@@ -34,6 +36,7 @@ class Setup:
 
     Attributes:
         label: what is trained, for messages: experiment, seed and method.
+        group: the ranks that train all networks; all that follows is of those that this one has.
         data: by dataset, in the order of the networks, on the device.
         task: the data term and its measures.
         settings: of the method.
@@ -47,6 +50,7 @@ class Setup:
     """
 
     label: str
+    group: Group
     data: Mapping[str, Data]
     task: Task
     settings: MethodSettings
@@ -60,8 +64,8 @@ class Setup:
 
     @property
     def names(self) -> list[str]:
-        """Return the datasets, in the order of the networks."""
-        return list(self.data)
+        """Return the datasets of all networks, in order."""
+        return list(self.group.names)
 
     @property
     def drawn(self) -> int:
@@ -78,14 +82,18 @@ def setup_of(
     seed: int,
     augmentation: Augmentation | None = None,
     start: Mapping[str, Tensor] | None = None,
+    group: Group | None = None,
 ) -> Setup:
     """Return the setup of networks and their data.
+
+    Args:
+        group: the ranks of which this one has these networks; None: it has all.
 
     Raises:
         UserError: the networks have other parts or outputs than the task needs, or labels are others than
             those that it learns, or settings do not go with parts.
     """
-    modules = list(networks.modules.values())
+    modules, group = list(networks.modules.values()), group or Group(list(data))
     _check_labels(data, task)
     check_network(modules[0], networks.tied, task, settings)
     form = Form(settings.precision, settings.memory_format)
@@ -96,10 +104,11 @@ def setup_of(
 
     return Setup(
         label=label,
+        group=group,
         data=data,
         task=task,
         settings=settings,
-        strength=base_strength(networks.coupled, settings),
+        strength=base_strength(shapes_of(networks.coupled, group), settings),
         seed=seed,
         augmentation=augmentation,
         computing=[by_parts(module, computing) for module in modules],

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.irls import solvers
+from jointnn.training.across_ranks import mix_
 from jointnn.training.couplings import Couplings, effective_step
 from jointnn.training.gradients import batch_of, put_gradient
 from jointnn.training.setup import Setup
@@ -25,14 +26,15 @@ def proximal(
         average_from: the step from which parameters are averaged; None: they are not.
 
     Returns:
-        The loss of each batch, shape (len(steps), n), on the CPU.
+        The loss of each batch of this rank's networks, shape (len(steps), n_r), on the CPU.
     """
     settings, losses = setup.settings, []
     for step in steps:
         rate = state.schedule.rate(step)
         losses += gradient_steps(state, setup, step, rate)  # theta_i -= lr grad f_i
         if (step + 1) % settings.mix_every == 0:  # theta^l <- (I + 2 tau Lap(c_l))^-1 theta^l
-            couplings.mix_(_data(state), settings.mix_every * effective_step(settings, rate))
+            step_size = settings.mix_every * effective_step(settings, rate)
+            mix_(_data(state), couplings.mixer, step_size, setup.group)
         if average_from is not None and step >= average_from:
             state.average.add(state.networks.coupled)
     return torch.stack(losses).view(len(steps), -1).cpu()
@@ -46,15 +48,20 @@ def block_coordinate(
     A turn is an epoch of the largest dataset, or a step; it never crosses a record of the history.
     Arguments and what is returned are those of `proximal`.
     """
-    losses = torch.zeros(len(steps), len(setup.names))
+    share = setup.group.share
+    losses = torch.zeros(len(steps), len(share))
     epoch = max(batches.steps_of_epoch for batches in setup.batches)
     turn = 1 if setup.settings.turn == "step" else epoch
     values = couplings.values
     for first in steps[::turn]:
         last = min(first + turn, steps.stop)
-        for index in range(len(setup.names)):
+        for place in range(len(setup.names)):
+            means = _coupled_means(state, setup, values[:, place], place)
+            if place not in share:
+                continue  # another rank's turn
+            index = place - share.start
             with state.at_work(index):
-                pulls = _pulls(state, values, index)
+                pulls = _pulls(state, means, index)
                 for step in range(first, last):
                     losses[step - steps.start, index] = _pulled_step(state, setup, index, step, pulls)
         if average_from is not None and last > average_from:
@@ -64,7 +71,7 @@ def block_coordinate(
 
 def gradient_steps(state: State, setup: Setup, step: int, learning_rate: float) -> list[Tensor]:
     """Take a step of every network on its data term; return the losses of their batches."""
-    networks = range(len(setup.names))
+    networks = range(len(state.networks.names))
     if state.networks.on_disk or len(setup.task.terms()) > 1:
         return [_step_at_work(state, setup, index, step, learning_rate) for index in networks]
     (part,) = setup.task.terms()
@@ -98,20 +105,33 @@ def _step_at_work(state: State, setup: Setup, index: int, step: int, learning_ra
         return gradient_step(state, setup, index, step, learning_rate)
 
 
-def _pulls(state: State, couplings: Tensor, index: int) -> list[Pull]:
-    """Return what pulls at each layer of a network for a turn, in which the others stay as they are.
+def _coupled_means(
+    state: State, setup: Setup, couplings: Tensor, place: int
+) -> list[tuple[int, Tensor, Tensor]]:
+    """Return what pulls at a network for a turn, in which the others stay as they are, on its rank.
 
     The pull of the others is that of one network, their weighted mean, with the sum of their couplings: so
-    it is worked out once, and others that lie on disk are read once per turn.
+    it is worked out once, and others that lie on disk or on other ranks are read once per turn.
+
+    Args:
+        couplings: c_ijl of the network, shape (L, n).
+        place: of the network among all.
+
+    Returns:
+        Of each layer that is coupled: its number, the mean (D_l,), and the sum of couplings.
     """
-    pulls = []
-    rows = state.networks.rows[index]
-    for layer, of_layer, row in zip(_data(state), couplings[:, index], rows, strict=False):
+    found = []
+    for k, (layer, of_layer) in enumerate(zip(_data(state), couplings, strict=True)):
         total = of_layer.sum()
-        if total > 0:
-            mean = (of_layer / total).to(layer) @ layer
-            pulls.append((row, mean[None].to(row.device), total[None].to(row)))
-    return pulls
+        if total > 0 and (whole := setup.group.rows_at(place, layer)) is not None:
+            found.append((k, (of_layer / total).to(whole) @ whole, total))
+    return found
+
+
+def _pulls(state: State, means: Sequence[tuple[int, Tensor, Tensor]], index: int) -> list[Pull]:
+    """Return what pulls at the layers of network `index`, as it lies while it is at work."""
+    rows = state.networks.rows[index]
+    return [(rows[k], mean[None].to(rows[k].device), total[None].to(rows[k])) for k, mean, total in means]
 
 
 def _pulled_step(state: State, setup: Setup, index: int, step: int, pulls: Sequence[Pull]) -> Tensor:

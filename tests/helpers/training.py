@@ -13,6 +13,7 @@ from jointnn.methods.plan import OneNetwork, Phase, Plan, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.models.offloading import Home
 from jointnn.models.stacked import StackedNetworks
+from jointnn.ranks.group import Group
 from jointnn.tasks.base import OneLoss, Task, evaluating
 from jointnn.tasks.measures import ACCURACY, LOSS, Measure
 from jointnn.training.couplings import Couplings
@@ -150,13 +151,15 @@ def training_of(
     task: Task,
     settings: MethodSettings,
     home: Home | None = None,
+    group: Group | None = None,
 ) -> Training:
     """Networks to train; the training images serve for validation too."""
     networks = StackedNetworks(
         modules, settings.couple_head, settings.couple_batch_norm, settings.couple, home, settings.tied
     )
     data = {name: Data(split, split) for name, split in zip(modules, splits, strict=True)}
-    return Training(State.of(networks, settings), setup_of("toy", networks, data, task, settings, seed=0))
+    setup = setup_of("toy", networks, data, task, settings, seed=0, group=group)
+    return Training(State.of(networks, settings), setup)
 
 
 def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings) -> Training:
@@ -183,7 +186,7 @@ def mlps(count: int = 3, classes: int = 3, **settings) -> Training:
 
 
 def plan_of(trainer: Training, method: str, groups=(), shared_blocks=1) -> Plan:
-    problem = Problem(trainer.names, trainer.networks.layers_of_parts, groups, shared_blocks)
+    problem = Problem(trainer.setup.names, trainer.networks.layers_of_parts, groups, shared_blocks)
     return plan(method, problem, trainer.settings)
 
 

@@ -78,7 +78,7 @@ def as_jobs_and_as_one_process(jobs: Jobs) -> None:
     found = trained.state.rounds[-1].to_json()
     weights = files.read_json(f"{last}/weights.json")
     assert {key: weights[key] for key in found} == found
-    assert files.read_json(f"{last}/distances.json") == distances_of(trained.state, plan)
+    assert files.read_json(f"{last}/distances.json") == distances_of(trained.state, trained.setup, plan)
     folders = [paths.round_("tiny", 0, "joint", k) for k in range(rounds + 1)]
     kinds = ("history.csv", "test_history.csv")
     tables = pd.concat([pd.read_csv(f"{folder}/{kind}") for folder in folders for kind in kinds])

@@ -116,9 +116,9 @@ def test_a_state_that_is_loaded_is_the_one_that_was_saved(settings):
     records = learn(trained.state, trained.setup, plan)
     for _ in range(5):
         next(records)
-    checkpoints.save("here.safetensors", trained.state, {"experiment": "tiny"})
+    checkpoints.save("here.safetensors", trained.state, {"experiment": "tiny"}, trained.setup.group)
     loaded, _ = begun(jobs.train("tiny", 0, "fedamp"))
-    checkpoints.load("here.safetensors", loaded.state, {"experiment": "tiny"})
+    checkpoints.load("here.safetensors", loaded.state, {"experiment": "tiny"}, loaded.setup.group)
     assert loaded.state.numbers() == trained.state.numbers()
     before, after = trained.state.tensors(), loaded.state.tensors()
     assert before.keys() == after.keys() and trained.state.rounds

@@ -121,7 +121,7 @@ def test_distances_are_those_of_parameters_averaged_over_the_last_half_of_a_roun
             assert_close(averages[last][k], mean)
     mean = averages[20][1]
     expected = (mean[0] - mean[2]).square().sum()
-    assert_close(distances_between(progress, plan_of(trainer, "joint"))[1, 0, 2], expected)
+    assert_close(distances_between(progress, trainer.setup, plan_of(trainer, "joint"))[1, 0, 2], expected)
 
 
 def test_without_averaging_distances_are_those_of_the_last_parameters():
@@ -129,7 +129,7 @@ def test_without_averaging_distances_are_those_of_the_last_parameters():
     progress = run(trainer, "joint")
     layer = trainer.networks.coupled[2].detach()
     assert_close(
-        distances_between(progress, plan_of(trainer, "joint"))[2, 0, 1],
+        distances_between(progress, trainer.setup, plan_of(trainer, "joint"))[2, 0, 1],
         (layer[0] - layer[1]).square().sum(),
     )
 

@@ -145,6 +145,24 @@ def cores(stage):
     return lambda wildcards: job(stage, wildcards).threads
 
 
+def tasks(stage):
+    """What a job asks of SLURM that runs in several processes, each a task of its own; of one process: nothing."""
+
+    def told(value):
+        def asked(wildcards):
+            known = job(stage, wildcards)
+            return value(known) if known.processes > 1 else None
+
+        return asked
+
+    return {
+        "mpi": told(lambda known: "srun"),
+        "tasks": told(lambda known: known.processes),
+        "tasks_per_gpu": told(lambda known: 1 if known.gpus else None),
+        "cpus_per_task": told(lambda known: known.threads // known.processes),
+    }
+
+
 def target(files):
     """The input function of a target, of what gives its files; a user's mistake ends with one line."""
 

@@ -31,6 +31,7 @@ rule attempt:
         "../envs/jointnn.yaml"
     threads: cores("attempt")
     resources:
+        **tasks("attempt"),
         gpu=gpus("attempt"),
         mem_mb=8000,
         runtime=720,

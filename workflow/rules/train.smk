@@ -41,6 +41,7 @@ rule l2:
         "../envs/jointnn.yaml"
     threads: cores("l2")
     resources:
+        **tasks("l2"),
         gpu=gpus("l2"),
         mem_mb=8000,
         runtime=720,
@@ -66,6 +67,7 @@ rule split_halves:
         "../envs/jointnn.yaml"
     threads: cores("split_halves")
     resources:
+        **tasks("split_halves"),
         gpu=gpus("split_halves"),
         mem_mb=8000,
         runtime=720,
@@ -114,6 +116,7 @@ rule irls:
         "../envs/jointnn.yaml"
     threads: cores("irls")
     resources:
+        **tasks("irls"),
         gpu=gpus("irls"),
         mem_mb=8000,
         runtime=720,
@@ -140,6 +143,7 @@ rule train:
         "../envs/jointnn.yaml"
     threads: cores("train")
     resources:
+        **tasks("train"),
         gpu=gpus("train"),
         mem_mb=8000,
         runtime=720,

@@ -19,7 +19,7 @@ from jointnn.reporting.tables.markdown import grid
 from jointnn.reporting.words import in_words
 from jointnn.tasks.measures import Measure, measure_of
 
-UNTOLD = {"device", "threads"}
+UNTOLD = {"device", "processes", "threads"}
 """Settings that are of the machine."""
 Rows = list[list[str]]
 

@@ -1,0 +1,1 @@
+"""One run over many processes: who has which networks, what they exchange, how they are started."""
