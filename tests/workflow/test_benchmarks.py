@@ -17,9 +17,15 @@ import support  # noqa: E402
 from jointnn.irls.consistency import block_membership, layer_weights  # noqa: E402
 from jointnn.irls.solvers import laplacian  # noqa: E402
 
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
+ELSEWHERE = {"gpu"}
+"""Run by tests/test_wheel.py, in an environment as bare as the machine that it is for."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in BENCHMARKS if path.stem not in ELSEWHERE], ids=lambda path: path.stem
+)
 def test_a_benchmark_prints_one_table(path):
     done = subprocess.run(
         [sys.executable, f"benchmarks/{path.name}", "--quick"],
