@@ -186,7 +186,7 @@ def fitted(method: str, steps: int) -> float:
             batch_size=BATCH,
             learning_rate=RATE,
             momentum=MOMENTUM,
-            record_every=RECORD_EVERY,
+            record_every=min(RECORD_EVERY, max(1, steps // 2)),
             threads=1,
             **chosen,
         )
@@ -256,7 +256,7 @@ def main() -> None:
     cases = [case for case in CASES if case[0] != "Lightning" or has_lightning]
     if quick:
         cases = cases[1::3]
-    steps = 20 if quick else 300
+    steps = 20 if quick else 250
     times = fastest(cases, steps, 1 if quick else 3)
     rows = []
     for case, seconds in zip(cases, times, strict=True):
