@@ -1,8 +1,8 @@
 """Two nodes of SLURM on this machine: submissions with and without groups, and a node that fails.
 
 As root it starts munged, slurmctld and two slurmd in a temporary folder, trains a tiny experiment there
-through profiles/slurm, and kills one node while it trains. All of it sees processes and an /etc/slurm of its
-own (unshare), so a SLURM that the machine has is left alone, and nothing is left behind. It takes minutes.
+through profiles/slurm, and kills one node while it trains. All of it sees processes and an /etc/slurm of
+its own (unshare): a SLURM that the machine has is left alone, and nothing is left behind. It takes minutes.
 """
 
 import argparse
@@ -59,8 +59,8 @@ ReturnToService=2
 SlurmdTimeout=10
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 MinJobAge=900
-NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port=26818 CPUs=1 RealMemory=20000 State=UNKNOWN
-NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=1 RealMemory=20000 State=UNKNOWN
+NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port=26818 CPUs=2 RealMemory=20000 State=UNKNOWN
+NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=2 RealMemory=20000 State=UNKNOWN
 PartitionName=main Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 """
 WITHOUT_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
@@ -70,7 +70,9 @@ STEPS = {"steps": 2000, "record_every": 20, "device": "cpu"}
 def missing() -> str:
     """Return in a sentence why there can be no such cluster here; nothing where there can."""
     if lacking := [name for name in PROGRAMS if shutil.which(name) is None]:
-        return f"{', '.join(lacking)} not found: apt-get install -y --no-install-recommends slurm-wlm munge."
+        return (
+            f"{', '.join(lacking)} not found: apt-get install -y --no-install-recommends slurm-wlm munge."
+        )
     if os.geteuid():
         return "SLURM's programs start as root alone; you are not."
     tried = subprocess.run([*APART, "true"], check=False, capture_output=True, text=True)
@@ -174,10 +176,21 @@ def submissions(project: Project, more: Sequence[str] = (), *, kill: dict[str, i
         for number in numbers:
             end(number)
     try:
-        return process.communicate(timeout=900)[0]
+        return str(process.communicate(timeout=900)[0])
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def counted(said: str) -> tuple[int, int]:
+    """Return how many jobs ended and how many submissions there were, by what Snakemake printed."""
+    done = re.findall(r"^\d\d:\d\d:\d\d +\d+/\d+ ", said, flags=re.MULTILINE)
+    return len(done), len(set(re.findall(r"SLURM jobid (\d+)", said)))
+
+
+def asked_gpus(folder: Path) -> int:
+    """Return how many of SLURM's jobs asked for a GPU; these nodes have none and would refuse them."""
+    return (folder / "slurmctld.log").read_text(encoding="utf-8").count("gres/gpu")
 
 
 def main() -> None:
@@ -189,15 +202,16 @@ def main() -> None:
         os.environ[INSIDE] = "1"
         os.execvp(APART[0], [*APART, sys.executable, *sys.argv])
     with TemporaryDirectory() as place, cluster(Path(place)) as nodes:
-        folder = Path(place)
-        told("scontrol", "ping")
-        begin = time.perf_counter()
-        project = project_in(folder / "project")
-        print(submissions(project, kill=nodes))
-        print(time.perf_counter() - begin)
-        print(told("scontrol", "show", "job", "-o"))
-        print((project.path("logs/tiny/s0/isolated.log")).read_text())
-        print_table("x", ["a", "b"], [["c", "d"]])
+        project, begin = project_in(Path(place, "project")), time.perf_counter()
+        said = submissions(project, kill=nodes)
+        seconds, (done, submitted) = time.perf_counter() - begin, counted(said)
+        log = project.path("logs/tiny/s0/isolated.log").read_text(encoding="utf-8")
+        step = re.search(r"Goes on from step (\d+)", log)
+        if "Done: " not in said or step is None:
+            sys.exit(f"{said}\n{log}\nThe run did not end, or the job did not go on.")
+        columns = ["jobs", "submissions", "that asked for a GPU", "went on from step", "wall time (s)"]
+        row = [str(done), str(submitted), str(asked_gpus(Path(place))), step.group(1), f"{seconds:.0f}"]
+        print_table("tiny on two nodes of SLURM, one of which fails", columns, [row])
 
 
 if __name__ == "__main__":
