@@ -149,6 +149,21 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
+def rotated(content: bytes, where: str, degrees: float) -> bytes:
+    """Return an encoded image turned about its centre, bilinear, as a PNG, grey or in colour as it was.
+
+    Args:
+        degrees: counterclockwise.
+
+    Raises:
+        UserError: the bytes are damaged or no image; see `decode`.
+    """
+    image = decode(content, where)
+    grey = not image.has_transparency_data and image.mode in ("1", "L")
+    turned = to_channels(image, 1 if grey else 3).rotate(degrees, Image.Resampling.BILINEAR)
+    return encode_png(np.asarray(turned))
+
+
 def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> np.ndarray:
     """Return pixels of an image, made square and resized.
 

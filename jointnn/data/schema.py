@@ -13,7 +13,7 @@ class DatasetParams(BaseModel):
     """One entry of `datasets`: where its images come from and what is done to them.
 
     Order: `ignore_labels`, then `first_classes`, `only_class` or `only_classes`, then `part`, then
-    `pool`, then `permute_labels`.
+    `pool`, then `permute_labels` and `rotate`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -45,6 +45,13 @@ class DatasetParams(BaseModel):
     permute_labels: list[int] | None = Field(
         default=None,
         description="Another labelling of the same images: label y becomes permute_labels[y].",
+    )
+    rotate: float | None = Field(
+        default=None,
+        gt=-360,
+        lt=360,
+        description="Turn every image about its centre by so many degrees, counterclockwise; its size "
+        "stays, and what comes in at the corners is black.",
     )
     ignore_labels: bool = Field(
         default=False,
@@ -116,7 +123,9 @@ class DatasetParams(BaseModel):
     def of_fetch(self) -> dict[str, Any]:
         """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
         later = {"fit", "mirrored", "of_imagenet"}
-        later |= {name for name in ("numbers", "refuse", "most_classes") if getattr(self, name) is None}
+        later |= {
+            name for name in ("numbers", "refuse", "most_classes", "rotate") if getattr(self, name) is None
+        }
         return self.model_dump(mode="json", exclude=later)
 
     @field_validator("source")

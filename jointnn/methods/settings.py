@@ -127,8 +127,8 @@ class Adaptive(Pulled):
     """Take distances between parameters averaged over the last half of a round (paper: the last ones)."""
 
 
-class Irls(Adaptive, Shared):
-    """Settings that `joint` alone reads."""
+class Irls(Adaptive, Shared, Tied):
+    """Settings of `joint`: those that it alone reads, and layers that are tied while others are weighed."""
 
     weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
     """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""
@@ -144,7 +144,7 @@ class Irls(Adaptive, Shared):
     """By how much the coupling falls, linearly, from the first to the last layer; 1 releases the last."""
 
 
-class MethodSettings(Irls, Tied):
+class MethodSettings(Irls):
     """All settings of a method in one flat list; each method reads those of its own class."""
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Overrides, Params
 
-LATER = {"scale"}
+LATER = {"scale", "tied"}
 """Settings that files have only where they are no default: records that are older do not know them."""
 
 

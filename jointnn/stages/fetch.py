@@ -10,7 +10,7 @@ from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import to_parquet
 from jointnn.data.remarks import OF_DUPLICATES, picture, remarks
 from jointnn.data.schema import DatasetParams
-from jointnn.data.selection import arrange
+from jointnn.data.selection import arrange, turned
 from jointnn.data.source import Images, source_of
 from jointnn.errors import UserError
 from jointnn.io import files, paths
@@ -42,7 +42,8 @@ def run(job: FetchJob) -> None:
         )
     splits = {}
     for split, images in {"train": train, "test": test}.items():
-        content = to_parquet(images, classes, params.numbers or ())
+        kept = turned(images, params.rotate) if params.rotate else images
+        content = to_parquet(kept, classes, params.numbers or ())
         files.write_atomically(f"{paths.raw(name)}/{split}.parquet", content)
         splits[split] = _describe(images, classes, params.numbers or []) | {"sha256": files.sha256(content)}
     manifest: dict[str, Any] = {

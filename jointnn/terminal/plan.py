@@ -104,7 +104,7 @@ def disk_needed(run: Run, earlier: EarlierRuns) -> str:
     cached = "nothing more" if _links() else "as much again"
     line = (
         f"Disk: {at_least}about {size(whole)} in runs/; DVC's cache takes {cached}, "
-        f"MLflow's store up to {size(last)}."
+        f"the networks in MLflow's store up to {size(last)}."
     )
     free = shutil.disk_usage(".").free
     return line + (f" Only {size(free)} are free." if free < whole else "")

@@ -32,13 +32,19 @@ def refuse_divergence(losses: Tensor, steps: range, setup: Setup) -> None:
 
 
 def record(state: State, setup: Setup, plan: Plan, phase: Phase, losses: Tensor) -> None:
-    """Add a record to the history: mean training losses (n,) since the last, measures of other splits."""
+    """Add a record to the history: mean training losses (n,) since the last, and measures of other splits.
+
+    Networks are measured at the interval and at the end, as those of every method are. Where a phase ends
+    between, there are losses and penalties alone: measuring takes longer than the rest of a record.
+    """
     step = state.step
-    # Every method has a record at these steps; those at the ends of phases only some have.
     at_interval = step % setup.settings.record_every == 0
+    is_measured = at_interval or step == plan.phases[-1].end
     rows: list[Row] = []
     for index, (name, loss) in enumerate(zip(setup.names, losses.tolist(), strict=True)):
         rows.append((step, "train", name, "loss", loss))
+        if not is_measured:
+            continue
         with state.at_work(index):
             rows += _measures(state, setup, name)
             images = setup.task.glimpse(state.networks.modules[name]) if at_interval else None

@@ -9,7 +9,7 @@ import pytest
 from helpers.tiff import tiff
 from PIL import Image, features
 
-from jointnn.data.images import decode, encode_png, resize
+from jointnn.data.images import decode, encode_png, resize, rotated
 from jointnn.errors import UserError
 
 
@@ -51,6 +51,28 @@ def test_shrinking_averages_instead_of_skipping_pixels():
     stripes[:, ::2] = 255
     shrunk = resize(Image.fromarray(stripes), 8, 1).astype(int)
     assert np.abs(shrunk - 127.5).max() < 8
+
+
+def test_a_turn_is_about_the_centre_and_counterclockwise_and_a_quarter_moves_pixels_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9), dtype=np.uint8)
+    for quarters in range(-3, 4):
+        turned = decode(rotated(encode_png(pixels), "x", 90 * quarters), "x")
+        assert np.array_equal(np.asarray(turned), np.rot90(pixels, quarters))
+    colours = np.stack([pixels, 255 - pixels, pixels.T], axis=2)
+    turned = decode(rotated(encode_png(colours), "x", 90), "x")
+    assert np.array_equal(np.asarray(turned), np.rot90(colours))
+
+
+def test_a_slant_turns_a_bar_and_brings_black_in_at_the_corners():
+    bar = np.zeros((41, 41), np.uint8)
+    bar[20] = 255  # a row through the centre
+    turned = np.asarray(decode(rotated(encode_png(bar), "x", 45), "x"), np.float64)
+    assert turned.shape == bar.shape and turned[20, 20] > 200
+    assert turned[10, 30] > 100 and turned[30, 10] > 100  # up on the right, down on the left
+    assert turned[10, 10] == turned[30, 30] == 0
+    white = np.full((41, 41), 255, np.uint8)
+    slanted = np.asarray(decode(rotated(encode_png(white), "x", 45), "x"))
+    assert slanted[0, 0] == slanted[40, 40] == 0 and slanted[20, 20] == 255
 
 
 def test_enlarging_interpolates_linearly():

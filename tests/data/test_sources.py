@@ -73,6 +73,8 @@ def test_asking_for_freshness_imports_no_heavy_package():
         ({"part": "half"}, "'half' is no part"),
         ({"permute_labels": [0, 0, 1]}, "is no permutation"),
         ({"classes": ["cat", "cat"]}, "none twice"),
+        ({"rotate": 360}, "less than 360"),
+        ({"rotate": "30"}, "valid number"),
         ({"path": " "}, "An empty text"),
         ({"pool": 0}, "greater than 0"),
         ({"first_classes": 1}, "greater than or equal to 2"),

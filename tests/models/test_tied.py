@@ -152,3 +152,15 @@ def test_a_plan_of_tied_layers_couples_nothing():
     (phase,) = plan_of(trainer, "jae").phases
     assert not phase.coupling.weights.any()
     assert phase.steps == trainer.settings.steps
+
+
+def test_joint_weighs_the_layers_that_are_not_tied():
+    trainer = tied_trainer(tied=TIED, strength={"half_life": 5}, rounds=2, blocks="single")
+    rounds = run(trainer, "joint").rounds
+    assert [found.weights.shape for found in rounds] == [(2, 3, 3)] * 2, "third and head alone"
+    modules = list(trainer.networks.modules.values())
+    first, other = (module.get_parameter("second.weight") for module in modules[:2])
+    assert first.data_ptr() == other.data_ptr()
+    assert not torch.equal(*(module.get_parameter("third.weight") for module in modules[:2]))
+    untied = tied_trainer(strength={"half_life": 5}, rounds=2, blocks="single")
+    assert run(untied, "joint").rounds[-1].weights.shape == (4, 3, 3)

@@ -216,7 +216,8 @@ def test_a_method_is_given_the_settings_that_it_reads():
     assert set(settings_for("joint", settings)) == set(MethodSettings.model_fields) - {"tied", "scale"}
     assert settings_for("joint", MethodSettings(scale="split_half"))["scale"] == "split_half"
     assert "scale" not in settings_for("fedamp", MethodSettings(scale="split_half"))
-    assert "tied" in settings_for("jae", settings)
+    assert settings_for("jae", MethodSettings(tied=["shared"]))["tied"] == ["shared"]
+    assert settings_for("joint", MethodSettings(tied=["classes"]))["tied"] == ["classes"]
     assert "strength" not in settings_for("isolated", settings)
     assert "strength" not in settings_for("shareall", settings)
     assert "weighting" not in settings_for("fedamp", settings)

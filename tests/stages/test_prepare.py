@@ -10,7 +10,7 @@ import pytest
 from helpers.dataset import MIRROR, parquet, picture, two_classes, write
 
 from jointnn.data.digests import source_digest
-from jointnn.data.images import encode_png
+from jointnn.data.images import decode, encode_png
 from jointnn.data.parquet import from_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
@@ -36,6 +36,21 @@ def fetch_own(**fields) -> dict:
 def prepare_own(size: int = 4, channels: int = 1) -> tuple[dict, dict]:
     prepare.run(PrepareJob(dataset="own", size=size, channels=channels, fit="crop", mirrored=False))
     return read_tensors(f"data/prepared/own-{size}.safetensors")
+
+
+def test_turned_images_keep_their_labels_names_and_order_and_only_pixels_change():
+    random = np.random.default_rng(0)
+    for place in ("train/cat/0", "train/cat/1", "train/dog/2", "test/cat/3", "test/dog/4"):
+        write(f"own/{place}.png", encode_png(random.integers(0, 256, (5, 5), dtype=np.uint8)))
+    usual = fetch_own()
+    straight = from_parquet(files.read_bytes("data/raw/own/train.parquet"), "x", [])[0]
+    turned = fetch_own(rotate=90)
+    quarter = from_parquet(files.read_bytes("data/raw/own/train.parquet"), "x", [])[0]
+    assert (quarter.labels, quarter.names) == (straight.labels, straight.names)
+    for before, after in zip(straight.content, quarter.content, strict=True):
+        assert np.array_equal(np.asarray(decode(after, "x")), np.rot90(np.asarray(decode(before, "x"))))
+    assert turned["splits"]["train"]["images_per_class"] == usual["splits"]["train"]["images_per_class"]
+    assert turned["source"]["rotate"] == 90 and "rotate" not in usual["source"]
 
 
 def written() -> dict[str, bytes]:

@@ -85,7 +85,10 @@ def test_disk_is_that_of_every_copy_and_in_mlflow_that_of_the_last_networks():
     start_of_bytes(1_000_000)
     run = run_of(jobs.train("toy", 0, "isolated"), jobs.l2("toy", 0, "joint"), *rounds)
     # 1, and three times 3 with momentum and averages, and 2 at last
-    said = "Disk: about 12 MB in runs/; DVC's cache takes as much again, MLflow's store up to 2.0 MB."
+    said = (
+        "Disk: about 12 MB in runs/; DVC's cache takes as much again, "
+        "the networks in MLflow's store up to 2.0 MB."
+    )
     assert disk_needed(run, EarlierRuns()) == said
     write_atomically(".dvc/config", b'[\'remote "a"\']\n    url = /b\n[cache]\n    type = "symlink,copy"\n')
     assert "DVC's cache takes nothing more" in disk_needed(run, EarlierRuns())

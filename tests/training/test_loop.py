@@ -56,6 +56,16 @@ def test_records_come_at_their_steps_and_at_the_end_of_each_phase_with_mean_loss
     assert_close(parameters(fine), parameters(coarse), rtol=0, atol=0)
 
 
+def test_networks_are_measured_at_the_interval_and_at_the_end_as_those_of_every_method():
+    joint, isolated = (mlps(record_every=5, rounds=2, l2_fraction=0.3, steps=18) for _ in range(2))
+    run(joint, "joint")
+    run(isolated, "isolated")
+    for trainer in (joint, isolated):
+        assert {row[0] for row in trainer.history if row[1] == "validation"} == {5, 10, 15, 18}
+    consistency = {row[0] for row in joint.history if row[3] == "consistency_loss"}
+    assert {5, 10, 15, 18} < consistency | {5}, "of rounds, penalties stand at their ends too"
+
+
 def test_measuring_between_steps_leaves_no_trace_in_batch_norm():
     often, never = mlps(record_every=1), mlps(record_every=1000)
     for trainer in (often, never):

@@ -108,7 +108,10 @@ def test_a_dry_run_says_why_jobs_would_run_and_what_that_takes(project):
     told = "tiny trains 3 methods on 1 seed: 12 steps x 2 networks each, 72 steps of a network in all."
     assert told in lines
     assert any(re.fullmatch(r"Time: about .*, as earlier runs took\.", line) for line in lines)
-    disk = r"Disk: about \d+ kB in runs/; DVC's cache takes as much again, MLflow's store up to \d+ kB\."
+    disk = (
+        r"Disk: about \d+ kB in runs/; DVC's cache takes as much again, "
+        r"the networks in MLflow's store up to \d+ kB\."
+    )
     assert any(re.fullmatch(disk, line) for line in lines)
     assert lines[-1] == "Nothing was run (-n)."
     for file in project.root.glob("logs/tiny/**/*.tsv"):

@@ -104,11 +104,13 @@ class Context:
         tables = [pd.DataFrame(columns=columns)]
         if method in self.methods:
             files = {part: self.folder(seed) / part / name for part in self.parts(method)}
-            tables = [
+            found = [
                 read_table(path, *columns[:-1]).assign(part=part)
                 for part, path in files.items()
                 if path.exists()
-            ] or tables
+            ]
+            # A round that begins and ends between two records of all methods is not measured.
+            tables = [table for table in found if len(table)] or tables
         # A converged round repeats its parent's rows.
         keys = ["step", "split", "dataset", "metric"]
         return pd.concat(tables, ignore_index=True).drop_duplicates(keys, ignore_index=True)

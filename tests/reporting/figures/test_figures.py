@@ -1,6 +1,7 @@
 """Stage `figures` on a synthetic experiment."""
 
 import contextlib
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -164,6 +165,18 @@ def test_the_curve_of_joint_runs_from_the_l2_start_to_the_last_round(drawn):
     assert curve.index[0] == 0 and curve.index[-1] > ENDS[-2]
     shorter = Context.of(settings(rounds={"joint": 2}, groups_round=2))
     assert len(learning_curve(shorter, "joint", "accuracy")) < len(curve)
+
+
+def test_a_round_that_was_not_measured_leaves_the_curve_of_the_others(experiment, tmp_path, monkeypatch):
+    monkeypatch.chdir(shutil.copytree(experiment, tmp_path / "experiment"))
+    whole = learning_curve(Context.of(settings()), "joint", "accuracy")
+    for seed in SEEDS:
+        table = Path(f"runs/toy/s{seed}/joint/round_3/test_history.csv")
+        header, _, _ = table.read_bytes().partition(b"\n")
+        table.write_bytes(header + b"\n")
+    curve = learning_curve(Context.of(settings()), "joint", "accuracy")
+    assert 0 < len(curve) < len(whole) and set(curve.index) < set(whole.index)
+    assert curve.equals(whole.loc[curve.index])
 
 
 @pytest.mark.slow
