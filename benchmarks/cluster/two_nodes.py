@@ -64,7 +64,7 @@ NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port=26819 CPUs=2 RealMemory
 PartitionName=main Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 """
 WITHOUT_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
-STEPS = {"steps": 2000, "record_every": 20, "device": "cpu"}
+STEPS = {"steps": 1000, "record_every": 20, "device": "cpu"}
 
 
 def missing() -> str:
