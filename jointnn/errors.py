@@ -10,6 +10,10 @@ class UserError(Exception):
     """A mistake that a user can mend, with the value found and what to do; `__main__` exits with 1."""
 
 
+class UnwrittenError(UserError):
+    """A file could not be written: the disk is full, or a right is missing."""
+
+
 class DivergedError(UserError):
     """A loss became NaN or exploded: names the method, the dataset and the step, and gives advice."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from jointnn.data.augmentations import Augmentation
 from jointnn.data.splits import Split
@@ -45,15 +45,16 @@ class Bench:
         setup = setup_of("benchmark", networks, data, task, settings, 0, augmentation)
         return cls(State.of(networks, settings), setup)
 
-    def couplings(self, weight: float) -> Couplings:
-        """Return couplings with one weight for all pairs and blocks; 0 couples nothing."""
+    def couplings(self, weight: float | Tensor) -> Couplings:
+        """Return couplings with one weight for all pairs and blocks, or with weights (n, n) of the pairs
+        for all blocks; 0 couples nothing."""
         networks, settings = self.state.networks, self.setup.settings
         layers = networks.coupled
         membership = membership_of(Plan([], layers=networks.layers_of_parts))
         blocks = len(membership), len(layers[0]), len(layers[0])
-        by_layer = layer_weights(torch.full(blocks, weight, dtype=torch.float64), membership)
+        by_layer = layer_weights(torch.as_tensor(weight, dtype=torch.float64).expand(blocks), membership)
         strength = torch.full((len(layers),), base_strength(layers, settings), dtype=torch.float64)
-        return Couplings(by_layer, strength * bool(weight))
+        return Couplings(by_layer, strength * bool(by_layer.any()))
 
     def descend(self, couplings: Couplings, steps: int, *, average: bool = False) -> None:
         """Take steps under couplings, and average parameters where asked for."""

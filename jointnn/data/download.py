@@ -1,5 +1,6 @@
 """Official files from the net: broken downloads go on, and nothing is in place that was not checked."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -11,9 +12,10 @@ from typing import BinaryIO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from jointnn.errors import UserError
+from jointnn.errors import UnwrittenError, UserError, reason_of, remedy_of
 
 DOWNLOADS = Path("data/downloads")
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PATIENCE = 60  # seconds without a byte
 
 
@@ -76,6 +78,11 @@ def _download(file: OfficialFile, path: Path) -> None:
         try:
             _append_rest(file.url, out)
         except (OSError, HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                raise UnwrittenError(
+                    f"{part} could not be written: {reason_of(error)}. {remedy_of(error)}; it goes on "
+                    "where it broke off."
+                ) from error
             source = path.parent.name
             raise UserError(
                 f"{file.url} could not be downloaded: {_reason(error)}. Try again, and it goes on where "

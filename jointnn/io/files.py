@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UserError, reason_of, remedy_of, shown
+from jointnn.errors import UnwrittenError, UserError, reason_of, remedy_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`: whole or not at all.
 
     Raises:
-        UserError: the disk is full or the folder cannot be written.
+        UnwrittenError: the disk is full or the folder cannot be written.
     """
     path = Path(path)
     temporary: str | None = None
@@ -68,7 +68,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         Path(temporary).chmod(0o666 & ~UMASK)
         Path(temporary).replace(path)
     except OSError as error:
-        raise UserError(
+        raise UnwrittenError(
             f"{path} could not be written: {error.strerror or error}. Nothing was left half written; "
             "make room or choose another folder and start the job again."
         ) from error

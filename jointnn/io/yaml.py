@@ -42,6 +42,34 @@ def to_yaml_blocks(value: Any) -> str:
     return text.getvalue()
 
 
+DEEPEST = 50
+MOST = 1_000_000
+"""Values in a file, those for which an alias stands counted each time."""
+
+
+def _check_size(value: Any) -> None:
+    """Refuse what no reader of values comes to an end with: aliases that hold themselves, or that multiply.
+
+    Raises:
+        RecursionError: it is nested too deeply, or without an end.
+        YAMLError: there are too many values.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: Any, depth: int) -> int:
+        if not isinstance(node, dict | list | set | tuple):
+            return 1
+        if depth > DEEPEST:
+            raise RecursionError
+        if id(node) not in sizes:
+            inner = [*node, *node.values()] if isinstance(node, dict) else node
+            sizes[id(node)] = 1 + sum(size(each, depth + 1) for each in inner)
+        return sizes[id(node)]
+
+    if size(value, 0) > MOST:
+        raise YAMLError(f"its aliases stand for more than {MOST} values")
+
+
 def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 
@@ -49,7 +77,13 @@ def read_yaml(path: str | Path) -> Any:
         UserError: it cannot be read, is no YAML, or holds a key twice; names the line.
     """
     try:
-        return from_yaml(Path(path).read_text(encoding="utf-8"))
+        value = from_yaml(Path(path).read_text(encoding="utf-8"))
+        _check_size(value)
+        return value
+    except RecursionError as error:
+        raise UserError(
+            f"{path}: lists and mappings lie in each other more than {DEEPEST} deep. Write it flatter."
+        ) from error
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

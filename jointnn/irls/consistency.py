@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from jointnn.irls import many_networks
+
 COLUMNS_AT_ONCE = 1 << 20
 
 
@@ -51,12 +53,24 @@ def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square"
 def _pairwise(layer: Tensor) -> Tensor:
     """Return the squared distances (N, N) between rows. From differences: products would cancel for near
     pairs."""
-    result = torch.zeros(len(layer), len(layer), dtype=torch.float64)
-    for columns in torch.split(layer.detach(), COLUMNS_AT_ONCE, dim=1):
-        for i, row in enumerate(columns[:-1]):
-            gaps = (columns[i + 1 :] - row).square().sum(dim=1, dtype=torch.float64).cpu()
-            result[i, i + 1 :] += gaps
+    n = len(layer)
+    result = torch.zeros(n, n, dtype=torch.float64)
+    for columns in torch.split(layer.detach(), columns_measured_at_once(n), dim=1):
+        if many_networks.are_many(n):
+            result += many_networks.distances_squared(columns).triu()
+        else:
+            for i, row in enumerate(columns[:-1]):
+                gaps = (columns[i + 1 :] - row).square().sum(dim=1, dtype=torch.float64).cpu()
+                result[i, i + 1 :] += gaps
     return result + result.T
+
+
+def columns_measured_at_once(networks: int) -> int:
+    """Return how many columns of a layer are measured at a time: sums over such pieces have the same
+    bits."""
+    if many_networks.are_many(networks):
+        return many_networks.columns_gathered_at_once(networks)
+    return COLUMNS_AT_ONCE
 
 
 def metric_sizes(layers: Sequence[Tensor], metric: str) -> Tensor:

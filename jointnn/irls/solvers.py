@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from jointnn.irls.many_networks import Mixing, are_many, components_of
+
 COLUMNS_AT_ONCE = 1 << 14
 """Columns mixed at a time: a piece of all networks stays in the processor's cache."""
 
@@ -38,16 +40,33 @@ class Mixer:
         self.eigenvalues = torch.where(eigenvalues > 1e-12 * largest, eigenvalues, 0.0)
         self.strength = strength.double()[:, None]
         self.couples = [bool(row.any()) and bool(s > 0) for row, s in zip(weights, strength, strict=True)]
-        self._placed: tuple[float, list[Tensor]] | None = None
+        many = are_many(weights.shape[-1])
+        self._components = [components_of(row) for row in weights] if many else None
+        self._placed: tuple[float, list[Tensor | Mixing | None]] | None = None
 
     def mix_(self, layers: Sequence[Tensor], step_size: float) -> None:
         """Take the coupling's part of a step on every coupled layer (N, D_l), in place."""
+        for layer, mixing in zip(layers, self.placed(layers, step_size), strict=True):
+            if mixing is not None:
+                mix_(layer, mixing)
+
+    def placed(self, layers: Sequence[Tensor], step_size: float) -> list[Tensor | Mixing | None]:
+        """Return the mixing of each layer, of its type, where it lies; None: nothing couples it."""
         if self._placed is None or self._placed[0] != step_size:
-            matrices = self.matrices(step_size)
-            self._placed = step_size, [m.to(x) for m, x in zip(matrices, layers, strict=True)]
-        for layer, matrix, couples in zip(layers, self._placed[1], self.couples, strict=True):
-            if couples:
-                mix_(layer, matrix)
+            mixings = zip(self.mixings(step_size), layers, strict=True)
+            self._placed = step_size, [put(m, x.dtype, x.device) for m, x in mixings]
+        return self._placed[1]
+
+    def mixings(self, step_size: float) -> list[Tensor | Mixing | None]:
+        """Return how each layer is mixed for tau = `step_size`; None: nothing couples it.
+
+        That of few networks is its mixing matrix (N, N); of many, that matrix by components.
+        """
+        found = self.matrices(step_size)
+        kinds: Sequence[Tensor | Mixing] = list(found)
+        if self._components is not None:
+            kinds = [Mixing.of(*of_layer) for of_layer in zip(found, self._components, strict=True)]
+        return [kind if couples else None for kind, couples in zip(kinds, self.couples, strict=True)]
 
     def matrices(self, step_size: float) -> Tensor:
         """Return the mixing matrices for tau = `step_size`, shape (L, N, N). Rows and columns sum to 1."""
@@ -56,10 +75,19 @@ class Mixer:
         return mixing
 
 
-def mix_(layer: Tensor, matrix: Tensor) -> None:
-    """Set theta <- M theta in place: `layer` (N, D), `matrix` (N, N). The mean of the rows is kept."""
+def put(mixing: Tensor | Mixing | None, dtype: torch.dtype, device: torch.device) -> Tensor | Mixing | None:
+    """Return how a layer of this type on this device is mixed."""
+    # First the type: Apple's mps knows no float64.
+    return None if mixing is None else mixing.to(dtype).to(device)
+
+
+def mix_(layer: Tensor, mixing: Tensor | Mixing) -> None:
+    """Set theta <- M theta in place: `layer` (N, D), `mixing` of `Mixer`. The mean of the rows is kept."""
+    if isinstance(mixing, Mixing):
+        mixing.mix_(layer)
+        return
     for columns in torch.split(layer, COLUMNS_AT_ONCE, dim=1):
-        columns.copy_(matrix @ columns)
+        columns.copy_(mixing @ columns)
 
 
 def pulled_to_others(own: Tensor, others: Tensor, couplings: Tensor, step_size: float) -> Tensor:

@@ -153,6 +153,10 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+PLAIN = (str, int, float, bool, type(None))
+"""What JSON, and so a settings file, holds besides lists and mappings."""
+
+
 def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
     """Return a file of keys and values. It may hold none, but for params.yaml."""
     content = read_yaml(file)
@@ -161,7 +165,26 @@ def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise UserError(f"{shown} must hold keys and values, as in {example}, but holds {found}.")
+    for place, found in _not_plain(content, ()):
+        raise UserError(
+            f"{shown}: {'.'.join(map(str, place))}: {found} is a {type(found).__name__}, and no text, "
+            "number, list or mapping. Write it in quotes."
+        )
     return content
+
+
+def _not_plain(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield what is not plain, with its place: dates, bytes, sets."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, PLAIN):
+                yield place, key
+            yield from _not_plain(inner, (*place, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_plain(inner, (*place, index))
+    elif not isinstance(value, PLAIN):
+        yield place, value
 
 
 def _misnamed(root: Path) -> Iterator[str]:
@@ -323,5 +346,6 @@ def _take_datasets(written: Written, known: Any, homes: dict[str, str]) -> None:
                 written.lines.append(_clash(f"{file}: datasets.{dataset}", dataset, homes[dataset]))
             else:
                 homes[dataset] = file
-                known[dataset] = definition
+                if isinstance(known, dict):  # else it is refused as it stands
+                    known[dataset] = definition
         experiment["datasets"] = list(own)

@@ -23,7 +23,10 @@ def read_params(root: str | Path = ".") -> Params:
     Raises:
         UserError: with one line for each mistake found.
     """
-    written = read_files(root)
+    try:
+        written = read_files(root)
+    except UserError as error:
+        raise _refusal([str(error)]) from error
     if written.lines:  # how files go together comes first: what they mean follows from it
         raise _refusal(written.lines)
     try:
@@ -62,7 +65,9 @@ def _refusal(lines: Iterable[str]) -> UserError:
 
 
 def _short(line: str) -> str:
-    """Return a line without its middle, where it is longer than a person reads."""
+    """Return a line without its middle, where it is longer than a person reads, and with letters that
+    cannot be seen as \\u...: a name can hold them."""
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]} ... {line[-95:]}"
 
 

@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 from jointnn.errors import UserError
 from jointnn.irls import consistency, solvers
 from jointnn.irls.groups import find_groups
+from jointnn.irls.many_networks import Mixing
 from jointnn.irls.rounds import Round, block_names, next_round, scales_of
 from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.catalogue import plan
@@ -29,8 +30,6 @@ from jointnn.training.device import knows_float64
 logger = logging.getLogger(__name__)
 MIXED_AT_ONCE = 1 << 17
 """Columns of a layer that are gathered, mixed and written back at a time: they stay in the cache."""
-MEASURED_AT_ONCE = consistency.COLUMNS_AT_ONCE
-"""Columns whose distances are summed at a time: as of stacked layers, so that they have the same bits."""
 
 
 class Coupling:
@@ -150,7 +149,7 @@ class Coupling:
         self._rounds = self._steps = self._started = 0
         self._average: list[Tensor] = []
         self._averaged = 0
-        self._mixing: tuple[Any, list[Tensor | None]] | None = None
+        self._mixing: tuple[Any, list[Tensor | Mixing | None]] | None = None
         self._mixer: solvers.Mixer | None = None
         self._optimizers: list[tuple[torch.optim.Optimizer, list[int]]] = []
         self._hooks: list[RemovableHandle] = []
@@ -405,18 +404,18 @@ class Coupling:
         mixes = (self._steps + 1) % self._settings.mix_every == 0
         if mixes:
             self._refuse_nan()
-        matrices = self._matrices(lr) if mixes else [None] * len(self._layers)
+        mixings = self._mixings(lr) if mixes else [None] * len(self._layers)
         self._steps += 1
         averages = self._averages()
         if averages:
             self._averaged += 1
-        for k, (layer, matrix) in enumerate(zip(self._layers, matrices, strict=True)):
+        for k, (layer, mixing) in enumerate(zip(self._layers, mixings, strict=True)):
             if averages and len(self._average) == k:
                 self._average.append(layer.zeros())
-            for span in layer.spans(MIXED_AT_ONCE) if averages or matrix is not None else ():
+            for span in layer.spans(MIXED_AT_ONCE) if averages or mixing is not None else ():
                 rows = layer.gathered(span)
-                if matrix is not None:
-                    solvers.mix_(rows, matrix)
+                if mixing is not None:
+                    solvers.mix_(rows, mixing)
                     layer.scatter(span, rows)
                 if averages:
                     average = self._average[k] = self._average[k].to(rows)  # networks may have moved
@@ -438,9 +437,8 @@ class Coupling:
             return self._steps > self._phase.average_from
         return self._round_steps is not None and self._steps > self._started + self._round_steps // 2
 
-    def _matrices(self, lr: float) -> list[Tensor | None]:
-        """Return the mixing matrix (n, n) of each layer at a rate, on its device; None: it is not
-        coupled."""
+    def _mixings(self, lr: float) -> list[Tensor | Mixing | None]:
+        """Return how each layer is mixed at a rate, on its device; None: it is not coupled."""
         if self._mixer is None:
             self._mixing = None
             # Couplings depend on the shapes of layers alone.
@@ -455,14 +453,10 @@ class Coupling:
             )
             self._mixer = solvers.Mixer(couplings.weights, couplings.strength)
         step_size = self._settings.mix_every * effective_step(self._settings, lr)
-        kinds = [(layer.device, layer.dtype) for layer in self._layers]
+        kinds = [(layer.dtype, layer.device) for layer in self._layers]
         if self._mixing is None or self._mixing[0] != (step_size, kinds):
-            matrices = self._mixer.matrices(step_size)
-            # First the type: Apple's mps knows no float64.
-            placed = {kind: matrices.to(kind[1]).to(kind[0]) for kind in dict.fromkeys(kinds)}
-            chosen = zip(kinds, self._mixer.couples, strict=True)
-            mixing = [placed[kind][k] if couples else None for k, (kind, couples) in enumerate(chosen)]
-            self._mixing = (step_size, kinds), mixing
+            mixings = zip(self._mixer.mixings(step_size), kinds, strict=True)
+            self._mixing = (step_size, kinds), [solvers.put(mixing, *kind) for mixing, kind in mixings]
         return self._mixing[1]
 
     def _find_weights(self) -> None:
@@ -484,10 +478,12 @@ class Coupling:
     def _distances(self, k: int) -> Tensor:
         """Return the squared distances (n, n) of a layer, in pieces: they are sums over its columns."""
         layer = self._layers[k]
+        # As of stacked layers, so that distances have the same bits.
+        width = consistency.columns_measured_at_once(len(self.names))
         if self._average:
-            pieces = iter(self._average[k].split(MEASURED_AT_ONCE, dim=1))
+            pieces = iter(self._average[k].split(width, dim=1))
         else:
-            pieces = (layer.gathered(span) for span in layer.spans(MEASURED_AT_ONCE))
+            pieces = (layer.gathered(span) for span in layer.spans(width))
         squared = torch.zeros(len(self.names), len(self.names), dtype=torch.float64)
         for piece in pieces:
             rows = piece if knows_float64(piece.device) else piece.cpu()

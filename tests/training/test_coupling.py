@@ -14,7 +14,7 @@ from torch.nn import functional
 
 import jointnn
 from jointnn.errors import UserError
-from jointnn.irls import consistency, solvers
+from jointnn.irls import consistency, many_networks, solvers
 from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.settings import MethodSettings
 from jointnn.training import coupling as module
@@ -115,10 +115,29 @@ def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     torch.manual_seed(0)
     nets = {name: nn.Sequential(nn.Linear(1500, 901), nn.Linear(901, 3)) for name in NAMES}
     coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
-    assert rows_of(nets, "0").shape[1] > max(module.MIXED_AT_ONCE, module.MEASURED_AT_ONCE)
+    assert rows_of(nets, "0").shape[1] > max(module.MIXED_AT_ONCE, consistency.COLUMNS_AT_ONCE)
     expected = rows_of(nets, "0")
     ones = torch.ones(1, 3, 3, dtype=torch.float64) - torch.eye(3, dtype=torch.float64)
     strength = consistency.strength_of_half_life(1.0, 0.1, 3)
+    solvers.Mixer(ones, torch.tensor([strength])).mix_([expected], 0.1)
+    coupling.step(lr=0.1)
+    assert torch.equal(rows_of(nets, "0"), expected)
+    coupling.reweight()
+    squared = consistency.layer_distances_squared([rows_of(nets, layer) for layer in ("0", "1")])
+    assert torch.equal(coupling.sigma, consistency.scales(squared.sum(0, keepdim=True)))
+
+
+def test_many_networks_are_mixed_and_measured_as_stacked_layers_to_the_last_bit(monkeypatch):
+    monkeypatch.setattr(many_networks, "GATHERED_AT_ONCE", 1 << 17)
+    monkeypatch.setattr(module, "MIXED_AT_ONCE", many_networks.MOST_COLUMNS // 4)
+    count = many_networks.MANY
+    torch.manual_seed(0)
+    nets = {f"n{k}": nn.Sequential(nn.Linear(90, 101), nn.Linear(101, 2)) for k in range(count)}
+    coupling = jointnn.Coupling(nets, half_life=1.0, couple_head=True)
+    expected = rows_of(nets, "0")
+    assert expected.shape[1] > 2 * consistency.columns_measured_at_once(count), "in pieces"
+    ones = torch.ones(1, count, count, dtype=torch.float64) - torch.eye(count, dtype=torch.float64)
+    strength = consistency.strength_of_half_life(1.0, 0.1, count)
     solvers.Mixer(ones, torch.tensor([strength])).mix_([expected], 0.1)
     coupling.step(lr=0.1)
     assert torch.equal(rows_of(nets, "0"), expected)

@@ -10,6 +10,7 @@ from helpers.training import additive, mlps, parameters, plan_of, regression, ru
 from torch.testing import assert_close
 
 from jointnn.errors import DivergedError, UserError
+from jointnn.irls import many_networks
 from jointnn.training.loop import distances_between
 
 
@@ -27,6 +28,24 @@ def test_mixing_happens_every_so_many_steps_with_a_step_as_much_larger():
     factor = 1 / (1 + 2 * (3 * 0.01 / 0.5) * 3 * 2 * 2)
     expected = [1, 1, factor, factor, factor, factor**2]
     assert list(ratios.values()) == pytest.approx(expected)
+
+
+RUNS = [("l2reg", "paper"), ("shareall", "paper"), *[("joint", w) for w in ("paper", "welsch", "median")]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "weighting"), RUNS)
+def test_a_whole_run_of_many_networks_is_that_of_few_but_for_rounding(method, weighting, monkeypatch):
+    settings = {"rounds": 3, "weighting": weighting, "strength": {"half_life": 2}}
+    few = mlps(count=4, **settings)
+    run(few, method)
+    monkeypatch.setattr(many_networks, "MANY", 2)
+    many = mlps(count=4, **settings)
+    run(many, method)
+    assert_close(parameters(many), parameters(few), rtol=1e-9, atol=1e-12)
+    for found, expected in zip(many.state.rounds, few.state.rounds, strict=True):
+        assert_close(found.weights, expected.weights, rtol=1e-9, atol=1e-12)
+    assert not all(map(torch.equal, parameters(many), parameters(few))), "other forms were taken"
 
 
 def test_the_learning_rate_of_every_step_is_what_the_schedule_says():

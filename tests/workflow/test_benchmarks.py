@@ -10,12 +10,14 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import many_networks  # noqa: E402
 import peers  # noqa: E402
 import penalty  # noqa: E402
 import support  # noqa: E402
+from support.tensors import Counted  # noqa: E402
 
-from jointnn.irls.consistency import block_membership, layer_weights  # noqa: E402
-from jointnn.irls.solvers import laplacian  # noqa: E402
+from jointnn.irls.consistency import block_membership, layer_distances_squared, layer_weights  # noqa: E402
+from jointnn.irls.solvers import Mixer, laplacian  # noqa: E402
 
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 ELSEWHERE = {"gpu"}
@@ -88,3 +90,26 @@ def test_cases_run_in_turns_and_the_first_turn_is_not_counted():
     times = support.interleaved([lambda: calls.append("a"), lambda: calls.append("b")], repeats=2)
     assert "".join(calls) == "ababab"
     assert [len(taken) for taken in times] == [2, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["uniform", "two groups", "dense IRLS"])
+def test_memory_of_many_networks_does_not_grow_with_their_parameters(form):
+    def peak(networks: int, columns: int) -> int:
+        layer = torch.randn(networks, columns)
+        weights = many_networks.weights_of(form, networks)
+        mixer = Mixer(layer_weights(weights[None], block_membership(2, "adjacent"))[:1], torch.ones(1))
+        with Counted(elsewhere=[layer]) as counted:
+            layer_distances_squared([layer])
+            mixer.mix_([layer], 0.1)
+        return counted.peak
+
+    assert peak(64, 60_000) == peak(64, 20_000) < 8e6
+    assert peak(256, 10_000) < 8e6
+
+
+def test_the_benchmark_of_many_networks_has_weights_of_each_form():
+    sparse, dense = (many_networks.weights_of(form, 64) for form in ("sparse IRLS", "dense IRLS"))
+    group = torch.arange(64) // 16
+    assert torch.equal(sparse != 0, group[:, None] == group)
+    assert (dense > 0).all() and len(dense.unique()) > 2000

@@ -9,7 +9,7 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jointnn.io.files import write_json
+from jointnn.io.files import write_atomically, write_json
 from jointnn.reporting.tracking import notes
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.reporting.tracking.store import Store
@@ -78,7 +78,7 @@ def put_networks(
         model = _model(run, written)
         if written.example is not None:
             write_json(folder / EXAMPLE, written.example)
-        model.save(str(folder / "MLmodel"))
+        write_atomically(folder / "MLmodel", model.to_yaml().encode())
     lies = store.folder(run)
     first = f"{FOLDER}/{written.datasets[0]}.safetensors"
     if lies and lies.is_relative_to(store.root.resolve()):

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlparse
 
 from jointnn.errors import UserError, one_line
 from jointnn.io import paths
-from jointnn.io.files import digest
+from jointnn.io.files import digest, write_atomically
 from jointnn.reporting.tracking.entries import KEY, STATE, Entry
 from jointnn.reporting.tracking.read import Origin
 from jointnn.reporting.tracking.usable import AGAIN, check, database, sentence
@@ -269,9 +269,14 @@ class Store:
             self.client.log_inputs(run.info.run_id, inputs)
 
     def log_artifacts(self, run: "Run", artifacts: Mapping[str, Path]) -> None:
-        """Copy files, over those of the same name."""
+        """Copy files, over those of the same name; where they lie beside the store, each whole or not at
+        all."""
+        place = self.folder(run)
         for name, path in artifacts.items():
             with suppress(FileNotFoundError):
+                if place:
+                    write_atomically(place / name, path.read_bytes())
+                    continue
                 folder = Path(name).parent.as_posix()
                 self.client.log_artifact(run.info.run_id, str(path), folder.removeprefix("."))
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
-from jointnn.errors import UserError
+from jointnn.errors import UnwrittenError, UserError
 from jointnn.io import paths
+from jointnn.io.files import write_atomically
 from jointnn.io.tensors import read_header
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.kept_params import read_params
@@ -78,7 +79,8 @@ class ExportedNetworks:
         if run.key in self.expected:
             written, staged = self.expected.pop(run.key).result()
             if not isinstance(written, str):
-                shutil.copytree(staged, folder, dirs_exist_ok=True)
+                for file in sorted(path for path in staged.rglob("*") if path.is_file()):
+                    write_atomically(folder / file.relative_to(staged), file.read_bytes())
             return written
         named = {"experiment": run.experiment, "method": run.method, "seed": run.seed}
         try:
@@ -86,6 +88,8 @@ class ExportedNetworks:
             with contextlib.redirect_stdout(io.StringIO()):
                 export.main(argparse.Namespace(**named, to=folder), self.jobs)
             return self.written(run, folder)
+        except UnwrittenError:
+            raise
         except UserError as error:  # of an older params.yaml, or its images are not at hand
             shutil.rmtree(folder, ignore_errors=True)
             return NOT_SHOWN.format(why=error)
