@@ -8,12 +8,11 @@ import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
 
 import torch
-from support import print_table
+from support import memory, print_table
 from support.inception import inceptions, tensors_of
 from support.tensors import Counted
 
@@ -32,12 +31,6 @@ CASES: dict[str, dict[str, object]] = {
 }
 TARGET = "2 %"
 """Of a step, for the proximal step."""
-
-
-def memory(key: str) -> float:
-    """VmRSS, memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 
 
 def measure(name: str, networks: int, pixels: int, batch_size: int) -> None:

@@ -4,17 +4,15 @@ Both take the coupling's part of one step on n networks. Each case runs in a pro
 peak memory is counted above what the parameters and their gradients take.
 """
 
-import gc
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from pathlib import Path
 from time import perf_counter, process_time
 
 import torch
-from support import free_memory, is_quick, print_table
+from support import forget_peak, free_memory, is_quick, memory, print_table
 from torch import Tensor, nn
 
 from jointnn.irls.consistency import block_membership, layer_weights
@@ -65,19 +63,12 @@ def coupling_step(kind: str, layers: list[Tensor], weights: Tensor) -> Callable[
     return {"obvious": obvious, "ours": ours}[kind]
 
 
-def memory(key: str) -> float:
-    """VmRSS, memory in use, or VmHWM, its peak, of this process, in MB (Linux)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
-
-
 def measure(kind: str, size: str, n: int) -> None:
     """Print milliseconds of CPU time (the fastest run) and the peak memory above the start, in MB."""
     torch.set_num_threads(1)
     step = coupling_step(kind, *problem(size, n))
     coupling_step(kind, *problem("small", 2))()  # loads what torch loads at first use
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again from here
+    forget_peak()
     before = memory("VmRSS")
     times: list[float] = []
     end = perf_counter() + 1

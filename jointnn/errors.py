@@ -100,6 +100,11 @@ _REMEDIES = {
     errno.EPIPE: "What should read the output has ended",
 }
 _TRY_AGAIN = "Look after it and call the same again"
+_LESS_MEMORY = (
+    "End other programs there, or set checkpoint_activations: true or others_on_disk: true among the "
+    "experiment's settings: they change no number, and what is trained goes on from its last record. "
+    "accumulate: 2 halves a batch's memory too, but batch norm sees pieces: its jobs begin anew."
+)
 _DATABASES = ("sqlite3", "sqlalchemy", "alembic", "mlflow")
 
 
@@ -117,6 +122,8 @@ def refused(error: BaseException) -> UserError | None:
         return UserError(f"{_named(error)}: {reason_of(error)}. {remedy_of(error)}.")
     if isinstance(error, MemoryError):
         return UserError("Memory is short. End other programs, or take smaller or fewer images.")
+    if isinstance(error, RuntimeError) and _is_out_of_memory(error):
+        return UserError(f"{'. '.join(one_line(error).split('. ')[:3])}. {_LESS_MEMORY}")
     if isinstance(error, UnicodeError):
         return _of_text(error)
     if isinstance(error, ValueError) and "embedded null" in str(error):
@@ -128,6 +135,12 @@ def refused(error: BaseException) -> UserError | None:
             "Choose another one, or move its file away: what jointnn put into it is imported again."
         )
     return None
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch has found no memory for a tensor, on a GPU or on the CPU. No torch here."""
+    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    return "torch.OutOfMemoryError" in kinds or "DefaultCPUAllocator: " in str(error)
 
 
 def remedy_of(error: OSError) -> str:

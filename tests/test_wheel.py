@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.library import core_script, export_beside, told_by_the_page
 from helpers.params import PROJECT
 from packaging.requirements import Requirement
@@ -119,6 +120,28 @@ def test_the_page_of_the_library_runs_in_a_fresh_environment(core, tmp_path):
     assert done.returncode == 0, done.stderr
     for words in told_by_the_page():
         assert words in done.stdout
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_a_gpu_runs_on_the_cpu_with_the_core_and_torchvision(core, tmp_path):
+    for name in ("torchvision", "torchvision.libs", "PIL", "pillow.libs"):
+        if (found := Path(torch.__file__).parents[1] / name).exists():
+            (tmp_path / name).symlink_to(found)
+    command = [core, PROJECT / "benchmarks/gpu.py", "--device", "cpu", "--small"]
+    done = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path), OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    title, _, *lines = done.stdout.splitlines()
+    assert title.startswith("On cpu: not measured on a GPU, small sizes")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert {len(row) for row in rows} == {3} and not any("failed" in found for _, found, _ in rows)
+    said = {what: (found, expected) for what, found, expected in rows}
+    equal = [found for what, (found, expected) in said.items() if expected.startswith("all ")]
+    assert len(equal) == 4 and set(equal) == {"69 of 69 tensors equal to the last bit"}
+    assert any("CUDA graph" in what and found.startswith("needs CUDA") for what, (found, _) in said.items())
+    memory = [row for what, row in said.items() if what.startswith("memory of a step")]
+    assert len(memory) == 2
+    for found, expected in memory:
+        assert float(found.split()[0]) == pytest.approx(float(expected.split()[0]), rel=0.05)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What the benchmarks share. Importing it makes the project's root importable, wherever Python starts."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,18 @@ def free_memory() -> int:
     """Bytes of memory that a process can have now (Linux)."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
+
+
+def memory(key: str) -> float:
+    """Return VmRSS, memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
+
+
+def forget_peak() -> None:
+    """Let the peak of this process's memory start again from what is in use now (Linux)."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def interleaved(cases: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jointnn.io.files import digest
+from jointnn.jobs.specs import MEMORY_ALONE
 from jointnn.methods.settings import MethodSettings
 
 OLD_NAMES: dict[str, str] = {}
@@ -20,7 +21,8 @@ PLACES = {"start", "runs", "halves"}
 def identity(settings: Mapping[str, Any], before: Mapping[str, str]) -> str:
     """Return the digest of what decides the numbers of a job.
 
-    Settings that are left at their defaults do not count, so that a new one changes nothing.
+    Settings that are left at their defaults do not count, so that a new one changes nothing. Nor do those
+    that decide memory alone.
 
     Args:
         settings: of the job, without its code.
@@ -31,7 +33,9 @@ def identity(settings: Mapping[str, Any], before: Mapping[str, str]) -> str:
     }
     if "settings" in told:
         told["settings"] = {
-            key: value for key, value in told["settings"].items() if _DEFAULTS.get(key, _ABSENT) != value
+            key: value
+            for key, value in told["settings"].items()
+            if _DEFAULTS.get(key, _ABSENT) != value and key not in MEMORY_ALONE
         }
     return digest([_under_old_names(told), dict(before)])
 

@@ -16,6 +16,9 @@ from jointnn.io import paths
 from jointnn.io.files import SEAL, sealed, sha256, to_json
 from jointnn.schema import Strict
 
+MEMORY_ALONE = ("checkpoint_activations", "others_on_disk")
+"""Settings that decide how much memory a training takes and how long, and no number that comes of it."""
+
 
 class Before(Strict):
     """A job before another one, as that one knows it."""
@@ -335,6 +338,15 @@ class TrainingJob(ProblemJob):
     """The IRLS round that it is, where it is one."""
     processes: int = 1
     """How many share its networks: it decides no number, and a killed job can go on with another."""
+
+    def _recorded(self) -> dict[str, Any]:
+        """Return what its record holds: settings of memory alone are off there, whatever they are.
+
+        So a job that found too little memory goes on under others, and what is trained stays as it is.
+        """
+        recorded = super()._recorded()
+        off = {key: False for key in MEMORY_ALONE if key in self.settings}
+        return {**recorded, "settings": {**recorded["settings"], **off}}
 
     @property
     def begins_at(self) -> str:

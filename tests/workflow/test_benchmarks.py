@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import many_networks  # noqa: E402
+import peers  # noqa: E402
 import penalty  # noqa: E402
 import support  # noqa: E402
 from support.tensors import Counted  # noqa: E402
@@ -18,9 +19,15 @@ from support.tensors import Counted  # noqa: E402
 from jointnn.irls.consistency import block_membership, layer_distances_squared, layer_weights  # noqa: E402
 from jointnn.irls.solvers import Mixer, laplacian  # noqa: E402
 
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
+ELSEWHERE = {"gpu"}
+"""Run by tests/test_wheel.py, in an environment as bare as the machine that it is for."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in BENCHMARKS if path.stem not in ELSEWHERE], ids=lambda path: path.stem
+)
 def test_a_benchmark_prints_one_table(path):
     done = subprocess.run(
         [sys.executable, f"benchmarks/{path.name}", "--quick"],
@@ -52,6 +59,30 @@ def test_the_obvious_penalty_has_the_gradient_that_our_step_takes():
     for place, (layer, couplings) in enumerate(zip(layers, by_layer, strict=True)):
         obvious = torch.stack([network[place].grad for network in networks])
         torch.testing.assert_close(obvious, 2 * laplacian(couplings).float() @ layer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("coupled_by", ["nothing", "penalty in the loss", "jointnn.Coupling"])
+def test_peers_learn_the_same_in_a_plain_loop_and_in_that_of_lightning(coupled_by):
+    learned = [peers.networks(), peers.networks()]
+    for train, nets in zip((peers.plain, peers.lightning), learned, strict=True):
+        assert train(coupled_by, 8, nets) > 0
+    for one, other in zip(*(nets.values() for nets in learned), strict=True):
+        torch.testing.assert_close(one.state_dict(), other.state_dict())
+
+
+@pytest.mark.slow
+def test_the_penalty_of_peers_is_that_of_equation_6_and_pulls_networks_together():
+    apart, together = peers.networks(), peers.networks()
+    for coupled_by, nets in (("nothing", apart), ("penalty in the loss", together)):
+        peers.plain(coupled_by, 20, nets)
+    layers = [
+        [torch.cat([p.detach().flatten() for p in child.parameters()]) for child in net.children()]
+        for net in apart.values()
+    ]
+    ones = torch.ones(len(layers[0]) - 1, peers.NETWORKS, peers.NETWORKS)
+    torch.testing.assert_close(peers.penalty(apart), peers.LAMBDA * penalty.obvious_penalty(layers, ones))
+    assert peers.penalty(together) < peers.penalty(apart) / 2
 
 
 def test_cases_run_in_turns_and_the_first_turn_is_not_counted():
