@@ -118,9 +118,9 @@ def learned(device: torch.device, stop_at: int | None = None) -> dict[str, Tenso
             break
     if stop_at is not None:
         with TemporaryDirectory() as folder:
-            checkpoints.save(Path(folder, "state.safetensors"), bench.state, {})
+            checkpoints.save(Path(folder, "state.safetensors"), bench.state, {}, bench.setup.group)
             bench = small_networks(3, device)
-            checkpoints.load(Path(folder, "state.safetensors"), bench.state, {})
+            checkpoints.load(Path(folder, "state.safetensors"), bench.state, {}, bench.setup.group)
         for _ in learn(bench.state, bench.setup, plan_of(bench)):
             pass
     return {name: value.cpu().clone() for name, value in bench.state.tensors().items()}

@@ -280,8 +280,7 @@ def test_an_interrupted_repro_goes_on_where_it_was(first, tmp_path):
     history = project.path("work/resume/runs/tiny/s0/isolated/history.csv")
     process = project.start("dvc", "repro")
     wait_for(history, process, "\n100,")
-    end(process, signal.SIGINT)
-    project.snakemake("--unlock")
+    end(process, signal.SIGKILL)
     assert project.repro() == {**ALONE, **EVALUATED}
     assert "Goes on from step " in project.path("logs/tiny/s0/isolated.log").read_text()
     assert project.losses().keys() == {"isolated"}

@@ -155,7 +155,6 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
         wait_for(history, process, f"\n{step},")
         end(process, how)
         assert not project.path(target).exists()
-        project.snakemake("--unlock")
     project.snakemake(target)
     log = project.path("logs/tiny/s0/isolated.log").read_text()
     assert int(re.search(r"Goes on from step (\d+)\.", log)[1]) >= 300

@@ -15,6 +15,7 @@ AGAIN = command_again(sys.argv)
 say_interrupt(AGAIN)
 
 from jointnn.errors import refused
+from jointnn.io import run_locks
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
@@ -63,6 +64,13 @@ if config:
     )
 
 refuse_folders_of_others()
+if "--unlock" in sys.argv and run_locks.are_at_work():
+    refuse(
+        "A run is at work in this folder, or jobs that a killed one left behind. Nothing was unlocked. Wait for it; "
+        "what is locked by a run that was killed is unlocked by the next one itself."
+    )
+# Held until this process ends.
+RUN_LOCK = run_locks.hold(begins=workflow.is_main_process)
 with in_a_sentence():
     PARAMS = read_params()
     write_missing_choices(PARAMS.versioned)

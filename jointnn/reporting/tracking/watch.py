@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jointnn.io import files
+from jointnn.io.run_locks import are_at_work
 from jointnn.reporting.tracking import find
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.entries import of_seed
@@ -48,7 +49,7 @@ def follow(
         else:
             say(f"{time.strftime('%H:%M:%S')} {import_runs(root, experiments, store, networks)}")
             before, quiet = now, 0
-        if is_over and quiet >= QUIET_LOOKS and not _is_at_work(root):
+        if is_over and quiet >= QUIET_LOOKS and not are_at_work(root):
             return
         time.sleep(interval)
 
@@ -64,9 +65,4 @@ def _look(root: Path, names: list[str]) -> tuple[str, bool]:
 
 
 def _is_to_come(root: Path, names: list[str]) -> bool:
-    return _is_at_work(root) or any(find.is_planned(root, name) for name in names)
-
-
-def _is_at_work(root: Path) -> bool:
-    """Return whether Snakemake holds the folder: between two jobs of it no run may be in progress."""
-    return any((root / ".snakemake/locks").glob("*"))
+    return are_at_work(root) or any(find.is_planned(root, name) for name in names)

@@ -14,6 +14,7 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json
+from jointnn.io.run_locks import are_at_work
 from jointnn.io.tensors import read_header
 from jointnn.jobs.freshness import is_finished
 from jointnn.jobs.graph import Jobs
@@ -69,13 +70,10 @@ def main(arguments: argparse.Namespace) -> None:
     """List what can go, and remove it where that was asked for.
 
     Raises:
-        UserError: Snakemake runs here, or the experiment is not known.
+        UserError: Snakemake is at work here, or the experiment is not known.
     """
-    if any(Path(".snakemake/locks").glob("*")):
-        raise UserError(
-            "snakemake runs in this folder, or was killed in it: .snakemake/locks/ is not empty. Wait for "
-            "it; if none runs: snakemake --unlock"
-        )
+    if are_at_work():
+        raise UserError("snakemake is at work in this folder. Wait for it, or end it with Ctrl-C.")
     params = read_params()
     name = arguments.experiment
     asked = [superseded(params, arguments.runs)] if arguments.runs else piles(params, name)

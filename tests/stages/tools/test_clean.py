@@ -146,7 +146,7 @@ def test_mistakes_are_one_sentence(capsys):
     assert main(["clean", "--runs", "../runs"]) == 1
     write_atomically(".snakemake/locks/0.input.lock", b"")
     assert main(["clean"]) == 1
-    assert "snakemake runs in this folder" in capsys.readouterr().err
+    assert "snakemake is at work in this folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow
