@@ -1,4 +1,7 @@
-"""What a person sees in a store of MLflow: runs and what they hold, without ids and times of import."""
+"""What a person sees in a store of MLflow: runs and what they hold, without ids and times of import.
+
+Nor do tags count by which an import knows what it has imported: MLflow hides them, and ids are in them.
+"""
 
 import re
 import sqlite3
@@ -11,7 +14,7 @@ PARTS = {
     "params": "SELECT key, value FROM params WHERE run_uuid = ?",
     "metrics": "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ?",
     "last values": "SELECT key, step, value, is_nan FROM latest_metrics WHERE run_uuid = ?",
-    "tags": "SELECT key, value FROM tags WHERE run_uuid = ?",
+    "tags": "SELECT key, value FROM tags WHERE run_uuid = ? AND key NOT LIKE 'mlflow.jointnn.%'",
     "datasets": "SELECT d.name, d.digest FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
     " WHERE i.destination_id = ?",
 }

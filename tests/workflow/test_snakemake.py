@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import shutil
 import signal
@@ -153,6 +154,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(project):
     for step, how in ((100, signal.SIGKILL), (300, signal.SIGINT)):
         process = project.start("snakemake", target)
         wait_for(history, process, f"\n{step},")
+        if how == signal.SIGKILL:  # first another run at once, while this one stands still
+            os.killpg(process.pid, signal.SIGSTOP)
+            said = project.snakemake(target, fails=True)
+            assert "cannot be locked" in said and "Traceback" not in said
+            assert "Nothing was unlocked" in project.snakemake("--unlock", fails=True)
         end(process, how)
         assert not project.path(target).exists()
     project.snakemake(target)

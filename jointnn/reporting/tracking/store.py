@@ -68,6 +68,8 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
         check(store, path if file else None)
         with _explained(store), _hurried(is_new(root, store)):
             if file:
+                if is_new(root, store):
+                    _make(path.resolve())
                 yield Store(
                     _client(f"sqlite:///{path.resolve()}"), root, path.resolve().parent / "mlartifacts"
                 )
@@ -75,6 +77,21 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
                 yield Store(_client(store), root, None)
     finally:
         os.close(lock)
+
+
+def _make(path: Path) -> None:
+    """Make the tables of a store that is a file beside it, and then put it in its place.
+
+    MLflow makes them in some fifty steps, and goes on with none that was killed between two.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.unlink(missing_ok=True)
+        _client(f"sqlite:///{beside}")
+        beside.replace(path)
+    finally:
+        for left in path.parent.glob(f"{beside.name}*"):  # SQLite's journal, too
+            left.unlink(missing_ok=True)
 
 
 def _wait_for(lock: int, store: str) -> None:
