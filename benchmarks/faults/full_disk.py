@@ -155,7 +155,7 @@ def of_import(disk: Disk, count: int) -> tuple[Counter[str], list[str]]:
     return cases(disk, lambda: forked(["track", "normed"]), left, forget, count)
 
 
-def measured(count: int) -> dict[str, tuple[Counter[str], list[str]]]:
+def measured(count: int, only: list[str]) -> dict[str, tuple[Counter[str], list[str]]]:
     """Return what came of each kind, of so many sizes of the disk together."""
     import_all("mlflow", "sqlalchemy", "matplotlib.pyplot", "jointnn.stages.tools.track")
     with tempfile.TemporaryDirectory() as folder:
@@ -164,12 +164,14 @@ def measured(count: int) -> dict[str, tuple[Counter[str], list[str]]]:
         place.mkdir()
         os.chdir(project)
         jobs = golden()
-        kinds = chosen(jobs)
-        normed = jobs.of_experiment("normed")
-        for job in {job.record: job for job in [*jobs.in_order(*kinds.values()), *normed]}.values():
+        victims: dict[str, Job | None] = {**chosen(jobs), "track: the import into MLflow": None}
+        victims = {name: job for name, job in victims.items() if not only or name in only}
+        needed = [*jobs.in_order(*filter(None, victims.values()))]
+        if None in victims.values():
+            needed += jobs.of_experiment("normed")
+        for job in {job.record: job for job in needed}.values():
             run_once(job)
-        each, found = max(1, count // (len(kinds) + 1)), {}
-        victims: dict[str, Job | None] = {**kinds, "track: the import into MLflow": None}
+        each, found = max(1, count // len(victims)), {}
         for name, victim in victims.items():
             disk = Disk(place, project)
             found[name] = of_job(disk, victim, each) if victim else of_import(disk, each)
@@ -183,12 +185,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, default=510, help="of the disk, all kinds (%(default)s)")
+    parser.add_argument("--only", action="append", default=[], help="a kind of job, as the table names it")
     asked = parser.parse_args()
     if not os.environ.get("JOINTNN_OWN_MOUNTS"):
         rights = ["--map-root-user"] if os.geteuid() else []
         command = ["unshare", *rights, "--mount", sys.executable, *sys.argv]
         os.execvpe("unshare", command, {**os.environ, "JOINTNN_OWN_MOUNTS": "1"})
-    found = measured(asked.sizes)
+    found = measured(asked.sizes, asked.only)
     columns = [FULL, ROOM, ELSE]
     total = {column: sum(of[column] for of, _ in found.values()) for column in columns}
     rows = [[kind, *(str(of[column]) for column in columns)] for kind, (of, _) in found.items()]
