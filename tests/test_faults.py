@@ -44,7 +44,7 @@ def test_eight_kills_of_jobs_that_train_leave_no_other_byte():
 def test_a_full_disk_leaves_nothing_half_written_and_is_named_with_the_file():
     if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("this machine lets nobody mount a disk of their own")
-    *_, total = printed("full_disk", "--sizes", "8", "--only", "train: an L2 start", "--only", "collect")
+    *_, total = printed("full_disk", "--sizes", "8", "--only", "fetch", "--only", "initialise")
     assert total[0] == "all" and int(total[1]) >= 4 and total[3] == "0"
 
 
