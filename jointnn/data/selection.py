@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jointnn.data.class_names import letters
-from jointnn.data.images import rotated
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import ONE_CLASS, Images, Splits
 from jointnn.errors import UserError
@@ -52,12 +51,6 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
     check_filled(train, test, splits.classes, name, None if is_official else params.pool)
     order = params.permute_labels or list(range(len(splits.classes)))
     return permute_labels(train, test, splits.classes, order, name)
-
-
-def turned(images: Images, degrees: float) -> Images:
-    """Return images turned about their centres by so many degrees, counterclockwise."""
-    named = zip(images.content, images.places, strict=True)
-    return replace(images, content=[rotated(content, place, degrees) for content, place in named])
 
 
 def without_labels(splits: Splits) -> Splits:

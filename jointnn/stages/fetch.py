@@ -1,16 +1,17 @@
 """fetch: a dataset from its source into Parquet files, every image checked, and a manifest."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from jointnn.data.digests import ABSENT, digests_of_files, source_digest
 from jointnn.data.image_formats import further_frames
-from jointnn.data.images import decode
+from jointnn.data.images import decode, rotated
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import to_parquet
 from jointnn.data.remarks import OF_DUPLICATES, picture, remarks
 from jointnn.data.schema import DatasetParams
-from jointnn.data.selection import arrange, turned
+from jointnn.data.selection import arrange
 from jointnn.data.source import Images, source_of
 from jointnn.errors import UserError
 from jointnn.io import files, paths
@@ -42,7 +43,7 @@ def run(job: FetchJob) -> None:
         )
     splits = {}
     for split, images in {"train": train, "test": test}.items():
-        kept = turned(images, params.rotate) if params.rotate else images
+        kept = _turned(images, params.rotate) if params.rotate else images
         content = to_parquet(kept, classes, params.numbers or ())
         files.write_atomically(f"{paths.raw(name)}/{split}.parquet", content)
         splits[split] = _describe(images, classes, params.numbers or []) | {"sha256": files.sha256(content)}
@@ -66,6 +67,12 @@ def run(job: FetchJob) -> None:
         print(f"{name}: {sentence}", flush=True)  # noqa: T201
     if found.left_out:
         print(f"{name}: left out: {found.left_out}.", flush=True)  # noqa: T201
+
+
+def _turned(images: Images, degrees: float) -> Images:
+    """Return images turned about their centres by so many degrees, counterclockwise."""
+    named = zip(images.content, images.places, strict=True)
+    return replace(images, content=[rotated(content, place, degrees) for content, place in named])
 
 
 def _pictures(images: Images, left_out: LeftOut) -> list[bytes]:
