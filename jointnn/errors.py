@@ -102,7 +102,7 @@ _REMEDIES = {
 _TRY_AGAIN = "Look after it and call the same again"
 _LESS_MEMORY = (
     "End other programs there, or set checkpoint_activations: true or others_on_disk: true among the "
-    "experiment's settings: they change no number, and what is trained goes on from its last record. "
+    "experiment's settings: what is trained goes on from its last record. "
     "accumulate: 2 halves a batch's memory too, but batch norm sees pieces: its jobs begin anew."
 )
 _DATABASES = ("sqlite3", "sqlalchemy", "alembic", "mlflow")

@@ -31,3 +31,14 @@ def file_server(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
         yield folder, f"http://127.0.0.1:{http.server_port}/"
         http.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch computes on one thread, as in jobs: two would share sums otherwise."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

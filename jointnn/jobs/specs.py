@@ -17,7 +17,8 @@ from jointnn.io.files import SEAL, sealed, sha256, to_json
 from jointnn.schema import Strict
 
 MEMORY_ALONE = ("checkpoint_activations", "others_on_disk")
-"""Settings that decide how much memory a training takes and how long, and no number that comes of it."""
+"""Settings that decide how much memory a training takes and how long, and no number that comes of it. That
+is shown on the CPU; on a GPU, last bits may differ."""
 
 
 class Before(Strict):

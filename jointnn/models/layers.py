@@ -159,7 +159,7 @@ def layer_parameters(
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a network is coupled with others, and what it has in common with them.
+    """Layers of a network by use: coupled with those of others, or one with them.
 
     Attributes:
         coupled: names of parameters by layer, in order.

@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Observed:
-    """What was seen.
+    """Record of one pass through a network.
 
     Attributes:
         layers: names of the layers, as the network has them.

@@ -114,7 +114,7 @@ class SearchedParams(Strict):
 
 
 class ChosenFile(Strict):
-    """What a search chose: the stage `choose` writes it. params/chosen/NAME.yaml"""
+    """Choice of a search; the stage `choose` writes it. params/chosen/NAME.yaml"""
 
     searched: SearchedParams | None = None
     """How it was chosen."""
@@ -169,7 +169,7 @@ class SweepParams(Strict):
 
 
 class TopFile(Strict):
-    """What is run, and what is yours. params.yaml"""
+    """List of what is run, and of what is yours. params.yaml"""
 
     default: Annotated[list[Name], Field(min_length=1)]
     """Experiments that plain `snakemake` builds."""

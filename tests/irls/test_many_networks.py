@@ -1,7 +1,5 @@
 """Many networks: each form of distances and mixing gives what the plain formula gives."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from helpers.tensor import random_layers, random_weights
@@ -12,17 +10,10 @@ from jointnn.irls.consistency import columns_measured_at_once, layer_distances_s
 from jointnn.irls.many_networks import MANY, Mixing, are_many, components_of, distances_squared
 from jointnn.irls.solvers import Mixer, laplacian
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N = MANY + 4
 STRENGTHS = [1e-9, 0.3, 10.0, 1e6, 1e15]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As a job has: small tensors are far slower with more where other tests have them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def apart(weights: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:

@@ -12,19 +12,11 @@ from jointnn.ranks import group as groups
 from jointnn.ranks.group import Group
 from jointnn.training.across_ranks import distances_squared, mix_
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("one", "two", "three", "four", "five")
 SIZES = (3, 2 * solvers.COLUMNS_AT_ONCE + 5, 1, 40)
 WEIGHTS = torch.rand(len(SIZES), 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 STRENGTH = torch.tensor([1.0, 0.3, 0.0, torch.inf], dtype=torch.float64)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """As jobs have it: two threads would share the sums otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def layers(sizes=SIZES, dtype=torch.float32) -> list[Tensor]:

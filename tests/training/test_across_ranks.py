@@ -4,12 +4,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 from helpers.ranks import in_group, trained
 
 from jointnn.errors import DivergedError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 VARIANTS = {
     "joint": ("joint", {"couple_batch_norm": True}),
     "adam, cosine and mix_every": (
@@ -25,15 +24,6 @@ VARIANTS = {
     "alone, a rate that stalls": ("isolated", {"schedule": "stalled", "patience": 1}),
     "mean squares, single blocks": ("joint", {"metric": "mean_square", "blocks": "single"}),
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """As jobs have it: two threads would share the sums otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def all_variants() -> dict:

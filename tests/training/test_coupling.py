@@ -5,7 +5,6 @@ import inspect
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,16 +18,9 @@ from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.settings import MethodSettings
 from jointnn.training import coupling as module
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NAMES = ["one", "two", "three"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks are no faster with more, and far slower where other tests have them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def mlp(seed: int = 0, classes: int = 3, width: int = 6) -> nn.Module:
