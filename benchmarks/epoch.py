@@ -1,7 +1,8 @@
 """Time of an epoch of five small networks over that of five plain PyTorch loops on the same tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from step import bench_of
@@ -10,61 +11,98 @@ from torch import nn
 from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float
+from jointnn.models.architectures.adversarial import began
 from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.architectures.efficientnet import efficientnet_lite0_end
 from jointnn.models.architectures.residual import small_resnet
+from jointnn.models.gan import Began
+from jointnn.models.precision import LAYOUTS
 from jointnn.tasks.base import Task
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion, hole_masks, with_hole
+from jointnn.tasks.generation import generation
 
-NETWORKS, BATCH = 5, 16
-
+NETWORKS, BATCH, RATE = 5, 16, 1e-4
 
 Loss = Callable[[nn.Module, Split], torch.Tensor]
+Epoch = Callable[[nn.Module, Split], None]
 
 
-def plain_loop(network: nn.Module, images: Split, loss: Loss) -> None:
-    """An epoch as one writes it for one network alone: no jointnn."""
-    optimiser = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
+def batches_of(images: Split) -> Iterator[Split]:
+    """Yield all images once, in any order."""
     for chosen in torch.randperm(len(images)).split(BATCH):
+        yield Split(as_float(images.images[chosen]), images.labels[chosen])
+
+
+def plain_epoch(loss: Loss, network: nn.Module, images: Split) -> None:
+    """Take an epoch as one writes it for one network alone: no jointnn."""
+    optimiser = torch.optim.SGD(network.parameters(), lr=RATE, momentum=0.9)
+    for batch in batches_of(images):
         optimiser.zero_grad()
-        loss(network, Split(as_float(images.images[chosen]), images.labels[chosen])).backward()
+        loss(network, batch).backward()
         optimiser.step()
 
 
-def plain_cross_entropy(network: nn.Module, batch: Split) -> torch.Tensor:
-    """What `classification` descends."""
+def plain_game(network: nn.Module, images: Split) -> None:
+    """Take an epoch of a discriminator and a generator as one writes it for one pair alone."""
+    assert isinstance(network, Began)
+    optimisers = [
+        torch.optim.Adam(part.parameters(), lr=RATE, betas=(0.5, 0.999))
+        for part in (network.discriminator, network.generator)
+    ]
+    for batch in batches_of(images):
+        for learns, optimiser in enumerate(optimisers):
+            latent = 2 * torch.rand(len(batch), network.latent) - 1
+            optimiser.zero_grad()
+            if learns:
+                network.generator_loss(latent).backward()
+            else:
+                network.discriminator_loss(batch.images, latent).backward()
+            optimiser.step()
+
+
+def cross_entropy(network: nn.Module, batch: Split) -> torch.Tensor:
+    """Return what `classification` descends."""
     return functional.cross_entropy(network(batch.images), batch.labels)
 
 
-def plain_completion(network: nn.Module, batch: Split) -> torch.Tensor:
-    """What `completion` descends."""
+def squares(network: nn.Module, batch: Split) -> torch.Tensor:
+    """Return what `completion` descends."""
     masks = hole_masks(torch.rand(len(batch), 2), batch.images.shape[-1])
     return functional.mse_loss(network(with_hole(batch.images, masks)) / 2, batch.images / 2)
 
 
 def compared(
-    name: str, make: Callable[[], nn.Module], images: Split, task: Task, loss: Loss, repeats: int
+    name: str,
+    make: Callable[[], nn.Module],
+    images: Split,
+    task: Task,
+    epoch: Epoch,
+    settings: dict[str, Any],
+    repeats: int,
 ) -> list[str]:
-    """One row: an epoch of the plain loops, of `isolated` and of `joint`, in turns."""
-    bench = bench_of(make, NETWORKS, images, BATCH, task)
-    apart, together = bench.couplings(0.0), bench.couplings(0.5)
+    """Return one row: an epoch of the plain loops, of `isolated`, and of `joint` in both layouts, in turns."""
     alone = [make().train() for _ in range(NETWORKS)]
     steps = len(images) // BATCH
 
     def plain() -> None:
         for network in alone:
-            plain_loop(network, images, loss)
+            epoch(network, images)
 
+    contiguous, channels_last = (
+        bench_of(make, NETWORKS, images, BATCH, task, memory_format=layout, **settings) for layout in LAYOUTS
+    )
+    apart, together = contiguous.couplings(0.0), contiguous.couplings(0.5)
     cases = [
         plain,
-        lambda: bench.descend(apart, steps),
-        lambda: bench.descend(together, steps, average=True),
+        lambda: contiguous.descend(apart, steps),
+        lambda: contiguous.descend(together, steps, average=True),
+        lambda: channels_last.descend(together, steps, average=True),
     ]
-    loops, isolated, joint = map(min, interleaved(cases, repeats))
-    times = [f"{1000 * seconds:.0f}" for seconds in (loops, isolated, joint)]
-    return [name, *times, f"{isolated / loops:.3f}", f"{joint / loops:.3f}", "1.1"]
+    loops, *ours = map(min, interleaved(cases, repeats))
+    times = [f"{1000 * seconds:.0f}" for seconds in (loops, *ours)]
+    return [name, *times, *(f"{seconds / loops:.3f}" for seconds in ours), "0.9"]
 
 
 def main() -> None:
@@ -79,21 +117,26 @@ def main() -> None:
         return Split(torch.randint(256, (size, *shape), dtype=torch.uint8), labels)
 
     activations = Split(torch.randn(size, 192, 3, 3), labels)
-    entropy: tuple[Task, Loss] = classification(), plain_cross_entropy
-    squares: tuple[Task, Loss] = completion(), plain_completion
+    classes: tuple[Task, Epoch] = classification(), partial(plain_epoch, cross_entropy)
+    holes: tuple[Task, Epoch] = completion(), partial(plain_epoch, squares)
+    images: tuple[Task, Epoch] = generation("efficientnet_lite0"), plain_game
+    adam = {"optimiser": "adam", "momentum": 0.5, "couple_head": True}
     conv = partial(small_conv, classes=10, channels=1, size=16, width=12)
     resnet = partial(small_resnet, classes=10, channels=3, size=48)
     end = partial(efficientnet_lite0_end, classes=10, channels=3, size=96)
-    holes = partial(autoencoder, classes=1, channels=3, size=32, width=16)
+    encoder = partial(autoencoder, classes=1, channels=3, size=32, width=16)
+    pair = partial(began, classes=1, channels=3, size=32, width=16)
     cases = [
-        ("small_conv, 16 px", conv, made_up(1, 16, 16), *entropy),
-        ("small_resnet, 48 px", resnet, made_up(3, 48, 48), *entropy),
-        ("efficientnet_lite0_end on activations", end, activations, *entropy),
-        ("autoencoder, 32 px", holes, made_up(3, 32, 32), *squares),
+        ("small_conv, 16 px", conv, made_up(1, 16, 16), *classes, {}),
+        ("small_resnet, 48 px", resnet, made_up(3, 48, 48), *classes, {}),
+        ("efficientnet_lite0_end on activations", end, activations, *classes, {}),
+        ("autoencoder, 32 px", encoder, made_up(3, 32, 32), *holes, {}),
+        ("began, width 16, 32 px", pair, made_up(3, 32, 32), *images, adam),
     ]
     rows = [compared(*case, 1 if quick else 4) for case in cases]
     columns = [f"{NETWORKS} networks, batch {BATCH}", "plain loops (ms)", "isolated (ms)", "joint (ms)"]
-    columns += ["isolated / plain", "joint / plain", "target"]
+    columns += ["joint, channels_last (ms)", "isolated / plain", "joint / plain"]
+    columns += ["joint, channels_last / plain", "target"]
     print_table(f"CPU time of an epoch of {size} images, the fastest of several", columns, rows)
 
 

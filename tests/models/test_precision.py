@@ -25,12 +25,13 @@ def convolutional(**settings) -> Training:
     return training_of(modules, [images(), images()], classification(), chosen)
 
 
+@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "colour"])
 @pytest.mark.parametrize("form", FORMS, ids=str)
-def test_convolutions_compute_in_the_form_and_give_and_take_float32(form):
+def test_convolutions_compute_in_the_form_and_give_and_take_float32(form, channels):
     torch.manual_seed(0)
-    network, seen = small_conv(classes=3, channels=3, size=8, width=4), []
+    network, seen = small_conv(classes=3, channels=channels, size=8, width=4), []
     network.conv2[0].register_forward_hook(lambda _, given, made: seen.append((given[0], made)))
-    values = images().images / 127.5 - 1
+    values = images().images[:, :channels] / 127.5 - 1
     found = in_form(network, form)(values)
     assert found.dtype == torch.float32
     (given, made), plain = seen[0], network(values)
