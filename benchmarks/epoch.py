@@ -82,7 +82,7 @@ def compared(
     settings: dict[str, Any],
     repeats: int,
 ) -> list[str]:
-    """Return one row: an epoch of the plain loops, of `isolated`, and of `joint` in both layouts, in turns."""
+    """Return one row: an epoch of plain loops, `isolated`, and `joint` in both layouts, in turns."""
     alone = [make().train() for _ in range(NETWORKS)]
     steps = len(images) // BATCH
 
@@ -91,7 +91,8 @@ def compared(
             epoch(network, images)
 
     contiguous, channels_last = (
-        bench_of(make, NETWORKS, images, BATCH, task, memory_format=layout, **settings) for layout in LAYOUTS
+        bench_of(make, NETWORKS, images, BATCH, task, memory_format=layout, **settings)
+        for layout in LAYOUTS
     )
     apart, together = contiguous.couplings(0.0), contiguous.couplings(0.5)
     cases = [

@@ -56,7 +56,8 @@ def test_a_page_of_other_layers_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shutil.copy(PROJECT / "params.yaml", "params.yaml")
     shutil.copytree(PROJECT / "params", "params")
-    assert main(["jae_layers"]) == 0
+    Path(PATH).parent.mkdir()
+    shutil.copy(PROJECT / PATH, PATH)
     file = Path("params/experiments/jae_mnist.yaml")
     file.write_text(file.read_text().replace("dense 875", "dense 876"))
     assert main(["jae_layers", "--check"]) == 1

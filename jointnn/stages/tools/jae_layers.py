@@ -69,11 +69,14 @@ def section(params: Params, name: str) -> str:
 
 
 def network(experiment: ExperimentParams, method: str = "") -> "Branched":
-    """Return a network of an experiment, or of one of its methods."""
+    """Return a network of an experiment, or of one of its methods, without values: nothing is drawn."""
+    import torch
+
     from jointnn.models.architectures import architecture
 
     size, channels, options = experiment.image_size, experiment.channels, experiment.options_of(method)
-    made: Branched = architecture["branched"](classes=CLASSES, channels=channels, size=size, **options)
+    with torch.device("meta"):
+        made: Branched = architecture["branched"](classes=CLASSES, channels=channels, size=size, **options)
     return made
 
 
