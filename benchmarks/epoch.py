@@ -47,19 +47,18 @@ def plain_epoch(loss: Loss, network: nn.Module, images: Split) -> None:
 def plain_game(network: nn.Module, images: Split) -> None:
     """Take an epoch of a discriminator and a generator as one writes it for one pair alone."""
     assert isinstance(network, Began)
-    optimisers = [
+    discriminates, generates = (
         torch.optim.Adam(part.parameters(), lr=RATE, betas=(0.5, 0.999))
         for part in (network.discriminator, network.generator)
-    ]
+    )
     for batch in batches_of(images):
-        for learns, optimiser in enumerate(optimisers):
-            latent = 2 * torch.rand(len(batch), network.latent) - 1
-            optimiser.zero_grad()
-            if learns:
-                network.generator_loss(latent).backward()
-            else:
-                network.discriminator_loss(batch.images, latent).backward()
-            optimiser.step()
+        first, second = 2 * torch.rand(2, len(batch), network.latent) - 1
+        discriminates.zero_grad()
+        network.discriminator_loss(batch.images, first).backward()
+        discriminates.step()
+        generates.zero_grad()
+        network.generator_loss(second).backward()
+        generates.step()
 
 
 def cross_entropy(network: nn.Module, batch: Split) -> torch.Tensor:
@@ -67,7 +66,7 @@ def cross_entropy(network: nn.Module, batch: Split) -> torch.Tensor:
     return functional.cross_entropy(network(batch.images), batch.labels)
 
 
-def squares(network: nn.Module, batch: Split) -> torch.Tensor:
+def squared_error(network: nn.Module, batch: Split) -> torch.Tensor:
     """Return what `completion` descends."""
     masks = hole_masks(torch.rand(len(batch), 2), batch.images.shape[-1])
     return functional.mse_loss(network(with_hole(batch.images, masks)) / 2, batch.images / 2)
@@ -118,9 +117,9 @@ def main() -> None:
         return Split(torch.randint(256, (size, *shape), dtype=torch.uint8), labels)
 
     activations = Split(torch.randn(size, 192, 3, 3), labels)
-    classes: tuple[Task, Epoch] = classification(), partial(plain_epoch, cross_entropy)
-    holes: tuple[Task, Epoch] = completion(), partial(plain_epoch, squares)
-    images: tuple[Task, Epoch] = generation("efficientnet_lite0"), plain_game
+    labelled: tuple[Task, Epoch] = classification(), partial(plain_epoch, cross_entropy)
+    holes: tuple[Task, Epoch] = completion(), partial(plain_epoch, squared_error)
+    game: tuple[Task, Epoch] = generation("efficientnet_lite0"), plain_game
     adam = {"optimiser": "adam", "momentum": 0.5, "couple_head": True}
     conv = partial(small_conv, classes=10, channels=1, size=16, width=12)
     resnet = partial(small_resnet, classes=10, channels=3, size=48)
@@ -128,11 +127,11 @@ def main() -> None:
     encoder = partial(autoencoder, classes=1, channels=3, size=32, width=16)
     pair = partial(began, classes=1, channels=3, size=32, width=16)
     cases = [
-        ("small_conv, 16 px", conv, made_up(1, 16, 16), *classes, {}),
-        ("small_resnet, 48 px", resnet, made_up(3, 48, 48), *classes, {}),
-        ("efficientnet_lite0_end on activations", end, activations, *classes, {}),
+        ("small_conv, 16 px", conv, made_up(1, 16, 16), *labelled, {}),
+        ("small_resnet, 48 px", resnet, made_up(3, 48, 48), *labelled, {}),
+        ("efficientnet_lite0_end on activations", end, activations, *labelled, {}),
         ("autoencoder, 32 px", encoder, made_up(3, 32, 32), *holes, {}),
-        ("began, width 16, 32 px", pair, made_up(3, 32, 32), *images, adam),
+        ("began, width 16, 32 px", pair, made_up(3, 32, 32), *game, adam),
     ]
     rows = [compared(*case, 1 if quick else 4) for case in cases]
     columns = [f"{NETWORKS} networks, batch {BATCH}", "plain loops (ms)", "isolated (ms)", "joint (ms)"]

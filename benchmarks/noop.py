@@ -21,8 +21,7 @@ from jointnn.parameters.load import read_params
 TARGET = 3.0
 """CPU seconds of a call that finds nothing to do."""
 MANY_EXPERIMENTS = 200
-DATASETS = (6, 64)
-FEW_FILES, FILES = 60, 50_000
+MANY_FILES = 50_000
 OF_FILES = 2.0
 """CPU seconds that so many files of images may add."""
 PARAMS = read_params(ROOT)
@@ -132,22 +131,25 @@ def row(name: str, files: Files, repeats: int, target: float = TARGET) -> list[s
 
 def main() -> None:
     """Print the table."""
-    quick = is_quick(__doc__)
-    repeats = 1 if quick else 5
-    bare = timed(ROOT, "--version", expected="", repeats=repeats)
     there = len(PARAMS.experiments)
-    numbers = [there + 1] if quick else [there, MANY_EXPERIMENTS]
+    if is_quick(__doc__):
+        repeats, experiments, datasets, files = 1, [there + 1], [6], [60]
+    else:
+        repeats, experiments, datasets, files = 5, [there, MANY_EXPERIMENTS], [6, 64], [60, MANY_FILES]
+    bare = timed(ROOT, "--version", expected="", repeats=repeats)
     rows = [
         ["snakemake --version", "", *bare, ""],
-        *(row(f"snakemake, {n} experiments", with_experiments(n), repeats) for n in numbers),
-        *(
-            row(f"snakemake, {n} datasets", with_datasets(n), repeats)
-            for n in DATASETS[: 1 if quick else None]
-        ),
+        *(row(f"snakemake, {n} experiments", with_experiments(n), repeats) for n in experiments),
+        *(row(f"snakemake, {n} datasets", with_datasets(n), repeats) for n in datasets),
     ]
     rows += [
-        row(f"snakemake, {n} files of images", with_images(n), repeats, TARGET + OF_FILES * (n == FILES))
-        for n in (FEW_FILES, FILES)[: 1 if quick else None]
+        row(
+            f"snakemake, {n} files of images",
+            with_images(n),
+            repeats,
+            TARGET + OF_FILES * (n == MANY_FILES),
+        )
+        for n in files
     ]
     columns = ["call", "output files", "wall time (s)", "CPU time (s)", "target (s)"]
     print_table("Snakemake when nothing is to be done", columns, rows)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from jointnn.errors import UserError
 
-LAYOUTS = ("contiguous", "channels_last")
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class InForm(nn.Module):
     def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
         """Return the outputs of the network; some have several, by name."""
         given = images
-        if images.dim() == 4 and self.form.memory_format == "channels_last":
+        if images.dim() == 4:
             # Layers go on in the layout of their input; the parameters need not have it. A copy, since grey
             # images have both layouts at once and layers would take them for contiguous.
-            given = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+            given = images.clone(memory_format=LAYOUTS[self.form.memory_format])
         low = self.form.precision == "bfloat16"
         with torch.autocast(images.device.type, torch.bfloat16, enabled=low):
             found = self.network(given)

@@ -17,7 +17,7 @@ from jointnn.models.observed import Observed, Shape
 from jointnn.stages.build import augmentation_of, data_of, new_network, outputs_of, task_of
 from jointnn.training.couplings import membership_of
 from jointnn.training.dry_pass import Named, dry_pass, nothing_left
-from jointnn.training.setup import check_network
+from jointnn.training.setup import check_network, form_of
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def checked(
     task, augmentation = task_of(purpose), augmentation_of(purpose)
     outputs: dict[str, int] = {}
     seen: dict[int, Observed] = {}
+    of_methods = [MethodSettings.model_validate(method.settings) for method in purpose.methods.values()]
     modules: dict[str, nn.Module] = {}
     with nothing_left():
         for dataset in job.datasets:
@@ -87,8 +88,7 @@ def checked(
             if of.outputs in seen:
                 continue
             network = modules[dataset] = new_network(job, of.outputs)
-            for method in purpose.methods.values():
-                settings = MethodSettings.model_validate(method.settings)
+            for settings in of_methods:
                 check_network(network, settings.tied, task, settings)
             seen[of.outputs] = dry_pass(
                 network,
@@ -98,6 +98,7 @@ def checked(
                 Named(job.architecture, purpose.task, f"{_outputs(of)} of {dataset}"),
                 validation=None if seen else of.validation,
                 augmentation=augmentation,
+                forms=set(map(form_of, of_methods)),
             )
     trained = list(_trained(job, purpose, modules))
     return "\n".join(_table(job, outputs, seen, next(iter(modules.values())), trained))

@@ -5,9 +5,10 @@ What would end in a traceback, or train something else than was meant without a 
 
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -19,8 +20,9 @@ from jointnn.data.augmentations import Augmentation
 from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float
 from jointnn.errors import UserError, failed
-from jointnn.models.layers import check_names, layer_parameters, part_of
+from jointnn.models.layers import by_parts, check_names, layer_parameters, part_of
 from jointnn.models.observed import Observed, Shape, observed
+from jointnn.models.precision import Form, in_form
 from jointnn.tasks.base import WHOLE, Task, Term, evaluating, followed
 from jointnn.training.gradients import only
 
@@ -56,6 +58,7 @@ def dry_pass(
     *,
     validation: Split | None = None,
     augmentation: Augmentation | None = None,
+    forms: Collection[Form] = (),
 ) -> Observed:
     """Return what was seen of a network on a few images: it computes its losses and their gradients.
 
@@ -67,6 +70,7 @@ def dry_pass(
         outputs: classes of the dataset, or numbers of each image.
         validation: what the task measures, where that is small enough.
         augmentation: what is done to the pixels of a batch.
+        forms: other forms in which it will compute gradients.
 
     Raises:
         UserError: network and task do not go together, in a sentence.
@@ -86,6 +90,8 @@ def dry_pass(
             learned |= _descend(network.eval(), task, batch, outputs, named, seen)
         _check_order(network, seen, named)
         _check_learned(network, trained - learned, named)
+        for form in forms:
+            _check_form(network.train(), task, batch, form, named, seen)
         if validation is not None and validation.images[0].numel() * len(validation) <= MEASURED:
             with _sentence(f"`measures` of the task {named.task} fails", seen):
                 followed(task, network, validation)
@@ -197,6 +203,22 @@ def _descend(
         learned |= got
         network.zero_grad()
     return learned
+
+
+def _check_form(
+    network: nn.Module, task: Task, batch: Split, form: Form, named: Named, seen: Observed
+) -> None:
+    """Refuse a form of which a network that computes as it comes is not capable."""
+    if form == Form():
+        return
+    computing = by_parts(network, partial(in_form, form=form))
+    what = (
+        f"{named.network} computes as it comes, but not in {form}: leave precision and memory_format out, "
+        "or mend what fails"
+    )
+    for part, term in task.terms().items():
+        with only(network, part), _sentence(what, seen):
+            term(computing, batch).backward()
 
 
 def _put_gradient(

@@ -96,7 +96,7 @@ def setup_of(
     modules, group = list(networks.modules.values()), group or Group(list(data))
     _check_labels(data, task)
     check_network(modules[0], networks.tied, task, settings)
-    form = Form(settings.precision, settings.memory_format)
+    form = form_of(settings)
     drawn = augmentation.numbers if augmentation else 0
 
     def computing(part: nn.Module) -> nn.Module:
@@ -119,6 +119,11 @@ def setup_of(
         drops=[any(isinstance(part, _DropoutNd) for part in module.modules()) for module in modules],
         start=start or {},
     )
+
+
+def form_of(settings: MethodSettings) -> Form:
+    """Return the form in which networks compute gradients."""
+    return Form(settings.precision, settings.memory_format)
 
 
 def _check_labels(data: Mapping[str, Data], task: Task) -> None:

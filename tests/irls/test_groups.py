@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.spatial.distance import squareform
 
 from jointnn.errors import UserError
 from jointnn.irls.groups import (
@@ -10,6 +12,7 @@ from jointnn.irls.groups import (
     diagnosis,
     find_groups,
     inside_and_across,
+    numbered,
     planted_labels,
     separation,
     upper_half,
@@ -61,6 +64,14 @@ def test_only_the_upper_half_of_the_blocks_decides():
 @pytest.mark.parametrize("count", range(1, 7))
 def test_exactly_as_many_groups_are_found_as_asked_for_even_if_all_weights_tie(count):
     assert len(set(find_groups(weights_of(PLANTED, 0.5, 0.5), count))) == count
+
+
+@pytest.mark.parametrize("count", range(1, 7))
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_those_of_the_tree_cut_at_their_number(seed, count):
+    weights = np.random.default_rng(seed).random((1, 6, 6))
+    tree = linkage(squareform(1 - upper_half(weights), checks=False), "average")
+    assert find_groups(weights, count) == numbered(cut_tree(tree, count)[:, 0].tolist())
 
 
 def test_without_a_gap_networks_are_one_group_if_they_share_and_alone_if_not():

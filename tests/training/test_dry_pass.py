@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from jointnn.data.splits import Split
 from jointnn.errors import UserError
+from jointnn.models.precision import Form
 from jointnn.tasks.base import OneLoss
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion
@@ -269,6 +270,27 @@ def test_a_task_that_goes_wrong_is_a_sentence(chosen, says):
     with pytest.raises(UserError, match=says) as error:
         passed(Net(), chosen())
     assert "\n" not in str(error.value)
+
+
+class Viewed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Linear(256, CLASSES)
+
+    def forward(self, images):
+        return self.head(self.conv(images).view(len(images), -1))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_form_that_a_network_does_not_compute_in_is_a_sentence(precision):
+    network, form = Viewed(), Form(precision, "channels_last")
+    passed(network, forms=[Form(), Form("bfloat16")])
+    said = refusal(network, forms=[Form(), form])
+    assert (
+        f"mine:net computes as it comes, but not in {form}: leave precision and memory_format out" in said
+    )
+    assert "view size is not compatible" in said
 
 
 def test_an_augmentation_that_changes_what_images_are_is_a_sentence():
