@@ -1,5 +1,6 @@
 """For all tests."""
 
+import os
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +13,10 @@ import pytest
 # A shell that starts the tests in the background ignores Ctrl-C, and with it would every process that a
 # test starts to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests run side by side, one on each core, as jobs do. A second thread of each would wait busily for a
+# core, which took most of the CPU time; and two threads share sums, so that last digits differ.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
@@ -34,11 +39,11 @@ def file_server(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Torch computes on one thread, as in jobs: two would share sums otherwise."""
+def two_threads() -> Iterator[None]:
+    """Torch computes on two threads, which a test then changes or keeps."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)

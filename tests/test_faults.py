@@ -1,6 +1,5 @@
 """Samples of benchmarks/faults, with a fixed seed: kills, mutations of parameters, a disk that is full."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,7 @@ ROOT = Path(__file__).parents[1]
 def printed(script: str, *arguments: str) -> list[list[str]]:
     """The rows of the table that a command prints; it must succeed."""
     command = [sys.executable, f"benchmarks/faults/{script}.py", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -116,7 +116,7 @@ def test_a_fresh_environment_has_what_the_core_asks_for_and_nothing_of_the_extra
 def test_the_page_of_the_library_runs_in_a_fresh_environment(core, tmp_path):
     export_beside(tmp_path)
     (tmp_path / "page.py").write_text(core_script())
-    done = run(core, "-W", "error", "page.py", cwd=tmp_path, OMP_NUM_THREADS="1")
+    done = run(core, "-W", "error", "page.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for words in told_by_the_page():
         assert words in done.stdout
@@ -128,7 +128,7 @@ def test_the_benchmark_of_a_gpu_runs_on_the_cpu_with_the_core_and_torchvision(co
         if (found := Path(torch.__file__).parents[1] / name).exists():
             (tmp_path / name).symlink_to(found)
     command = [core, PROJECT / "benchmarks/gpu.py", "--device", "cpu", "--small"]
-    done = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path), OMP_NUM_THREADS="1")
+    done = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     title, _, *lines = done.stdout.splitlines()
     assert title.startswith("On cpu: not measured on a GPU, small sizes")

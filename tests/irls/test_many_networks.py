@@ -10,8 +10,6 @@ from jointnn.irls.consistency import columns_measured_at_once, layer_distances_s
 from jointnn.irls.many_networks import MANY, Mixing, are_many, components_of, distances_squared
 from jointnn.irls.solvers import Mixer, laplacian
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 N = MANY + 4
 STRENGTHS = [1e-9, 0.3, 10.0, 1e6, 1e15]
 

@@ -12,7 +12,6 @@ from jointnn.ranks import group as groups
 from jointnn.ranks.group import Group
 from jointnn.training.across_ranks import distances_squared, mix_
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("one", "two", "three", "four", "five")
 SIZES = (3, 2 * solvers.COLUMNS_AT_ONCE + 5, 1, 40)
 WEIGHTS = torch.rand(len(SIZES), 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -36,6 +36,43 @@ def test_methods_by_rising_numbers_with_the_best_of_each_in_bold_as_it_is_printe
     assert "<sup>a</sup> over 1 of 2 seeds; no result for seed 1." in table
 
 
+def paired(table: str, method: str) -> list[str]:
+    """The cells of a method among the paired differences of `joint`."""
+    return cells(table.split("Paired: `joint` minus each method")[1], method)
+
+
+@pytest.mark.slow
+def test_each_method_is_compared_at_each_number_seed_by_seed_and_where_joint_is_behind_is_said():
+    values = {
+        "fewest": {"isolated": [0.60, 0.72], "joint": [0.50, 0.60], "oracle": [0.95, 0.95]},  # behind
+        "heir": {
+            "isolated": [0.70, 0.74],
+            "joint": [0.69, 0.744],
+            "oracle": [0.95, 0.95],
+        },  # within its error
+        "toy": {"isolated": [0.70, 0.72], "joint": [0.80, 0.72], "oracle": [0.95, 0.97]},
+    }
+    evaluate(values)
+    table = run()
+    assert paired(table, "joint − method") == ["0", "9.5", "40"]
+    assert paired(table, "isolated") == ["−11.0 ± 1.4", "−0.3 ± 1.0", "+5.0 ± 7.1"]
+    assert paired(table, "oracle") == ["−40.0 ± 7.1", "−23.3 ± 3.8", "−20.0 ± 7.1"]
+    assert "`joint` is at 0 behind isolated.\n" in table
+    values["fewest"]["isolated"] = [0.50, 0.60]
+    evaluate(values)
+    assert "`joint` is behind no method at any number.\n" in run()
+
+
+@pytest.mark.slow
+def test_of_a_pair_that_lacks_seeds_nothing_is_said():
+    evaluate()
+    table = run()
+    assert paired(table, "isolated")[2] == "−10.0"
+    assert "`joint` is behind no method at any number. At 40 a pair lacks seeds, of which nothing" in table
+    evaluate({name: {**of, "joint": of["joint"][:1]} for name, of in VALUES.items()})
+    assert "standard error" not in run()
+
+
 @pytest.mark.slow
 def test_a_reference_and_figures_reported_elsewhere_are_no_competitors():
     evaluate()

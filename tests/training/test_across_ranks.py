@@ -8,7 +8,7 @@ from helpers.ranks import in_group, trained
 
 from jointnn.errors import DivergedError
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.slow
 VARIANTS = {
     "joint": ("joint", {"couple_batch_norm": True}),
     "adam, cosine and mix_every": (

@@ -18,8 +18,6 @@ from jointnn.irls.split_halves import split_half_ratios
 from jointnn.methods.settings import MethodSettings
 from jointnn.training import coupling as module
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 NAMES = ["one", "two", "three"]
 
 

@@ -343,7 +343,7 @@ def test_a_large_validation_split_is_not_measured():
     dry_pass(network, Untested(), images, CLASSES, NAMED, validation=images)
 
 
-def test_random_numbers_and_threads_are_afterwards_as_they_were():
+def test_random_numbers_and_threads_are_afterwards_as_they_were(two_threads):
     class Noisy(Net):
         def forward(self, images: Tensor) -> Tensor:
             noise = torch.rand(()) + random.random() + np.random.rand()

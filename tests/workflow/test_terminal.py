@@ -34,7 +34,7 @@ class Terminal:
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command],  # of util-linux: Ctrl-C then reaches all that it starts
             cwd=project.root,
-            env={**os.environ, "PATH": path, "TERM": "xterm", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PATH": path, "TERM": "xterm"},
             stdin=side,
             stdout=side,
             stderr=side,

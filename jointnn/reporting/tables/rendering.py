@@ -182,9 +182,9 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
         differences = results.paired(ours, method)
         if method == ours:
             continue
-        cells = [_difference(differences, results.measure.number, markup)]
+        cells = [difference(differences, results.measure.number, markup)]
         if results.measure.relative:
-            cells.append(_difference(results.relative(ours, method), _per_cent, markup))
+            cells.append(difference(results.relative(ours, method), _per_cent, markup))
         cells.append(f"{results.won(ours, method)} of {len(differences)}" if differences else MISSING)
         found.append([name_in(results, method), *cells])
     return found
@@ -207,7 +207,7 @@ def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
     for dataset in results.datasets:
         differences = results.paired("joint", ALONE, dataset)
         won = f"{results.won('joint', ALONE, dataset)} of {len(differences)}" if differences else MISSING
-        found.append([printed(dataset), _difference(differences, results.measure.number, markup), won])
+        found.append([printed(dataset), difference(differences, results.measure.number, markup), won])
     return found
 
 
@@ -223,7 +223,7 @@ def harm(results: Results) -> str:
     )
 
 
-def _difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
+def difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
     """Return the mean and deviation of differences, with a sign."""
     if not values:
         return MISSING

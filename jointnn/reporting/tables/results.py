@@ -1,5 +1,6 @@
 """Results over seeds: the rows of metrics.csv and summary.csv, and what a table is made of."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,6 +135,18 @@ class Results:
             if _beyond_noise(worse):
                 found.append(dataset)
         return found
+
+    def behind(self, method: str, other: str, dataset: str = AVERAGE) -> bool:
+        """Return whether `method` is worse than `other` by more than the standard error of the difference.
+
+        That is, of the mean over seeds of paired differences. Of a single seed there is no such error.
+        """
+        score = self.measure.score
+        worse = [score(theirs) - score(ours) for ours, theirs in self._pairs(method, other, dataset)]
+        if len(worse) < 2:
+            return False
+        mean, deviation = mean_and_deviation(worse)
+        return mean > (deviation or 0.0) / math.sqrt(len(worse))
 
     def relative(self, method: str, other: str) -> list[float]:
         """Return that difference over what `other` has, in per cent."""

@@ -12,7 +12,7 @@ from jointnn.io.files import read_table
 from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.tables.markdown import MARKDOWN, grid
-from jointnn.reporting.tables.rendering import Notes, header, rows
+from jointnn.reporting.tables.rendering import OURS, Notes, difference, header, name_in, rows
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed
 from jointnn.tasks.measures import measure_of
@@ -137,8 +137,8 @@ def summarise_sweep(results: SweepResults) -> pd.DataFrame:
 
 
 def sweep_markdown(results: SweepResults) -> str:
-    """Return table.md: a title, what it shows, methods by numbers, footnotes, and apart from it the
-    yardsticks."""
+    """Return table.md: a title, what it shows, methods by numbers, footnotes, paired differences, and apart
+    from it the yardsticks."""
     notes = Notes(results.seeds)
     about = f"Dataset: {results.place}. Columns: {results.along}."
     lines = [["method", *results.columns], *rows(results, results.methods, notes, MARKDOWN)]
@@ -147,9 +147,50 @@ def sweep_markdown(results: SweepResults) -> str:
         lines += rows(results, results.reference, notes, MARKDOWN)
     blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
+    for ours in OURS:
+        if ours in results.methods and any(results.cell(ours, number) for number in results.columns):
+            blocks += [_paired(results, ours), grid(_paired_lines(results, ours))]
     if results.yardsticks:
         elsewhere = [["reported elsewhere, not measured here", results.measure.unit]]
         for name, value in results.yardsticks.items():
             elsewhere.append([name.replace("|", r"\|"), results.measure.number(value)])
         blocks.append(grid(elsewhere))
     return "\n\n".join(blocks) + "\n"
+
+
+def _paired(results: SweepResults, ours: str) -> str:
+    """Return what the paired differences are, and where `ours` is behind."""
+    said = (
+        f"Paired: `{ours}` minus each method, in {results.measure.unit}, seed by seed, mean ± standard "
+        "deviation."
+    )
+    others = [name for name in results.methods if name != ours]
+    told = {
+        number: [name for name in others if len(results.paired(ours, name, number)) > 1]
+        for number in results.columns
+    }
+    if not any(told.values()):
+        return said
+    behind = {
+        number: [printed(name) for name in names if results.behind(ours, name, number)]
+        for number, names in told.items()
+    }
+    places = [f"at {number} behind {listed(names)}" for number, names in behind.items() if names]
+    found = "; ".join(places) if places else "behind no method at any number"
+    untold = [number for number, names in told.items() if len(names) < len(others)]
+    where = f" At {listed(untold)} a pair lacks seeds, of which nothing is said." if untold else ""
+    return (
+        f"{said} By more than the standard error of that mean (the deviation over the root of the number "
+        f"of seeds), `{ours}` is {found}.{where}"
+    )
+
+
+def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
+    """Return a row per method but `ours`, references last, and a column per number."""
+    lines = [[f"{ours} {MARKDOWN.minus} method", *results.columns]]
+    for name in [*results.methods, *results.reference]:
+        if name != ours:
+            pairs = [results.paired(ours, name, number) for number in results.columns]
+            cells = [difference(values, results.measure.number, MARKDOWN) for values in pairs]
+            lines.append([name_in(results, name), *cells])
+    return lines
