@@ -76,7 +76,7 @@ def from_parquet(
         table = pa.concat_tables([file.schema_arrow.empty_table(), *pieces])
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
-    _check_columns(table, where, numbers)
+    _check_columns(table.schema, where, numbers)
     encoded = pc.struct_field(table["image"], "bytes").to_pylist()
     places = [f"{where}, row {i}" for i in range(len(encoded))]
     labels = [0] * len(encoded) if numbers else table["label"].to_pylist()
@@ -100,7 +100,7 @@ def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images
     try:
         opened = pq.ParquetFile(file, page_checksum_verification=True)
         _check_size(opened, str(file), file.stat().st_size)
-        _check_columns(opened.schema_arrow.empty_table(), str(file), numbers)
+        _check_columns(opened.schema_arrow, str(file), numbers)
         table = opened.read([] if numbers else ["label"])
         count = opened.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
@@ -137,25 +137,25 @@ def _damaged(where: str, error: Exception | str) -> UserError:
     return UserError(f"{where} is damaged: {str(error).splitlines()[0].rstrip('.')}. Replace it.")
 
 
-def _check_columns(table: Any, where: str, numbers: Sequence[str]) -> None:
+def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
     import pyarrow as pa
 
     for column in ("image", *(numbers or ["label"])):
-        if table.column_names.count(column) != 1:
+        if schema.names.count(column) != 1:
             raise UserError(
-                f"{where} has no column {column!r}, only {table.column_names}. Images are read "
+                f"{where} has no column {column!r}, only {schema.names}. Images are read "
                 "from a column `image` (struct of bytes and path) and classes from `label` "
                 "(integers), or numbers from the columns that `numbers` names."
             )
-    image = table.schema.field("image").type
+    image = schema.field("image").type
     fields = [image.field(i) for i in range(image.num_fields)]
     if not any(f.name == "bytes" and _holds_bytes(f.type) for f in fields):
         raise UserError(f"{where}: `image` is a {image}. It must be a struct of bytes and path.")
     for name in numbers:
-        kind = table.schema.field(name).type
+        kind = schema.field(name).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             raise UserError(f"{where}: `{name}` is a {kind}. It must be a column of numbers.")
-    if not numbers and not pa.types.is_integer(label := table.schema.field("label").type):
+    if not numbers and not pa.types.is_integer(label := schema.field("label").type):
         raise UserError(
             f"{where}: `label` is a {label}. Classes must be integers from 0; if labels are numbers, "
             "say so with numbers: [label]."

@@ -1,12 +1,26 @@
 """Code that changes no number: results are accepted once golden bytes are equal, and nothing runs again."""
 
 import pytest
-from helpers.engine import NOTHING, finished
+from helpers.engine import NOTHING, Project, finished
+
+from jointnn.io.files import read_json
+from jointnn.stages.tools import golden_bytes as golden
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory) -> Project:
+    """Results on a machine that has golden digests; one that has none yet is added first."""
+    project = finished(tmp_path_factory)
+    if golden.machine() not in read_json(project.path(str(golden.FOLDER / "digests.json"))):
+        project = project.copy(tmp_path_factory.mktemp("known"))
+        project.run("python", "-m", "jointnn", "golden", "--add")
+        project.commit()
+    return project
 
 
 @pytest.mark.slow
-def test_results_of_older_code_are_accepted_and_nothing_runs_again(tmp_path_factory, tmp_path):
-    project = finished(tmp_path_factory).copy(tmp_path)
+def test_results_of_older_code_are_accepted_and_nothing_runs_again(known, tmp_path):
+    project = known.copy(tmp_path)
     accept = ("python", "-m", "jointnn", "accept", "tiny", "--because", "A name alone is another.")
     assert "no results that differ" in project.run(*accept, fails=True)
     before = project.content("runs/**/*.safetensors", "results/tiny/*.csv")
@@ -25,8 +39,8 @@ def test_results_of_older_code_are_accepted_and_nothing_runs_again(tmp_path_fact
 
 
 @pytest.mark.slow
-def test_other_numbers_and_other_settings_are_not_accepted(tmp_path_factory, tmp_path):
-    project = finished(tmp_path_factory).copy(tmp_path)
+def test_other_numbers_and_other_settings_are_not_accepted(known, tmp_path):
+    project = known.copy(tmp_path)
     accept = ("python", "-m", "jointnn", "accept", "tiny", "--because", "Nothing.")
     project.edit(
         "jointnn/irls/solvers.py", "2 * step_size * self.strength", "2.001 * step_size * self.strength"
