@@ -110,7 +110,7 @@ def main() -> None:
     quick = is_quick(__doc__)
     torch.manual_seed(0)
     torch.set_num_threads(1)  # as a job does
-    size = 32 if quick else 320
+    size = BATCH if quick else 320
     labels = torch.randint(10, (size,))
 
     def made_up(*shape: int) -> Split:

@@ -16,6 +16,7 @@ from helpers.engine import (
     SEED,
     SHOWN,
     SIGMA_AND_ROUNDS,
+    START,
     TOGETHER,
     Project,
     end,
@@ -79,7 +80,7 @@ def test_settings_can_be_edited_in_a_fresh_checkout(project):
     shutil.rmtree(project.path("work"))
     text = project.path("params/datasets.yaml").read_text()
     project.write("params/datasets.yaml", text.replace("pool: 60", "pool: 70"))
-    assert project.jobs() == {**DATA, **SEED, **SHOWN}
+    assert project.jobs(f"{ISOLATED}/settings.json") == {**DATA, **START, **ALONE}
 
 
 def test_a_changed_lambda_reruns_the_l2_start_and_every_round_but_not_the_isolated_networks(project):
