@@ -114,7 +114,7 @@ class Project:
         """A command in the project's folder, with this Python's programs, as leader of its own group."""
         bin_ = Path(sys.executable).parent
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment["PATH"] = f"{bin_}{os.pathsep}{environment['PATH']}"
+        environment |= {"PATH": f"{bin_}{os.pathsep}{environment['PATH']}", "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             command,
             cwd=self.root,

@@ -1,6 +1,6 @@
 """Experiments that differ in one number, in one table: a row per method, a column per number."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from jointnn.reporting.tables.markdown import MARKDOWN, grid
 from jointnn.reporting.tables.rendering import OURS, Notes, difference, header, name_in, rows
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed
-from jointnn.tasks.measures import measure_of
+from jointnn.tasks.measures import HIGHEST, LOWEST, measure_of
+
+LEAST_PAIRS = 2
+"""Seeds of both methods, with fewer of which a difference has no standard error."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ def sweep_markdown(results: SweepResults) -> str:
     blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
     for ours in OURS:
-        if ours in results.methods and any(results.cell(ours, number) for number in results.columns):
+        there = ours in results.methods and any(results.cell(ours, number) for number in results.columns)
+        if there and len(results.methods) + len(results.reference) > 1:
             blocks += [_paired(results, ours), grid(_paired_lines(results, ours))]
     if results.yardsticks:
         elsewhere = [["reported elsewhere, not measured here", results.measure.unit]]
@@ -159,38 +163,52 @@ def sweep_markdown(results: SweepResults) -> str:
 
 
 def _paired(results: SweepResults, ours: str) -> str:
-    """Return what the paired differences are, and where `ours` is behind."""
-    said = (
-        f"Paired: `{ours}` minus each method, in {results.measure.unit}, seed by seed, mean ± standard "
-        "deviation."
-    )
+    """Return what the paired differences are, and where `ours` is behind a competitor."""
+    measure = results.measure
+    unit = "points" if measure.unit == "per cent" else measure.unit
+    spread = ", mean ± standard deviation" if len(results.seeds) > 1 else ""
+    said = f"Paired: `{ours}` minus each method, in {unit}, seed by seed{spread}."
     others = [name for name in results.methods if name != ours]
-    told = {
-        number: [name for name in others if len(results.paired(ours, name, number)) > 1]
+    pairs = [
+        (number, name)
         for number in results.columns
-    }
-    if not any(told.values()):
+        for name in others
+        if len(results.paired(ours, name, number)) >= LEAST_PAIRS
+    ]
+    if not pairs:
         return said
-    behind = {
-        number: [printed(name) for name in names if results.behind(ours, name, number)]
-        for number, names in told.items()
-    }
-    places = [f"at {number} behind {listed(names)}" for number, names in behind.items() if names]
-    found = "; ".join(places) if places else "behind no method at any number"
-    untold = [number for number, names in told.items() if len(names) < len(others)]
-    where = f" At {listed(untold)} a pair lacks seeds, of which nothing is said." if untold else ""
-    return (
-        f"{said} By more than the standard error of that mean (the deviation over the root of the number "
-        f"of seeds), `{ours}` is {found}.{where}"
+    behind = _by_number((number, name) for number, name in pairs if results.behind(ours, name, number))
+    found = "; ".join(f"behind {names} at {number}" for number, names in behind.items())
+    untold = _by_number(
+        (number, name) for number in results.columns for name in others if (number, name) not in pairs
     )
+    nothing = "; ".join(f"{names} at {number}" for number, names in untold.items())
+    of = (
+        "that mean" if measure.best in (HIGHEST, LOWEST) else f"the mean of distances from {measure.best:g}"
+    )
+    return (
+        f"{said} By more than the standard error of {of} (the deviation over the root of the number of "
+        f"seeds), `{ours}` is {found or 'behind no competitor'}."
+        + (f" Nothing is said of {nothing}: fewer than {LEAST_PAIRS} seeds in common." if nothing else "")
+    )
+
+
+def _by_number(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return number -> its methods in words."""
+    found: dict[str, list[str]] = {}
+    for number, name in pairs:
+        found.setdefault(number, []).append(printed(name))
+    return {number: listed(names) for number, names in found.items()}
 
 
 def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
     """Return a row per method but `ours`, references last, and a column per number."""
-    lines = [[f"{ours} {MARKDOWN.minus} method", *results.columns]]
-    for name in [*results.methods, *results.reference]:
-        if name != ours:
-            pairs = [results.paired(ours, name, number) for number in results.columns]
-            cells = [difference(values, results.measure.number, MARKDOWN) for values in pairs]
-            lines.append([name_in(results, name), *cells])
-    return lines
+    head = [f"{ours} {MARKDOWN.minus} method", *results.columns]
+    lines = [_differences(results, ours, name) for name in results.methods if name != ours]
+    references = [_differences(results, ours, name) for name in results.reference]
+    return [head, *lines, *([["───"] * len(head)] if references else []), *references]
+
+
+def _differences(results: SweepResults, ours: str, name: str) -> list[str]:
+    pairs = [results.paired(ours, name, number) for number in results.columns]
+    return [name_in(results, name), *(difference(of, results.measure.number, MARKDOWN) for of in pairs)]
