@@ -96,6 +96,11 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
             for experiment in tables
         },
         "seen": list(dict.fromkeys(seen_by_any)),
+        "corners": {
+            method: corner
+            for method, corner in first.corners.items()
+            if all(job.corners.get(method) == corner for job in tables.values())
+        },
     }
 
 

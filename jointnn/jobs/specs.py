@@ -681,6 +681,7 @@ class SweepJob(Job):
     generated: int | None = None
     selections: dict[str, str]
     seen: list[str] = []
+    corners: dict[str, str] = {}
 
     @property
     def folder(self) -> str:

@@ -31,8 +31,8 @@ VALUES = {
 }
 
 
-def params(**changes):
-    """`toy`, `heir` and `fewest`, with three methods each, in a sweep."""
+def params(joint: dict[str, Any] | None = None, **changes):
+    """`toy`, `heir` and `fewest`, with three methods each, in a sweep; `joint` was chosen for it."""
     chosen = {**CHOSEN, **changes}
     told = enumerate(chosen["yardsticks"].items())
     chosen["yardsticks"] = {f"of_{k}": {"value": value, "source": source} for k, (source, value) in told}
@@ -42,7 +42,7 @@ def params(**changes):
             "experiments.toy.tuned": {},
             "experiments.toy.chosen": {
                 "searched": {"seeds": [1000], "points": 2},
-                "tuned": {"isolated": {"learning_rate": 0.05}, "joint": {}, "oracle": {}},
+                "tuned": {"isolated": {"learning_rate": 0.05}, "joint": joint or {}, "oracle": {}},
             },
             "experiments.fewest": {"extends": "toy", "datasets": DATASETS, "train_images": 1},
             "sweeps": {NAME: chosen},

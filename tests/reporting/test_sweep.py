@@ -1,5 +1,6 @@
 """Sweeps: several experiments that differ in one number, from their metrics to one table and one figure."""
 
+import math
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +10,12 @@ import pandas as pd
 import pytest
 from helpers.figures import texts
 from helpers.jobs import altered
-from helpers.sweep import CHOSEN, FOLDER, NAME, VALUES, cells, evaluate, job_of, run
+from helpers.sweep import CHOSEN, FOLDER, NAME, VALUES, cells, evaluate, job_of, params, run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from jointnn.errors import UserError
+from jointnn.jobs.graph import Jobs
 from jointnn.reporting.figures.style import look, style
 from jointnn.reporting.figures.sweeps import apart, sweep_curve
 from jointnn.reporting.tables.sweeps import SweepResults, read_sweep
@@ -75,6 +77,22 @@ def test_behind_follows_the_direction_of_the_measure(measure, there):
     results = SweepResults(NAME, measure, ["isolated", "joint"], ["0"], [0, 1], values)
     assert results.behind("joint", "isolated", "0") is there
     assert results.behind("isolated", "joint", "0") is not there
+
+
+@pytest.mark.slow
+def test_a_row_that_is_another_method_at_every_number_says_so_and_is_no_winner_by_a_tie_with_it():
+    same = {name: {**of, "joint": of["isolated"]} for name, of in VALUES.items()}
+    evaluate(same)
+    sweep.run(altered(job_of(), corners={"joint": "isolated"}))
+    table = (FOLDER / "table.md").read_text()
+    assert cells(table, "isolated")[2] == "**91.0 ± 1.4**"
+    assert cells(table, "joint (= isolated)")[2] == "91.0 ± 1.4"
+
+
+def test_a_corner_of_all_experiments_is_one_of_the_sweep():
+    assert Jobs(params()).sweep(NAME).corners == {}
+    never_pulls = {"strength": {"half_life": math.inf}}
+    assert Jobs(params(never_pulls)).sweep(NAME).corners == {"joint": "isolated"}
 
 
 @pytest.mark.slow

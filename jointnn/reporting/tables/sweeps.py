@@ -79,6 +79,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         generated=settings.get("generated"),
         collapsed=collapsed,
         diverged=diverged,
+        corners=settings.get("corners") or {},
         dataset=settings["dataset"],
         over=list(settings["datasets"]),
         along=settings["along"],
