@@ -36,9 +36,11 @@ for job in jobs.in_order(jobs.collect("digits")):  # without its search
 
 
 def shorten(folder: Path, quick: bool) -> None:
-    """Give `digits` short runs in the scratch copy."""
+    """Give `digits` short runs in the scratch copy, without the experiments that extend it."""
     from jointnn.io.yaml import from_yaml, to_yaml
 
+    for heir in (folder / "params/experiments").glob("digits_*.yaml"):
+        heir.unlink()  # with few methods it may be none
     file = folder / "params/experiments/digits.yaml"
     experiment = from_yaml(file.read_text())
     experiment["settings"] |= {"steps": STEPS, "record_every": STEPS // (2 if quick else 10)}
