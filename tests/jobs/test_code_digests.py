@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.dataset import parquet
 from helpers.params import PROJECT, read
 
 from jointnn.errors import UserError
@@ -118,6 +119,21 @@ def test_digests_are_the_same_in_another_folder(copy):
         patch.setattr(entries, "PACKAGE", copy / "elsewhere/jointnn")
         patch.chdir("elsewhere")
         assert code.code_digests("train", TRAINING) == here
+
+
+@pytest.mark.slow
+def test_rows_of_a_parquet_file_are_counted_without_pandas(tmp_path):
+    """As Snakemake counts them while it reads the workflow."""
+    (tmp_path / "train.parquet").write_bytes(parquet([1], ["cat", "dog"]))
+    program = (
+        "import sys; from pathlib import Path; from jointnn.data.parquet import labels_from_parquet; "
+        "images, _ = labels_from_parquet(Path(sys.argv[1])); print(images.labels, 'pandas' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "train.parquet"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout == "[1] False\n"
 
 
 @pytest.mark.slow
