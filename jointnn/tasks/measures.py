@@ -58,6 +58,11 @@ class Measure:
         return self.words or self.name.replace("_", " ")
 
     @property
+    def unit_of_differences(self) -> str:
+        """Return the printed unit of one value minus another; in per cent it would read as relative."""
+        return "points" if self.unit == "per cent" else self.unit
+
+    @property
     def better(self) -> str:
         """Return which values are better, in words."""
         return {HIGHEST: "higher", LOWEST: "lower"}.get(self.best, f"nearer to {self.best:g}")

@@ -38,7 +38,7 @@ def differences(context: Context) -> Figure:
     axes.set_ylim(len(table.columns) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    unit = "points" if context.drawn.factor == 100 else context.drawn.unit
+    unit = context.drawn.unit_of_differences
     better = "right" if context.drawn.higher_is_better else "left"
     axes.set_xlabel(
         f"test {context.drawn.title}\nminus that of {context.label(BASE)} ({unit}; better: {better})"

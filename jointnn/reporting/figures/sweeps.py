@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jointnn.reporting.figures.style import DOUBLE, INK, RULE, look, new_figure
-from jointnn.reporting.tables import mean_and_deviation, printed
+from jointnn.reporting.tables import mean_and_deviation
+from jointnn.reporting.tables.rendering import name_in
 from jointnn.reporting.tables.sweeps import SweepResults
 
 WIDTH, HEIGHT = DOUBLE, 3.6  # inches
@@ -59,7 +60,7 @@ def _draw_method(axes: Axes, results: SweepResults, method: str, beside: float) 
         [k + beside for k in range(len(means))], means, deviations, color=style.color,
         linestyle=style.line, linewidth=style.width, marker=style.marker,
         markersize=3.2 + style.width, markeredgewidth=0, elinewidth=0.8,
-        label=printed(method), zorder=4 if method == "joint" else 3,
+        label=name_in(results, method), zorder=4 if method == "joint" else 3,
     )  # fmt: skip
 
 

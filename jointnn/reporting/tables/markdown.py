@@ -63,7 +63,8 @@ def _table(results: Results, *, first: bool) -> list[str]:
     why = " (the draw of the images, common to both, falls out)" if first else ""
     for ours in compared(results):
         blocks.append(
-            f"Paired: the {AVERAGE} of `{ours}` minus that of each method, in {results.measure.unit}, "
+            f"Paired: the {AVERAGE} of `{ours}` minus that of each method, in "
+            f"{results.measure.unit_of_differences}, "
             f"seed by seed{why}."
         )
         lines = [paired_columns(results, ours, MARKDOWN), *paired_rows(results, ours, MARKDOWN)]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import pandas as pd
@@ -137,15 +136,18 @@ class Results:
                 found.append(dataset)
         return found
 
-    def behind(self, method: str, other: str, dataset: str = AVERAGE) -> bool:
+    def behind(self, method: str, other: str, dataset: str = AVERAGE) -> bool | None:
         """Return whether `method` is worse than `other` by more than the standard error of the difference.
 
-        That is, of the mean over seeds of paired differences, two at least. It is quicker to speak than
+        That is, of the mean over seeds of paired differences; None of fewer than two. It speaks sooner than
         `harmed`, which warns: a claim to be level with the best must survive it.
         """
         score = self.measure.score
         worse = [score(theirs) - score(ours) for ours, theirs in self._pairs(method, other, dataset)]
-        return mean(worse) > stdev(worse) / math.sqrt(len(worse))
+        if not worse:
+            return None
+        mean, deviation = mean_and_deviation(worse)
+        return None if deviation is None else mean > deviation / math.sqrt(len(worse))
 
     def relative(self, method: str, other: str) -> list[float]:
         """Return that difference over what `other` has, in per cent."""

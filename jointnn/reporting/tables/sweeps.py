@@ -1,6 +1,6 @@
 """Experiments that differ in one number, in one table: a row per method, a column per number."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,6 @@ from jointnn.reporting.tables.rendering import OURS, Notes, difference, header, 
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed
 from jointnn.tasks.measures import HIGHEST, LOWEST, measure_of
-
-LEAST_PAIRS = 2
-"""Seeds of both methods, with fewer of which a difference has no standard error."""
 
 
 @dataclass(frozen=True)
@@ -166,40 +163,28 @@ def sweep_markdown(results: SweepResults) -> str:
 def _paired(results: SweepResults, ours: str) -> str:
     """Return what the paired differences are, and where `ours` is behind a competitor."""
     measure = results.measure
-    unit = "points" if measure.unit == "per cent" else measure.unit
     spread = ", mean ± standard deviation" if len(results.seeds) > 1 else ""
-    said = f"Paired: `{ours}` minus each method, in {unit}, seed by seed{spread}."
-    others = [name for name in results.methods if name != ours]
-    pairs = [
-        (number, name)
-        for number in results.columns
-        for name in others
-        if len(results.paired(ours, name, number)) >= LEAST_PAIRS
-    ]
-    if not pairs:
+    said = f"Paired: `{ours}` minus each method, in {measure.unit_of_differences}, seed by seed{spread}."
+    behind, level, untold = (_where(results, ours, is_behind) for is_behind in (True, False, None))
+    if not (behind or level):
         return said
-    behind = _by_number((number, name) for number, name in pairs if results.behind(ours, name, number))
-    found = "; ".join(f"behind {names} at {number}" for number, names in behind.items())
-    untold = _by_number(
-        (number, name) for number in results.columns for name in others if (number, name) not in pairs
+    is_directed = measure.best in (HIGHEST, LOWEST)
+    of = "that mean" if is_directed else f"the mean of distances from {measure.best:g}"
+    said += (
+        f" By more than the standard error of {of} (the deviation over the root of the number of seeds), "
+        f"`{ours}` is behind {behind or 'no competitor'}."
     )
-    nothing = "; ".join(f"{names} at {number}" for number, names in untold.items())
-    of = (
-        "that mean" if measure.best in (HIGHEST, LOWEST) else f"the mean of distances from {measure.best:g}"
-    )
-    return (
-        f"{said} By more than the standard error of {of} (the deviation over the root of the number of "
-        f"seeds), `{ours}` is {found or 'behind no competitor'}."
-        + (f" Nothing is said of {nothing}: fewer than {LEAST_PAIRS} seeds in common." if nothing else "")
-    )
+    return f"{said} Nothing is said of {untold}: fewer than two seeds in common." if untold else said
 
 
-def _by_number(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return number -> its methods in words."""
-    found: dict[str, list[str]] = {}
-    for number, name in pairs:
-        found.setdefault(number, []).append(printed(name))
-    return {number: listed(names) for number, names in found.items()}
+def _where(results: SweepResults, ours: str, is_behind: bool | None) -> str:
+    """Return the competitors of which that holds, by number: "a and b at 20; c at 30"."""
+    others = [name for name in results.methods if name != ours]
+    places = []
+    for number in results.columns:
+        if names := [name for name in others if results.behind(ours, name, number) is is_behind]:
+            places.append(f"{listed(list(map(printed, names)))} at {number}")
+    return "; ".join(places)
 
 
 def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
