@@ -141,7 +141,9 @@ def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
     import pyarrow as pa
 
     for column in ("image", *(numbers or ["label"])):
-        if schema.names.count(column) != 1:
+        if (count := schema.names.count(column)) > 1:
+            raise UserError(f"{where} has {count} columns named {column!r}. Keep the one that is meant.")
+        if not count:
             raise UserError(
                 f"{where} has no column {column!r}, only {schema.names}. Images are read "
                 "from a column `image` (struct of bytes and path) and classes from `label` "

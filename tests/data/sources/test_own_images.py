@@ -203,3 +203,8 @@ def test_parquet_files_that_do_not_fit_are_refused():
     ]:
         pq.write_table(pa.table(columns), "own/train.parquet")
         refused(message, source="parquet", path="own")
+    twice = pa.Table.from_arrays(
+        [pa.array([image]), pa.array([0]), pa.array([1])], ["image", "label", "label"]
+    )
+    pq.write_table(twice, "own/train.parquet")
+    refused("own/train.parquet has 2 columns named 'label'", source="parquet", path="own")
