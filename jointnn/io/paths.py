@@ -83,6 +83,11 @@ def halves(experiment: str, seed: int, name: str) -> str:
     return f"{method(experiment, seed, name)}/halves"
 
 
+def trial(experiment: str, seed: int, name: str, number: int) -> str:
+    """Return the folder of a trial of a scale, counted from 1, of a method whose rounds are jobs."""
+    return f"{method(experiment, seed, name)}/trial_{number}"
+
+
 def sigma(experiment: str, seed: int, name: str) -> str:
     """Return the scales that its rounds share."""
     return f"{method(experiment, seed, name)}/sigma.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json
-from jointnn.jobs.specs import AttemptJob, InitialiseJob, Job, TrainingJob, TrainJob
+from jointnn.jobs.specs import AttemptJob, InitialiseJob, Job, TrainingJob, TrainJob, TrialJob
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
@@ -112,8 +112,8 @@ class EarlierRuns:
 def _starred(job: Job) -> tuple[str, str]:
     """Return the benchmark and the record of a job, with stars for what tells others of its kind apart."""
     benchmark, record = _of_any_seed(job.benchmark), _of_any_seed(job.record)
-    if isinstance(job, TrainJob) and job.round:
-        benchmark, record = (re.sub(r"/round_\d+", "/round_*", file) for file in (benchmark, record))
+    if isinstance(job, TrainJob | TrialJob) and job.round:
+        benchmark, record = (re.sub(r"/(round|trial)_\d+", r"/\1_*", file) for file in (benchmark, record))
     if isinstance(job, AttemptJob):
         benchmark = re.sub(r"_\d+\.tsv$", "_*.tsv", benchmark)
         record = re.sub(r"/point_\d+\.", "/point_*.", record)

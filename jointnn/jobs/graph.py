@@ -27,10 +27,12 @@ from jointnn.jobs.specs import (
     SplitHalvesJob,
     SweepJob,
     TrainJob,
+    TrialJob,
 )
-from jointnn.methods.catalogue import segments
+from jointnn.methods.scale_trials import factors_tried
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings
+from jointnn.parameters.rows import rounds_are_jobs
 from jointnn.parameters.schema import ExperimentParams, Params
 
 Asked = ParamSpec("Asked")
@@ -171,12 +173,23 @@ class Jobs:
         return {seed: self.split_halves(experiment, seed, shown) for seed in chosen.seeds}
 
     @_once
+    def trial(self, experiment: str, seed: int, method: str, number: int) -> TrialJob:
+        """Try the first IRLS round under one of the scales."""
+        settings = training_jobs.trial(self.params, experiment, seed, method, number)
+        before = self.l2(experiment, seed, method)
+        return self._job(TrialJob, settings, {**self._begin(experiment, seed, method), "before": before})
+
+    @_once
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
         """Find the scales of 4.2.1."""
         settings = training_jobs.sigma(self.params, experiment, seed, method)
         before: dict[str, Job] = {"l2": self.l2(experiment, seed, method)}
-        if method_settings(self.params, experiment, method).scale == "split_half":
+        read = method_settings(self.params, experiment, method)
+        if read.scale == "split_half":
             before["halves"] = self.split_halves(experiment, seed, method)
+        elif read.scale == "trials":
+            for number, _ in enumerate(factors_tried(read), start=1):
+                before[f"trial_{number}"] = self.trial(experiment, seed, method, number)
         return self._job(SigmaJob, settings, before)
 
     @_once
@@ -248,7 +261,9 @@ class Jobs:
 
     def rounds(self, experiment: str, method: str) -> int:
         """Return how many rounds of a method are jobs of their own; 0 where it is one job."""
-        return max(len(segments(method, method_settings(self.params, experiment, method))) - 1, 0)
+        if not rounds_are_jobs(method):
+            return 0
+        return method_settings(self.params, experiment, method).rounds
 
     def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:
         """Return what every job that trains needs: images and a start."""
@@ -315,7 +330,7 @@ def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             kinds = ["architecture"]
         case "evaluate":
             kinds = ["architecture", "task"]
-        case "train" | "split_halves" | "attempt":
+        case "train" | "split_halves" | "trial" | "attempt":
             kinds = ["architecture", "task", "augmentation"]
         case _:
             kinds = []

@@ -465,6 +465,38 @@ class SplitHalvesJob(TrainingJob):
         return paths.told(self.folder)
 
 
+class TrialJob(TrainingJob):
+    """A trial of a scale: the first IRLS round under it, measured on validation, its networks not kept."""
+
+    stage: Literal["trial"] = "trial"
+    number: int
+    """Of the scales that are tried, counted from 1."""
+    measures: list[str]
+    """The first one decides."""
+
+    @property
+    def begins_at(self) -> str:
+        """Return the folder of the L2 start."""
+        return paths.round_(self.experiment, self.seed, self.method, 0)
+
+    @property
+    def folder(self) -> str:
+        return paths.trial(self.experiment, self.seed, self.method, self.number)
+
+    @property
+    def result(self) -> str:
+        """Return what it reaches."""
+        return f"{self.folder}/validation.json"
+
+    @property
+    def made(self) -> list[str]:
+        return [self.result]
+
+    @property
+    def told(self) -> str:
+        return paths.told(self.folder)
+
+
 class SigmaJob(Job):
     """The scale of each block, 4.2.1."""
 
@@ -488,6 +520,13 @@ class SigmaJob(Job):
     def halves(self) -> str:
         """Return the folder of networks of halves, where the scales come from those."""
         return paths.halves(self.experiment, self.seed, self.method)
+
+    @property
+    def trials(self) -> list[str]:
+        """Return what the trials have reached, where a scale is chosen by those."""
+        numbers = range(1, len([name for name in self.before if name.startswith("trial_")]) + 1)
+        folders = [paths.trial(self.experiment, self.seed, self.method, number) for number in numbers]
+        return [f"{folder}/validation.json" for folder in folders]
 
     @property
     def folder(self) -> str:
@@ -706,6 +745,7 @@ MODELS: dict[str, type[Job]] = {
     "initialise": InitialiseJob,
     "train": TrainJob,
     "split_halves": SplitHalvesJob,
+    "trial": TrialJob,
     "sigma": SigmaJob,
     "attempt": AttemptJob,
     "choose": ChooseJob,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jointnn.io import paths
+from jointnn.methods.scale_trials import factors_tried
 from jointnn.methods.split_halves import halved
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
@@ -85,6 +86,21 @@ def split_halves(params: Params, experiment: str, seed: int, name: str) -> dict[
         "settings": halved(start["settings"]),
         "curves": False,
         "halves": paths.halves(experiment, seed, name),
+    }
+
+
+def trial(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:
+    """Return those of the first IRLS round under one of the scales that are tried."""
+    read = method_settings(params, experiment, name)
+    tried = {"scale": "nearest", "scale_factor": factors_tried(read)[number - 1]}
+    settings = settings_for(name, read.model_copy(update=tried))
+    return {
+        **_training("trial", params, experiment, seed, name, settings),
+        "until": "round_1",
+        "round": 1,
+        "curves": False,
+        "number": number,
+        "measures": params.experiments[experiment].measures,
     }
 
 

@@ -174,10 +174,3 @@ def settings_read_by(name: str) -> type[Training]:
     function: Callable[..., Plan] = method[name]
     read: type[Training] = get_type_hints(function)["settings"]
     return read
-
-
-def segments(name: str, settings: MethodSettings) -> list[str]:
-    """Return the phases of a method that end a job, in order; none where the method is one job."""
-    if name not in IN_ROUNDS:
-        return []
-    return ["l2", *(f"round_{number}" for number in range(1, settings.rounds + 1))]

@@ -134,8 +134,8 @@ class Irls(Adaptive, Shared, Tied):
 
     weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
     """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""
-    scale: Literal["nearest", "split_half"] = "nearest"
-    """Where sigma comes from: the nearest distances (paper), or what halves of one dataset differ by."""
+    scale: Literal["nearest", "split_half", "trials"] = "nearest"
+    """Sigma from nearest distances (paper), from halves of one dataset, or by trials of three scales."""
     blocks: Literal["adjacent", "single"] = "adjacent"
     """Blocks of two adjacent layers as in (3), or each layer alone, as in the authors' code."""
     start: Literal["common", "shareall"] = "common"
@@ -182,6 +182,15 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale: split_half does not go with weighting: median, which reads no scale": (
         lambda s: s.scale == "split_half" and s.weighting == "median"
+    ),
+    "scale: trials does not go with weighting: median, which reads no scale": (
+        lambda s: s.scale == "trials" and s.weighting == "median"
+    ),
+    "scale: trials tries an infinite scale_factor beside the given one, which must be a finite number": (
+        lambda s: s.scale == "trials" and math.isinf(s.scale_factor)
+    ),
+    "scale: trials chooses once for all rounds, so it does not go with restart": (
+        lambda s: s.scale == "trials" and s.restart
     ),
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"

@@ -6,7 +6,7 @@ rows: they differ in a preset, in a network of their own (`architecture_of`) or 
 
 from dataclasses import dataclass
 
-from jointnn.methods.catalogue import REAL, method
+from jointnn.methods.catalogue import IN_ROUNDS, REAL, method
 
 Line = str | tuple[float, tuple[float, ...]]
 """A style of a line, as matplotlib has it."""
@@ -32,6 +32,7 @@ class Row:
         label: what tables, legends and figures call it; none: its name.
         look: how figures draw it; None: in the order of the experiment's rows.
         reference: whether it is no competitor, so that tables show it below a rule.
+        in_one_job: whether its rounds are one job, though its plan's are a job each.
     """
 
     plan: str
@@ -39,6 +40,7 @@ class Row:
     label: str = ""
     look: Look | None = None
     reference: bool = False
+    in_one_job: bool = False
 
 
 # Okabe and Ito's colours and an indigo: told apart by colour-blind readers. The family of l2reg is blue,
@@ -47,7 +49,14 @@ class Row:
 ROWS = {
     "joint": Row("joint", look=Look("#D55E00", "-", "o", width=2.2)),
     "joint_paper": Row(  # by the letter of the paper
-        "joint", "paper", "joint (paper)", Look("#8C3A0F", (0, (6, 1.5, 1.5, 1.5)), "p", width=1.5)
+        "joint",
+        "paper",
+        "joint (paper)",
+        Look("#8C3A0F", (0, (6, 1.5, 1.5, 1.5)), "p", width=1.5),
+        in_one_job=True,
+    ),
+    "joint_auto": Row(  # with no search of its own
+        "joint", "auto", "joint (auto)", Look("#F4A582", (0, (4, 1, 1, 1)), "*", width=1.8)
     ),
     "isolated": Row("isolated", look=Look("#000000", "-", "s")),
     "l2reg": Row("l2reg", look=Look("#5A4FCF", "-", "^")),
@@ -78,6 +87,12 @@ def row_of(name: str) -> Row:
 def trained_rows() -> list[str]:
     """Return the names that an experiment may have among its methods, sorted."""
     return sorted({*method, *(name for name, row in ROWS.items() if row.plan)})
+
+
+def rounds_are_jobs(name: str) -> bool:
+    """Return whether the L2 start, sigma and each round of a row are jobs."""
+    row = row_of(name)
+    return row.plan in IN_ROUNDS and not row.in_one_job
 
 
 def printed(name: str) -> str:

@@ -1,17 +1,17 @@
 """Mistakes in the methods of an experiment, their search and its finalists, each with its path."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from jointnn.methods.catalogue import plan
+from jointnn.methods.catalogue import IN_ROUNDS, plan
 from jointnn.methods.plan import OneNetwork, Problem
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.resolve import merged_settings, method_settings
-from jointnn.parameters.rows import row_of, trained_rows
+from jointnn.parameters.rows import rounds_are_jobs, row_of, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_settings import unread, wrong_settings
 
@@ -40,6 +40,8 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
             f"processes: {settings.processes} are more than its {len(experiment.datasets)} networks, one "
             "for each dataset, which they share; lower it."
         )
+    if settings.scale == "trials" and row_of(name).plan in IN_ROUNDS and not rounds_are_jobs(name):
+        yield "scale: trials needs rounds that are jobs of their own, which this row has not; leave it out."
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return
     layers = [2]  # how many makes no difference to the steps
@@ -77,7 +79,8 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         for number, point in enumerate(search.points(experiment, chosen)):
             here = f"{at}.{chosen} (point {number})"
             if chosen in trained_rows():
-                wrong = [*wrong_settings("", merged_settings(params, name, chosen, point))]
+                settings = merged_settings(params, name, chosen, point)
+                wrong = [*wrong_settings("", settings), *_tried_again(settings)]
                 for line in [*wrong, *unread("", chosen, point)]:
                     if line not in said:
                         yield f"{here}: {line}"
@@ -89,6 +92,11 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         yield f"{at}: every method needs the same number of points, but there are {shown}."
     else:
         yield from _unequal_rates(at, name, experiment, params)
+
+
+def _tried_again(settings: Mapping[str, object]) -> Iterator[str]:
+    if settings.get("scale") == "trials":
+        yield "scale: trials chooses within a run and is no point of a search; give scale_factor numbers."
 
 
 def _unequal_rates(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:

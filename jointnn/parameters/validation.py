@@ -9,7 +9,7 @@ from jointnn.io import paths
 from jointnn.methods.catalogue import IN_ROUNDS
 from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
-from jointnn.parameters.rows import trained_rows
+from jointnn.parameters.rows import rounds_are_jobs, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import jae_mistakes
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
@@ -29,7 +29,7 @@ NAMED = ("task", "architecture", "trunk", "augmentation")
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
     "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "sigma", "split_halves", "sweep",
-    "tidy", "track", "train",
+    "tidy", "track", "train", "trial",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 
@@ -115,7 +115,7 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
         if options is not None:
             given = list(getattr(experiment, f"{kind}_options"))
             yield from unknown(f"{at}.{kind}_options", given, options)
-    if paths.SPLIT_HALVES in experiment.figures and not IN_ROUNDS & set(experiment.methods):
+    if paths.SPLIT_HALVES in experiment.figures and not any(map(rounds_are_jobs, experiment.methods)):
         yield (
             f"{at}.figures: {paths.SPLIT_HALVES} shows networks under the L2 start of a method with "
             f"rounds; add {' or '.join(sorted(IN_ROUNDS))} to methods, or drop it."

@@ -1,6 +1,5 @@
 """attempt: one point of the search, on a tuning seed. It reads training and validation alone."""
 
-from statistics import fmean
 from typing import Any
 
 from jointnn.errors import DivergedError
@@ -9,11 +8,9 @@ from jointnn.irls.tying import mean_weights
 from jointnn.jobs.specs import AttemptJob
 from jointnn.methods.plan import Plan
 from jointnn.stages.build import build
-from jointnn.stages.run_training import drop_resume_point, train
+from jointnn.stages.run_training import drop_resume_point, train, validation_means
 from jointnn.tasks.base import named
-from jointnn.tasks.measures import Measure, check_given
 from jointnn.training.couplings import membership_of
-from jointnn.training.setup import Setup
 from jointnn.training.state import State
 
 
@@ -26,7 +23,7 @@ def run(job: AttemptJob) -> None:
     result: dict[str, Any] = {"method": job.method, "point": job.point, "settings": job.overrides}
     try:
         train(job, state, setup, plan, keep=False)
-        means = _means(state, setup, job.measures)
+        means = validation_means(state, setup, job.measures)
         result["validation"] = named(means, setup.task)
         result["best"] = {measure.name: measure.direction for measure in means}
         result["weights_of_rounds"] = [found.weights.tolist() for found in state.rounds]
@@ -51,22 +48,3 @@ def _layer_weights(state: State, plan: Plan) -> dict[str, float]:
         return {}
     of_layers = mean_weights(state.rounds[-1].weights.numpy(), membership_of(plan).numpy())
     return dict(zip(state.networks.layers, of_layers.tolist(), strict=True))
-
-
-def _means(state: State, setup: Setup, measures: list[str]) -> dict[Measure, float]:
-    """Return means over datasets of what the networks reach on the validation split.
-
-    The first measure decides and must be there; another that is known may need more images than this split
-    has, and is left out.
-    """
-    found = []
-    for index, (name, data) in enumerate(setup.data.items()):
-        with state.at_work(index):
-            network = state.networks.modules[name]
-            results = setup.task.results(network, {"validation": data.validation}, data.train)
-            found.append(results["validation"])
-    of_datasets = setup.group.joined(found)
-    given = {measure.name: measure for measure in set.intersection(*map(set, of_datasets))}
-    check_given(measures, given, "on the validation split", first_decides=True)
-    wanted = [given[name] for name in dict.fromkeys((*measures, "loss")) if name in given]
-    return {measure: fmean(result[measure] for result in of_datasets) for measure in wanted}

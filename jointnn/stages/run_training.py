@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from jointnn.methods.plan import Plan
 from jointnn.methods.split_halves import halved
 from jointnn.ranks.group import Group
 from jointnn.stages.build import build, expected_of, header_of, start_of
+from jointnn.tasks.measures import Measure, check_given
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of
@@ -199,3 +201,22 @@ def say_alarms(state: State, setup: Setup) -> None:
         if alarms:
             state.alarms[name] = f"the network of {name} {' and '.join(alarms)}"
             print(f"{setup.label}: {state.alarms[name]}.", flush=True)  # noqa: T201
+
+
+def validation_means(state: State, setup: Setup, measures: list[str]) -> dict[Measure, float]:
+    """Return means over datasets of what the networks reach on the validation split.
+
+    The first measure decides and must be there; another that is known may need more images than this split
+    has, and is left out.
+    """
+    found = []
+    for index, (name, data) in enumerate(setup.data.items()):
+        with state.at_work(index):
+            network = state.networks.modules[name]
+            results = setup.task.results(network, {"validation": data.validation}, data.train)
+            found.append(results["validation"])
+    of_datasets = setup.group.joined(found)
+    given = {measure.name: measure for measure in set.intersection(*map(set, of_datasets))}
+    check_given(measures, given, "on the validation split", first_decides=True)
+    wanted = [given[name] for name in dict.fromkeys((*measures, "loss")) if name in given]
+    return {measure: fmean(result[measure] for result in of_datasets) for measure in wanted}

@@ -1,6 +1,8 @@
-"""sigma: the scale of each block, 4.2.1, from the distances at the L2 start, or from those of halves."""
+"""sigma: the scale of each block, 4.2.1, from distances at the L2 start, of halves, or by trials."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -11,9 +13,12 @@ from jointnn.io.tensors import diverged
 from jointnn.irls.rounds import scales_of, scales_of_halves
 from jointnn.jobs.specs import SigmaJob
 from jointnn.methods.settings import MethodSettings
+from jointnn.tasks.measures import told_measure
 
 KEYS = ("blocks", "distances_squared")
 """What distances say of themselves."""
+OF_A_TRIAL = ("scale_factor", "decides", "validation", "best")
+"""What a trial says of itself."""
 
 
 def run(job: SigmaJob) -> None:
@@ -32,11 +37,30 @@ def run(job: SigmaJob) -> None:
     # Where the L2 start diverged, networks may be equal still, which gives no scale; nothing is trained
     # after it. Under a half-life of 0 all are one.
     no_scale = diverged(paths.state(job.l2)) or settings.strength.half_life == 0
+    tried = [read_json(trial, *OF_A_TRIAL) for trial in job.trials]
+    factor = best_factor(tried) if tried else settings.scale_factor
     found = scales_of_halves if of_halves else scales_of
-    sigma = found(squared, math.inf if no_scale else settings.scale_factor)
+    sigma = found(squared, math.inf if no_scale else factor)
     content = {
         "blocks": distances["blocks"],
         "sigma": sigma.tolist(),
-        "scale_factor": settings.scale_factor,
+        "scale_factor": factor,
+        **({"trials": tried} if tried else {}),
     }
     write_json(job.sigma, content, seal=True)
+
+
+def best_factor(tried: Sequence[dict[str, Any]]) -> float:
+    """Return the scale factor whose trial is best on validation; the first of equals.
+
+    If every trial diverged it is the first one too: the round after it says so by itself.
+    """
+
+    def score(trial: dict[str, Any]) -> float:
+        name = trial["decides"]
+        if name not in trial["validation"]:
+            return -math.inf
+        value = told_measure(name, {"best": trial["best"][name]}).score(trial["validation"][name])
+        return value if math.isfinite(value) else -math.inf
+
+    return float(max(tried, key=score)["scale_factor"])

@@ -190,6 +190,11 @@ def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
             "scale: split_half takes networks of halves of the datasets, which fit does not train; use the "
             "pipeline, or leave it out. jointnn.Coupling.split_half_ratios measures by halves."
         )
+    if given.get("scale") == "trials":
+        raise UserError(
+            "scale: trials trains a round three times, and fit trains once; use the pipeline, or leave it "
+            "out."
+        )
     if given.get("processes", 1) != 1:
         raise UserError("processes: fit trains in this process; use the pipeline, or leave it out.")
     if given.get("others_on_disk"):

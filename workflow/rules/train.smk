@@ -75,8 +75,32 @@ rule split_halves:
         "python -m jointnn split_halves {input.settings} > {log} 2>&1"
 
 
+rule trial:
+    """The first IRLS round under one of the scales that `scale: trials` compares on validation."""
+    input:
+        settings=settings("trial"),
+        before=before("trial"),
+    output:
+        result="runs/{experiment}/s{seed}/{method}/trial_{number}/validation.json",
+        record="runs/{experiment}/s{seed}/{method}/trial_{number}/settings.json",
+    log:
+        "logs/{experiment}/s{seed}/{method}/trial_{number}.log",
+    benchmark:
+        "logs/{experiment}/s{seed}/{method}/trial_{number}.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    threads: cores("trial")
+    resources:
+        **tasks("trial"),
+        gpu=gpus("trial"),
+        mem_mb=8000,
+        runtime=720,
+    shell:
+        "python -m jointnn trial {input.settings} > {log} 2>&1"
+
+
 rule sigma:
-    """The scale of each block, 4.2.1, from the distances at the L2 start."""
+    """The scale of each block, 4.2.1, from the distances at the L2 start, of halves, or by trials."""
     input:
         settings=settings("sigma"),
         before=before("sigma"),

@@ -1,0 +1,13 @@
+"""What the trials of a scale compare: whom a network shares with after the L2 start. No torch here."""
+
+import math
+
+from jointnn.methods.settings import MethodSettings
+
+LETS_GO = 1e-3
+"""A scale this far below the nearest distance gives every pair a weight of about 0."""
+
+
+def factors_tried(settings: MethodSettings) -> list[float]:
+    """Return the scale factors that `scale: trials` tries: sharing with all, with near ones, with none."""
+    return [math.inf, settings.scale_factor, LETS_GO]
