@@ -80,7 +80,7 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
             here = f"{at}.{chosen} (point {number})"
             if chosen in trained_rows():
                 settings = merged_settings(params, name, chosen, point)
-                wrong = [*wrong_settings("", settings), *_tried_again(settings)]
+                wrong = [*wrong_settings("", settings), *_tried_again(chosen, settings)]
                 for line in [*wrong, *unread("", chosen, point)]:
                     if line not in said:
                         yield f"{here}: {line}"
@@ -94,9 +94,13 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         yield from _unequal_rates(at, name, experiment, params)
 
 
-def _tried_again(settings: Mapping[str, object]) -> Iterator[str]:
-    if settings.get("scale") == "trials":
-        yield "scale: trials chooses within a run and is no point of a search; give scale_factor numbers."
+def _tried_again(name: str, settings: Mapping[str, object]) -> Iterator[str]:
+    """Yield that a point of the search would have trials of its own."""
+    if settings.get("scale") == "trials" and row_of(name).plan in IN_ROUNDS:
+        yield (
+            "scale: trials chooses within a run and is no point of a search; set scale: nearest in the "
+            "grid, and several scale_factor."
+        )
 
 
 def _unequal_rates(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:

@@ -9,6 +9,7 @@ from jointnn.jobs.specs import (
     PrepareJob,
     SweepJob,
     TrainJob,
+    TrialJob,
 )
 from jointnn.registry import short
 
@@ -33,6 +34,8 @@ def which_of(job: Job) -> str:
             return job.sweep
         case AttemptJob():
             return f"point {job.point}, seed {job.seed}"
+        case TrialJob():
+            return f"scale {job.number}, seed {job.seed}"
         case TrainJob() if job.round is not None:
             return f"round {job.round}, seed {job.seed}"
         case InitialiseJob() if own := job.start.rpartition("/")[2].partition("_")[2]:

@@ -1,5 +1,7 @@
 """The presets of params.yaml are what docs/method.md says of them."""
 
+import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,8 +10,10 @@ from helpers.departures import METHODS
 from helpers.params import PROJECT, read
 from helpers.tensor import real
 
+from jointnn.errors import UserError
 from jointnn.irls.consistency import irls_weights, layer_distances_squared, over_pairs
 from jointnn.irls.rounds import next_round
+from jointnn.jobs.graph import Jobs
 from jointnn.methods.catalogue import plan
 from jointnn.methods.plan import Problem
 from jointnn.methods.settings import MethodSettings
@@ -83,7 +87,7 @@ def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
 @pytest.mark.slow
 def test_every_preset_gives_a_plan_for_every_method():
     params = read_params(PROJECT)
-    assert set(params.presets) == {"default", "paper", "authors_code"}
+    assert set(params.presets) == {"default", "paper", "authors_code", "auto"}
     for preset in params.presets.values():
         settings = MethodSettings.model_validate(preset)
         for method in METHODS:
@@ -112,3 +116,56 @@ def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monke
     assert (row.plan, row.preset, row.label) == ("joint", "paper", "joint (paper)")
     made = plan(row.plan, Problem(["a", "b"], [5]), method_settings(params, "toy", "joint_paper"))
     assert (made.blocks, made.weighting) == ("adjacent", "paper") and len(made.phases) == 1 + 4
+
+
+AUTO = {"scale": "trials", "scale_factor": 0.7, "weighting": "welsch"}
+
+
+def test_joint_auto_is_joint_under_the_preset_auto_with_rounds_that_are_jobs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = read({"presets.auto": AUTO, "experiments.toy.methods": ["isolated", "joint", "joint_auto"]})
+    row = row_of("joint_auto")
+    assert (row.plan, row.preset, row.label) == ("joint", "auto", "joint (auto)")
+    found = method_settings(params, "toy", "joint_auto")
+    assert (found.scale, found.scale_factor, found.weighting) == ("trials", 0.7, "welsch")
+    assert method_settings(params, "toy", "joint").scale == "nearest"
+    assert Jobs(params).rounds("toy", "joint_auto") == found.rounds
+    grid = {"joint": {"scale": ["nearest"], "scale_factor": [1, 2]}, "isolated": {"weight_decay": [0, 1]}}
+    whole = read({"presets.auto": AUTO, "experiments.toy.preset": "auto", "experiments.toy.search": grid})
+    assert method_settings(whole, "toy", "joint").scale == "trials"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"experiments.toy.search": {"joint": {"scale": ["trials"], "learning_rate": [0.1, 0.2]}}},
+            "scale: trials chooses within a run and is no point of a search; set scale: nearest in",
+        ),
+        (
+            {"experiments.toy.tuned.joint": {"scale": "trials", "scale_factor": math.inf}},
+            "scale: trials tries an infinite scale_factor beside the given one",
+        ),
+        (
+            {"experiments.toy.tuned.joint": {"scale": "trials", "weighting": "median"}},
+            "scale: trials does not go with weighting: median",
+        ),
+        (
+            {"experiments.toy.tuned.joint": {"scale": "trials", "restart": True, "rounds": 1}},
+            "scale: trials chooses once for all rounds, so it does not go with restart",
+        ),
+        (
+            {
+                "presets.paper": {},
+                "experiments.toy.methods": ["isolated", "joint_paper"],
+                "experiments.toy.tuned": {"joint_paper": {"scale": "trials"}},
+            },
+            "scale: trials needs rounds that are jobs of their own, which this row has not",
+        ),
+    ],
+    ids=["search", "infinite", "median", "restart", "one job"],
+)
+def test_trials_where_they_decide_nothing_are_refused(changes, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=re.escape(said)):
+        read(changes)

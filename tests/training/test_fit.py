@@ -194,6 +194,8 @@ def shared(_classes: int) -> nn.Module:
         (three(), mlp, {"method": "joined"}, "No method is named 'joined'; did you mean 'joint'"),
         (three(), mlp, {"others_on_disk": True}, "fit writes no files"),
         (three(), mlp, {"processes": 2}, "fit trains in this process"),
+        (three(), mlp, {"scale": "trials"}, "trains a round three times, and fit trains once"),
+        (three(), mlp, {"scale": "split_half"}, "networks of halves of the datasets, which fit does not"),
         (three(), mlp, {"device": "mps"}, "device: 'mps' is not to be had here"),
         (three(), mlp, {"device": "warp"}, "device: 'warp' is not to be had here"),
         (three(), mlp, {"task_options": {"a": 1}}, "task classification could not be made"),
