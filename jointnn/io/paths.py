@@ -133,6 +133,11 @@ def ratios(experiment: str) -> str:
     return f"results/{experiment}/figures/{SPLIT_HALVES}.csv"
 
 
+def trials(experiment: str) -> str:
+    """Return what trials of a scale have reached, of every method that chooses it in its run."""
+    return f"results/{experiment}/figures/trials.csv"
+
+
 def sweep(name: str) -> str:
     """Return the folder of what several experiments show together."""
     return f"{SWEEPS}/{name}"

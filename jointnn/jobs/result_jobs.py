@@ -13,6 +13,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.contamination import seen
 from jointnn.parameters.corners import corners
+from jointnn.parameters.resolve import method_settings
 from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
@@ -62,6 +63,7 @@ def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[
         rounds: of each method whose rounds are jobs, how many there are.
     """
     chosen = params.experiments[experiment]
+    tried = [name for name in rounds if method_settings(params, experiment, name).scale == "trials"]
     return {
         "stage": "figures",
         **_shown(params, experiment),
@@ -70,6 +72,7 @@ def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[
         "groups_round": chosen.groups_round,
         "size": chosen.image_size,
         "figures": chosen.figures,
+        **({"tried": tried} if tried else {}),
     }
 
 

@@ -682,6 +682,8 @@ class FiguresJob(Job):
     groups_round: int | None = None
     size: int | None = None
     figures: list[str]
+    tried: list[str] = []
+    """Methods that choose a scale by trials."""
 
     @property
     def folder(self) -> str:
@@ -689,9 +691,10 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        """Return the figures, and the table that belongs to one of them."""
+        """Return the figures, the table that belongs to one of them, and that of trials."""
         drawn = [paths.figure(self.experiment, name) for name in self.figures]
-        return [*drawn, paths.ratios(self.experiment)] if paths.SPLIT_HALVES in self.figures else drawn
+        of_halves = [paths.ratios(self.experiment)] if paths.SPLIT_HALVES in self.figures else []
+        return [*drawn, *of_halves, *([paths.trials(self.experiment)] if self.tried else [])]
 
     @property
     def made(self) -> list[str]:

@@ -3,7 +3,8 @@
 Each figure says which files it reads; what was not run is left out. Writes
 results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well
 they agree with the planted ones), split_halves.csv where that figure is drawn (the ratio of each layer,
-pair and seed), and for `dvc plots` the learning curves, results/<experiment>.curves.csv.
+pair and seed), trials.csv where a method chose its scale in its run, and for `dvc plots` the learning
+curves, results/<experiment>.curves.csv.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ def run(job: FiguresJob) -> None:
     from jointnn.reporting.figures.curves import curves_table
     from jointnn.reporting.figures.groups import groups_table
     from jointnn.reporting.figures.style import style, to_svg
+    from jointnn.reporting.trials import trials_of
 
     context = Context.of(job.settings_alone())
     folder = Path(job.folder)
@@ -31,3 +33,5 @@ def run(job: FiguresJob) -> None:
     write_table(paths.curves(job.experiment), curves_table(context))
     if paths.SPLIT_HALVES in job.figures:
         write_table(paths.ratios(job.experiment), context.ratios)
+    if job.tried:
+        write_table(paths.trials(job.experiment), trials_of(job.experiment, job.seeds, job.tried))

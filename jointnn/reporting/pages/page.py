@@ -22,6 +22,7 @@ from jointnn.reporting.notes_on_data import notes_on_data
 from jointnn.reporting.pages import sections
 from jointnn.reporting.tables import grid, printed, times
 from jointnn.reporting.tables.rendering import capitalised
+from jointnn.reporting.trials import by_scale, read_trials
 from jointnn.reporting.words import in_words, listed
 
 PAGES, IMAGES = Path("docs/results"), Path("docs/images")
@@ -39,6 +40,7 @@ FILES = {
     "metrics.csv": "all metrics of every seed",
     "figures/groups.csv": "the groups of every round and seed",
     "figures/split_halves.csv": "how far apart datasets lie by layer, in units of chance, of every seed",
+    "figures/trials.csv": "what trials of a scale reached on validation, of every seed",
 }
 """What a page names of an experiment's folder."""
 
@@ -86,6 +88,7 @@ def page_of(params: Params, name: str, place: Place) -> str:
         place,
         experiment=experiment,
         ratios=sections.ratios(name, experiment),
+        trials=by_scale(read_trials(name)),
         groups=sections.groups(read_table(found), experiment.groups_round) if found.exists() else "",
         counts=sections.counts(experiment, params.datasets),
         files=[(f"{name}/{file}", holds) for file, holds in FILES.items() if (folder / file).exists()],

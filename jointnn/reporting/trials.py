@@ -1,0 +1,65 @@
+"""What methods chose within their run, by trials of a scale: what figures write and pages read."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from jointnn.io import paths
+from jointnn.io.files import read_json, read_table
+from jointnn.methods.scale_trials import LETS_GO
+from jointnn.parameters.rows import printed
+from jointnn.tasks.measures import measure_of, told_measure
+
+COLUMNS = ["method", "seed", "scale_factor", "measure", "best", "validation", "chosen"]
+Rows = list[list[str]]
+
+
+def trials_of(experiment: str, seeds: Sequence[int], methods: Sequence[str]) -> pd.DataFrame:
+    """Return the trials of every seed that has a scale.
+
+    Returns:
+        A row for each method, seed and scale; `validation` is NaN where a trial diverged.
+    """
+    found = []
+    for method in methods:
+        for seed in seeds:
+            if not (file := Path(paths.sigma(experiment, seed, method))).exists():
+                continue
+            content = read_json(file, "trials", "scale_factor")
+            for trial in content["trials"]:
+                name = trial["decides"]
+                factor, value = float(trial["scale_factor"]), trial["validation"].get(name, math.nan)
+                chosen = factor == content["scale_factor"]
+                found.append((method, seed, factor, name, trial["best"].get(name, ""), value, chosen))
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def read_trials(experiment: str) -> pd.DataFrame:
+    """Return the trials that the figures of an experiment have written; none where there were none."""
+    file = Path(paths.trials(experiment))
+    return read_table(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def by_scale(table: pd.DataFrame) -> Rows:
+    """Return a header, and a row for each method and scale: what it shares with, what its trials reached on
+    validation over seeds, and in how many it was chosen."""
+    head, lines = "", []
+    for method, factor in dict.fromkeys(zip(table.method, table.scale_factor, strict=True)):
+        rows = table[(table.method == method) & (table.scale_factor == factor)]
+        measure = measure_of(name := rows.measure.iloc[0])
+        if best := next(filter(None, rows.best.fillna("")), ""):
+            measure = told_measure(name, {**measure.told(), "best": best})
+        head = f"validation {measure.title} after one round, in {measure.unit}"
+        values = rows.validation.dropna()
+        spread = f" ± {measure.number(values.std())}" if len(values) > 1 else ""
+        reached = f"{measure.number(values.mean())}{spread}" if len(values) else "diverged"
+        lines.append([printed(method), _whom(factor), reached, f"{rows.chosen.sum()} of {len(rows)} seeds"])
+    return [["method", "shares with", head, "chosen in"], *lines]
+
+
+def _whom(factor: float) -> str:
+    if math.isinf(factor):
+        return "all"
+    return "none" if factor == LETS_GO else f"near ones (s = {factor:g})"
