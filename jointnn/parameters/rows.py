@@ -56,7 +56,10 @@ ROWS = {
         in_one_job=True,
     ),
     "joint_auto": Row(  # with no search of its own
-        "joint", "auto", "joint (auto)", Look("#F4A582", (0, (4, 1, 1, 1)), "*", width=1.8)
+        "joint",
+        "experimental_auto",
+        "joint (auto, experimental)",
+        Look("#F4A582", (0, (4, 1, 1, 1)), "*", width=1.8),
     ),
     "isolated": Row("isolated", look=Look("#000000", "-", "s")),
     "l2reg": Row("l2reg", look=Look("#5A4FCF", "-", "^")),

@@ -8,7 +8,6 @@ import pandas as pd
 
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
-from jointnn.methods.scale_trials import LETS_GO
 from jointnn.parameters.rows import printed
 from jointnn.tasks.measures import measure_of, told_measure
 
@@ -55,11 +54,12 @@ def by_scale(table: pd.DataFrame) -> Rows:
         values = rows.validation.dropna()
         spread = f" ± {measure.number(values.std())}" if len(values) > 1 else ""
         reached = f"{measure.number(values.mean())}{spread}" if len(values) else "diverged"
-        lines.append([printed(method), _whom(factor), reached, f"{rows.chosen.sum()} of {len(rows)} seeds"])
+        whom = _whom(factor, table[table.method == method].scale_factor.min())
+        lines.append([printed(method), whom, reached, f"{rows.chosen.sum()} of {len(rows)} seeds"])
     return [["method", "shares with", head, "chosen in"], *lines]
 
 
-def _whom(factor: float) -> str:
+def _whom(factor: float, least: float) -> str:
     if math.isinf(factor):
         return "all"
-    return "none" if factor == LETS_GO else f"near ones (s = {factor:g})"
+    return "none" if factor == least else f"near ones (s = {factor:g})"

@@ -87,7 +87,7 @@ def test_the_preset_default_has_a_half_life_and_the_proximal_solver():
 @pytest.mark.slow
 def test_every_preset_gives_a_plan_for_every_method():
     params = read_params(PROJECT)
-    assert set(params.presets) == {"default", "paper", "authors_code", "auto"}
+    assert set(params.presets) == {"default", "paper", "authors_code", "experimental_auto"}
     for preset in params.presets.values():
         settings = MethodSettings.model_validate(preset)
         for method in METHODS:
@@ -121,17 +121,25 @@ def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monke
 AUTO = {"scale": "trials", "scale_factor": 0.7, "weighting": "welsch"}
 
 
-def test_joint_auto_is_joint_under_the_preset_auto_with_rounds_that_are_jobs(tmp_path, monkeypatch):
+def test_joint_auto_is_joint_under_a_preset_of_its_own_with_rounds_that_are_jobs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params = read({"presets.auto": AUTO, "experiments.toy.methods": ["isolated", "joint", "joint_auto"]})
+    params = read(
+        {"presets.experimental_auto": AUTO, "experiments.toy.methods": ["isolated", "joint", "joint_auto"]}
+    )
     row = row_of("joint_auto")
-    assert (row.plan, row.preset, row.label) == ("joint", "auto", "joint (auto)")
+    assert (row.plan, row.preset, row.label) == ("joint", "experimental_auto", "joint (auto, experimental)")
     found = method_settings(params, "toy", "joint_auto")
     assert (found.scale, found.scale_factor, found.weighting) == ("trials", 0.7, "welsch")
     assert method_settings(params, "toy", "joint").scale == "nearest"
     assert Jobs(params).rounds("toy", "joint_auto") == found.rounds
     grid = {"joint": {"scale": ["nearest"], "scale_factor": [1, 2]}, "isolated": {"weight_decay": [0, 1]}}
-    whole = read({"presets.auto": AUTO, "experiments.toy.preset": "auto", "experiments.toy.search": grid})
+    whole = read(
+        {
+            "presets.experimental_auto": AUTO,
+            "experiments.toy.preset": "experimental_auto",
+            "experiments.toy.search": grid,
+        }
+    )
     assert method_settings(whole, "toy", "joint").scale == "trials"
 
 

@@ -71,4 +71,4 @@ def test_figures_write_the_trials_where_a_method_has_them_and_nowhere_else():
 
 
 def test_the_row_without_a_search_has_a_name_of_its_own():
-    assert printed("joint_auto") == "joint (auto)"
+    assert printed("joint_auto") == "joint (auto, experimental)"
