@@ -40,8 +40,10 @@ def differences(context: Context) -> Figure:
     axes.spines["left"].set_visible(False)
     unit = context.drawn.unit_of_differences
     better = "right" if context.drawn.higher_is_better else "left"
-    axes.set_xlabel(
-        f"test {context.drawn.title}\nminus that of {context.label(BASE)} ({unit}; better: {better})"
+    # Centred below the whole figure: beside long names the axes are narrower than these words.
+    drawing.supxlabel(
+        f"test {context.drawn.title}\nminus that of {context.label(BASE)} ({unit}; better: {better})",
+        fontsize=axes.xaxis.label.get_fontsize(),
     )
     return drawing
 
