@@ -44,6 +44,7 @@ def differences(context: Context) -> Figure:
     drawing.supxlabel(
         f"test {context.drawn.title}\nminus that of {context.label(BASE)} ({unit}; better: {better})",
         fontsize=axes.xaxis.label.get_fontsize(),
+        multialignment="center",
     )
     return drawing
 
