@@ -27,6 +27,8 @@ TARGET = 1.35
 """For every other experiment."""
 SECONDS = 28.0
 """Or at most so many seconds for the chain of `joint` on `digits`."""
+BESIDE = {"split_halves", "trial"}
+"""Jobs that lie in the folder of `joint` and are not of its chain: a figure asks for them, or a choice."""
 WATCH = ROOT / "benchmarks/support/stopwatch"
 WALL = 210.0
 """Seconds of the default run on two quiet cores."""
@@ -110,7 +112,7 @@ def told(times: Path, experiment: str) -> tuple[dict[str, Spent], dict[str, Spen
         kinds[kind].add(job["total"], phases)
         folder = Path(job["arguments"][1]).parts
         for method in ("isolated", "joint"):
-            if "runs" in folder and method in folder and experiment in folder:
+            if kind not in BESIDE and "runs" in folder and method in folder and experiment in folder:
                 chains[method].add(job["total"], phases)
     return kinds, chains
 

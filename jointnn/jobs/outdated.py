@@ -31,7 +31,7 @@ def stale(params: Params, name: str) -> list[str]:
     record = read_json(Path("results", name, "settings.json"))
     now = {
         **experiment.model_dump(mode="json", include=SHOWN),
-        "selection": search.rule(params.experiments, name),
+        "selection": search.rule(params, name),
     }
     found = sorted(key for key, value in now.items() if record.get(key) != value)
     found += _problem_otherwise(name, experiment)

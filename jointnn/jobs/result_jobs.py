@@ -46,7 +46,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
         "stage": "collect",
         **_shown(params, experiment),
         "reference": [*(name for name in chosen.methods if row_of(name).reference), REAL],
-        "selection": search.rule(params.experiments, experiment),
+        "selection": search.rule(params, experiment),
         "sources": {name: params.datasets[name].source for name in chosen.datasets},
         "seen": seen(chosen, params.datasets),
         "corners": corners(params, experiment),
@@ -95,8 +95,7 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
         if all(job.datasets == first.datasets for job in tables.values())
         else [],
         "selections": {
-            experiment: search.rule(params.experiments, experiment, beside_others=True)
-            for experiment in tables
+            experiment: search.rule(params, experiment, beside_others=True) for experiment in tables
         },
         "seen": list(dict.fromkeys(seen_by_any)),
         "corners": {

@@ -469,19 +469,21 @@ class TrialJob(TrainingJob):
     """A trial of a scale: the first IRLS round under it, measured on validation, its networks not kept."""
 
     stage: Literal["trial"] = "trial"
+    trial: str
+    """Its folder."""
     number: int
-    """Of the scales that are tried, counted from 1."""
+    """Of the scale factors that are tried, counted from 1."""
     measures: list[str]
-    """The first one decides."""
+    """The one that decides."""
 
     @property
     def begins_at(self) -> str:
-        """Return the folder of the L2 start."""
-        return paths.round_(self.experiment, self.seed, self.method, 0)
+        """Return the folder of the L2 start, or of the start where that is no job."""
+        return paths.round_(self.experiment, self.seed, self.method, 0) if self.round else self.start
 
     @property
     def folder(self) -> str:
-        return paths.trial(self.experiment, self.seed, self.method, self.number)
+        return self.trial
 
     @property
     def result(self) -> str:

@@ -99,8 +99,9 @@ def trial(params: Params, experiment: str, seed: int, name: str, number: int) ->
         "until": "round_1",
         "round": 1,
         "curves": False,
+        "trial": paths.trial(experiment, seed, name, number),
         "number": number,
-        "measures": params.experiments[experiment].measures,
+        "measures": params.experiments[experiment].measures[:1],  # others decide nothing
     }
 
 

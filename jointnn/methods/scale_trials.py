@@ -4,10 +4,10 @@ import math
 
 from jointnn.methods.settings import MethodSettings
 
-LETS_GO = 1e-3
+SHARES_WITH_NONE = 1e-3
 """A scale this far below the nearest distance gives every pair a weight of about 0."""
 
 
 def factors_tried(settings: MethodSettings) -> list[float]:
     """Return the scale factors that `scale: trials` tries: sharing with all, with near ones, with none."""
-    return [math.inf, settings.scale_factor, LETS_GO]
+    return [math.inf, settings.scale_factor, SHARES_WITH_NONE]

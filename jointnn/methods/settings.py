@@ -183,15 +183,6 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     "scale: split_half does not go with weighting: median, which reads no scale": (
         lambda s: s.scale == "split_half" and s.weighting == "median"
     ),
-    "scale: trials does not go with weighting: median, which reads no scale": (
-        lambda s: s.scale == "trials" and s.weighting == "median"
-    ),
-    "scale: trials tries an infinite scale_factor beside the given one, which must be a finite number": (
-        lambda s: s.scale == "trials" and math.isinf(s.scale_factor)
-    ),
-    "scale: trials chooses once for all rounds, so it does not go with restart": (
-        lambda s: s.scale == "trials" and s.restart
-    ),
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
     ),

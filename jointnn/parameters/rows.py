@@ -80,6 +80,8 @@ ROWS = {
 
 ALONE = "isolated"
 """The row that shows what every dataset has without joining."""
+JOINING = ("joint", "joint_auto")
+"""Rows of which the first that is there shows what joining does to every dataset."""
 
 
 def row_of(name: str) -> Row:

@@ -1,9 +1,11 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 
-from jointnn.parameters.schema import ExperimentParams, Overrides, SearchedParams
+from jointnn.parameters.resolve import method_settings
+from jointnn.parameters.rows import rounds_are_jobs
+from jointnn.parameters.schema import ExperimentParams, Overrides, Params, SearchedParams
 
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
@@ -26,21 +28,28 @@ def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
     return {experiment.tuning_seed: every, **further} if every else {}
 
 
-def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_others: bool = False) -> str:
+def rule(params: Params, name: str, *, beside_others: bool = False) -> str:
     """Return how the hyper-parameters of an experiment were chosen, for the header of a table.
 
-    It follows from where each method's settings are written: in params/chosen by a search, or by hand.
+    It follows from where each method's settings are written: in params/chosen by a search, or by hand; and
+    from which of them choose a scale in their run.
 
     Args:
         beside_others: whether the table is of several experiments, so that one's own name is said too.
     """
-    experiment = experiments[name]
+    experiments, experiment = params.experiments, params.experiments[name]
     methods: dict[str | None, list[str]] = {}
     for method in experiment.methods:
         methods.setdefault(experiment.chosen_in.get(method), []).append(method)
     by_hand = methods.pop(None, [])
+    tried = [
+        method
+        for method in filter(rounds_are_jobs, experiment.methods)
+        if method_settings(params, name, method).scale == "trials"
+    ]
+    in_the_run = f"s of {', '.join(tried)} chosen in each run on the validation split of its seed"
     if not methods:
-        return "hyper-parameters as given, not searched"
+        return "; ".join(["hyper-parameters as given, not searched", *([in_the_run] if tried else [])])
     said = []
     for origin, those in methods.items():
         searched = experiments[str(origin)].searched
@@ -51,7 +60,7 @@ def rule(experiments: Mapping[str, ExperimentParams], name: str, *, beside_other
             said.append("the grid is another one by now")
     if by_hand:
         said.append(f"those of {', '.join(by_hand)} as given, not searched")
-    return "; ".join(said)
+    return "; ".join([*said, *([in_the_run] if tried else [])])
 
 
 def _how(searched: SearchedParams | None) -> str:

@@ -1,12 +1,14 @@
 """Mistakes in the methods of an experiment, their search and its finalists, each with its path."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
 from jointnn.methods.catalogue import IN_ROUNDS, plan
 from jointnn.methods.plan import OneNetwork, Problem
+from jointnn.methods.scale_trials import SHARES_WITH_NONE
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.messages import unknown
@@ -27,10 +29,12 @@ def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Para
             found[line].append(chosen)
     for line, names in found.items():
         yield f"{at} ({', '.join(names)}): {line}"
-    if not found and experiment.groups_round is not None and "joint" in experiment.methods:
-        rounds = method_settings(params, name, "joint").rounds
+    shown = next(filter(rounds_are_jobs, experiment.methods), None)  # whose weights are read
+    if not found and experiment.groups_round is not None and shown:
+        rounds = method_settings(params, name, shown).rounds
         if experiment.groups_round > rounds:
-            yield f"{at}.groups_round: {experiment.groups_round} is more than the {rounds} rounds of joint."
+            given = experiment.groups_round
+            yield f"{at}.groups_round: {given} is more than the {rounds} rounds of {shown}."
 
 
 def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSettings) -> Iterator[str]:
@@ -40,8 +44,7 @@ def _wrong_plan(name: str, experiment: ExperimentParams, settings: MethodSetting
             f"processes: {settings.processes} are more than its {len(experiment.datasets)} networks, one "
             "for each dataset, which they share; lower it."
         )
-    if settings.scale == "trials" and row_of(name).plan in IN_ROUNDS and not rounds_are_jobs(name):
-        yield "scale: trials needs rounds that are jobs of their own, which this row has not; leave it out."
+    yield from _wrong_trials(name, settings)
     if name == "oracle":  # needs groups, which are looked at elsewhere; one part
         return
     layers = [2]  # how many makes no difference to the steps
@@ -79,8 +82,9 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         for number, point in enumerate(search.points(experiment, chosen)):
             here = f"{at}.{chosen} (point {number})"
             if chosen in trained_rows():
-                settings = merged_settings(params, name, chosen, point)
-                wrong = [*wrong_settings("", settings), *_tried_again(chosen, settings)]
+                wrong = list(wrong_settings("", merged_settings(params, name, chosen, point)))
+                if not wrong:
+                    wrong += _wrong_trials(chosen, method_settings(params, name, chosen, point))
                 for line in [*wrong, *unread("", chosen, point)]:
                     if line not in said:
                         yield f"{here}: {line}"
@@ -94,13 +98,24 @@ def wrong_search(at: str, name: str, experiment: ExperimentParams, params: Param
         yield from _unequal_rates(at, name, experiment, params)
 
 
-def _tried_again(name: str, settings: Mapping[str, object]) -> Iterator[str]:
-    """Yield that a point of the search would have trials of its own."""
-    if settings.get("scale") == "trials" and row_of(name).plan in IN_ROUNDS:
+def _wrong_trials(name: str, settings: MethodSettings) -> Iterator[str]:
+    """Yield what leaves trials of a scale nothing to decide, of a row that makes them."""
+    if settings.scale != "trials" or row_of(name).plan not in IN_ROUNDS:
+        return
+    strength = settings.strength
+    if not rounds_are_jobs(name):
+        yield "scale: trials needs rounds that are jobs of their own, which this row has not; leave it out."
+    if settings.weighting == "median":
+        yield "scale: trials does not go with weighting: median, which reads no scale."
+    if settings.restart:
+        yield "scale: trials chooses once for all rounds, so it does not go with restart."
+    if not 10 * SHARES_WITH_NONE <= settings.scale_factor < math.inf:
         yield (
-            "scale: trials chooses within a run and is no point of a search; set scale: nearest in the "
-            "grid, and several scale_factor."
+            f"scale_factor: {settings.scale_factor:g} is none for scale: trials, which tries it between "
+            f"infinity and {SHARES_WITH_NONE:g}; give a number from {10 * SHARES_WITH_NONE:g} on."
         )
+    if strength.lambda_ == 0 or strength.half_life in (0, math.inf):
+        yield "scale: trials needs a pull between none and an infinite one, else all trials are equal."
 
 
 def _unequal_rates(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:

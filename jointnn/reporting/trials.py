@@ -41,10 +41,11 @@ def read_trials(experiment: str) -> pd.DataFrame:
     return read_table(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
 
 
-def by_scale(table: pd.DataFrame) -> Rows:
-    """Return a header, and a row for each method and scale: what it shares with, what its trials reached on
-    validation over seeds, and in how many it was chosen."""
+def by_scale(table: pd.DataFrame, methods: Sequence[str]) -> Rows:
+    """Return a header, and a row for each scale of these methods: what it shares with, what its trials
+    reached on validation over seeds, and in how many it was chosen."""
     head, lines = "", []
+    table = table[table.method.isin(methods)]
     for method, factor in dict.fromkeys(zip(table.method, table.scale_factor, strict=True)):
         rows = table[(table.method == method) & (table.scale_factor == factor)]
         measure = measure_of(name := rows.measure.iloc[0])
@@ -53,7 +54,9 @@ def by_scale(table: pd.DataFrame) -> Rows:
         head = f"validation {measure.title} after one round, in {measure.unit}"
         values = rows.validation.dropna()
         spread = f" ± {measure.number(values.std())}" if len(values) > 1 else ""
-        reached = f"{measure.number(values.mean())}{spread}" if len(values) else "diverged"
+        reached = f"{measure.number(values.mean())}{spread}" if len(values) else "–"
+        if lost := len(rows) - len(values):
+            reached += f", {lost} diverged"
         whom = _whom(factor, table[table.method == method].scale_factor.min())
         lines.append([printed(method), whom, reached, f"{rows.chosen.sum()} of {len(rows)} seeds"])
     return [["method", "shares with", head, "chosen in"], *lines]

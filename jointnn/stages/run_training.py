@@ -17,11 +17,14 @@ from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
 from jointnn.irls.rounds import Round, block_names, scales_of_halves
-from jointnn.jobs.specs import SplitHalvesJob, TrainingJob, TrainJob
+from jointnn.jobs.specs import AttemptJob, SplitHalvesJob, TrainingJob, TrainJob, TrialJob
 from jointnn.methods.plan import Plan
+from jointnn.methods.scale_trials import factors_tried
 from jointnn.methods.split_halves import halved
 from jointnn.ranks.group import Group
 from jointnn.stages.build import build, expected_of, header_of, start_of
+from jointnn.stages.sigma import best_trial
+from jointnn.tasks.base import named
 from jointnn.tasks.measures import Measure, check_given
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
@@ -45,8 +48,12 @@ def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: boo
     resume, group = job.resume, setup.group
     if _begin_or_resume(job, state, group):
         print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
-    if setup.settings.scale == "split_half" and state.sigma is None and not job.until:
-        state.sigma = _sigma_of_halves(job, plan)
+    if state.sigma is None and not job.until:
+        if setup.settings.scale == "split_half":
+            state.sigma = _sigma_of_halves(job, plan)
+        elif setup.settings.scale == "trials":
+            assert isinstance(job, AttemptJob)  # elsewhere rounds are jobs
+            state.sigma = _sigma_of_trials(job, setup, plan)
     if group.is_first:
         Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
@@ -97,6 +104,54 @@ def _sigma_of_halves(job: TrainingJob, plan: Plan) -> Tensor:
     train(halves, state, setup, plan_of_halves, keep=False)
     squared = distances_between(state, setup, plan_of_halves)
     return scales_of_halves(block_distances_squared(squared, membership_of(plan)), plan.scale_factor)
+
+
+def _sigma_of_trials(job: AttemptJob, setup: Setup, plan: Plan) -> Tensor:
+    """Try scales first, for the scales of a method that is one job, as a point of a search.
+
+    Where rounds are jobs of their own, so are the trials (`TrialJob`); the job `sigma` comes after.
+    """
+    own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
+    place = job.record.removesuffix("settings.json").rstrip("./")
+    tried, sigmas = [], []
+    for number, factor in enumerate(factors_tried(setup.settings), start=1):
+        settings = {**job.settings, "scale": "nearest", "scale_factor": factor}
+        changes = {"stage": "trial", "settings": settings, "until": "round_1", "curves": False}
+        told = {"trial": f"{place}/trial_{number}", "number": number, "measures": job.measures[:1]}
+        print(f"First, trial {number} of a scale:", flush=True)  # noqa: T201
+        reached, sigma = try_scale(trial := TrialJob(**{**own, **changes, **told}))
+        tried.append(reached)
+        sigmas.append(sigma)
+        if setup.group.is_first:
+            drop_resume_point(trial)
+    best = sigmas[tried.index(best_trial(tried))]
+    # Where every trial diverged before there was a scale, so will what follows.
+    return torch.full((len(membership_of(plan)),), torch.inf) if best is None else best
+
+
+def try_scale(job: TrialJob) -> tuple[dict[str, Any], Tensor | None]:
+    """Train the first IRLS round under a scale; return what it reaches on validation, and that scale.
+
+    A trial that diverges is an answer too: it says so, and is never chosen.
+    """
+    state, setup, plan = build(job)
+    reached: dict[str, Any] = {
+        "scale_factor": plan.scale_factor,
+        "decides": job.measures[0],
+        "validation": {},
+        "best": {},
+        "diverged": None,
+    }
+    try:
+        train(job, state, setup, plan, keep=False)
+        reached["diverged"] = state.diverged or None
+        if not state.diverged:  # else the L2 start diverged
+            means = validation_means(state, setup, job.measures)
+            reached["validation"] = named(means, setup.task)
+            reached["best"] = {measure.name: measure.direction for measure in means}
+    except DivergedError as error:
+        reached["diverged"] = str(error)
+    return reached, state.sigma
 
 
 def _end_at_last_record(job: TrainingJob, state: State, group: Group, sentence: str) -> None:

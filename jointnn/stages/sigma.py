@@ -38,7 +38,7 @@ def run(job: SigmaJob) -> None:
     # after it. Under a half-life of 0 all are one.
     no_scale = diverged(paths.state(job.l2)) or settings.strength.half_life == 0
     tried = [read_json(trial, *OF_A_TRIAL) for trial in job.trials]
-    factor = best_factor(tried) if tried else settings.scale_factor
+    factor = best_trial(tried)["scale_factor"] if tried else settings.scale_factor
     found = scales_of_halves if of_halves else scales_of
     sigma = found(squared, math.inf if no_scale else factor)
     content = {
@@ -50,8 +50,8 @@ def run(job: SigmaJob) -> None:
     write_json(job.sigma, content, seal=True)
 
 
-def best_factor(tried: Sequence[dict[str, Any]]) -> float:
-    """Return the scale factor whose trial is best on validation; the first of equals.
+def best_trial(tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the trial that is best on validation; the first of equals.
 
     If every trial diverged it is the first one too: the round after it says so by itself.
     """
@@ -63,4 +63,4 @@ def best_factor(tried: Sequence[dict[str, Any]]) -> float:
         value = told_measure(name, {"best": trial["best"][name]}).score(trial["validation"][name])
         return value if math.isfinite(value) else -math.inf
 
-    return float(max(tried, key=score)["scale_factor"])
+    return max(tried, key=score)

@@ -35,7 +35,7 @@ def which_of(job: Job) -> str:
         case AttemptJob():
             return f"point {job.point}, seed {job.seed}"
         case TrialJob():
-            return f"scale {job.number}, seed {job.seed}"
+            return f"trial {job.number}, seed {job.seed}"
         case TrainJob() if job.round is not None:
             return f"round {job.round}, seed {job.seed}"
         case InitialiseJob() if own := job.start.rpartition("/")[2].partition("_")[2]:

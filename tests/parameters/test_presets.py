@@ -122,9 +122,14 @@ AUTO = {"scale": "trials", "scale_factor": 0.7, "weighting": "welsch"}
 
 
 def test_joint_auto_is_joint_under_a_preset_of_its_own_with_rounds_that_are_jobs(tmp_path, monkeypatch):
+    shipped = read_params(PROJECT).presets["experimental_auto"]
+    assert shipped == {**AUTO, "metric": "mean_square", "strength": {"half_life": 1}}
     monkeypatch.chdir(tmp_path)
     params = read(
-        {"presets.experimental_auto": AUTO, "experiments.toy.methods": ["isolated", "joint", "joint_auto"]}
+        {
+            "presets.experimental_auto": shipped,
+            "experiments.toy.methods": ["isolated", "joint", "joint_auto"],
+        }
     )
     row = row_of("joint_auto")
     assert (row.plan, row.preset, row.label) == ("joint", "experimental_auto", "joint (auto, experimental)")
@@ -132,48 +137,50 @@ def test_joint_auto_is_joint_under_a_preset_of_its_own_with_rounds_that_are_jobs
     assert (found.scale, found.scale_factor, found.weighting) == ("trials", 0.7, "welsch")
     assert method_settings(params, "toy", "joint").scale == "nearest"
     assert Jobs(params).rounds("toy", "joint_auto") == found.rounds
-    grid = {"joint": {"scale": ["nearest"], "scale_factor": [1, 2]}, "isolated": {"weight_decay": [0, 1]}}
-    whole = read(
+
+
+def test_a_whole_experiment_may_stand_under_the_preset_whatever_its_other_methods_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tuned = {"fedamp": {"scale_factor": math.inf}, "l2reg": {"strength": {"half_life": math.inf}}}
+    params = read(
         {
             "presets.experimental_auto": AUTO,
             "experiments.toy.preset": "experimental_auto",
-            "experiments.toy.search": grid,
+            "experiments.toy.methods": ["isolated", "l2reg", "fedamp", "joint"],
+            "experiments.toy.tuned": tuned,
+            "experiments.toy.search": {
+                "joint": {"learning_rate": [0.1, 0.2]},
+                "fedamp": {"learning_rate": [0.1, 0.2]},
+            },
         }
     )
-    assert method_settings(whole, "toy", "joint").scale == "trials"
+    assert method_settings(params, "toy", "joint").scale == "trials"
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"tuned.joint": {"scale_factor": math.inf}}, "scale_factor: inf is none for scale: trials"),
+        ({"tuned.joint": {"scale_factor": 0.001}}, "give a number from 0.01 on"),
+        ({"tuned.joint": {"weighting": "median"}}, "scale: trials does not go with weighting: median"),
+        ({"tuned.joint": {"restart": True, "rounds": 1}}, "so it does not go with restart"),
+        ({"tuned.joint": {"strength": {"half_life": 0}}}, "else all trials are equal"),
+        ({"tuned.joint": {"strength": {"lambda": 0}}}, "else all trials are equal"),
         (
-            {"experiments.toy.search": {"joint": {"scale": ["trials"], "learning_rate": [0.1, 0.2]}}},
-            "scale: trials chooses within a run and is no point of a search; set scale: nearest in",
+            {"search": {"joint": {"scale_factor": [0.001, 0.7]}}},
+            "search.joint (point 0): scale_factor: 0.001 is none for scale: trials",
         ),
         (
-            {"experiments.toy.tuned.joint": {"scale": "trials", "scale_factor": math.inf}},
-            "scale: trials tries an infinite scale_factor beside the given one",
-        ),
-        (
-            {"experiments.toy.tuned.joint": {"scale": "trials", "weighting": "median"}},
-            "scale: trials does not go with weighting: median",
-        ),
-        (
-            {"experiments.toy.tuned.joint": {"scale": "trials", "restart": True, "rounds": 1}},
-            "scale: trials chooses once for all rounds, so it does not go with restart",
-        ),
-        (
-            {
-                "presets.paper": {},
-                "experiments.toy.methods": ["isolated", "joint_paper"],
-                "experiments.toy.tuned": {"joint_paper": {"scale": "trials"}},
-            },
+            {"methods": ["isolated", "joint_paper"], "tuned.joint_paper": {"scale": "trials"}},
             "scale: trials needs rounds that are jobs of their own, which this row has not",
         ),
     ],
-    ids=["search", "infinite", "median", "restart", "one job"],
+    ids=["infinite", "tiny", "median", "restart", "one network", "no pull", "search", "one job"],
 )
-def test_trials_where_they_decide_nothing_are_refused(changes, said, tmp_path, monkeypatch):
+def test_trials_that_decide_nothing_are_refused(changes, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    edits = {f"experiments.toy.{key}": value for key, value in changes.items()}
     with pytest.raises(UserError, match=re.escape(said)):
-        read(changes)
+        read({"presets.paper": {}, "experiments.toy.settings.scale": "trials", **edits})

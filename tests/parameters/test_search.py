@@ -45,7 +45,13 @@ AS_GIVEN = "hyper-parameters as given, not searched"
 
 
 def rule_of(name: str, edits: dict) -> str:
-    return search.rule(read(edits).experiments, name)
+    return search.rule(read(edits), name)
+
+
+def test_a_table_says_what_is_chosen_in_each_run():
+    in_the_run = "; s of joint chosen in each run on the validation split of its seed"
+    assert rule_of("toy", {"experiments.toy.settings.scale": "trials"}) == AS_GIVEN + in_the_run
+    assert rule_of("toy", {**CHOSEN, "experiments.toy.settings.scale": "trials"}).endswith(in_the_run)
 
 
 def test_a_table_says_that_a_search_chose_only_where_one_wrote_what_it_chose():
@@ -272,7 +278,7 @@ def test_the_choice_is_read_without_pasting():
     joint = {"learning_rate": 1e-05, "strength": {"half_life": math.inf}, "scale_factor": math.inf}
     joint |= {"start": "shareall", "average": False}
     write({"experiments.toy.tuned": GONE, "experiments.toy.methods": ["isolated", "joint"]})
-    assert search.rule(read_params().experiments, "toy") == AS_GIVEN
+    assert search.rule(read_params(), "toy") == AS_GIVEN
     attempted("isolated", [0.5], [{"learning_rate": 0.1}])
     attempted("joint", [0.5], [joint])
     chosen(isolated=1, joint=1)
@@ -281,7 +287,7 @@ def test_the_choice_is_read_without_pasting():
     assert (settings.learning_rate, settings.strength.half_life) == (1e-05, math.inf)
     assert (settings.scale_factor, settings.start, settings.average) == (math.inf, "shareall", False)
     assert method_settings(params, "toy", "isolated").learning_rate == 0.1
-    assert "chosen on the validation split of seed 1000" in search.rule(params.experiments, "toy")
+    assert "chosen on the validation split of seed 1000" in search.rule(params, "toy")
 
 
 def test_equal_results_give_equal_bytes():

@@ -41,11 +41,11 @@ def test_a_table_says_with_whom_each_trial_shared_what_it_reached_and_which_was_
     written(jobs, 1, [0.7, 0.65, None], math.inf)
     table = trials_of("tiny", [0, 1, 2], ["joint"])
     assert len(table) == 6 and table.chosen.sum() == 2
-    assert by_scale(table) == [
+    assert by_scale(table, ["joint"]) == [
         ["method", "shares with", "validation accuracy after one round, in per cent", "chosen in"],
         ["joint", "all", "60.0 ± 14.1", "1 of 2 seeds"],
         ["joint", "near ones (s = 0.7)", "70.0 ± 7.1", "1 of 2 seeds"],
-        ["joint", "none", "diverged", "0 of 2 seeds"],
+        ["joint", "none", "–, 2 diverged", "0 of 2 seeds"],
     ]
 
 

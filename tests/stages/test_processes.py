@@ -18,9 +18,9 @@ from jointnn.errors import UserError
 from jointnn.io import files, paths
 from jointnn.jobs.specs import TrainingJob, job_of
 from jointnn.ranks import launch
-from jointnn.stages import attempt, initialise, run_training, split_halves, train
+from jointnn.stages import attempt, initialise, run_training, split_halves, train, trial
 
-STAGES = {"train": train, "attempt": attempt, "split_halves": split_halves}
+STAGES = {"train": train, "attempt": attempt, "split_halves": split_halves, "trial": trial}
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,8 @@ def test_jobs_of_every_stage_that_trains_write_the_bytes_of_one_process(size):
     chosen = [jobs.split_halves("tiny", 0, "joint")]
     if size == 2:
         initialise.run(jobs.search_start("tiny", 100))
-        chosen += [jobs.irls("tiny", 0, "joint", 3), jobs.attempt("tiny", 100, "fedamp", 0)]
+        chosen += [jobs.irls("tiny", 0, "joint", 3), jobs.trial("tiny", 0, "joint", 2)]
+        chosen += [jobs.attempt("tiny", 100, "fedamp", 0)]
     expected = {job.record: run(job) for job in chosen}
     in_group(size, run_each, [job.settings_text for job in chosen])
     assert {job.record: taken(job) for job in chosen} == expected

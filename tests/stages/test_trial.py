@@ -12,12 +12,12 @@ from jointnn.irls.consistency import irls_weights, scales
 from jointnn.jobs.costs import steps_of
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import TrialJob, job_of
-from jointnn.methods.scale_trials import LETS_GO, factors_tried
+from jointnn.methods.scale_trials import SHARES_WITH_NONE, factors_tried
 from jointnn.methods.settings import MethodSettings
-from jointnn.stages import sigma, train, trial
+from jointnn.stages import attempt, initialise, sigma, train, trial
 from jointnn.stages.build import build
 from jointnn.stages.run_training import validation_means
-from jointnn.stages.sigma import best_factor
+from jointnn.stages.sigma import best_trial
 from jointnn.terminal.words import which_of
 from jointnn.training import checkpoints
 
@@ -42,8 +42,8 @@ def test_the_best_trial_is_the_first_round_that_follows_to_the_last_bit():
     sigma.run(chosen := jobs.sigma("tiny", 0, "joint"))
     found = files.read_json(chosen.sigma)
     reached = [files.read_json(job.result)["validation"]["accuracy"] for job in trials(jobs)]
-    assert [tried["scale_factor"] for tried in found["trials"]] == [torch.inf, 0.7, LETS_GO]
-    assert found["scale_factor"] == [torch.inf, 0.7, LETS_GO][reached.index(max(reached))]
+    assert [tried["scale_factor"] for tried in found["trials"]] == [torch.inf, 0.7, SHARES_WITH_NONE]
+    assert found["scale_factor"] == [torch.inf, 0.7, SHARES_WITH_NONE][reached.index(max(reached))]
     train.run(first := jobs.irls("tiny", 0, "joint", 1))
     state, setup, _ = build(first)
     checkpoints.load(paths.state(first.folder), state, {}, setup.group)
@@ -93,7 +93,7 @@ def told(factor: float, value: float | None, best: str = "lowest") -> dict[str, 
     ids=["lowest", "highest", "equal", "diverged", "all diverged"],
 )
 def test_a_measure_says_itself_which_way_is_better_and_what_diverged_is_never_chosen(tried, best):
-    assert best_factor(tried) == best
+    assert best_trial(tried)["scale_factor"] == best
 
 
 def test_trials_are_jobs_before_the_scale_and_change_no_l2_start():
@@ -103,8 +103,8 @@ def test_trials_are_jobs_before_the_scale_and_change_no_l2_start():
     for number, job in enumerate(trials(jobs), start=1):
         assert job.result in asked and job.record == f"runs/tiny/s0/joint/trial_{number}/settings.json"
         assert steps_of(job) == steps_of(jobs.irls("tiny", 0, "joint", 1))
-        assert job.settings["scale_factor"] == ["Infinity", 0.7, LETS_GO][number - 1]
-        assert which_of(job) == f"scale {number}, seed 0"
+        assert job.settings["scale_factor"] == ["Infinity", 0.7, SHARES_WITH_NONE][number - 1]
+        assert which_of(job) == f"trial {number}, seed 0"
         assert job_of(job.model_dump(exclude_unset=True) | {"stage": "trial"}) == job
     assert not any(isinstance(job, TrialJob) for job in plain.of_experiment("tiny"))
 
@@ -137,6 +137,28 @@ def test_a_killed_trial_goes_on_to_the_same_bytes(monkeypatch, capsys):
     train.run(jobs.l2("tiny", 0, "joint"))
     job = trials(jobs)[1]
     interrupted(lambda: trial.run(job), job.folder, monkeypatch, capsys, after=[1])
+
+
+def test_a_point_of_a_search_makes_its_trials_itself_and_chooses_the_same():
+    grid = {"search": {"joint": [TRIALS]}, "tuning_seed": 0}
+    jobs = started(TRIALS, **grid)
+    train.run(jobs.l2("tiny", 0, "joint"))
+    for job in trials(jobs):
+        trial.run(job)
+    sigma.run(chosen := jobs.sigma("tiny", 0, "joint"))
+    train.run(first := jobs.irls("tiny", 0, "joint", 1))
+    initialise.run(jobs.search_start("tiny", 0))
+    tried = jobs.attempt("tiny", 0, "joint", 0)
+    attempt.run(tried)
+    found = files.read_json(tried.result)["weights_of_rounds"][0]
+    assert found == files.read_json(f"{first.folder}/weights.json")["weights"]
+    assert files.read_json(chosen.sigma)["scale_factor"] in (torch.inf, 0.7, SHARES_WITH_NONE)
+    assert not Path(tried.resume).exists() and not Path(tried.folder, "point_0").exists()
+
+
+def test_a_measure_that_decides_nothing_makes_no_other_trial():
+    one, two = (started(TRIALS, measures=measures) for measures in (["accuracy"], ["accuracy", "loss"]))
+    assert [job.identity for job in trials(one)] == [job.identity for job in trials(two)]
 
 
 def test_the_usual_scale_asks_for_no_trial():

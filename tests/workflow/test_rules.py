@@ -12,6 +12,7 @@ import pytest
 from helpers.engine import PARAMS, Project
 from helpers.params import PROJECT
 
+from jointnn.io.yaml import read_yaml
 from jointnn.jobs import specs
 from jointnn.parameters.load import read_params
 from jointnn.parameters.validation import TAKEN
@@ -19,7 +20,7 @@ from jointnn.parameters.validation import TAKEN
 pytestmark = pytest.mark.slow
 PICTURE = PROJECT / "docs/images/rulegraph.svg"
 SVG = "{http://www.w3.org/2000/svg}"
-COMPUTES = {"l2", "irls", "train", "split_halves", "attempt", "evaluate"}
+COMPUTES = {"l2", "irls", "train", "split_halves", "trial", "attempt", "evaluate"}
 MORE = """\
   searched:
     extends: tiny
@@ -30,10 +31,15 @@ MORE = """\
     datasets: [usual, other]
     figures: [split_halves]
     train_images: 10
+  chosen_in_its_run:
+    extends: tiny
+    datasets: [usual, other]
+    methods: [isolated, joint]
+    settings: {scale: trials}
 sweeps:
   small: {dataset: other, along: images, experiments: {tiny: 20, other: 10}}
 """
-ASKED = ("tiny", "other", "search_searched", "sweep_small")
+ASKED = ("tiny", "other", "chosen_in_its_run", "search_searched", "sweep_small")
 
 
 def snakemake(*arguments: str, cwd: Path = PROJECT) -> str:
@@ -90,15 +96,20 @@ def test_rules_write_what_the_jobs_of_the_graph_say_and_where(project, planned, 
 
 def test_no_job_of_a_search_has_a_test_split_among_its_inputs(planned):
     for rule, told in planned:
-        if rule in ("initialise_search", "attempt", "choose"):
+        if rule in ("initialise_search", "attempt", "choose", "trial"):
             assert "-test" not in told["input"]
             assert "data/prepared/" in told["input"] or rule == "choose"
+
+
+def test_the_groups_of_the_profile_for_slurm_go_with_every_kind_of_experiment(project):
+    groups = read_yaml(PROJECT / "profiles/slurm/config.yaml")["groups"]
+    project.snakemake("-n", "--groups", *groups, "--", *ASKED)
 
 
 def test_what_a_call_does_not_ask_for_is_not_worked_out(project, planned):
     assert planned
     known = {path.name for path in project.path("work/settings/runs").iterdir()}
-    assert known == {"tiny", "other"}
+    assert known == {"tiny", "other", "chosen_in_its_run"}
     assert {path.name for path in project.path("work/settings/search").iterdir()} == {"searched"}
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from jointnn.parameters.rows import ALONE
+from jointnn.parameters.rows import ALONE, printed
 from jointnn.reporting.tables.rendering import (
     Markup,
     Notes,
-    are_datasets_compared,
     capitalised,
     columns,
     compared,
@@ -14,6 +13,7 @@ from jointnn.reporting.tables.rendering import (
     dataset_rows,
     harm,
     header,
+    joining,
     paired_columns,
     paired_rows,
     remarks,
@@ -63,14 +63,16 @@ def _table(results: Results, *, first: bool) -> list[str]:
     why = " (the draw of the images, common to both, falls out)" if first else ""
     for ours in compared(results):
         blocks.append(
-            f"Paired: the {AVERAGE} of `{ours}` minus that of each method, in "
+            f"Paired: the {AVERAGE} of `{printed(ours)}` minus that of each method, in "
             f"{results.measure.unit_of_differences}, "
             f"seed by seed{why}."
         )
         lines = [paired_columns(results, ours, MARKDOWN), *paired_rows(results, ours, MARKDOWN)]
         blocks.append(grid(lines))
-    if are_datasets_compared(results):
-        blocks.append(f"Each dataset by itself: `joint` minus `{ALONE}`, seed by seed. {harm(results)}")
+    if ours := joining(results):
+        blocks.append(
+            f"Each dataset by itself: `{printed(ours)}` minus `{ALONE}`, seed by seed. {harm(results)}"
+        )
         lines = [dataset_columns(results, MARKDOWN), *dataset_rows(results, MARKDOWN)]
         blocks.append(grid(lines))
     return blocks

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jointnn.parameters.rows import ALONE, printed, row_of
+from jointnn.parameters.rows import ALONE, JOINING, printed, row_of
 from jointnn.reporting.tables.results import AVERAGE, LEAST_SEEDS, Results, mean_and_deviation
 from jointnn.reporting.words import HARMS, listed
 from jointnn.tasks.measures import FEATURES
 
 MISSING = "X"
-OURS = ("jae", "joint")
-"""Methods that are compared with every other, those of the two papers."""
+OURS = ("jae", *JOINING)
+"""Rows that are compared with every other: those of the two papers, and `joint` without a search."""
 
 
 @dataclass(frozen=True)
@@ -190,23 +190,25 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
     return found
 
 
-def are_datasets_compared(results: Results) -> bool:
-    """Return whether a table looks at each dataset by itself: at what joining does to it."""
-    there = all(name in results.methods and results.cell(name, AVERAGE) for name in ("joint", ALONE))
-    return there and results.corners.get("joint") != ALONE
+def joining(results: Results) -> str:
+    """Return the row that tells what joining does to each dataset; empty where none is there to tell."""
+    there = [name for name in (*JOINING, ALONE) if name in results.methods and results.cell(name, AVERAGE)]
+    ours = next((name for name in there if name != ALONE), "")
+    return ours if ALONE in there and results.corners.get(ours) != ALONE else ""
 
 
 def dataset_columns(results: Results, markup: Markup) -> list[str]:
     """Return the heads of its columns."""
-    return ["dataset", f"joint {markup.minus} {ALONE}", f"seeds with joint {_better(results)}"]
+    ours = printed(joining(results))
+    return ["dataset", f"{ours} {markup.minus} {ALONE}", f"seeds with {ours} {_better(results)}"]
 
 
 def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
-    """Return per dataset: `joint` minus `isolated`, mean and deviation over seeds, and seeds won."""
-    found = []
+    """Return per dataset: joining minus `isolated`, mean and deviation over seeds, and seeds won."""
+    found, ours = [], joining(results)
     for dataset in results.datasets:
-        differences = results.paired("joint", ALONE, dataset)
-        won = f"{results.won('joint', ALONE, dataset)} of {len(differences)}" if differences else MISSING
+        differences = results.paired(ours, ALONE, dataset)
+        won = f"{results.won(ours, ALONE, dataset)} of {len(differences)}" if differences else MISSING
         found.append([printed(dataset), difference(differences, results.measure.number, markup), won])
     return found
 
@@ -215,7 +217,7 @@ def harm(results: Results) -> str:
     """Return a sentence on the datasets that joining harms."""
     if len(results.seeds) < LEAST_SEEDS:
         return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
-    if not (harmed := results.harmed("joint", ALONE)):
+    if not (harmed := results.harmed(joining(results), ALONE)):
         return f"{HARMS} none of them beyond noise (paired t-test over seeds, one-sided, 5 %)."
     return (
         f"{HARMS} {listed(list(map(printed, harmed)))} beyond noise (paired t-test over seeds, "

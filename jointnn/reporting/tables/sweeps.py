@@ -164,15 +164,16 @@ def _paired(results: SweepResults, ours: str) -> str:
     """Return what the paired differences are, and where `ours` is behind a competitor."""
     measure = results.measure
     spread = ", mean ± standard deviation" if len(results.seeds) > 1 else ""
-    said = f"Paired: `{ours}` minus each method, in {measure.unit_of_differences}, seed by seed{spread}."
+    unit = measure.unit_of_differences
+    said = f"Paired: `{printed(ours)}` minus each method, in {unit}, seed by seed{spread}."
     behind, level, untold = (_where(results, ours, is_behind) for is_behind in (True, False, None))
     if not (behind or level):
         return said
     is_directed = measure.best in (HIGHEST, LOWEST)
     of = "that mean" if is_directed else f"the mean of distances from {measure.best:g}"
     said += (
-        f" By more than the standard error of {of} (the deviation over the root of the number of seeds), "
-        f"`{ours}` is behind {behind or 'no competitor'}."
+        f" By more than the standard error of {of} (the deviation over the root of the number of "
+        f"seeds), `{printed(ours)}` is behind {behind or 'no competitor'}."
     )
     return f"{said} Nothing is said of {untold}: fewer than two seeds in common." if untold else said
 
@@ -189,7 +190,7 @@ def _where(results: SweepResults, ours: str, is_behind: bool | None) -> str:
 
 def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
     """Return a row per method but `ours`, references last, and a column per number."""
-    head = [f"{ours} {MARKDOWN.minus} method", *results.columns]
+    head = [f"{printed(ours)} {MARKDOWN.minus} method", *results.columns]
     lines = [_differences(results, ours, name) for name in results.methods if name != ours]
     references = [_differences(results, ours, name) for name in results.reference]
     return [head, *lines, *([["───"] * len(head)] if references else []), *references]

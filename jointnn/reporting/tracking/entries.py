@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.io import files
-from jointnn.parameters.rows import ALONE, row_of
+from jointnn.parameters.rows import ALONE, JOINING, row_of
 from jointnn.reporting.tracking import find, notes
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.averages import AVERAGE, DEVIATION, over_seeds, with_average
@@ -136,7 +136,7 @@ def of_method(root: Path, experiment: str, method: str, seeds: Sequence[RunFiles
         seconds=sum(run.seconds for run in seeds),
         parameters=parameters | ({"seeds": numbers} if seeds else {}),
         tags=_colored(method) | {METHOD: method} | ({"mlflow.user": seeds[0].user} if seeds else {}),
-        note=notes.of_method(numbers) + (notes.harm(root, experiment) if method == "joint" else ""),
+        note=notes.of_method(numbers) + (notes.harm(root, experiment, method) if method in JOINING else ""),
         curves=over_seeds(curves, every=False) if status != "RUNNING" else {},
         values=values if seeds else tables.summary(root, experiment).get(method, {}),
         origins=tables.origins(root, sorted({name for run in seeds for name in run.datasets})),

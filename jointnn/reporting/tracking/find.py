@@ -45,7 +45,8 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
     """Return the tables and figures of an experiment, by the name that they have in MLflow."""
     folder = root / "results" / experiment
     tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
-    found = [*tables, *sorted(folder.glob("figures/*.svg")), root / paths.ratios(experiment)]
+    found = [*tables, *sorted(folder.glob("figures/*.svg"))]
+    found += [root / paths.ratios(experiment), root / paths.trials(experiment)]
     named = {path.relative_to(folder).as_posix(): path for path in found if path.exists()}
     return named | ({own.name: own} if (own := page(root, experiment)) else {})
 
@@ -97,13 +98,16 @@ def _job(root: Path, folder: Path, record: str = "settings.json") -> TrackedJob:
 
 
 def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
-    """Return all jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
+    """Return all jobs that may belong to a run, in their order: one, or an L2 start, trials, sigma and
+    rounds."""
     folder = seed_folder / method
-    inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
+    there = _everywhere(root, folder)
+    inside = [name for name in there if name.startswith(("l2", "round_"))]
     if not inside:
         return [_job(root, folder)]
     start, *rounds = sorted((_job(root, folder / name) for name in inside), key=lambda job: job.round)
-    return [start, _job(root, folder, "sigma.settings.json"), *rounds]
+    trials = [_job(root, folder / name) for name in sorted(there) if name.startswith("trial_")]
+    return [start, *trials, _job(root, folder, "sigma.settings.json"), *rounds]
 
 
 def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None:

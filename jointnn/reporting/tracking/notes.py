@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from jointnn.parameters.rows import printed
 from jointnn.reporting.tracking import find
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.reporting.words import HARMS
@@ -51,11 +52,12 @@ def of_method(seeds: Sequence[int]) -> str:
     return METHOD.format(seeds=told)
 
 
-def harm(root: Path, experiment: str) -> str:
-    """Return what the table says of the datasets that joining harms, as a paragraph; empty if nothing."""
+def harm(root: Path, experiment: str, method: str) -> str:
+    """Return what the table says of the datasets that a method harms, as a paragraph; empty if it says
+    nothing of it."""
     table = _text(root / "results" / experiment / "table.md")
-    found = re.search(rf"{HARMS} [^\n]*", table)
-    return f"\n\n{found[0]}" if found else ""
+    found = re.search(rf"`{re.escape(printed(method))}` minus [^\n]*({HARMS} [^\n]*)", table)
+    return f"\n\n{found[1]}" if found else ""
 
 
 def of_experiment(root: Path, name: str, runs: Sequence[RunFiles], shown: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import unsealed
-from jointnn.parameters.rows import ALONE
+from jointnn.parameters.rows import ALONE, JOINING
 from jointnn.reporting.tracking.averages import mean
 from jointnn.reporting.tracking.runs import Points, TrackedJob
 
@@ -48,7 +48,7 @@ def finals(path: Path, method: str) -> dict[str, float]:
         by_method.setdefault(row["method"], {})[name] = _number(path, row["value"])
     ours, alone = by_method.get(method, {}), by_method.get(ALONE, {})
     found = {f"final/{name}": value for name, value in ours.items()}
-    if method == "joint":
+    if method in JOINING:
         shared = [name for name in ours if name in alone and "/test/" in name]
         found |= {f"minus_{ALONE}/{name}": ours[name] - alone[name] for name in shared}
     return found

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn times EXPERIMENT [--seeds 0 1 ...]"""
     parser.description = (
         "Wall time (mean over seeds) and peak memory of every method, from logs/EXPERIMENT/s*/. The "
-        "L2 start, sigma and the rounds of joint are added up."
+        "L2 start, trials if there are any, sigma and the rounds of joint are added up."
     )
     parser.add_argument("experiment", metavar="EXPERIMENT")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="default: all found")
