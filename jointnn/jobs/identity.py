@@ -14,7 +14,7 @@ from jointnn.methods.settings import MethodSettings
 
 OLD_NAMES: dict[str, str] = {}
 """Keys that were renamed, by their names of today: an identity has the name that a key had first."""
-PLACES = {"start", "runs", "halves", "trial"}
+PLACES = {"start", "runs", "halves"}
 """Keys of a job that say where files lie, which decides no number."""
 
 

@@ -468,6 +468,7 @@ class SplitHalvesJob(TrainingJob):
 class TrialJob(TrainingJob):
     """A trial of a scale: the first IRLS round under it, measured on validation, its networks not kept."""
 
+    only_looked_at: ClassVar[frozenset[str]] = TrainingJob.only_looked_at | {"trial"}
     stage: Literal["trial"] = "trial"
     trial: str
     """Its folder."""
