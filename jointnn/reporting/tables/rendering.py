@@ -241,7 +241,8 @@ def _per_cent(value: float, sign: str = "") -> str:
 def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
     """Return the heads of the columns of the paired table."""
     relative = ["in per cent of it"] if results.measure.relative else []
-    return ["method", f"{ours} {markup.minus} method", *relative, f"seeds with {ours} {_better(results)}"]
+    name = printed(ours)
+    return ["method", f"{name} {markup.minus} method", *relative, f"seeds with {name} {_better(results)}"]
 
 
 def _better(results: Results) -> str:
