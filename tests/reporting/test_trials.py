@@ -1,18 +1,22 @@
 """What a reader sees of the scales that a method tried in its run."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from helpers.tiny import folder_with_data, started
 
 from jointnn.io import files, paths
+from jointnn.io.files import write_atomically
 from jointnn.jobs.graph import Jobs
 from jointnn.parameters.rows import printed
+from jointnn.reporting.tracking.find import find_runs
 from jointnn.reporting.trials import by_scale, read_trials, trials_of
 from jointnn.stages import evaluate, figures, sigma, train, trial
 
 SCALES = [math.inf, 0.7, 0.001]
+STAGES = {"train": train, "trial": trial, "sigma": sigma}
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +51,22 @@ def test_a_table_says_with_whom_each_trial_shared_what_it_reached_and_which_was_
         ["joint", "near ones (s = 0.7)", "70.0 ± 7.1", "1 of 2 seeds"],
         ["joint", "none", "–, 2 diverged", "0 of 2 seeds"],
     ]
+
+
+def test_a_run_in_mlflow_is_the_chain_with_what_its_trials_cost():
+    jobs = started({"scale": "trials", "scale_factor": 0.7})
+    chain = [jobs.l2("tiny", 0, "joint"), jobs.sigma("tiny", 0, "joint")]
+    rounds = range(1, jobs.rounds("tiny", "joint") + 1)
+    chain += [jobs.irls("tiny", 0, "joint", number) for number in rounds]
+    tried = [jobs.trial("tiny", 0, "joint", number) for number in (1, 2, 3)]
+    for job in (chain[0], *tried, *chain[1:]):
+        STAGES[job.stage].run(job)
+        write_atomically(job.record, job.text.encode())
+        write_atomically(job.benchmark, b"s\tmax_rss\n10\t300\n")
+    (run,) = find_runs(Path(), "tiny")
+    assert run.finished and run.method == "joint"
+    assert run.finals["cost/seconds"] == 10 * (len(chain) + len(tried))
+    assert "sigma.json" in run.artifacts and not any("trial" in name for name in run.points)
 
 
 def test_figures_write_the_trials_where_a_method_has_them_and_nowhere_else():

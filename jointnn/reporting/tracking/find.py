@@ -8,7 +8,7 @@ under work/resume.
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,16 +98,24 @@ def _job(root: Path, folder: Path, record: str = "settings.json") -> TrackedJob:
 
 
 def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
-    """Return all jobs that may belong to a run, in their order: one, or an L2 start, trials, sigma and
-    rounds."""
+    """Return all jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
     folder = seed_folder / method
-    there = _everywhere(root, folder)
-    inside = [name for name in there if name.startswith(("l2", "round_"))]
+    inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
     if not inside:
         return [_job(root, folder)]
     start, *rounds = sorted((_job(root, folder / name) for name in inside), key=lambda job: job.round)
-    trials = [_job(root, folder / name) for name in sorted(there) if name.startswith("trial_")]
-    return [start, *trials, _job(root, folder, "sigma.settings.json"), *rounds]
+    return [start, _job(root, folder, "sigma.settings.json"), *rounds]
+
+
+def _trials(root: Path, chain: Sequence[TrackedJob]) -> list[TrackedJob]:
+    """Return the trials of a scale that the sigma of a run was chosen by: they cost time, too."""
+    of_sigma = [job for job in chain if job.record_path.name == "sigma.settings.json"]
+    return [
+        found
+        for job in of_sigma
+        for name in (job.record or {}).get("before", {})
+        if name.startswith("trial_") and job.is_made_from(found := _job(root, job.folder / name))
+    ]
 
 
 def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None:
@@ -121,7 +129,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         return None
     points, datasets = histories(sources)
     settings = {job.record_path: (job.record if finished else job.newest) for job in chain}
-    cost = costs(root, finished)
+    cost = costs(root, [*finished, *_trials(root, finished)])
     started, seconds = _times(root, chain, sources, cost.get("cost/seconds"))
     halves = _halves(root, chain[0]) if finished else {}
     results = Path("results") / experiment / f"s{seed}"
