@@ -16,8 +16,10 @@ def line_of(state: State, setup: Setup) -> str:
         values = {name: [row[4] for row in last if row[1] == split and row[3] == name] for name in metrics}
         return ", ".join(f"{name} {sum(of) / len(of):.4g}" for name, of in values.items())
 
-    done = f"step {state.step} of {setup.settings.steps}"
-    return f"{done}: training {means('train')}, validation {means('validation')}"
+    # Where a phase ends between two records of all methods, nothing was measured on validation.
+    said = {"training": means("train"), "validation": means("validation")}
+    told = ", ".join(f"{split} {values}" for split, values in said.items() if values)
+    return f"step {state.step} of {setup.settings.steps}: {told}"
 
 
 def shown(records: Iterator[None], state: State, setup: Setup) -> Iterator[None]:

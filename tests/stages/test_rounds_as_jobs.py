@@ -160,3 +160,12 @@ def test_the_l2_start_is_the_same_job_whatever_comes_after_it():
     sigma.run(jobs_of().sigma("tiny", 0, "joint"))
     assert doubled == [2 * value for value in files.read_json(paths.sigma("tiny", 0, "joint"))["sigma"]]
     assert json.loads(Path(paths.sigma("tiny", 0, "joint")).read_text())["scale_factor"] == 1.0
+
+
+def test_a_log_names_validation_only_where_something_was_measured(capsys):
+    run_joint(started({"rounds": 3, "record_every": 4, "steps": 14}))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    assert all(line.strip() == line for line in lines)
+    measured = [line for line in lines if "validation loss" in line]
+    assert measured and all("validation" not in line for line in lines if line not in measured)
+    assert len(measured) < len(lines)  # a round ended between two records
