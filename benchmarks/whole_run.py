@@ -81,6 +81,9 @@ def change(folder: Path, experiment: str, changes: dict[str, Any]) -> None:
     there = read_yaml(file)
     settings = {**there.get("settings", {}), **changes.get("settings", {})}
     file.write_text(to_yaml({**there, **changes, "settings": settings}))
+    for heir in file.parent.glob("*.yaml"):  # what it has of this one may not go together any more
+        if "groups" in changes and read_yaml(heir).get("extends") == experiment:
+            heir.unlink()
     top = folder / "params.yaml"
     every = read_yaml(top)
     every["experiments"] = {**every["experiments"], experiment: there.get("extends") or experiment}

@@ -31,7 +31,7 @@ JOBS = {
     "sigma": "the scale of each block, Section 4.2.1",
     "train": "from a state to a later one: an L2 start, an IRLS round, or a whole method",
     "split_halves": "by how much networks differ by chance: two halves of every dataset, trained",
-    "trial": "the first IRLS round under one of three scale factors, measured on the validation split",
+    "trial": "the first IRLS round under one of three scale factors, on the validation split",
     "evaluate": "every method of a seed on validation and test",
     "collect": "all seeds of an experiment in tables",
     "figures": "the figures of an experiment",

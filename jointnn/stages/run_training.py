@@ -23,9 +23,8 @@ from jointnn.methods.scale_trials import factors_tried
 from jointnn.methods.split_halves import halved
 from jointnn.ranks.group import Group
 from jointnn.stages.build import build, expected_of, header_of, start_of
-from jointnn.stages.sigma import best_trial
 from jointnn.tasks.base import named
-from jointnn.tasks.measures import Measure, check_given
+from jointnn.tasks.measures import Measure, best_trial, check_given
 from jointnn.training import checkpoints
 from jointnn.training.console import shown
 from jointnn.training.couplings import membership_of

@@ -1,8 +1,6 @@
 """sigma: the scale of each block, 4.2.1, from distances at the L2 start, of halves, or by trials."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -13,7 +11,7 @@ from jointnn.io.tensors import diverged
 from jointnn.irls.rounds import scales_of, scales_of_halves
 from jointnn.jobs.specs import SigmaJob
 from jointnn.methods.settings import MethodSettings
-from jointnn.tasks.measures import told_measure
+from jointnn.tasks.measures import best_trial
 
 KEYS = ("blocks", "distances_squared")
 """What distances say of themselves."""
@@ -48,19 +46,3 @@ def run(job: SigmaJob) -> None:
         **({"trials": tried} if tried else {}),
     }
     write_json(job.sigma, content, seal=True)
-
-
-def best_trial(tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the trial that is best on validation; the first of equals.
-
-    If every trial diverged it is the first one too: the round after it says so by itself.
-    """
-
-    def score(trial: dict[str, Any]) -> float:
-        name = trial["decides"]
-        if name not in trial["validation"]:
-            return -math.inf
-        value = told_measure(name, {"best": trial["best"][name]}).score(trial["validation"][name])
-        return value if math.isfinite(value) else -math.inf
-
-    return max(tried, key=score)

@@ -175,3 +175,19 @@ def check_given(
                 f"measures: the task gives no {name!r} {where}, only {', '.join(known)}. "
                 "Mend `measures` of the experiment."
             )
+
+
+def best_trial(tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the trial that is best on validation; the first of equals.
+
+    If every trial diverged it is the first one too: the round after it says so by itself.
+    """
+
+    def score(trial: dict[str, Any]) -> float:
+        name = trial["decides"]
+        if name not in trial["validation"]:
+            return -math.inf
+        value = told_measure(name, {"best": trial["best"][name]}).score(trial["validation"][name])
+        return value if math.isfinite(value) else -math.inf
+
+    return max(tried, key=score)

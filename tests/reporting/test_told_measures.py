@@ -78,7 +78,7 @@ def test_a_figure_has_the_scale_the_unit_and_the_panels_that_the_task_says(logar
     assert " ".join(axes.get_ylabel().split()) == "test stars missed (of 1000)"
     first = axes.lines[0].get_ydata()[0]
     assert first == pytest.approx(70 * 0.89, rel=0.02)  # as many thousandths
-    better = figure["differences"](context).axes[0].get_xlabel()
+    better = figure["differences"](context).get_supxlabel()
     assert "share of stars found" in better and "better: right" in better
 
 

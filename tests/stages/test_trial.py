@@ -17,7 +17,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.stages import attempt, initialise, sigma, train, trial
 from jointnn.stages.build import build
 from jointnn.stages.run_training import validation_means
-from jointnn.stages.sigma import best_trial
+from jointnn.tasks.measures import best_trial
 from jointnn.terminal.words import which_of
 from jointnn.training import checkpoints
 
