@@ -88,6 +88,11 @@ def trial(experiment: str, seed: int, name: str, number: int) -> str:
     return f"{method(experiment, seed, name)}/trial_{number}"
 
 
+def reached(trial_folder: str) -> str:
+    """Return what a trial reaches on validation."""
+    return f"{trial_folder}/validation.json"
+
+
 def sigma(experiment: str, seed: int, name: str) -> str:
     """Return the scales that its rounds share."""
     return f"{method(experiment, seed, name)}/sigma.json"

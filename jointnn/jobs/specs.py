@@ -489,7 +489,7 @@ class TrialJob(TrainingJob):
     @property
     def result(self) -> str:
         """Return what it reaches."""
-        return f"{self.folder}/validation.json"
+        return paths.reached(self.folder)
 
     @property
     def made(self) -> list[str]:
@@ -527,9 +527,8 @@ class SigmaJob(Job):
     @property
     def trials(self) -> list[str]:
         """Return what the trials have reached, where a scale is chosen by those."""
-        numbers = range(1, len([name for name in self.before if name.startswith("trial_")]) + 1)
-        folders = [paths.trial(self.experiment, self.seed, self.method, number) for number in numbers]
-        return [f"{folder}/validation.json" for folder in folders]
+        tried = sorted(name for name in self.before if name.startswith("trial_"))
+        return [paths.reached(f"{self.folder}/{name}") for name in tried]
 
     @property
     def folder(self) -> str:

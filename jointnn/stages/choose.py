@@ -14,7 +14,7 @@ from jointnn.io.yaml import to_yaml_blocks
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
 from jointnn.jobs.specs import ChooseJob
-from jointnn.tasks.measures import measure_of, told_measure
+from jointnn.tasks.measures import told_score
 
 FINALISTS = 4
 
@@ -35,7 +35,10 @@ def run(job: ChooseJob) -> None:
     first, shown = str(job.tuning_seed), [*job.measures, "loss"]
     for name in job.attempts[first]:
         found = _results(job, name)
-        measured = {seed: _scores(of, shown[0]) for seed, of in found.items()}
+        measured = {
+            seed: {k: told_score(result, shown[0]) for k, result in of.items()}
+            for seed, of in found.items()
+        }
         try:
             best = choose(list(measured.values()))
         except ValueError as error:
@@ -75,15 +78,6 @@ def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
         for seed, grid in job.attempts.items()
         if name in grid
     }
-
-
-def _scores(results: dict[int, dict[str, Any]], metric: str) -> dict[int, float | None]:
-    """Return what decides, of each point, higher is better; None for one that diverged."""
-    values = {k: result["validation"].get(metric) for k, result in results.items()}
-    # Each point that did not diverge says which way its task takes for better.
-    said = [result["best"][metric] for result in results.values() if metric in result.get("best", {})]
-    score = (told_measure(metric, {"best": said[0]}) if said else measure_of(metric)).score
-    return {k: None if value is None else score(value) for k, value in values.items()}
 
 
 def _searched(job: ChooseJob, at_edges: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -123,9 +123,11 @@ def _sigma_of_trials(job: AttemptJob, setup: Setup, plan: Plan) -> Tensor:
         sigmas.append(sigma)
         if setup.group.is_first:
             drop_resume_point(trial)
-    best = sigmas[tried.index(best_trial(tried))]
+    best = sigmas[best_trial(tried)]
     # Where every trial diverged before there was a scale, so will what follows.
-    return torch.full((len(membership_of(plan)),), torch.inf) if best is None else best
+    if best is None:
+        return torch.full((len(membership_of(plan)),), torch.inf, dtype=torch.float64)
+    return best
 
 
 def try_scale(job: TrialJob) -> tuple[dict[str, Any], Tensor | None]:

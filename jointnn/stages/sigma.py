@@ -36,7 +36,7 @@ def run(job: SigmaJob) -> None:
     # after it. Under a half-life of 0 all are one.
     no_scale = diverged(paths.state(job.l2)) or settings.strength.half_life == 0
     tried = [read_json(trial, *OF_A_TRIAL) for trial in job.trials]
-    factor = best_trial(tried)["scale_factor"] if tried else settings.scale_factor
+    factor = tried[best_trial(tried)]["scale_factor"] if tried else settings.scale_factor
     found = scales_of_halves if of_halves else scales_of
     sigma = found(squared, math.inf if no_scale else factor)
     content = {

@@ -177,17 +177,28 @@ def check_given(
             )
 
 
-def best_trial(tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the trial that is best on validation; the first of equals.
+def told_score(result: Mapping[str, Any], name: str) -> float | None:
+    """Return what a result on validation is worth by a measure, higher is better.
+
+    Args:
+        result: `validation`, values by measure, and `best`, the direction that the task told of each.
+
+    Returns:
+        None where there is no finite value: what was trained has diverged.
+    """
+    value = result["validation"].get(name)
+    if value is None or not math.isfinite(value):
+        return None
+    direction = result.get("best", {}).get(name)
+    measure = told_measure(name, {"best": direction}) if direction else measure_of(name)
+    return measure.score(value)
+
+
+def best_trial(tried: Sequence[Mapping[str, Any]]) -> int:
+    """Return the place of the trial of a scale that is best on validation; the first of equals.
 
     If every trial diverged it is the first one too: the round after it says so by itself.
     """
-
-    def score(trial: dict[str, Any]) -> float:
-        name = trial["decides"]
-        if name not in trial["validation"]:
-            return -math.inf
-        value = told_measure(name, {"best": trial["best"][name]}).score(trial["validation"][name])
-        return value if math.isfinite(value) else -math.inf
-
-    return max(tried, key=score)
+    scores = [told_score(trial, trial["decides"]) for trial in tried]
+    worth = [-math.inf if score is None else score for score in scores]
+    return worth.index(max(worth))

@@ -93,7 +93,7 @@ def told(factor: float, value: float | None, best: str = "lowest") -> dict[str, 
     ids=["lowest", "highest", "equal", "diverged", "all diverged"],
 )
 def test_a_measure_says_itself_which_way_is_better_and_what_diverged_is_never_chosen(tried, best):
-    assert best_trial(tried)["scale_factor"] == best
+    assert tried[best_trial(tried)]["scale_factor"] == best
 
 
 def test_trials_are_jobs_before_the_scale_and_change_no_l2_start():
