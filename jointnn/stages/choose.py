@@ -26,7 +26,8 @@ def run(job: ChooseJob) -> None:
     The mean over the tuning seeds decides, among the points that were tried on all of them. The best
     points of the first seed are named as finalists. For `joint`, the round at which groups separate best
     on the first tuning seed is a choice too, and the layers that its weights would tie are one for
-    `jae_found`, which has the other settings of `jae`.
+    `jae_found`, which has the other settings of `jae`. They are those of its best point on that seed that
+    couples all layers: one that is told which layers to couple or to tie cannot find them.
 
     Raises:
         UserError: every point of some method diverged.
@@ -41,6 +42,8 @@ def run(job: ChooseJob) -> None:
         }
         try:
             best = choose(list(measured.values()))
+            if job.ties and name == "joint":
+                of_layers = _weights_of_all_layers(found[first], measured[first])
         except ValueError as error:
             raise UserError(f"{job.experiment}, {name}: {error}.") from error
         tuned[name] = found[first][best]["settings"]
@@ -49,13 +52,12 @@ def run(job: ChooseJob) -> None:
             at_edges[name] = at
         if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
             groups_round = best_round([np.asarray(w) for w in weights], job.groups_count)
-            of_layers = found[first][best]["layers"]
         for seed, of in found.items():
             for k, result in of.items():
                 settings = to_json(result["settings"]).replace("\n", "")
                 values = [result["validation"].get(metric) for metric in shown]
                 rows.append((name, k, settings, int(seed), *values, k == best))
-    if job.ties and of_layers:
+    if of_layers:
         tuned["jae_found"] = {**tuned.get("jae", {}), "tied": layers_to_tie(of_layers)}
     choice = {"searched": _searched(job, at_edges), "groups_round": groups_round, "tuned": tuned}
     if len(job.attempts) > 1:
@@ -66,6 +68,18 @@ def run(job: ChooseJob) -> None:
     text += to_yaml_blocks({key: value for key, value in choice.items() if value not in (None, {})})
     for path in (f"{job.folder}/choice.yaml", paths.chosen(job.experiment)):
         write_atomically(path, text.encode())
+
+
+def _weights_of_all_layers(
+    found: Mapping[int, Mapping[str, Any]], measured: Mapping[int, float | None]
+) -> dict[str, float]:
+    """Return the weight of each layer at the best point that couples all layers, {} without one."""
+    told_none = {
+        k: measured[k]
+        for k, result in found.items()
+        if result.get("layers") and not {"couple", "tied"} & set(result["settings"])
+    }
+    return dict(found[choose([told_none])]["layers"]) if told_none else {}
 
 
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:

@@ -246,7 +246,6 @@ def test_of_errors_the_lowest_is_chosen():
     attempted("isolated", [0.5, None, 0.4], [{"learning_rate": rate} for rate in (0.01, 0.02, 0.04)])
     choice = from_yaml(chosen("error", isolated=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
-    assert choice["tuned"] == {"isolated": {"learning_rate": 0.04}}
 
 
 def test_the_best_of_the_first_seed_are_tried_on_further_ones():
@@ -330,6 +329,19 @@ def test_the_layers_that_the_weights_of_joint_would_tie_are_chosen_for_jae_found
         "learning_rate": 0.01,
         "tied": ["shared.conv1", "shared.dense1"],
     }
+
+
+def test_layers_to_tie_are_not_those_that_joint_was_told():
+    """A better point that couples the shared branch alone, and ties the classifier, does not name them."""
+    told = {"couple": ["shared"], "tied": ["classes"]}
+    for k, (accuracy, settings, shared) in enumerate([(0.5, {}, 0.1), (0.9, told, 1.0), (0.4, {}, 0.7)]):
+        result = {"method": "joint", "point": k, "settings": settings, "validation": {"accuracy": accuracy}}
+        result["layers"] = {"private.conv1": 0.5, "shared.conv1": shared}
+        files.write_json(f"search/toy/s1000/joint/point_{k}.json", result)
+    stage.run(ChooseJob(**{**JOB, "attempts": {"1000": {"joint": [0, 1, 2]}}, "ties": True}))
+    tuned = from_yaml(Path("search/toy/choice.yaml").read_text())["tuned"]
+    assert tuned["joint"] == told
+    assert tuned["jae_found"]["tied"] == ["private.conv1"]
 
 
 def test_the_weight_of_a_layer_is_the_mean_over_pairs_and_over_the_blocks_that_hold_it():
