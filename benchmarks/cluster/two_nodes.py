@@ -1,8 +1,10 @@
-"""Two nodes of SLURM on this machine: submissions with and without groups, and a node that fails.
+"""Two nodes of SLURM on this machine: a job that lies on both, groups of jobs, and a node that fails.
 
-As root it starts munged, slurmctld and two slurmd in a temporary folder, trains a tiny experiment there
-through profiles/slurm, and kills one node while it trains. All of it sees processes and an /etc/slurm of
-its own (unshare): a SLURM that the machine has is left alone, and nothing is left behind. It takes minutes.
+As root it starts munged, slurmctld and two slurmd in a temporary folder. Through profiles/slurm it trains
+tiny experiments there: one in two processes, each on a node of its own, whose networks are compared with
+those of a run without SLURM; and one whose node it kills while it trains. All of it sees processes and an
+/etc/slurm of its own (unshare): a SLURM that the machine has is left alone, and nothing is left behind. It
+takes minutes.
 """
 
 import argparse
@@ -65,6 +67,8 @@ PartitionName=main Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 """
 WITHOUT_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
 STEPS = {"steps": 1000, "record_every": 20, "device": "cpu"}
+MIXED = {"steps": 100, "record_every": 20, "device": "cpu"}
+STATE = "runs/tiny/s0/l2reg/state.safetensors"
 
 
 def missing() -> str:
@@ -182,6 +186,31 @@ def submissions(project: Project, more: Sequence[str] = (), *, kill: dict[str, i
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def over_both_nodes(folder: Path) -> tuple[str, bool]:
+    """Train one network on each node, mixed in every step, and the same without SLURM.
+
+    Returns:
+        The nodes of that job, and whether the two runs have learned the same networks, to the byte.
+    """
+    os.environ["SBATCH_SPREAD_JOB"] = "1"  # else both would fit on one node
+    states = []
+    for place, processes, more in (("apart", 2, ["--profile", "profiles/slurm"]), ("alone", 1, [])):
+        project = Project.new(folder / place, PARAMS)
+        project.settle(seeds=[0], methods=["l2reg"], settings={**MIXED, "processes": processes})
+        words = ["snakemake", *more, *(WITHOUT_ACCOUNTING if more else ["--cores", "1"]), "tiny"]
+        process = project.start(*words)
+        said = str(process.communicate(timeout=600)[0])
+        if process.returncode:
+            logs = sorted((folder / place).glob(".snakemake/slurm_logs/*/**/*.log"))
+            print(*(f"{log}:\n{log.read_text()}" for log in logs[-3:]))
+            sys.exit(f"The run in {processes} processes did not end:\n{said}")
+        states.append(project.path(STATE).read_bytes())
+    del os.environ["SBATCH_SPREAD_JOB"]
+    jobs = told("scontrol", "show", "jobs", "-o").splitlines()
+    (nodes,) = (re.search(r" NodeList=(\S+)", job) for job in jobs if " NumTasks=2 " in job)
+    return (nodes.group(1) if nodes else ""), states[0] == states[1]
+
+
 def counted(said: str) -> tuple[int, int]:
     """Return how many jobs ended and how many submissions there were, by what Snakemake printed."""
     done = re.findall(r"^\d\d:\d\d:\d\d +\d+/\d+ ", said, flags=re.MULTILINE)
@@ -202,6 +231,9 @@ def main() -> None:
         os.environ[INSIDE] = "1"
         os.execvp(APART[0], [*APART, sys.executable, *sys.argv])
     with TemporaryDirectory() as place, cluster(Path(place)) as nodes:
+        where, equal = over_both_nodes(Path(place))
+        columns = ["processes", "nodes", "the networks of one process, to the byte"]
+        print_table("l2reg of tiny over two nodes", columns, [["2", where, "yes" if equal else "no"]])
         project, begin = project_in(Path(place, "project")), time.perf_counter()
         said = submissions(project, kill=nodes)
         seconds, (done, submitted) = time.perf_counter() - begin, counted(said)

@@ -9,6 +9,8 @@ SENTENCE = "error: "
 LINES = 12
 """Lines of a longer message, or of the end of a log without a sentence, that are shown."""
 INTERRUPTED = re.compile(r"exit status (130|143)\b|died with <Signals\.(SIGINT|SIGTERM)")
+REFUSED = re.compile(r"The error message was '(.*?)'", re.DOTALL)
+"""What SLURM says of a submission that it does not take, in the words of Snakemake's plugin."""
 KILLED = re.compile(r"exit status 137\b|died with <Signals\.SIGKILL")
 EXCEPTION = re.compile(r"^[\w.]+(Error|Exception|Interrupt|Exit|Warning)\b")
 
@@ -47,6 +49,8 @@ def _without(told: str) -> str:
     """Return what is to be said of a job whose log says nothing."""
     if KILLED.search(told):
         return "the job was killed; often that is because memory was short."
+    if refused := REFUSED.search(told):
+        return f"SLURM did not take the job: {' '.join(refused[1].split())}"
     last = told.strip().splitlines()[-1:] or ["it says nothing of why it failed."]
     return last[0]
 

@@ -44,6 +44,12 @@ NOISE = re.compile(
 NOT_ALL = "At least one job did not complete successfully"
 """How Snakemake ends when jobs failed or were stopped: we have said which."""
 
+OF_A_GROUP = (
+    "its log says nothing: where SLURM did not take the submission of its group (see groups and "
+    "group-components in the profile), Snakemake does not pass on why."
+)
+"""What is told of jobs that fail as one submission."""
+
 
 class Handler(logging.Handler):
     """Shows a run on a screen.
@@ -66,6 +72,7 @@ class Handler(logging.Handler):
         self.interrupted = self.ends_early = self.ended = False
         self._disk_is_said = False
         self._told: dict[int, str] = {}
+        self._grouped: set[int] = set()
         self._would: dict[int, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -149,9 +156,15 @@ class Handler(logging.Handler):
         elif NOT_ALL not in text and not self.interrupted:
             self.screen.say(text, "red")
 
+    def on_group_error(self, record: Any) -> None:
+        """Note which jobs failed as one submission; Snakemake tells each of them next."""
+        self._grouped |= {of_job["jobid"] for of_job in record.job_error_info}
+
     def on_job_error(self, record: Any) -> None:
         """Show the sentence of a job that failed, and where its log is."""
         told = self._told.pop(threading.get_ident(), record.rule_msg or "")
+        if not told and record.jobid in self._grouped:
+            told = OF_A_GROUP
         # Ctrl-C reaches the jobs, too, and some end before Snakemake has said that it was interrupted.
         if self.interrupted or INTERRUPTED.search(told):
             return

@@ -34,6 +34,12 @@ def test_of_a_crash_the_exception_comes_first_and_then_the_end_of_the_log():
         (STATUS + "137.", "error: the job was killed; often that is because memory was short."),
         (STATUS + "3.", f"error: {STATUS}3."),
         ("", "error: it says nothing of why it failed."),
+        (
+            "SLURM sbatch failed. The error message was 'sbatch: error: Batch job submission failed:\n"
+            "Requested node configuration is not available'.\n    sbatch call:\n  sbatch\nSee",
+            "error: SLURM did not take the job: sbatch: error: Batch job submission failed: Requested node "
+            "configuration is not available",
+        ),
     ],
 )
 def test_a_job_that_says_nothing_is_told_by_its_exit(told, sentence):

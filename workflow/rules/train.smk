@@ -111,6 +111,8 @@ rule sigma:
         "logs/{experiment}/s{seed}/{method}/sigma.log",
     benchmark:
         "logs/{experiment}/s{seed}/{method}/sigma.tsv"
+    # A second of work on small tables: never a submission to a cluster.
+    localrule: True
     conda:
         "../envs/jointnn.yaml"
     resources:
