@@ -113,6 +113,7 @@ def choose(params: Params, experiment: str) -> dict[str, Any]:
         "stage": "choose",
         "experiment": experiment,
         "attempts": {str(seed): grid for seed, grid in search.attempts(chosen).items()},
+        "grid": search.digest(chosen),
         "measures": chosen.measures,
         "groups_count": len(chosen.groups) if chosen.groups else None,
         "ties": "jae_found" in chosen.methods,

@@ -584,6 +584,8 @@ class ChooseJob(Job):
     experiment: str
     attempts: dict[str, dict[str, list[int]]]
     """Points of each method by tuning seed."""
+    grid: str
+    """Digest of what the points are."""
     measures: list[str]
     groups_count: int | None
     ties: bool

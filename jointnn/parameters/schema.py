@@ -109,6 +109,8 @@ class SearchedParams(Strict):
     """Points of each method on the first seed."""
     finalists: Annotated[int, Field(ge=0)] = 0
     """How many of them were tried on all seeds; 0: there was one seed."""
+    grid: str | None = None
+    """Digest of the points of all methods. None: an older search, when learning rates might differ."""
     edges: dict[Name, list[Name]] = {}
     """Per method the settings whose best value was the lowest or highest that was tried."""
 

@@ -1,8 +1,11 @@
 """The search of hyper-parameters on the validation split: its grid, and the choice."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 
+from jointnn.io.files import to_json
 from jointnn.parameters.resolve import method_settings
 from jointnn.parameters.rows import rounds_are_jobs
 from jointnn.parameters.schema import ExperimentParams, Overrides, Params, SearchedParams
@@ -19,6 +22,12 @@ def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
         for grid in ([grids] if isinstance(grids, dict) else grids)
         for values in product(*(v if isinstance(v, list) else [v] for v in grid.values()))
     ]
+
+
+def digest(experiment: ExperimentParams) -> str:
+    """Return what tells the points of all methods from others, of 12 characters."""
+    grid = {name: points(experiment, name) for name in experiment.search}
+    return hashlib.sha256(to_json(grid).encode()).hexdigest()[:12]
 
 
 def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
@@ -56,8 +65,7 @@ def rule(params: Params, name: str, *, beside_others: bool = False) -> str:
         where = f" in {origin}" if beside_others or origin != name else ""
         of = f" of {', '.join(those)}" if by_hand or len(methods) > 1 else ""
         said.append(f"hyper-parameters{of} chosen{where} {_how(searched)}{_at_edges(searched, those)}")
-        if _was_another_grid(experiments[str(origin)]):
-            said.append("the grid is another one by now")
+        said += _of_the_grid(experiments[str(origin)])
     if by_hand:
         said.append(f"those of {', '.join(by_hand)} as given, not searched")
     return "; ".join([*said, *([in_the_run] if tried else [])])
@@ -79,13 +87,27 @@ def _how(searched: SearchedParams | None) -> str:
     )
 
 
-def _was_another_grid(experiment: ExperimentParams) -> bool:
-    """Return whether something was chosen that the grid does not hold any more."""
-    return any(
-        chosen not in points(experiment, method)
-        for method, chosen in experiment.tuned.items()
-        if method in experiment.search and method in experiment.chosen_in
-    )
+def _of_the_grid(experiment: ExperimentParams) -> list[str]:
+    """Return whether all methods were tried at the same learning rates, as far as it is known."""
+    searched = experiment.searched
+    if searched is None or searched.grid is None:
+        return ["searched before every method had to be tried at the same learning rates"]
+    if searched.grid != digest(experiment):
+        return ["the grid is another one by now"]
+    rates = {
+        name: tuple({point.get("learning_rate"): None for point in points(experiment, name)})
+        for name in experiment.search
+    }
+    if len(rates) < 2:
+        return []
+    ((usual, _),) = Counter(rates.values()).most_common(1)
+    own = [name for name, those in rates.items() if those != usual]
+    return [f"every method was tried at the same learning rates{_but(own)}"]
+
+
+def _but(methods: Sequence[str]) -> str:
+    """Return which methods have learning rates of their own, which only another solver or optimiser may."""
+    return f", {' and '.join(methods)} at its own" if methods else ""
 
 
 def _at_edges(searched: SearchedParams | None, methods: Sequence[str]) -> str:

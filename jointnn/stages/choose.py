@@ -95,13 +95,14 @@ def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def _searched(job: ChooseJob, at_edges: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return how the search chose: on which seeds, among how many points, finalists on all seeds, and what
-    was best at an edge."""
+    """Return how the search chose: on which seeds, among how many points and which, finalists on all seeds,
+    and what was best at an edge."""
     first, *further = job.attempts.values()
     tried = [seed for seed, points in job.attempts.items() if any(points.values())]
     found: dict[str, Any] = {
         "seeds": [int(seed) for seed in tried],
         "points": max(map(len, first.values()), default=0),
+        "grid": job.grid,
     }
     if len(tried) > 1:
         found["finalists"] = max(len(points) for of in further for points in of.values())

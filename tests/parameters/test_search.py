@@ -58,28 +58,62 @@ def test_a_table_says_that_a_search_chose_only_where_one_wrote_what_it_chose():
     assert rule_of("toy", {}) == AS_GIVEN  # a grid and settings by hand
     assert rule_of("toy", CHOSEN) == (
         "hyper-parameters chosen on the validation split of seed 1000, which no reported number "
-        "uses, among 2 "
-        "points for each method"
+        "uses, among 2 points for each method; searched before every method had to be tried at the same "
+        "learning rates"
     )
     finals = {**CHOSEN["experiments.toy.chosen"]}
     finals["searched"] = {"seeds": [1000, 1001], "points": 16, "finalists": 4}
     assert rule_of("toy", {**CHOSEN, "experiments.toy.chosen": finals}) == (
         "hyper-parameters chosen on the validation splits of seeds 1000, 1001, which no "
         "reported number uses: "
-        "16 points for each method on the first, its best 4 on all"
+        "16 points for each method on the first, its best 4 on all; searched before every method had to be "
+        "tried at the same learning rates"
     )
 
 
-def test_a_table_says_what_was_best_at_an_edge_and_where_the_grid_is_another_one_now():
-    found = {"seeds": [1000], "points": 2, "edges": {"isolated": ["learning_rate"]}}
-    edited = {**CHOSEN, "experiments.toy.chosen": {**CHOSEN["experiments.toy.chosen"], "searched": found}}
-    assert rule_of("toy", edited).endswith(
-        "points for each method, at the edge of what was tried: learning rate of isolated"
+RATES = {
+    "isolated": {"learning_rate": [0.1, 1]},
+    "joint": {"learning_rate": [0.1, 1]},
+    "joint_paper": {"learning_rate": [0.2, 2]},
+}
+
+
+def searched(grid: dict, **found) -> str:
+    """What a table says after a search of `RATES`, now that the parameters hold this grid."""
+    searches = {"experiments.toy.search": RATES, "experiments.toy.methods": ["isolated", "joint"]}
+    found |= {"grid": search.digest(read(searches).experiments["toy"])}
+    tuned = {"isolated": {"learning_rate": 0.1}, "joint": {"learning_rate": 0.1}}
+    chosen = {"searched": {"seeds": [1000], "points": 2, **found}, "tuned": tuned}
+    now = {**searches, "experiments.toy.search": grid, "experiments.toy.tuned": GONE}
+    return rule_of("toy", {**now, "experiments.toy.chosen": chosen})
+
+
+def test_a_table_says_what_was_best_at_an_edge():
+    at_edge = ", at the edge of what was tried: learning rate of isolated;"
+    assert at_edge in searched(RATES, edges={"isolated": ["learning_rate"]})
+    assert "edge" not in searched(RATES)
+
+
+def test_a_table_says_whether_all_methods_were_tried_at_the_same_rates():
+    assert searched(RATES).endswith(
+        "among 2 points for each method; every method was tried at the same learning rates, joint_paper at "
+        "its own"
     )
-    tuned = {"isolated": {"learning_rate": 0.1, "weight_decay": 0.1}, "joint": {"learning_rate": 0.01}}
-    elsewhere = {**CHOSEN["experiments.toy.chosen"], "tuned": tuned}
-    said = rule_of("toy", {**CHOSEN, "experiments.toy.chosen": elsewhere})
-    assert said.endswith("; the grid is another one by now")
+    alike = {name: RATES[name] for name in ("isolated", "joint")}
+    edits = {**CHOSEN, "experiments.toy.search": alike}
+    digest = search.digest(read(edits).experiments["toy"])
+    finally_ = {
+        **CHOSEN["experiments.toy.chosen"],
+        "searched": {"seeds": [1000], "points": 2, "grid": digest},
+    }
+    said = rule_of("toy", {**edits, "experiments.toy.chosen": finally_})
+    assert said.endswith("; every method was tried at the same learning rates")
+
+
+def test_a_table_says_where_the_grid_is_another_one_now():
+    """Though all that was chosen is a point of it still."""
+    wider = {**RATES, "isolated": {"learning_rate": [0.1, 2]}, "joint": {"learning_rate": [0.1, 2]}}
+    assert searched(wider).endswith("; the grid is another one by now")
 
 
 TRIED = [
@@ -199,9 +233,14 @@ JOB = {
     "experiment": "toy",
     "tuning_seed": 1000,
     "measures": ["accuracy"],
+    "grid": "0123456789ab",
     "ties": False,
     "groups_count": None,
 }
+
+
+SEARCHED = {"seeds": [1000], "points": 3, "grid": JOB["grid"]}
+"""What the choice among three points says of itself."""
 
 
 def chosen(measure: str = "accuracy", **points: int) -> str:
@@ -218,7 +257,7 @@ def test_the_choice_is_the_best_point_of_each_method_and_never_a_diverged_one():
     attempted("joint", [0.3, None, 0.2], [{"scale_factor": factor} for factor in (1, 2, 3)])
     choice = from_yaml(chosen(isolated=3, joint=3))
     assert choice["tuned"] == {"isolated": {"learning_rate": 0.02}, "joint": {"scale_factor": 1}}
-    assert choice["searched"] == {"seeds": [1000], "points": 3, "edges": {"joint": ["scale_factor"]}}
+    assert choice["searched"] == {**SEARCHED, "edges": {"joint": ["scale_factor"]}}
     assert "finalists" not in choice  # no further seeds to try them on
     grid = files.read_table("search/toy/grid.csv")
     columns = ["method", "point", "settings", "seed", "validation_accuracy", "validation_loss", "chosen"]
@@ -253,7 +292,7 @@ def test_the_best_of_the_first_seed_are_tried_on_further_ones():
     job = {**JOB, "attempts": {"1000": {"isolated": [0, 1, 2]}, "1001": {}}}
     stage.run(ChooseJob(**job))
     choice = from_yaml(Path("params/chosen/toy.yaml").read_text())
-    assert choice["searched"] == {"seeds": [1000], "points": 3}
+    assert choice["searched"] == SEARCHED
     assert choice["finalists"] == {"isolated": [1, 0, 2]}
     for k, accuracy in ((1, 0.3), (0, 0.4)):
         result = {"method": "isolated", "point": k, "settings": {}, "validation": {"accuracy": accuracy}}
@@ -261,7 +300,7 @@ def test_the_best_of_the_first_seed_are_tried_on_further_ones():
     stage.run(ChooseJob(**{**job, "attempts": {**job["attempts"], "1001": {"isolated": [1, 0]}}}))
     choice = from_yaml(Path("params/chosen/toy.yaml").read_text())
     at_edge = {"isolated": ["learning_rate"]}
-    assert choice["searched"] == {"seeds": [1000, 1001], "points": 3, "finalists": 2, "edges": at_edge}
+    assert choice["searched"] == {**SEARCHED, "seeds": [1000, 1001], "finalists": 2, "edges": at_edge}
 
 
 def test_a_method_that_always_diverged_is_named():

@@ -18,9 +18,10 @@ from jointnn.errors import UserError
 from jointnn.jobs.graph import Jobs
 from jointnn.reporting.figures.style import look, style
 from jointnn.reporting.figures.sweeps import apart, sweep_curve
-from jointnn.reporting.tables.sweeps import SweepResults, read_sweep
+from jointnn.reporting.tables.results import AVERAGE, Results
+from jointnn.reporting.tables.sweeps import SweepResults, read_sweep, sweep_markdown
 from jointnn.stages import sweep
-from jointnn.tasks.measures import HIGHEST, Measure
+from jointnn.tasks.measures import ACCURACY, HIGHEST, Measure
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,40 @@ def test_a_corner_of_all_experiments_is_one_of_the_sweep():
     assert Jobs(params()).sweep(NAME).corners == {}
     never_pulls = {"strength": {"half_life": math.inf}}
     assert Jobs(params(never_pulls)).sweep(NAME).corners == {"joint": "isolated"}
+
+
+def test_whom_joining_harms_is_said_dataset_by_dataset_at_each_number():
+    """At 10 labels the source loses in every seed, which its average with the target does not show."""
+    accuracy, seeds, numbers = ACCURACY, [0, 1, 2], ["10", "500"]
+    isolated = {"mnist": [0.96, 0.97, 0.96], "usps": [0.50, 0.52, 0.54]}
+    joint = {
+        "10": {"mnist": [0.93, 0.94, 0.94], "usps": [0.74, 0.76, 0.73]},
+        "500": {"mnist": [0.96, 0.96, 0.97], "usps": [0.52, 0.51, 0.54]},
+    }
+    each = {}
+    for number in numbers:
+        values = {
+            (method, dataset): dict(enumerate(of_seeds))
+            for method, of in (("isolated", isolated), ("joint", joint[number]))
+            for dataset, of_seeds in {**of, AVERAGE: np.mean(list(of.values()), axis=0).tolist()}.items()
+        }
+        each[number] = Results("of_one", accuracy, ["isolated", "joint"], ["mnist", "usps"], seeds, values)
+    values = {
+        (method, number): each[number].cell(method, AVERAGE)
+        for number in numbers
+        for method in ("isolated", "joint")
+    }
+    found = SweepResults(
+        NAME, accuracy, ["isolated", "joint"], numbers, seeds, values, over=["mnist", "usps"], each=each
+    )
+    _, said = sweep_markdown(found).split("Each dataset by itself: ")
+    assert said.startswith(
+        "`joint` minus `isolated`, seed by seed. Joining harms mnist at 10 beyond noise (paired t-test "
+        "over seeds, one-sided, 5 %): there, train alone.\n"
+    )
+    assert cells(said, "joint − isolated") == ["10", "500"]
+    assert cells(said, "mnist") == ["−2.7 ± 0.6", "+0.0 ± 1.0"]
+    assert cells(said, "usps") == ["+22.3 ± 2.9", "+0.3 ± 1.5"]
 
 
 @pytest.mark.slow

@@ -157,7 +157,13 @@ def test_a_users_mistake_in_a_job_is_one_sentence_and_leaves_no_record(capsys):
 def choice(attempts: dict) -> ChooseJob:
     """The job that chooses among these attempts."""
     return ChooseJob(
-        experiment="toy", attempts=attempts, tuning_seed=3, measures=["loss"], groups_count=None, ties=False
+        experiment="toy",
+        attempts=attempts,
+        tuning_seed=3,
+        measures=["loss"],
+        groups_count=None,
+        ties=False,
+        grid="a",
     )
 
 

@@ -106,12 +106,16 @@ def page_of(params: Params, name: str, place: Place) -> str:
 
 def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
     """Return the text of a sweep's page."""
-    name, folder = SWEEP + sweep, Path(paths.sweep(sweep))
+    name, folder, numbers = SWEEP + sweep, Path(paths.sweep(sweep)), params.sweeps[sweep].experiments
+    ordered = sorted(numbers, key=numbers.__getitem__)
     return rendered(
         "sweep.md",
         name,
         place,
-        experiments=[f"`{one}`" for one in params.sweeps[sweep].experiments],
+        experiments=[f"`{one}`" for one in numbers],
+        selected=sections.settings_of_sweep(
+            {f"{numbers[one]:.10g}": params.experiments[one] for one in ordered}
+        ),
         tables=sections.results(_text(folder / "table.md")),
         figure=figure(folder / "curve.svg", f"{name}_curve", caption("sweep"), place),
     )

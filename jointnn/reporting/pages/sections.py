@@ -16,7 +16,7 @@ from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
 from jointnn.reporting.split_halves import by_layer, read_ratios
 from jointnn.reporting.tables.markdown import grid
-from jointnn.reporting.words import in_words
+from jointnn.reporting.words import in_words, listed
 from jointnn.tasks.measures import Measure, measure_of
 
 UNTOLD = {"device", "processes", "threads"}
@@ -76,19 +76,44 @@ def selected(
         `common`, settings of all methods; `chosen`, a row for each method; `searched`, whether there is a
         grid; `measure`, which decided; `otherwise`, methods with other settings than the search chose.
     """
-    lines = [["method", "chosen"]]
-    for name in experiment.methods:
-        own = [f"preset `{preset}`"] if (preset := row_of(name).preset) else []
-        own += [in_words(experiment.tuned[name])] if experiment.tuned.get(name) else []
-        lines.append([printed(name), "; ".join(own) or "as all"])
+    common, lines = settings(experiment)
     measure = measure_of(experiment.measures[0], told)
     return {
-        "common": {key: value for key, value in experiment.settings.items() if key not in UNTOLD},
+        "common": common,
         "chosen": lines if table is None else _with_scores(lines, experiment, table, measure),
         "searched": table is not None,
         "measure": measure,
         "otherwise": [] if table is None else _not_as_chosen(experiment, table),
     }
+
+
+def settings(experiment: ExperimentParams) -> tuple[dict[str, Any], Rows]:
+    """Return the settings of all methods, and a row of what each has besides."""
+    lines = [["method", "chosen"]]
+    for name in experiment.methods:
+        own = [f"preset `{preset}`"] if (preset := row_of(name).preset) else []
+        own += [in_words(experiment.tuned[name])] if experiment.tuned.get(name) else []
+        lines.append([printed(name), "; ".join(own) or "as all"])
+    return {key: value for key, value in experiment.settings.items() if key not in UNTOLD}, lines
+
+
+def settings_of_sweep(
+    experiments: Mapping[str, ExperimentParams],
+) -> list[tuple[str, dict[str, Any], Rows]]:
+    """Return those of experiments of a sweep, once of all that have the same: numbers, settings, rows.
+
+    Args:
+        experiments: by their number, as it is printed.
+    """
+    found: list[tuple[list[str], dict[str, Any], Rows]] = []
+    for number, experiment in experiments.items():
+        common, lines = settings(experiment)
+        same = next((numbers for numbers, *those in found if those == [common, lines]), None)
+        if same is None:
+            found.append(([number], common, lines))
+        else:
+            same.append(number)
+    return [(listed(numbers), common, lines) for numbers, common, lines in found]
 
 
 def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame, measure: Measure) -> Rows:

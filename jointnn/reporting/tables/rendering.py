@@ -215,14 +215,18 @@ def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
 
 def harm(results: Results) -> str:
     """Return a sentence on the datasets that joining harms."""
-    if len(results.seeds) < LEAST_SEEDS:
+    harmed = results.harmed(joining(results), ALONE)
+    return harm_where(listed(list(map(printed, harmed))), results.seeds)
+
+
+def harm_where(where: str, seeds: Sequence[int]) -> str:
+    """Return that sentence of datasets that are listed already; empty: of none."""
+    if len(seeds) < LEAST_SEEDS:
         return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
-    if not (harmed := results.harmed(joining(results), ALONE)):
-        return f"{HARMS} none of them beyond noise (paired t-test over seeds, one-sided, 5 %)."
-    return (
-        f"{HARMS} {listed(list(map(printed, harmed)))} beyond noise (paired t-test over seeds, "
-        "one-sided, 5 %): there, train alone."
-    )
+    test = "paired t-test over seeds, one-sided, 5 %"
+    if not where:
+        return f"{HARMS} none of them beyond noise ({test})."
+    return f"{HARMS} {where} beyond noise ({test}): there, train alone."
 
 
 def difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:

@@ -1,6 +1,6 @@
 """Experiments that differ in one number, in one table: a row per method, a column per number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,19 @@ import pandas as pd
 
 from jointnn.errors import UserError
 from jointnn.io.files import read_table
-from jointnn.parameters.rows import printed
+from jointnn.parameters.rows import ALONE, printed
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.tables.markdown import MARKDOWN, grid
-from jointnn.reporting.tables.rendering import OURS, Notes, difference, header, name_in, rows
+from jointnn.reporting.tables.rendering import (
+    OURS,
+    Notes,
+    difference,
+    harm_where,
+    header,
+    joining,
+    name_in,
+    rows,
+)
 from jointnn.reporting.tables.results import AVERAGE, Results, mean_and_deviation, results_from
 from jointnn.reporting.words import listed
 from jointnn.tasks.measures import HIGHEST, LOWEST, measure_of
@@ -28,12 +37,14 @@ class SweepResults(Results):
         dataset: whose measure it is, or `average`.
         over: the datasets of the average; none where they are others in each experiment.
         along: what the number is, in words.
+        each: the results of the experiment of each number, dataset by dataset.
         yardsticks: figures that others report by source, in the unit of the metric, the best first.
     """
 
     dataset: str = AVERAGE
     over: list[str] = field(default_factory=list)
     along: str = ""
+    each: Mapping[str, Results] = field(default_factory=dict)
     yardsticks: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -58,7 +69,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
     """
     of = settings["experiments"]
     numbers = {name: f"{of[name]:.10g}" for name in sorted(of, key=of.__getitem__)}
-    values, collapsed, diverged = _gathered(settings, numbers)
+    each = _each(settings, numbers)
     reference, yardsticks = settings.get("reference") or [], settings.get("yardsticks") or {}
     told = {name: of for one in numbers for name, of in read_measures(one, settings["seeds"]).items()}
     measure = measure_of(settings["measure"], told)
@@ -68,50 +79,58 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
         methods=[name for name in settings["methods"] if name not in reference],
         datasets=list(numbers.values()),
         seeds=list(settings["seeds"]),
-        values=values,
+        values={
+            (method, number): found.cell(method, settings["dataset"])
+            for number, found in each.items()
+            for method in settings["methods"]
+        },
         reference=[name for name in settings["methods"] if name in reference],
         selection=_selection({number: settings["selections"][name] for name, number in numbers.items()}),
         seen=list(settings.get("seen") or []),
         features=settings.get("features"),
         generated=settings.get("generated"),
-        collapsed=collapsed,
-        diverged=diverged,
+        collapsed=_marked(settings, {number: found.collapsed for number, found in each.items()}),
+        diverged=_marked(settings, {number: found.diverged for number, found in each.items()}),
         corners=settings.get("corners") or {},
         dataset=settings["dataset"],
         over=list(settings["datasets"]),
         along=settings["along"],
+        each=each,
         yardsticks=dict(sorted(yardsticks.items(), key=lambda entry: (-measure.score(entry[1]), entry[0]))),
     )
 
 
-Cells = dict[tuple[str, str], dict[int, float]]
-Seeds = dict[tuple[str, str], list[int]]
-
-
-def _gathered(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> tuple[Cells, Seeds, Seeds]:
-    """Return values, collapsed and diverged seeds by method and number, from the tables of all experiments.
+def _each(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Results]:
+    """Return the results of each experiment by its number, from its table.
 
     Args:
         numbers: of each experiment, as it is printed.
     """
-    values: Cells = {}
-    collapsed: Seeds = {}
-    diverged: Seeds = {}
+    each = {}
     for experiment, number in numbers.items():
         path = Path("results", experiment, "metrics.csv")
         found = results_from(read_table(path), {**settings, "experiment": experiment}, settings["measure"])
-        for method in settings["methods"]:
-            there = found.cell(method, settings["dataset"])
-            values[method, number] = {seed: there[seed] for seed in settings["seeds"] if seed in there}
-            for seeds, known in ((collapsed, found.collapsed), (diverged, found.diverged)):
-                marked = known.get((method, settings["dataset"]), ())
-                seeds[method, number] = [seed for seed in settings["seeds"] if seed in marked]
-        if not any(values[method, number] for method in settings["methods"]):
+        if not any(found.cell(method, settings["dataset"]) for method in settings["methods"]):
             raise UserError(
                 f"{path} has no {settings['measure']!r} of {settings['dataset']!r} on the test split for "
                 f"the methods and seeds of the sweep. Run its job again: snakemake {path}"
             )
-    return values, collapsed, diverged
+        each[number] = found
+    return each
+
+
+Marks = Mapping[tuple[str, str], Sequence[int]]
+"""Seeds that are marked, by method and dataset, or by method and number."""
+
+
+def _marked(settings: Mapping[str, Any], each: Mapping[str, Marks]) -> Marks:
+    """Return the seeds that are marked in experiments, by method and number."""
+    return {
+        (method, number): [seed for seed in settings["seeds"] if seed in marked]
+        for number, of in each.items()
+        for method in settings["methods"]
+        if (marked := of.get((method, settings["dataset"]), ()))
+    }
 
 
 def _selection(rules: Mapping[str, str]) -> str:
@@ -152,12 +171,34 @@ def sweep_markdown(results: SweepResults) -> str:
         there = ours in results.methods and any(results.cell(ours, number) for number in results.columns)
         if there and len(results.methods) + len(results.reference) > 1:
             blocks += [_paired(results, ours), grid(_paired_lines(results, ours))]
+    blocks += _joining(results)
     if results.yardsticks:
         elsewhere = [["reported elsewhere, not measured here", results.measure.unit]]
         for name, value in results.yardsticks.items():
             elsewhere.append([name.replace("|", r"\|"), results.measure.number(value)])
         blocks.append(grid(elsewhere))
     return "\n\n".join(blocks) + "\n"
+
+
+def _joining(results: SweepResults) -> list[str]:
+    """Return whom joining harms at which number, and a row per dataset of joining minus `isolated`."""
+    there = {number: ours for number, found in results.each.items() if (ours := joining(found))}
+    if not results.over or not there:
+        return []
+    ours = next(iter(there.values()))
+    said = f"Each dataset by itself: `{printed(ours)}` minus `{ALONE}`, seed by seed."
+    harmed = [
+        f"{listed(list(map(printed, names)))} at {number}"
+        for number in there
+        if (names := results.each[number].harmed(ours, ALONE))
+    ]
+    lines = [[f"{printed(ours)} {MARKDOWN.minus} {ALONE}", *results.columns]]
+    for dataset in results.over:
+        pairs = [found.paired(ours, ALONE, dataset) for found in results.each.values()]
+        lines.append(
+            [printed(dataset), *(difference(of, results.measure.number, MARKDOWN) for of in pairs)]
+        )
+    return [f"{said} {harm_where('; '.join(harmed), results.seeds)}", grid(lines)]
 
 
 def _paired(results: SweepResults, ours: str) -> str:

@@ -1,7 +1,13 @@
-"""The pages of results: what a person wrote stands in them as it is now."""
+"""The pages of results: what a person wrote, and what parameters say, stands in them as it is now."""
 
 import pytest
 from helpers.params import PROJECT
+
+from jointnn.parameters import search
+from jointnn.parameters.load import read_params
+from jointnn.reporting.pages import sections
+from jointnn.reporting.tables import grid
+from jointnn.reporting.tables.rendering import capitalised
 
 PAGES = PROJECT / "docs/results"
 READINGS = sorted((PAGES / "readings").glob("*.md"))
@@ -17,3 +23,27 @@ def test_a_page_holds_its_reading(path):
 
 def test_every_reading_is_found():
     assert len(READINGS) >= 10
+
+
+PARAMS = read_params(PROJECT)
+EXPERIMENTS = [path.stem for path in READINGS if path.stem in PARAMS.experiments]
+SWEEPS = [path.stem.removeprefix("sweep_") for path in READINGS if path.stem.startswith("sweep_")]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_page_says_how_settings_were_chosen(name):
+    """A grid that was changed after its search, and a choice by hand, show on the page."""
+    page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    rule = search.rule(PARAMS, name)
+    assert f"Selection: {rule}. " in page
+    assert f"\n{capitalised(rule)}.\n" in page
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_the_page_of_a_sweep_says_what_was_chosen(name):
+    page = (PAGES / f"sweep_{name}.md").read_text(encoding="utf-8")
+    numbers = PARAMS.sweeps[name].experiments
+    for experiment in numbers:
+        assert search.rule(PARAMS, experiment, beside_others=True) in page
+    for _, _, lines in sections.settings_of_sweep({one: PARAMS.experiments[one] for one in numbers}):
+        assert grid(lines, 2) in page

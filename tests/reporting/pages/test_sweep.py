@@ -42,6 +42,7 @@ def test_the_page_has_table_reading_and_curve():
     table = (FOLDER / "table.md").read_text()
     assert {line for line in table.splitlines() if "|" in line} <= set(text.splitlines())
     assert "\n## Reading\n\nMore help more.\n" in text
+    assert "\n## What was selected\n" in text and "| isolated | learning rate 0.05 |" in text
     assert f"](../images/{TARGET}_curve.svg)" in text
     copy = Path(f"docs/images/{TARGET}_curve.svg")
     assert copy.read_bytes() == (FOLDER / "curve.svg").read_bytes()
