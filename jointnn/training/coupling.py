@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from torch.utils.hooks import RemovableHandle
 
 from jointnn.errors import UserError
@@ -492,16 +492,16 @@ class Coupling:
 
     def _refuse_nan(self) -> None:
         """Refuse to mix networks of which one is no longer finite: all would be lost."""
-        values: dict[str, list[Tensor]] = {name: [] for name in self.names}
-        for name, _, value in self._parameters():
-            values[name].append(value)
         device = self._layers[0].device
-        norms = torch.stack([get_total_norm(of_one).to(device) for of_one in values.values()])
-        if not norms.isfinite().all():
-            fine = norms.isfinite().tolist()
-            gone = [name for name, is_fine in zip(self.names, fine, strict=True) if not is_fine]
+        found = list(self._parameters())
+        norms = torch._foreach_norm([value.detach() for _, _, value in found])
+        fine = torch.stack([norm.to(device) for norm in norms]).isfinite()
+        if not fine.all():
+            gone = next(
+                name for (name, _, _), is_fine in zip(found, fine.tolist(), strict=True) if not is_fine
+            )
             raise UserError(
-                f"The network {gone[0]!r} has become NaN or infinite by step {self._steps + 1}. Lower the "
+                f"The network {gone!r} has become NaN or infinite by step {self._steps + 1}. Lower the "
                 "learning rate. Nothing was mixed, so the other networks are as they were."
             )
 
@@ -521,7 +521,10 @@ class _Parameter:
 
 
 class _Layer:
-    """A coupled layer of all networks, read and written as rows (n, D_l) that are gathered in pieces."""
+    """A coupled layer of all networks, read and written as rows (n, D_l) that are gathered in pieces.
+
+    Within `torch.no_grad`.
+    """
 
     def __init__(self, name: str, parameters: Sequence[_Parameter]) -> None:
         self.name, self.parameters = name, parameters
@@ -551,6 +554,9 @@ class _Layer:
 
     def gathered(self, span: slice) -> Tensor:
         """Return the columns of a span of all networks, a copy of shape (n, columns)."""
+        if values := self._alike(span):
+            flat: Tensor = _flatten_dense_tensors(values)  # n > 1, so it is a copy
+            return flat.view(-1, self.size)
         count = len(self.parameters[0].owners)
         rows = torch.empty(count, span.stop - span.start, dtype=self.dtype, device=self.device)
         pieces = list(self._pieces(span))
@@ -562,6 +568,9 @@ class _Layer:
 
     def scatter(self, span: slice, rows: Tensor) -> None:
         """Write such columns back."""
+        if values := self._alike(span):
+            torch._foreach_copy_(values, _unflatten_dense_tensors(rows.view(-1), values))
+            return
         into, source = [], []
         for i, value, part, columns in self._pieces(span):
             flat = value.detach().reshape(-1)
@@ -571,6 +580,17 @@ class _Layer:
                 flat[part] = rows[i, columns]
                 into[-1], source[-1] = value.detach(), flat.view(value.shape)
         torch._foreach_copy_(into, source)
+
+    def _alike(self, span: slice) -> list[Tensor]:
+        """Return the parameters of all networks, network by network, if a span is the whole layer and all
+        are what rows are made of: then few calls do, which of small networks take most of the time."""
+        if span != slice(0, self.size):
+            return []
+        by_network = zip(*(parameter.of_networks for parameter in self.parameters), strict=True)
+        values: list[Tensor] = [value for of_one in by_network for value in of_one]
+        dtype, device = values[0].dtype, values[0].device
+        is_alike = all(value.dtype == dtype and value.device == device for value in values)
+        return values if is_alike and dtype in (torch.float32, torch.float64) else []
 
     def _pieces(self, span: slice) -> Iterator[tuple[int, Tensor, slice, slice]]:
         """Yield what of each parameter lies in a span: network, parameter, its entries, the columns they
