@@ -93,8 +93,9 @@ def small_networks(count: int, device: torch.device, batch: int = 32) -> Bench:
         torch.manual_seed(0)
         network = small_conv(classes=10, channels=1, size=16, width=12).to(device)
         modules[f"dataset_{place}"] = network.train()
-        pixels = torch.randint(256, (60, 1, 16, 16), dtype=torch.uint8, generator=drawn)
-        labels = torch.randint(10, (60,), generator=drawn)
+        size = max(60, batch)
+        pixels = torch.randint(256, (size, 1, 16, 16), dtype=torch.uint8, generator=drawn)
+        labels = torch.randint(10, (size,), generator=drawn)
         images[f"dataset_{place}"] = Split(pixels.to(device), labels.to(device))
     settings = MethodSettings(steps=60, batch_size=batch, record_every=10, rounds=3, couple_head=True)
     return Bench.of(modules, images, classification(), settings)
@@ -156,12 +157,15 @@ def speed(machine: Machine) -> Iterator[Row]:
     """Yield images per second of five InceptionV3 under `joint`, in each form."""
     count, pixels, batch = SMALL if machine.small else LARGE
     for name, form in list(FORMS.items())[: 2 if machine.small else None]:
-        with torch.device(machine.device):
-            bench = inceptions(count, pixels, {**form, "batch_size": batch}, str(machine.device))
-        couplings = bench.couplings(0.5)
-        seconds = machine.seconds(lambda: bench.descend(couplings, 1, average=True))  # noqa: B023
         what = f"{count} x InceptionV3, {pixels} px, batch {batch}, {name}"
-        yield what, f"{count * batch / seconds:.0f} images per second", ""
+        try:
+            with torch.device(machine.device):
+                bench = inceptions(count, pixels, {**form, "batch_size": batch}, str(machine.device))
+            couplings = bench.couplings(0.5)
+            seconds = machine.seconds(lambda: bench.descend(couplings, 1, average=True))  # noqa: B023
+            yield what, f"{count * batch / seconds:.0f} images per second", ""
+        except RuntimeError as error:  # of memory, for instance: the other forms may need less
+            yield what, failed(error), ""
 
 
 def memory(machine: Machine) -> Iterator[Row]:
@@ -170,15 +174,19 @@ def memory(machine: Machine) -> Iterator[Row]:
     for name, settings in list(CASES.items())[: 2 if machine.small else None]:
         held, computed = gigabytes(settings, pixels, batch)
         computed -= (NETWORKS - count) * held / NETWORKS
-        with TemporaryDirectory() as folder:
-            place = folder if settings.get("others_on_disk") else None
-            chosen = {**settings, "batch_size": batch}
-            bench = inceptions(count, pixels, chosen, str(machine.device), folder=place)
-            couplings = bench.couplings(0.0)
-            bench.descend(couplings, 1)
-            peak = _peak(machine, bench, lambda: bench.descend(couplings, 1))  # noqa: B023
         what = f"memory of a step, {count} x InceptionV3, {pixels} px, batch {batch}, {name}"
-        yield what, f"{peak:.2f} GB", f"{computed:.2f} GB, and up to {BESIDE} beside tensors"
+        expected = f"{computed:.2f} GB, and up to {BESIDE} beside tensors"
+        try:
+            with TemporaryDirectory() as folder:
+                place = folder if settings.get("others_on_disk") else None
+                chosen = {**settings, "batch_size": batch}
+                bench = inceptions(count, pixels, chosen, str(machine.device), folder=place)
+                couplings = bench.couplings(0.0)
+                bench.descend(couplings, 1)
+                peak = _peak(machine, bench, lambda: bench.descend(couplings, 1))  # noqa: B023
+            yield what, f"{peak:.2f} GB", expected
+        except RuntimeError as error:  # of memory, for instance: the other cases may need less
+            yield what, failed(error), expected
 
 
 def _peak(machine: Machine, bench: Bench, step: Callable[[], object]) -> float:
@@ -210,8 +218,10 @@ def many(machine: Machine) -> Iterator[Row]:
         yield f"{what}: a CUDA graph", f"{1000 * graph:.2f} ms", f"{loop / graph:.1f} times as fast"
 
 
-def _batch(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.randn(count, 32, 1, 16, 16, device=device), torch.randint(10, (count, 32), device=device)
+def _batch(count: int, device: torch.device, size: int = 32) -> tuple[Tensor, Tensor]:
+    return torch.randn(count, size, 1, 16, 16, device=device), torch.randint(
+        10, (count, size), device=device
+    )
 
 
 def batched_step(bench: Bench, device: torch.device) -> Callable[[], None]:
@@ -220,7 +230,7 @@ def batched_step(bench: Bench, device: torch.device) -> Callable[[], None]:
     parameters, buffers = stack_module_state([network_like(module) for module in modules])
     leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
     optimizer = torch.optim.SGD(leaves.values(), lr=0.01, momentum=0.9)
-    inputs, labels = _batch(len(modules), device)
+    inputs, labels = _batch(len(modules), device, bench.setup.settings.batch_size)
 
     def scores(of_one: dict[str, Tensor], kept: dict[str, Tensor], values: Tensor) -> Tensor:
         found: Tensor = functional_call(modules[0], (of_one, kept), (values,))
@@ -272,6 +282,11 @@ PARTS = [checks, many, speed, memory]
 """The shortest first."""
 
 
+def failed(error: RuntimeError) -> str:
+    """Return what a row says that has no number."""
+    return f"failed: {one_line(error)}".replace("|", "/")
+
+
 def say(*cells: str) -> None:
     """Print a row at once: on a machine that is lent, what was measured is not to be lost."""
     print("| " + " | ".join(cells) + " |", flush=True)
@@ -312,7 +327,7 @@ def main() -> None:
                     say(part.__name__, "the rest is left out: the time was over", "")
                     break
         except RuntimeError as error:  # of the device: the rows after it may still be had
-            say(part.__name__, f"failed: {one_line(error)}".replace("|", "/"), "")
+            say(part.__name__, failed(error), "")
     say("time of all", f"{perf_counter() - begin:.0f} s", "below 480 s")
 
 
