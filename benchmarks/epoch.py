@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from jointnn.data.splits import Split, as_float
+from jointnn.errors import UserError
 from jointnn.models.architectures.adversarial import began
 from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.convolutional import small_conv
@@ -24,6 +25,7 @@ from jointnn.tasks.completion import completion, hole_masks, with_hole
 from jointnn.tasks.generation import generation
 
 NETWORKS, BATCH, RATE = 5, 16, 1e-4
+FORMS = ["isolated", "joint", "joint, channels_last", "joint, batched"]
 
 Loss = Callable[[nn.Module, Split], torch.Tensor]
 Epoch = Callable[[nn.Module, Split], None]
@@ -81,7 +83,7 @@ def compared(
     settings: dict[str, Any],
     repeats: int,
 ) -> list[str]:
-    """Return one row: an epoch of plain loops, `isolated`, and `joint` in both layouts, in turns."""
+    """Return one row: an epoch of plain loops, of `isolated`, and of `joint` in each form, in turns."""
     alone = [make().train() for _ in range(NETWORKS)]
     steps = len(images) // BATCH
 
@@ -100,9 +102,16 @@ def compared(
         lambda: contiguous.descend(together, steps, average=True),
         lambda: channels_last.descend(together, steps, average=True),
     ]
+    try:
+        batched = bench_of(make, NETWORKS, images, BATCH, task, batched=True, **settings)
+        cases.append(lambda: batched.descend(together, steps, average=True))
+    except UserError:  # they drop values, or take turns
+        pass
     loops, *ours = map(min, interleaved(cases, repeats))
     times = [f"{1000 * seconds:.0f}" for seconds in (loops, *ours)]
-    return [name, *times, *(f"{seconds / loops:.3f}" for seconds in ours), "0.9"]
+    ratios = [f"{seconds / loops:.3f}" for seconds in ours]
+    none = ["–"] * (len(FORMS) - len(ours))
+    return [name, *times, *none, *ratios, *none, "0.9"]
 
 
 def main() -> None:
@@ -134,9 +143,8 @@ def main() -> None:
         ("began, width 16, 32 px", pair, made_up(3, 32, 32), *game, adam),
     ]
     rows = [compared(*case, 1 if quick else 4) for case in cases]
-    columns = [f"{NETWORKS} networks, batch {BATCH}", "plain loops (ms)", "isolated (ms)", "joint (ms)"]
-    columns += ["joint, channels_last (ms)", "isolated / plain", "joint / plain"]
-    columns += ["joint, channels_last / plain", "target"]
+    columns = [f"{NETWORKS} networks, batch {BATCH}", "plain loops (ms)"]
+    columns += [f"{form} (ms)" for form in FORMS] + [f"{form} / plain" for form in FORMS] + ["target"]
     print_table(f"CPU time of an epoch of {size} images, the fastest of several", columns, rows)
 
 

@@ -1,52 +1,63 @@
-"""Time of a gradient in each precision and memory layout, for experiments of params.yaml on this machine.
+"""Time of a gradient in each precision and memory layout, and batched, for experiments on this machine.
 
-The fastest one is for a person to write down (`precision`, `memory_format`): chosen by a measurement within
-a job, it would give other bytes on another day.
+The fastest one is for a person to write down (`precision`, `memory_format`, `batched`): chosen by a
+measurement within a job, it would give other bytes on another day.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import product
 
 import torch
 from freed_memory import bench_for
 from support import interleaved, is_quick, print_table
 
+from jointnn.errors import UserError
 from jointnn.models.precision import LAYOUTS
 from jointnn.training.setup import setup_of
 
 EXPERIMENTS = ["digits", "fine_grained_scratch", "completion_small", "jae_cifar10"]
-PRECISIONS = ["float32", "bfloat16"]
+Form = dict[str, str | bool]
+FORMS: dict[str, Form] = {
+    f"{precision}, {layout}": {"precision": precision, "memory_format": layout}
+    for precision, layout in product(["float32", "bfloat16"], LAYOUTS)
+}
+FORMS["batched"] = {"batched": True}
 
 
 def row(name: str, repeats: int) -> list[str]:
-    """Return one line of the table: milliseconds of a step of the first network in each form."""
+    """Return one line of the table: milliseconds of a step of the networks in each form."""
     torch.manual_seed(0)
     bench = bench_for(name)
-    couplings, setup = bench.couplings(0.0), bench.setup
-    forms = list(product(PRECISIONS, LAYOUTS))
+    couplings, settings = bench.couplings(0.0), bench.setup.settings
 
-    def step(precision: str, memory_format: str) -> None:
-        chosen = setup.settings.model_copy(update={"precision": precision, "memory_format": memory_format})
-        bench.setup = setup_of(
-            "benchmark", bench.state.networks, setup.data, setup.task, chosen, setup.seed
-        )
-        bench.descend(couplings, 1)
+    def stepper(form: Form) -> Callable[[], None]:
+        old = bench.setup
+        chosen = settings.model_copy(update=form)
+        setup = setup_of("benchmark", bench.state.networks, old.data, old.task, chosen, old.seed)
 
-    times = list(map(min, interleaved([lambda form=form: step(*form) for form in forms], repeats)))  # type: ignore[misc]
-    best = forms[times.index(min(times))]
-    return [name, *(f"{1000 * seconds:.1f}" for seconds in times), ", ".join(best)]
+        def step() -> None:
+            bench.setup = setup
+            bench.descend(couplings, 1)
+
+        return step
+
+    steps = {}
+    for known, form in FORMS.items():
+        with suppress(UserError):  # batched: networks that drop values, or have other heads
+            steps[known] = stepper(form)
+    times = dict(zip(steps, map(min, interleaved(list(steps.values()), repeats)), strict=True))
+    shown = [f"{1000 * times[known]:.1f}" if known in times else "–" for known in FORMS]
+    return [name, *shown, min(times, key=times.__getitem__)]
 
 
 def main() -> None:
     """Print the table."""
     quick = is_quick(__doc__)
     torch.set_num_threads(1)  # as a job does
-    columns = [
-        "experiment",
-        *(f"{p}, {layout} (ms)" for p, layout in product(PRECISIONS, LAYOUTS)),
-        "fastest",
-    ]
     rows = [row(name, 1 if quick else 10) for name in EXPERIMENTS[: 1 if quick else None]]
-    print_table("CPU time of a step of all networks, the fastest of several", columns, rows)
+    columns = ["experiment", *(f"{form} (ms)" for form in FORMS), "fastest"]
+    print_table("CPU time of a step of the networks, the fastest of several", columns, rows)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ class Training(Strict):
     """In which precision networks compute. `benchmarks/forms.py` prints which is faster on a machine."""
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
     """How images lie in memory: it decides speed alone, and last bits."""
+    batched: bool = False
+    """Compute the gradients of all networks in one pass: it decides speed alone, and last bits."""
     accumulate: Count = 1
     """Pieces of a batch that go through a network in turn, for less memory; batch norm sees pieces."""
     checkpoint_activations: bool = False
@@ -178,6 +180,21 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     ),
     "others_on_disk keeps the networks of one process in files; set it to false, or processes: 1": (
         lambda s: s.others_on_disk and s.processes > 1
+    ),
+    "batched computes all networks at once, as they come; set it to false, or leave out precision, "
+    "memory_format, accumulate, checkpoint_activations, others_on_disk, processes, tied and "
+    "solver: block_coordinate": (
+        lambda s: (
+            s.batched
+            and (
+                (s.precision, s.memory_format, s.accumulate) != ("float32", "contiguous", 1)
+                or s.checkpoint_activations
+                or s.others_on_disk
+                or s.processes > 1
+                or bool(s.tied)
+                or s.solver == "block_coordinate"
+            )
+        )
     ),
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale: split_half does not go with weighting: median, which reads no scale": (

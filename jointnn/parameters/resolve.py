@@ -10,7 +10,7 @@ from jointnn.parameters.schema import Overrides, Params
 
 OF_THE_JOB = {"processes"}
 """Settings that a job has for itself, apart from those that decide its numbers."""
-LATER = {"scale", "tied"}
+LATER = {"batched", "scale", "tied"}
 """Settings that files have only where they are no default: records that are older do not know them."""
 
 

@@ -18,6 +18,7 @@ from jointnn.models.stacked import StackedNetworks
 from jointnn.ranks.group import Group
 from jointnn.tasks.base import Task
 from jointnn.training.across_ranks import shapes_of
+from jointnn.training.batched import Batched
 from jointnn.training.couplings import base_strength
 
 
@@ -47,6 +48,7 @@ class Setup:
         batches: of each dataset.
         drops: whether each network drops values at random.
         start: saved networks at the common start, for phases that begin again from there.
+        batched: all networks as one, where settings ask for it.
     """
 
     label: str
@@ -61,6 +63,7 @@ class Setup:
     batches: Sequence[Batches]
     drops: Sequence[bool]
     start: Mapping[str, Tensor] = field(default_factory=dict)
+    batched: Batched | None = None
 
     @property
     def names(self) -> list[str]:
@@ -116,9 +119,15 @@ def setup_of(
             Batches(len(of.train), settings.batch_size, seed, name, drawn + task.numbers(module))
             for (name, of), module in zip(data.items(), modules, strict=True)
         ],
-        drops=[any(isinstance(part, _DropoutNd) for part in module.modules()) for module in modules],
+        drops=[drops_values(module) for module in modules],
         start=start or {},
+        batched=Batched(networks, task) if settings.batched else None,
     )
+
+
+def drops_values(network: nn.Module) -> bool:
+    """Return whether a network drops values at random."""
+    return any(isinstance(part, _DropoutNd) for part in network.modules())
 
 
 def form_of(settings: MethodSettings) -> Form:
@@ -161,6 +170,8 @@ def check_network(network: nn.Module, tied: Sequence[str], task: Task, settings:
             f"but {type(network).__name__} has {given}. "
             "Choose architecture: branched, and add it under architecture_options.branches."
         )
+    if settings.batched and drops_values(network):
+        raise UserError("batched: each network drops values by random numbers of its own; leave it out.")
     if len(turns) > 1 and settings.accumulate > 1:
         raise UserError("accumulate: parts that take turns need their whole batch at once; set it to 1.")
     if len(turns) > 1 and tied:

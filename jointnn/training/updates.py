@@ -74,10 +74,14 @@ def gradient_steps(state: State, setup: Setup, step: int, learning_rate: float) 
     networks = range(len(state.networks.names))
     if state.networks.on_disk or len(setup.task.terms()) > 1:
         return [_step_at_work(state, setup, index, step, learning_rate) for index in networks]
-    (part,) = setup.task.terms()
-    losses = [
-        put_gradient(state, setup, index, step, part, batch_of(setup, index, step)) for index in networks
-    ]
+    if setup.batched is not None:
+        losses = setup.batched.put_gradients([batch_of(setup, index, step) for index in networks])
+    else:
+        (part,) = setup.task.terms()
+        losses = [
+            put_gradient(state, setup, index, step, part, batch_of(setup, index, step))
+            for index in networks
+        ]
     state.optimizer.step_all(learning_rate)
     return losses
 

@@ -213,10 +213,11 @@ def test_settings_survive_a_settings_file(value, field):
 
 def test_a_method_is_given_the_settings_that_it_reads():
     settings = MethodSettings()
-    elsewhere = {"tied", "scale", "processes"}
+    elsewhere = {"batched", "tied", "scale", "processes"}
     assert set(settings_for("joint", settings)) == set(MethodSettings.model_fields) - elsewhere
     assert settings_for("joint", MethodSettings(scale="split_half"))["scale"] == "split_half"
     assert "scale" not in settings_for("fedamp", MethodSettings(scale="split_half"))
+    assert settings_for("isolated", MethodSettings(batched=True))["batched"] is True
     assert settings_for("jae", MethodSettings(tied=["shared"]))["tied"] == ["shared"]
     assert settings_for("joint", MethodSettings(tied=["classes"]))["tied"] == ["classes"]
     assert "strength" not in settings_for("isolated", settings)

@@ -147,7 +147,8 @@ def test_an_experiment_that_has_the_settings_of_another_says_where_they_were_cho
     assert rule_of("heir", {**CHOSEN, **by_hand}) == (
         "hyper-parameters of isolated chosen in toy on the validation split of seed 1000, which "
         "no reported "
-        "number uses, among 2 points for each method; those of joint as given, not searched"
+        "number uses, among 2 points for each method; searched before every method had to be tried at the "
+        "same learning rates; those of joint as given, not searched"
     )
     by_hand["experiments.heir.tuned"]["isolated"] = {"learning_rate": 0.3}
     assert rule_of("heir", {**CHOSEN, **by_hand}) == AS_GIVEN

@@ -1,0 +1,137 @@
+"""The gradients of all networks in one pass: their parameters stacked, their layers batched by torch.func.
+
+Most of a step of small networks on few images is calls. Batched, there is one where there were n.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from jointnn.data.splits import Split
+from jointnn.errors import UserError, one_line
+from jointnn.models.stacked import Place, StackedNetworks
+from jointnn.tasks.base import WHOLE, Task
+
+
+class Batched:
+    """n networks of one shape as one.
+
+    Args:
+        networks: in memory; their parameters and gradients stay where they are.
+        task: whose data term is descended.
+
+    Raises:
+        UserError: networks differ in a shape, drop values at random, or have parts that take turns.
+    """
+
+    def __init__(self, networks: StackedNetworks, task: Task) -> None:
+        self._networks, self._modules = networks, list(networks.modules.values())
+        self._what = f"{type(self._modules[0]).__name__} under the task {type(task).__name__}"
+        if set(task.terms()) != {WHOLE}:
+            raise UserError(
+                f"batched: parts of {self._what} take turns, which one pass cannot; leave it out."
+            )
+        _check_shapes(networks.modules)
+        self._term = _Term(self._modules[0], task)
+        first = next(iter(networks.places.values()))
+        self._trained = [name for name, _ in self._modules[0].named_parameters() if name in first]
+        self._frozen = [name for name, _ in self._modules[0].named_parameters() if name not in first]
+        self._buffers = [name for name, _ in self._modules[0].named_buffers()]
+
+    def put_gradients(self, batches: Sequence[Split]) -> list[Tensor]:
+        """Put the gradient of each network on its batch where its optimizer reads it; return the losses.
+
+        Raises:
+            UserError: torch.func cannot batch the network or the task.
+        """
+        leaves = {name: self._stacked(name).requires_grad_() for name in self._trained}
+        buffers = {name: torch.stack([m.get_buffer(name) for m in self._modules]) for name in self._buffers}
+        frozen = {
+            name: torch.stack([m.get_parameter(name).detach() for m in self._modules])
+            for name in self._frozen
+        }
+        numbers = [batch.numbers for batch in batches if batch.numbers is not None]
+        try:
+            losses: Tensor = vmap(self._loss)(
+                {**leaves, **frozen, **buffers},
+                torch.stack([batch.images for batch in batches]),
+                torch.stack([batch.labels for batch in batches]),
+                {"numbers": torch.stack(numbers)} if numbers else {},
+            )
+        except RuntimeError as error:
+            if "vmap" not in str(error):
+                raise
+            raise UserError(
+                f"batched: torch.func cannot batch {self._what}. Leave it out. ({one_line(error)})"
+            ) from error
+        losses.sum().backward()
+        for name, leaf in leaves.items():
+            self._put(name, torch.zeros_like(leaf) if leaf.grad is None else leaf.grad)
+        with torch.no_grad():
+            for name, values in buffers.items():  # statistics of batch norm
+                for module, value in zip(self._modules, values, strict=True):
+                    module.get_buffer(name).copy_(value)
+        return list(losses.detach())
+
+    def _loss(
+        self, values: Mapping[str, Tensor], images: Tensor, labels: Tensor, numbers: Mapping[str, Tensor]
+    ) -> Tensor:
+        named = {f"network.{name}": value for name, value in values.items()}
+        found: Tensor = functional_call(self._term, named, (Split(images, labels, **numbers),))
+        return found
+
+    def _stacked(self, name: str) -> Tensor:
+        """Return a parameter of all networks, shape (n, ...): a view where they lie side by side."""
+        if whole := self._whole(name):
+            return _columns(self._networks.tensors[whole.slot].data, whole)
+        return torch.stack([module.get_parameter(name).detach() for module in self._modules])
+
+    def _put(self, name: str, gradients: Tensor) -> None:
+        if whole := self._whole(name):
+            into = self._networks.tensors[whole.slot].grad
+            assert into is not None
+            _columns(into, whole).copy_(gradients)
+            return
+        for module, gradient in zip(self._modules, gradients, strict=True):
+            into = module.get_parameter(name).grad
+            assert into is not None
+            into.copy_(gradient)
+
+    def _whole(self, name: str) -> Place | None:
+        """Return where a parameter lies in the first network, if it is coupled: a row for each network."""
+        place = next(iter(self._networks.places.values()))[name]
+        return place if place.slot < len(self._networks.coupled) else None
+
+
+class _Term(nn.Module):
+    """The data term of a network, as a module whose parameters torch.func can replace."""
+
+    def __init__(self, network: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.network, self._descended = network, task.terms()[WHOLE]
+
+    def forward(self, batch: Split) -> Tensor:
+        """Return the loss, a scalar."""
+        return self._descended(self.network, batch)
+
+
+def _columns(stacked: Tensor, place: Place) -> Tensor:
+    """Return a parameter of all networks in a stacked layer (n, D_l), as a view (n, ...)."""
+    of_all = stacked[:, place.start : place.start + place.shape.numel()]
+    return of_all.view(len(stacked), *place.shape)
+
+
+def _check_shapes(modules: Mapping[str, nn.Module]) -> None:
+    """Refuse networks that differ in the shape of anything, or drop values at random."""
+    (first, usual), *others = (
+        (dataset, {key: value.shape for key, value in module.state_dict().items()})
+        for dataset, module in modules.items()
+    )
+    for dataset, shapes in others:
+        if differing := [name for name in usual if shapes.get(name) != usual[name]]:
+            raise UserError(
+                f"batched: networks must be alike, but {differing[0]} is {tuple(usual[differing[0]])} for "
+                f"{first} and {tuple(shapes.get(differing[0], ()))} for {dataset}. Leave batched out."
+            )
