@@ -19,6 +19,7 @@ from jointnn.io import files, paths
 from jointnn.stages import train
 
 VARIANTS = {
+    "batched": {"batched": True},
     "sgd without momentum": {"momentum": 0.0, "weight_decay": 0.01},
     "adam": {"optimiser": "adam", "learning_rate": 0.01},
     "cosine and mix_every": {"schedule": "cosine", "mix_every": 3},
