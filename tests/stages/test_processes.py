@@ -172,6 +172,23 @@ def test_a_killed_rank_ends_the_job_with_a_sentence_and_ranks_of_srun_go_on_to_t
     assert taken(job) == expected
 
 
+@pytest.mark.slow
+def test_a_job_that_torchrun_starts_by_hand_writes_the_bytes_of_one_process():
+    job = started({"processes": 2}).train("tiny", 0, "fedamp")
+    expected = run(job)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
+    done = subprocess.run(
+        [*command, "-m", "jointnn", "train", write_settings(job)],
+        env={**os.environ, "PYTHONPATH": path, "GLOO_SOCKET_IFNAME": "lo"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert taken(job) == expected
+
+
 @pytest.mark.parametrize(
     ("nodes", "address"),
     [("localhost", "localhost"), ("node[07-09,12]", "node07"), ("a1,b2", "a1"), ("gpu-3", "gpu-3")],
