@@ -187,10 +187,11 @@ def _joining(results: SweepResults) -> list[str]:
         return []
     ours = next(iter(there.values()))
     said = f"Each dataset by itself: `{printed(ours)}` minus `{ALONE}`, seed by seed."
-    harmed = [
-        f"{listed(list(map(printed, names)))} at {number}"
-        for number in there
-        if (names := results.each[number].harmed(ours, ALONE))
+    harmed = {number: results.each[number].harmed(ours, ALONE) for number in there}
+    places = [
+        f"{printed(dataset)} at {listed(numbers)}"
+        for dataset in results.over
+        if (numbers := [number for number, those in harmed.items() if dataset in those])
     ]
     lines = [[f"{printed(ours)} {MARKDOWN.minus} {ALONE}", *results.columns]]
     for dataset in results.over:
@@ -198,7 +199,7 @@ def _joining(results: SweepResults) -> list[str]:
         lines.append(
             [printed(dataset), *(difference(of, results.measure.number, MARKDOWN) for of in pairs)]
         )
-    return [f"{said} {harm_where('; '.join(harmed), results.seeds)}", grid(lines)]
+    return [f"{said} {harm_where('; '.join(places), results.seeds)}", grid(lines)]
 
 
 def _paired(results: SweepResults, ours: str) -> str:
