@@ -68,7 +68,7 @@ ui: .venv/ready
 	@python -m jointnn ui --port $(PORT)
 
 bench: .venv/ready
-	@for file in benchmarks/*.py; do python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/install.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
 
 lock: .venv/ready
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

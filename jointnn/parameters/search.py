@@ -65,7 +65,7 @@ def rule(params: Params, name: str, *, beside_others: bool = False) -> str:
         where = f" in {origin}" if beside_others or origin != name else ""
         of = f" of {', '.join(those)}" if by_hand or len(methods) > 1 else ""
         said.append(f"hyper-parameters{of} chosen{where} {_how(searched)}{_at_edges(searched, those)}")
-        said += _of_the_grid(experiments[str(origin)])
+        said += _of_the_grid(experiments[str(origin)], those)
     if by_hand:
         said.append(f"those of {', '.join(by_hand)} as given, not searched")
     return "; ".join([*said, *([in_the_run] if tried else [])])
@@ -87,27 +87,38 @@ def _how(searched: SearchedParams | None) -> str:
     )
 
 
-def _of_the_grid(experiment: ExperimentParams) -> list[str]:
-    """Return whether all methods were tried at the same learning rates, as far as it is known."""
+def _of_the_grid(experiment: ExperimentParams, methods: Sequence[str]) -> list[str]:
+    """Return whether methods were tried at the same learning rates, as far as it is known.
+
+    Args:
+        methods: of the table, whose settings this search chose.
+    """
     searched = experiment.searched
     if searched is None or searched.grid is None:
-        return ["searched before every method had to be tried at the same learning rates"]
+        known = ["an older search: methods may have been tried at different learning rates"]
+        return known + ["the grid is another one by now"] * _was_another_grid(experiment)
     if searched.grid != digest(experiment):
         return ["the grid is another one by now"]
     rates = {
-        name: tuple({point.get("learning_rate"): None for point in points(experiment, name)})
-        for name in experiment.search
+        name: frozenset(point.get("learning_rate") for point in points(experiment, name))
+        for name in methods
+        if name in experiment.search
     }
-    if len(rates) < 2:
+    ((usual, count),) = Counter(rates.values()).most_common(1) or [(frozenset(), 0)]
+    if count < 2:
         return []
-    ((usual, _),) = Counter(rates.values()).most_common(1)
     own = [name for name, those in rates.items() if those != usual]
-    return [f"every method was tried at the same learning rates{_but(own)}"]
+    but = f" but {' and '.join(own)}" if own else ""
+    return [f"there, all methods{but} were tried at the same learning rates"]
 
 
-def _but(methods: Sequence[str]) -> str:
-    """Return which methods have learning rates of their own, which only another solver or optimiser may."""
-    return f", {' and '.join(methods)} at its own" if methods else ""
+def _was_another_grid(experiment: ExperimentParams) -> bool:
+    """Return whether something was chosen that the grid does not hold any more."""
+    return any(
+        chosen not in points(experiment, method)
+        for method, chosen in experiment.tuned.items()
+        if method in experiment.search and method in experiment.chosen_in
+    )
 
 
 def _at_edges(searched: SearchedParams | None, methods: Sequence[str]) -> str:

@@ -73,13 +73,17 @@ def run(job: ChooseJob) -> None:
 def _weights_of_all_layers(
     found: Mapping[int, Mapping[str, Any]], measured: Mapping[int, float | None]
 ) -> dict[str, float]:
-    """Return the weight of each layer at the best point that couples all layers, {} without one."""
+    """Return the weight of each layer at the best point that couples all layers; {} where none has one."""
     told_none = {
         k: measured[k]
         for k, result in found.items()
         if result.get("layers") and not {"couple", "tied"} & set(result["settings"])
     }
-    return dict(found[choose([told_none])]["layers"]) if told_none else {}
+    return dict(found[choose([told_none])]["layers"]) if _any_finite(told_none) else {}
+
+
+def _any_finite(scores: Mapping[int, float | None]) -> bool:
+    return any(score is not None and math.isfinite(score) for score in scores.values())
 
 
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:

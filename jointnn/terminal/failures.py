@@ -9,7 +9,7 @@ SENTENCE = "error: "
 LINES = 12
 """Lines of a longer message, or of the end of a log without a sentence, that are shown."""
 INTERRUPTED = re.compile(r"exit status (130|143)\b|died with <Signals\.(SIGINT|SIGTERM)")
-REFUSED = re.compile(r"The error message was '(.*?)'", re.DOTALL)
+REFUSED = re.compile(r"The error message was '(.*?)'\.?\n", re.DOTALL)
 """What SLURM says of a submission that it does not take, in the words of Snakemake's plugin."""
 KILLED = re.compile(r"exit status 137\b|died with <Signals\.SIGKILL")
 EXCEPTION = re.compile(r"^[\w.]+(Error|Exception|Interrupt|Exit|Warning)\b")

@@ -45,8 +45,8 @@ NOT_ALL = "At least one job did not complete successfully"
 """How Snakemake ends when jobs failed or were stopped: we have said which."""
 
 OF_A_GROUP = (
-    "its log says nothing: where SLURM did not take the submission of its group (see groups and "
-    "group-components in the profile), Snakemake does not pass on why."
+    "its group of jobs failed before this one wrote a log: SLURM did not take the submission, or ended it. "
+    "Snakemake does not pass on why; squeue, sacct and sbatch by hand do."
 )
 """What is told of jobs that fail as one submission."""
 

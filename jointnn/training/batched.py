@@ -4,6 +4,7 @@ Most of a step of small networks on few images is calls. Batched, there is one w
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ class Batched:
         task: whose data term is descended.
 
     Raises:
-        UserError: networks differ in a shape, drop values at random, or have parts that take turns.
+        UserError: networks are not alike, or have parts that take turns.
     """
 
     def __init__(self, networks: StackedNetworks, task: Task) -> None:
@@ -33,7 +34,7 @@ class Batched:
             raise UserError(
                 f"batched: parts of {self._what} take turns, which one pass cannot; leave it out."
             )
-        _check_shapes(networks.modules)
+        _check_alike(networks.modules)
         self._term = _Term(self._modules[0], task)
         first = next(iter(networks.places.values()))
         self._trained = [name for name, _ in self._modules[0].named_parameters() if name in first]
@@ -47,22 +48,20 @@ class Batched:
             UserError: torch.func cannot batch the network or the task.
         """
         leaves = {name: self._stacked(name).requires_grad_() for name in self._trained}
-        buffers = {name: torch.stack([m.get_buffer(name) for m in self._modules]) for name in self._buffers}
-        frozen = {
+        others = {name: torch.stack([m.get_buffer(name) for m in self._modules]) for name in self._buffers}
+        others |= {
             name: torch.stack([m.get_parameter(name).detach() for m in self._modules])
             for name in self._frozen
         }
-        numbers = [batch.numbers for batch in batches if batch.numbers is not None]
+        images = torch.stack([batch.images for batch in batches])
+        labels = torch.stack([batch.labels for batch in batches])
+        drawn = [batch.numbers for batch in batches if batch.numbers is not None]
+        numbers = {"numbers": torch.stack(drawn)} if drawn else {}
         try:
-            losses: Tensor = vmap(self._loss)(
-                {**leaves, **frozen, **buffers},
-                torch.stack([batch.images for batch in batches]),
-                torch.stack([batch.labels for batch in batches]),
-                {"numbers": torch.stack(numbers)} if numbers else {},
-            )
+            losses, buffers = vmap(self._loss)({**leaves, **others}, images, labels, numbers)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
-            if "vmap" not in str(error):
-                raise
             raise UserError(
                 f"batched: torch.func cannot batch {self._what}. Leave it out. ({one_line(error)})"
             ) from error
@@ -77,10 +76,11 @@ class Batched:
 
     def _loss(
         self, values: Mapping[str, Tensor], images: Tensor, labels: Tensor, numbers: Mapping[str, Tensor]
-    ) -> Tensor:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of one network, and its buffers afterwards: changed in place or put anew."""
         named = {f"network.{name}": value for name, value in values.items()}
-        found: Tensor = functional_call(self._term, named, (Split(images, labels, **numbers),))
-        return found
+        loss: Tensor = functional_call(self._term, named, (Split(images, labels, **numbers),))
+        return loss, {name: named[f"network.{name}"].detach() for name in self._buffers}
 
     def _stacked(self, name: str) -> Tensor:
         """Return a parameter of all networks, shape (n, ...): a view where they lie side by side."""
@@ -123,15 +123,24 @@ def _columns(stacked: Tensor, place: Place) -> Tensor:
     return of_all.view(len(stacked), *place.shape)
 
 
-def _check_shapes(modules: Mapping[str, nn.Module]) -> None:
-    """Refuse networks that differ in the shape of anything, or drop values at random."""
-    (first, usual), *others = (
-        (dataset, {key: value.shape for key, value in module.state_dict().items()})
-        for dataset, module in modules.items()
-    )
-    for dataset, shapes in others:
-        if differing := [name for name in usual if shapes.get(name) != usual[name]]:
-            raise UserError(
-                f"batched: networks must be alike, but {differing[0]} is {tuple(usual[differing[0]])} for "
-                f"{first} and {tuple(shapes.get(differing[0], ()))} for {dataset}. Leave batched out."
-            )
+def _check_alike(modules: Mapping[str, nn.Module]) -> None:
+    """Refuse networks that are not the same module but for values: all compute as the first one does."""
+    (first, usual), *others = ((dataset, _form(module)) for dataset, module in modules.items())
+    for dataset, found in others:
+        for name in usual | found:
+            if usual.get(name) != found.get(name):
+                ours, theirs = (of.get(name, "missing") for of in (usual, found))
+                raise UserError(
+                    f"batched: networks must be alike, but {name} is {ours} for {first} and {theirs} for "
+                    f"{dataset}. Leave batched out."
+                )
+
+
+def _form(module: nn.Module) -> dict[str, str]:
+    """Return what decides how a network computes, but for its values, by name and in words."""
+    found = {}
+    for name, value in chain(module.named_parameters(), module.named_buffers()):
+        frozen = isinstance(value, nn.Parameter) and not value.requires_grad
+        kind = str(value.dtype).removeprefix("torch.")
+        found[name] = f"{tuple(value.shape)}, {kind}{', frozen' if frozen else ''}"
+    return {**found, "the module": str(module)}

@@ -124,7 +124,7 @@ def test_whom_joining_harms_is_said_dataset_by_dataset_at_each_number():
     _, said = sweep_markdown(found).split("Each dataset by itself: ")
     assert said.startswith(
         "`joint` minus `isolated`, seed by seed. Joining harms mnist at 10 beyond noise (paired t-test "
-        "over seeds, one-sided, 5 %): there, train alone.\n"
+        "over seeds, one-sided, 5 %).\n"
     )
     assert cells(said, "joint − isolated") == ["10", "500"]
     assert cells(said, "mnist") == ["−2.7 ± 0.6", "+0.0 ± 1.0"]

@@ -19,6 +19,7 @@ from jointnn.models.architectures.residual import small_resnet
 from jointnn.models.stacked import StackedNetworks
 from jointnn.tasks import task
 from jointnn.tasks.base import Task
+from jointnn.training.batched import Batched
 from jointnn.training.couplings import Couplings
 from jointnn.training.setup import Data, Setup, setup_of
 from jointnn.training.state import State
@@ -144,6 +145,49 @@ def test_other_heads_are_refused():
         problem(
             modules, torch.randn(20, 1, 8, 8), task["classification"](), couple_head=False, batched=True
         )
+
+
+def test_networks_that_differ_in_how_they_compute_are_refused():
+    modules = [
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.LeakyReLU(k), nn.Linear(5, 3)) for k in (0.1, 0.9)
+    ]
+    with pytest.raises(UserError, match="networks must be alike, but the module is Sequential"):
+        problem(modules, torch.randn(20, 1, 8, 8), task["classification"](), batched=True)
+    frozen = [small_conv(classes=3, channels=1, size=8, width=4) for _ in "ab"]
+    next(frozen[1].parameters()).requires_grad_(False)
+    with pytest.raises(
+        UserError, match=r"^batched: networks must be alike, but .* and .*, frozen for of_1"
+    ):
+        Batched(
+            StackedNetworks({"of_0": frozen[0], "of_1": frozen[1]}, False, False), task["classification"]()
+        )
+
+
+class Centred(nn.Module):
+    """Keeps a running mean of its inputs as a buffer that it puts anew, and has a frozen scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.scale = nn.Parameter(torch.tensor(2.0), requires_grad=False)
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU())
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * images.detach().mean()
+        return self.head(self.body(self.scale * (images - self.mean)))
+
+
+def test_buffers_that_a_network_puts_anew_and_frozen_parameters_are_kept():
+    modules = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        modules.append(Centred())
+    images = torch.randn(20, 1, 8, 8)
+    expected = trained(modules, images, task["classification"](), steps=4)
+    found = trained(modules, images, task["classification"](), steps=4, batched=True)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+    assert expected[1][0]["mean"] != 0
 
 
 def test_networks_that_drop_values_are_refused():

@@ -20,8 +20,9 @@ from jointnn.irls.consistency import block_membership, layer_distances_squared, 
 from jointnn.irls.solvers import Mixer, laplacian  # noqa: E402
 
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
-ELSEWHERE = {"gpu"}
-"""Run by tests/test_wheel.py, in an environment as bare as the machine that it is for."""
+ELSEWHERE = {"gpu", "install"}
+"""gpu: run by tests/test_wheel.py, in an environment as bare as the machine that it is for. install: what CI
+does itself, with gigabytes."""
 
 
 @pytest.mark.slow

@@ -216,17 +216,17 @@ def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
 def harm(results: Results) -> str:
     """Return a sentence on the datasets that joining harms."""
     harmed = results.harmed(joining(results), ALONE)
-    return harm_where(listed(list(map(printed, harmed))), results.seeds)
+    return harm_where(listed(list(map(printed, harmed))), results.seeds, ": there, train alone")
 
 
-def harm_where(where: str, seeds: Sequence[int]) -> str:
+def harm_where(where: str, seeds: Sequence[int], advice: str = "") -> str:
     """Return that sentence of datasets that are listed already; empty: of none."""
     if len(seeds) < LEAST_SEEDS:
         return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
     test = "paired t-test over seeds, one-sided, 5 %"
     if not where:
         return f"{HARMS} none of them beyond noise ({test})."
-    return f"{HARMS} {where} beyond noise ({test}): there, train alone."
+    return f"{HARMS} {where} beyond noise ({test}){advice}."
 
 
 def difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
