@@ -21,8 +21,8 @@ from jointnn.irls.solvers import Mixer, laplacian  # noqa: E402
 
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 ELSEWHERE = {"gpu", "install"}
-"""gpu: run by tests/test_wheel.py, in an environment as bare as the machine that it is for. install: what CI
-does itself, with gigabytes."""
+"""gpu: run by tests/test_wheel.py, in an environment as bare as the machine that it is for. install: what
+CI does itself, with gigabytes."""
 
 
 @pytest.mark.slow
