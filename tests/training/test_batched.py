@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.tiny import folder_with_data, run_joint, started
 from helpers.training import scores
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
@@ -126,13 +127,12 @@ def test_rounds_as_jobs_go_on_where_the_last_one_ended(monkeypatch):
         jobs = started({"batched": batched})
         run_joint(jobs, 2)
         assert ("batched" in jobs.irls("tiny", 0, "joint", 2).settings) is batched
-        states.append(torch_state(jobs.irls("tiny", 0, "joint", 2)))
+        states.append(networks_of(jobs.irls("tiny", 0, "joint", 2)))
     torch.testing.assert_close(states[0], states[1], rtol=1e-4, atol=1e-5)
 
 
-def torch_state(job) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load_file
-
+def networks_of(job) -> dict[str, torch.Tensor]:
+    """What the networks are that a job has left."""
     found = load_file(f"{job.folder}/state.safetensors")
     return {name: value for name, value in found.items() if name.startswith("networks/")}
 
