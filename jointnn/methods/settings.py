@@ -181,21 +181,6 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     "others_on_disk keeps the networks of one process in files; set it to false, or processes: 1": (
         lambda s: s.others_on_disk and s.processes > 1
     ),
-    "batched computes all networks at once, as they come; set it to false, or leave out precision, "
-    "memory_format, accumulate, checkpoint_activations, others_on_disk, processes, tied and "
-    "solver: block_coordinate": (
-        lambda s: (
-            s.batched
-            and (
-                (s.precision, s.memory_format, s.accumulate) != ("float32", "contiguous", 1)
-                or s.checkpoint_activations
-                or s.others_on_disk
-                or s.processes > 1
-                or bool(s.tied)
-                or s.solver == "block_coordinate"
-            )
-        )
-    ),
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale: split_half does not go with weighting: median, which reads no scale": (
         lambda s: s.scale == "split_half" and s.weighting == "median"
@@ -205,3 +190,21 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     ),
 }
 """What does not go together, by the sentence about it."""
+ONE_BY_ONE = [
+    *("precision", "memory_format", "accumulate", "checkpoint_activations", "others_on_disk"),
+    *("processes", "tied", "solver"),
+]
+"""Settings that, but for their defaults, need each network by itself."""
+
+
+def _with_batched(name: str) -> Callable[[MethodSettings], bool]:
+    usual = getattr(MethodSettings(), name)
+    return lambda s: s.batched and getattr(s, name) != usual
+
+
+DO_NOT_FIT |= {
+    f"batched computes all networks at once, and {name} needs each by itself; leave one of them out": (
+        _with_batched(name)
+    )
+    for name in ONE_BY_ONE
+}

@@ -20,20 +20,16 @@ class Batched:
     """n networks of one shape as one.
 
     Args:
-        networks: in memory; their parameters and gradients stay where they are.
+        networks: in memory, without parts; their parameters and gradients stay where they are.
         task: whose data term is descended.
 
     Raises:
-        UserError: networks are not alike, or have parts that take turns.
+        UserError: networks are not alike.
     """
 
     def __init__(self, networks: StackedNetworks, task: Task) -> None:
         self._networks, self._modules = networks, list(networks.modules.values())
         self._what = f"{type(self._modules[0]).__name__} under the task {type(task).__name__}"
-        if set(task.terms()) != {WHOLE}:
-            raise UserError(
-                f"batched: parts of {self._what} take turns, which one pass cannot; leave it out."
-            )
         _check_alike(networks.modules)
         self._term = _Term(self._modules[0], task)
         first = next(iter(networks.places.values()))

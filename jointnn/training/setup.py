@@ -172,6 +172,8 @@ def check_network(network: nn.Module, tied: Sequence[str], task: Task, settings:
         )
     if settings.batched and drops_values(network):
         raise UserError("batched: each network drops values by random numbers of its own; leave it out.")
+    if len(turns) > 1 and settings.batched:
+        raise UserError("batched: parts that take turns cannot be computed in one pass; leave it out.")
     if len(turns) > 1 and settings.accumulate > 1:
         raise UserError("accumulate: parts that take turns need their whole batch at once; set it to 1.")
     if len(turns) > 1 and tied:

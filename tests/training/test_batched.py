@@ -13,6 +13,7 @@ from torch.nn import functional
 from jointnn.data.splits import Split
 from jointnn.errors import UserError
 from jointnn.methods.settings import MethodSettings
+from jointnn.models.architectures.adversarial import began
 from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.branched import branched
 from jointnn.models.architectures.convolutional import small_conv
@@ -22,7 +23,7 @@ from jointnn.tasks import task
 from jointnn.tasks.base import Task
 from jointnn.training.batched import Batched
 from jointnn.training.couplings import Couplings
-from jointnn.training.setup import Data, Setup, setup_of
+from jointnn.training.setup import Data, Setup, check_network, setup_of
 from jointnn.training.state import State
 from jointnn.training.updates import gradient_steps, proximal
 
@@ -228,5 +229,15 @@ def test_a_task_that_torch_func_cannot_batch_is_refused_in_a_sentence():
     ids=str,
 )
 def test_settings_that_compute_networks_apart_are_refused(other):
-    with pytest.raises(ValueError, match="batched computes all networks at once"):
+    (name,) = other
+    with pytest.raises(
+        ValueError, match=f"batched computes all networks at once, and {name} needs each by"
+    ):
         MethodSettings(batched=True, **other)
+
+
+def test_parts_that_take_turns_are_refused():
+    pair = began(classes=1, channels=3, size=16, width=2, latent=4)
+    settings = MethodSettings(batched=True)
+    with pytest.raises(UserError, match=r"^batched: parts that take turns cannot be computed in one pass"):
+        check_network(pair, [], task["generation"](features="efficientnet_lite0"), settings)
