@@ -190,7 +190,7 @@ def test_the_callback_of_lightning_couples_as_the_loop_does(tmp_path, monkeypatc
 
     module = Together()
     coupling = jointnn.Coupling(module.nets, half_life=3, steps=40)
-    trainer = lightning.Trainer(
+    training = lightning.Trainer(
         max_epochs=1,
         accelerator="cpu",
         logger=False,
@@ -199,7 +199,7 @@ def test_the_callback_of_lightning_couples_as_the_loop_does(tmp_path, monkeypatc
         enable_model_summary=False,
         callbacks=[names["Couple"](coupling)],
     )
-    trainer.fit(module, torch.utils.data.DataLoader(batches, batch_size=None))
+    training.fit(module, torch.utils.data.DataLoader(batches, batch_size=None))
 
     own = Together()
     alone = jointnn.Coupling(own.nets, half_life=3, steps=40)

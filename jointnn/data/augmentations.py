@@ -1,6 +1,6 @@
 """Augmentations: what a batch of training images goes through, all of its images at once.
 
-An augmentation is a pure function of images and of numbers that the trainer draws for each image, so that
+An augmentation is a pure function of images and of numbers that the loop draws for each image, so that
 it is the same wherever and however often a step is computed:
 
     (images (B, C, H, W), 0..255, numbers (B, K) uniform in [0, 1)) -> images (B, C, H, W), 0..255, floats

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jointnn.data.download import DOWNLOADS, OfficialFile, obtain
 from jointnn.data.source import Source, Splits
-from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
+from jointnn.data.sources.parquet_files import held_by_mirror, source_in_mirror
 
 
 def official(
@@ -27,7 +27,7 @@ def official(
         packages: Python packages that parse them.
     """
     if mirror := held_by_mirror(name):
-        return mirrored(mirror, name, licence)
+        return source_in_mirror(mirror, name, licence)
     folder = DOWNLOADS / name
 
     def obtain_and_read() -> Splits:

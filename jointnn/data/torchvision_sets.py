@@ -9,7 +9,7 @@ from typing import Any
 from jointnn.data.download import DOWNLOADS
 from jointnn.data.source import Source, Splits
 from jointnn.data.sources.bundled_digits import of_arrays
-from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
+from jointnn.data.sources.parquet_files import held_by_mirror, source_in_mirror
 from jointnn.errors import UserError
 
 
@@ -36,7 +36,7 @@ class OfficialSet:
     def source(self, licence: str) -> Source:
         """Return the mirror's copy if there is one, else the official files, downloaded if missing."""
         if mirror := held_by_mirror(self.name):
-            return mirrored(mirror, self.name, licence)
+            return source_in_mirror(mirror, self.name, licence)
         return Source(
             files=tuple(self.folder / file for file in self.checksums),
             root=DOWNLOADS,

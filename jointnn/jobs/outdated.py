@@ -22,7 +22,7 @@ OF_CODE = {"code", "before", "identity"}
 """What a record knows of the code and of other jobs: a results page may be older than that."""
 
 
-def stale(params: Params, name: str) -> list[str]:
+def outdated_in_experiment(params: Params, name: str) -> list[str]:
     """Return what is another one in the records of an experiment than in the parameters, in their words.
 
     Records of runs and of the search are looked at where they are there; that of the tables must be.
@@ -40,18 +40,18 @@ def stale(params: Params, name: str) -> list[str]:
     return found + [f"search.{method}" for method in searched]
 
 
-def stale_sweep(params: Params, name: str) -> list[str]:
+def outdated_in_sweep(params: Params, name: str) -> list[str]:
     """Return the same for a sweep, with those of its experiments that are there."""
     now = json.loads(Jobs(params).sweep(name).text)
     record = read_json(Path(paths.sweep(name), "settings.json"))
     found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
     for one in params.sweeps[name].experiments:
         if Path("results", one, "settings.json").exists():
-            found += [f"{difference} of {one}" for difference in stale(params, one)]
+            found += [f"{difference} of {one}" for difference in outdated_in_experiment(params, one)]
     return found
 
 
-def stale_halves(params: Params, name: str) -> list[str]:
+def outdated_in_halves(params: Params, name: str) -> list[str]:
     """Return what is another one in the records of the halves of an experiment than in the parameters."""
     found: dict[str, None] = {}
     for job in Jobs(params).halves(name).values():

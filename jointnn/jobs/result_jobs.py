@@ -11,7 +11,7 @@ from jointnn.jobs.training_jobs import problem
 from jointnn.methods.catalogue import REAL
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
-from jointnn.parameters.contamination import seen
+from jointnn.parameters.contamination import seen_in_pretraining
 from jointnn.parameters.corners import corners
 from jointnn.parameters.resolve import method_settings
 from jointnn.parameters.rows import row_of
@@ -48,7 +48,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
         "reference": [*(name for name in chosen.methods if row_of(name).reference), REAL],
         "selection": search.rule(params, experiment),
         "sources": {name: params.datasets[name].source for name in chosen.datasets},
-        "seen": seen(chosen, params.datasets),
+        "seen": seen_in_pretraining(chosen, params.datasets),
         "corners": corners(params, experiment),
         "task": chosen.task,
         "features": chosen.task_options.get("features"),

@@ -18,7 +18,7 @@ def knows_imagenet(experiment: ExperimentParams) -> bool:
     return any(options.get(fact, True) not in RANDOM if isinstance(fact, str) else fact for fact in said)
 
 
-def seen(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> list[str]:
+def seen_in_pretraining(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> list[str]:
     """Return the datasets taken from ImageNet, where networks know it."""
     known = knows_imagenet(experiment)
     return [name for name in experiment.datasets if known and datasets[name].of_imagenet]

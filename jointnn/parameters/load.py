@@ -11,7 +11,7 @@ from jointnn.errors import UserError
 from jointnn.parameters.files import Written, read_files
 from jointnn.parameters.messages import lines_of
 from jointnn.parameters.schema import Params
-from jointnn.parameters.validation import mistakes
+from jointnn.parameters.validation import wrong_parameters
 
 LONGEST = 300
 """Letters of a line."""
@@ -44,7 +44,7 @@ def checked(raw: dict[str, Any]) -> Params:
     """
     try:
         params = Params.model_validate(raw)
-        lines = list(mistakes(params))
+        lines = list(wrong_parameters(params))
     except ValidationError as error:
         lines = list(lines_of(error, Params, raw))
     if lines:

@@ -13,7 +13,7 @@ from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.registry import nearest
 
 
-def jae_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+def wrong_branches(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     """Yield one line for each mistake."""
     yield from _wrong_networks(f"{at}.architecture_of", experiment)
     yield from _wrong_labelled(f"{at}.labelled", experiment)

@@ -11,7 +11,7 @@ ALIKE = ("methods", "seeds")
 """What must be the same, in any order, for numbers to be comparable."""
 
 
-def sweep_mistakes(params: Params) -> Iterator[str]:
+def wrong_sweeps(params: Params) -> Iterator[str]:
     """Yield one line for each mistake."""
     if "sweeps" in params.experiments:
         yield "experiments.sweeps: results of sweeps lie in the folder of this name; choose another one."

@@ -11,10 +11,10 @@ from jointnn.parameters.entries import file_of, labels_of, measures_of, options_
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.rows import rounds_are_jobs, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
-from jointnn.parameters.validate_branches import jae_mistakes
+from jointnn.parameters.validate_branches import wrong_branches
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
 from jointnn.parameters.validate_settings import unread, wrong_settings
-from jointnn.parameters.validate_sweeps import sweep_mistakes
+from jointnn.parameters.validate_sweeps import wrong_sweeps
 from jointnn.registry import nearest, short
 
 RESERVED = {
@@ -34,25 +34,25 @@ TAKEN = {
 """Rules of the workflow, whose names no experiment can have."""
 
 
-def mistakes(params: Params) -> Iterator[str]:
+def wrong_parameters(params: Params) -> Iterator[str]:
     """Yield one line for each mistake."""
     yield from unknown("default", params.default, params.experiments)
     yield from unknown("paper", params.paper, params.experiments)
-    yield from _dataset_mistakes(params)
+    yield from _wrong_datasets(params)
     for name, preset in params.presets.items():
         if "source" in preset:
             yield f"presets.{name}: this looks like a dataset; move it to `datasets`."
         else:
             yield from wrong_settings(f"presets.{name}", preset)
-    yield from _channel_mistakes(params)
+    yield from _wrong_channels(params)
     for name, experiment in params.experiments.items():
         if name in TAKEN:
             yield f"experiments.{name}: a rule of the workflow has this name; choose another one."
-        yield from _experiment_mistakes(f"experiments.{name}", name, experiment, params)
-    yield from sweep_mistakes(params)
+        yield from _wrong_experiment(f"experiments.{name}", name, experiment, params)
+    yield from wrong_sweeps(params)
 
 
-def _dataset_mistakes(params: Params) -> Iterator[str]:
+def _wrong_datasets(params: Params) -> Iterator[str]:
     for name, dataset in params.datasets.items():
         if name in RESERVED:
             yield f"datasets.{name}: {RESERVED[name]}; choose another name."
@@ -63,13 +63,13 @@ def _dataset_mistakes(params: Params) -> Iterator[str]:
             yield f"datasets.{name}: {error}"
 
 
-def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+def _wrong_experiment(at: str, name: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
     yield from _wrong_names(at, experiment, params)
     yield from _wrong_labels(at, experiment, params)
     yield from _wrong_measures(at, experiment)
     yield from _wrong_groups(at, experiment)
     yield from _wrong_counts(at, experiment, params)
-    yield from jae_mistakes(at, name, experiment, params)
+    yield from wrong_branches(at, name, experiment, params)
     parts = {"settings": experiment.settings}
     parts |= {f"tuned.{chosen}": settings for chosen, settings in experiment.tuned.items()}
     # Whether settings fit together is asked of the whole, below.
@@ -79,17 +79,13 @@ def _experiment_mistakes(at: str, name: str, experiment: ExperimentParams, param
     yield from broken
     for chosen, settings in experiment.tuned.items():
         yield from unread(f"{at}.tuned.{chosen}", chosen, settings)
-    if (
-        not broken
-        and experiment.preset in params.presets
-        and not list(_preset_mistakes(experiment, params))
-    ):
+    if not broken and experiment.preset in params.presets and not list(_wrong_presets(experiment, params)):
         wrong = list(wrong_methods(at, name, experiment, params))
         yield from wrong or wrong_search(f"{at}.search", name, experiment, params)
         yield from wrong_finalists(at, experiment)
 
 
-def _preset_mistakes(experiment: ExperimentParams, params: Params) -> Iterator[str]:
+def _wrong_presets(experiment: ExperimentParams, params: Params) -> Iterator[str]:
     return wrong_settings("", params.presets[experiment.preset])
 
 
@@ -203,7 +199,7 @@ def _wrong_counts(at: str, experiment: ExperimentParams, params: Params) -> Iter
         )
 
 
-def _channel_mistakes(params: Params) -> Iterator[str]:
+def _wrong_channels(params: Params) -> Iterator[str]:
     """Yield channels that differ: a prepared file is named by dataset and size, its users must agree."""
     seen: dict[tuple[str, int], tuple[str, int]] = {}
     for name, experiment in params.experiments.items():

@@ -198,12 +198,12 @@ def drop_resume_point(job: TrainingJob) -> None:
 
 def write_history(folder: str, history: Sequence[Row]) -> None:
     """Write history.csv and, apart from it, test_history.csv."""
-    rows = written(history)
+    rows = as_floats(history)
     write_rows(f"{folder}/history.csv", COLUMNS, [row for row in rows if row[1] != "test"])
     write_rows(f"{folder}/test_history.csv", COLUMNS, [row for row in rows if row[1] == "test"])
 
 
-def written(history: Sequence[Row]) -> list[Row]:
+def as_floats(history: Sequence[Row]) -> list[Row]:
     """Return a history as it is written: values as floats, which keep every digit."""
     return [(step, split, dataset, metric, float(value)) for step, split, dataset, metric, value in history]
 

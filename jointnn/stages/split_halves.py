@@ -24,18 +24,18 @@ def run(job: SplitHalvesJob) -> None:
     if not setup.group.is_first:
         return
     between = torch.tensor(distances["layer_distances_squared"], dtype=torch.float64)
-    write_rows(f"{job.folder}/history.csv", run_training.COLUMNS, run_training.written(state.history))
+    write_rows(f"{job.folder}/history.csv", run_training.COLUMNS, run_training.as_floats(state.history))
     write_json(job.distances, distances, seal=True)
     content = {
         "layers": distances["layers"],
         "datasets": job.datasets,
-        "ratios": None if state.diverged else _written(split_halves.split_half_ratios(between)),
+        "ratios": None if state.diverged else _as_json(split_halves.split_half_ratios(between)),
         "diverged": state.diverged,
     }
     write_json(job.ratios, content, seal=True)
     run_training.drop_resume_point(job)
 
 
-def _written(ratios: Tensor) -> list[list[list[float | None]]]:
+def _as_json(ratios: Tensor) -> list[list[list[float | None]]]:
     """Return ratios (L, N, N) as JSON, which has no NaN: nothing where there is no chance to measure by."""
     return [[[None if isnan(r) else r for r in row] for row in layer] for layer in ratios.tolist()]

@@ -13,22 +13,22 @@ MOMENTA = [0.0, 0.9]
 def without_pull_of_data(networks: int = 3, sizes=(2, 3, 4), **settings):
     """Networks that differ, and data whose loss does not depend on them."""
     blank = Split(torch.zeros(4, sum(sizes), dtype=torch.float64), torch.zeros(4, dtype=torch.float64))
-    trainer = additive([blank] * networks, sizes=sizes, **settings)
+    training = additive([blank] * networks, sizes=sizes, **settings)
     torch.manual_seed(1)
-    for layer in trainer.networks.coupled:
+    for layer in training.networks.coupled:
         layer.data.normal_()
-    return trainer
+    return training
 
 
-def shrinkage(trainer, steps: int | None = None) -> list[float]:
+def shrinkage(training, steps: int | None = None) -> list[float]:
     """What every layer's differences are multiplied by in a run of l2reg."""
-    before = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
-    made = plan_of(trainer, "l2reg")
+    before = [layer.data[0] - layer.data[1] for layer in training.networks.coupled]
+    made = plan_of(training, "l2reg")
     couplings = couplings_of(
-        made.phases[0], made, [], trainer.networks.coupled, trainer.setup.strength, trainer.settings
+        made.phases[0], made, [], training.networks.coupled, training.setup.strength, training.settings
     )
-    trainer.descend(couplings, 0, steps or trainer.settings.steps)
-    after = [layer.data[0] - layer.data[1] for layer in trainer.networks.coupled]
+    training.descend(couplings, 0, steps or training.settings.steps)
+    after = [layer.data[0] - layer.data[1] for layer in training.networks.coupled]
     ratios = [a / b for a, b in zip(after, before, strict=True)]
     assert all(ratio.max() - ratio.min() < 1e-12 for ratio in ratios)
     return [ratio[0].item() for ratio in ratios]
@@ -68,9 +68,9 @@ def toy(seed: int, networks: int = 4, noise: float = 0.3) -> Quadratics:
     return Quadratics([regression(10 * seed + i, truth, noise=noise) for i, truth in enumerate(truths)])
 
 
-def batches_of(trainer, index: int, step: int) -> Split:
-    """The batch of a step, in the order that the trainer's own class gives."""
-    train, chosen = trainer.data[trainer.names[index]].train, trainer.setup.batches[index].at(step)
+def batches_of(training, index: int, step: int) -> Split:
+    """The batch of a step, in the order that the training's own class gives."""
+    train, chosen = training.data[training.names[index]].train, training.setup.batches[index].at(step)
     return Split(train.images[chosen], train.labels[chosen])
 
 

@@ -1,4 +1,4 @@
-"""Small adversarial networks and their trainers."""
+"""Small adversarial networks and their trainings."""
 
 import torch
 from torch import nn
@@ -25,8 +25,8 @@ def images(seed: int, count: int = 12) -> Split:
     return Split(blurred.to(torch.uint8), torch.zeros(count, dtype=torch.int64))
 
 
-def trainer_of(name: str, count: int = 2, **settings) -> Training:
-    """A trainer of `count` adversarial networks from a common start, coupled as DCGANs are."""
+def training_of_networks(name: str, count: int = 2, **settings) -> Training:
+    """A training of `count` adversarial networks from a common start, coupled as DCGANs are."""
     base = {
         "optimiser": "adam",
         "momentum": 0.5,

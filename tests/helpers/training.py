@@ -1,4 +1,4 @@
-"""Small problems for the tests of the method: trainers in float64."""
+"""Small problems for the tests of the method: networks to train, in float64."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -162,7 +162,7 @@ def training_of(
     return Training(State.of(networks, settings), setup)
 
 
-def trainer_of(networks: list[nn.Module], splits: list[Split], task, **settings) -> Training:
+def training_of_networks(networks: list[nn.Module], splits: list[Split], task, **settings) -> Training:
     """These networks, under names of no meaning."""
     modules = dict(zip(names(len(networks)), networks, strict=True))
     return training_of(modules, splits, task, MethodSettings.model_validate(settings))
@@ -175,36 +175,36 @@ def additive(splits: list[Split], sizes=(2, 3, 4), **settings) -> Training:
     networks = [Additive(sizes) for _ in splits]
     for network in networks[1:]:
         network.load_state_dict(networks[0].state_dict())
-    return trainer_of(networks, splits, squares(), **{**base, **settings})
+    return training_of_networks(networks, splits, squares(), **{**base, **settings})
 
 
 def mlps(count: int = 3, classes: int = 3, **settings) -> Training:
     """Small networks with batch norm from a common start, in float64."""
     base = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
     splits = [labelled(seed, classes) for seed in range(count)]
-    return trainer_of([mlp(classes) for _ in splits], splits, scores(), **{**base, **settings})
+    return training_of_networks([mlp(classes) for _ in splits], splits, scores(), **{**base, **settings})
 
 
-def plan_of(trainer: Training, method: str, groups=(), shared_blocks=1) -> Plan:
-    problem = Problem(trainer.setup.names, trainer.networks.layers_of_parts, groups, shared_blocks)
-    return plan(method, problem, trainer.settings)
+def plan_of(training: Training, method: str, groups=(), shared_blocks=1) -> Plan:
+    problem = Problem(training.setup.names, training.networks.layers_of_parts, groups, shared_blocks)
+    return plan(method, problem, training.settings)
 
 
-def run(trainer: Training, method: str, look=lambda: None, **problem) -> State:
+def run(training: Training, method: str, look=lambda: None, **problem) -> State:
     """A method from start to end in one process; `look` is called at each record."""
-    for _ in learn(trainer.state, trainer.setup, plan_of(trainer, method, **problem)):
+    for _ in learn(training.state, training.setup, plan_of(training, method, **problem)):
         look()
-    return trainer.state
+    return training.state
 
 
-def parameters(trainer: Training) -> list[Tensor]:
+def parameters(training: Training) -> list[Tensor]:
     """A copy of all parameters and buffers of every network."""
-    modules = trainer.networks.modules.values()
+    modules = training.networks.modules.values()
     return [value.clone() for module in modules for value in module.state_dict().values()]
 
 
-def assert_views(trainer) -> None:
-    networks = trainer.networks
+def assert_views(training) -> None:
+    networks = training.networks
     for dataset, module in networks.modules.items():
         for name, place in networks.places[dataset].items():
             parameter, tensor = module.get_parameter(name), networks.tensors[place.slot]

@@ -87,18 +87,18 @@ def test_each_irls_round_descends_its_objective(weighting, penalty, seed):
 @pytest.mark.departure(number=3)
 def test_both_objectives_are_recorded_and_are_loss_plus_lambda_times_penalty():
     problem = toy(0)
-    trainer = additive(problem.splits, steps=20, record_every=1, strength={"lambda": 0.1}, rounds=2)
+    training = additive(problem.splits, steps=20, record_every=1, strength={"lambda": 0.1}, rounds=2)
     sigma_of = {}
 
     def look():
-        layers = [layer.detach() for layer in trainer.networks.coupled]
-        sigma_of[trainer.step] = block_distances_squared(
+        layers = [layer.detach() for layer in training.networks.coupled]
+        sigma_of[training.step] = block_distances_squared(
             layer_distances_squared(layers), block_membership(3, "adjacent")
         )
 
-    progress = run(trainer, "joint", look)
-    rows = {(row[0], row[3]): row[4] for row in trainer.history if row[1:3] == ("train", "all")}
-    loss = sum(row[4] for row in trainer.history if row[:2] == (20, "train") and row[3] == "loss")
+    progress = run(training, "joint", look)
+    rows = {(row[0], row[3]): row[4] for row in training.history if row[1:3] == ("train", "all")}
+    loss = sum(row[4] for row in training.history if row[:2] == (20, "train") and row[3] == "loss")
     rho = over_pairs(geman_mcclure(sigma_of[20], progress.sigma)).item()
     log = over_pairs(lorentzian(sigma_of[20], progress.sigma)).item()
     assert rows[20, "consistency_loss"] == pytest.approx(rho)
@@ -156,6 +156,6 @@ def test_after_the_collapse_the_weight_is_that_of_networks_trained_apart():
 )
 @pytest.mark.departure(number=4)
 def test_a_run_that_degenerates_says_so(scale_factor, said):
-    trainer = additive(toy(0).splits, steps=60, scale_factor=scale_factor, rounds=2)
-    progress = run(trainer, "joint")
+    training = additive(toy(0).splits, steps=60, scale_factor=scale_factor, rounds=2)
+    progress = run(training, "joint")
     assert said in diagnosis([progress.rounds[-1].weights.numpy()])

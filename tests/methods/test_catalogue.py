@@ -71,9 +71,9 @@ def test_every_method_reads_only_its_own_settings():
 
 
 def trained(name: str, **values) -> list[torch.Tensor]:
-    trainer = mlps(**values)
-    run(trainer, name)
-    return parameters(trainer)
+    training = mlps(**values)
+    run(training, name)
+    return parameters(training)
 
 
 SOLVERS = [
@@ -89,13 +89,13 @@ SOLVERS = [
 def test_the_l2_start_is_the_prefix_of_l2reg_to_the_last_bit(solver):
     at_step: dict[str, list[torch.Tensor]] = {}
     for name in ("joint", "l2reg"):
-        trainer = mlps(record_every=6, l2_fraction=0.3, **solver)
+        training = mlps(record_every=6, l2_fraction=0.3, **solver)
 
-        def keep(name=name, trainer=trainer):
-            if trainer.step == 6:
-                at_step[name] = parameters(trainer)
+        def keep(name=name, training=training):
+            if training.step == 6:
+                at_step[name] = parameters(training)
 
-        run(trainer, name, keep)
+        run(training, name, keep)
     assert all(map(torch.equal, at_step["joint"], at_step["l2reg"]))
 
 
@@ -203,12 +203,12 @@ def test_planted_groups_are_found(seed, weighting):
     own = 0.2 * torch.randn(6, 9, dtype=torch.float64, generator=random)
     truths = common + centres[planted] + own
     splits = [regression(1000 * seed + i, truth, size=12, noise=0.3) for i, truth in enumerate(truths)]
-    trainer = additive(
+    training = additive(
         splits,
         **{"steps": 80, "learning_rate": 0.4, "momentum": 0.0, "rounds": 3, "strength": {"half_life": 6}},
         **{"scale_factor": 1.5, "weighting": weighting},
     )
-    weights = run(trainer, "joint").rounds[-1].weights.numpy()
+    weights = run(training, "joint").rounds[-1].weights.numpy()
     assert adjusted_rand_index(find_groups(weights, 2), planted) == 1
     inside, across = inside_and_across(weights[-1], planted)
     assert inside > 2 * across
@@ -222,18 +222,18 @@ def test_joint_beats_isolated_and_l2reg_on_planted_groups():
     splits = [regression(50 + i, truth, size=9, noise=1.0) for i, truth in enumerate(truths)]
     errors = {}
     for name in ("isolated", "l2reg", "joint"):
-        trainer = additive(
+        training = additive(
             splits, steps=200, learning_rate=0.2, momentum=0.0, rounds=4, strength={"half_life": 2}
         )
-        run(trainer, name)
-        found = torch.cat([layer.detach() for layer in trainer.networks.coupled], dim=1)
+        run(training, name)
+        found = torch.cat([layer.detach() for layer in training.networks.coupled], dim=1)
         errors[name] = (found - truths).square().mean().item()
     assert errors["joint"] < 0.8 * min(errors["isolated"], errors["l2reg"])
 
 
 def test_a_plan_says_what_its_phases_begin_from():
-    trainer = mlps(start="shareall", shared_fraction=0.25)
-    phases = plan_of(trainer, "joint").phases
+    training = mlps(start="shareall", shared_fraction=0.25)
+    phases = plan_of(training, "joint").phases
     assert [(p.name, p.steps, isinstance(p.coupling, OneNetwork)) for p in phases[:2]] == [
         ("one_network", 5, True),
         ("l2", 5, False),

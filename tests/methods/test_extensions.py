@@ -24,9 +24,9 @@ def joint_plan(layers: int = 5, **settings):
 
 
 def trained(name: str = "joint", **settings) -> list[torch.Tensor]:
-    trainer = mlps(**settings)
-    run(trainer, name)
-    return parameters(trainer)
+    training = mlps(**settings)
+    run(training, name)
+    return parameters(training)
 
 
 def most_different(some: list[torch.Tensor], others: list[torch.Tensor]) -> float:
@@ -58,9 +58,9 @@ def test_after_a_long_start_from_shareall_the_rounds_still_get_steps(rounds):
 
 
 def test_after_a_start_from_shareall_one_step_of_the_l2_start_is_enough_for_scales():
-    trainer = mlps(start="shareall", shared_fraction=0.5, l2_fraction=0.01)
-    assert plan_of(trainer, "joint").phases[1].steps == 1
-    progress = run(trainer, "joint")
+    training = mlps(start="shareall", shared_fraction=0.5, l2_fraction=0.01)
+    assert plan_of(training, "joint").phases[1].steps == 1
+    progress = run(training, "joint")
     assert (progress.sigma > 1e-6).all()
     first = progress.rounds[0].weights
     assert (first > 0).all() and (first <= 1).all() and first.min() < 0.9
@@ -86,9 +86,9 @@ def test_the_strength_falls_linearly_from_the_first_layer_to_the_last():
 
 
 def test_a_strength_that_falls_to_nothing_leaves_the_last_layer_alone():
-    trainer = mlps(strength_decay=1.0, strength={"half_life": 0}, steps=8)
-    run(trainer, "joint")
-    *one, last = [layer.data.std(dim=0).max().item() for layer in trainer.networks.coupled]
+    training = mlps(strength_decay=1.0, strength={"half_life": 0}, steps=8)
+    run(training, "joint")
+    *one, last = [layer.data.std(dim=0).max().item() for layer in training.networks.coupled]
     assert max(one) < 1e-12 and last > 1e-3
 
 
@@ -97,8 +97,8 @@ def test_a_strength_that_falls_to_nothing_leaves_the_last_layer_alone():
 
 def test_no_objective_is_recorded_where_none_is_descended():
     for values, claims in [({}, True), ({"strength_decay": 0.5}, False)]:
-        trainer = mlps(**values)
-        run(trainer, "joint")
-        recorded = {metric for _, _, _, metric, _ in trainer.history}
+        training = mlps(**values)
+        run(training, "joint")
+        recorded = {metric for _, _, _, metric, _ in training.history}
         assert "consistency_loss" in recorded
         assert ("objective_geman_mcclure" in recorded) == claims

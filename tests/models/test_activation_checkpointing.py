@@ -4,7 +4,16 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from helpers.training import Additive, assert_views, labelled, mlps, parameters, run, scores, trainer_of
+from helpers.training import (
+    Additive,
+    assert_views,
+    labelled,
+    mlps,
+    parameters,
+    run,
+    scores,
+    training_of_networks,
+)
 from torch import nn
 
 from jointnn.errors import UserError
@@ -64,14 +73,16 @@ def test_less_is_kept():
 def test_a_whole_run_is_the_same_to_the_last_bit(method):
     splits = [labelled(seed) for seed in range(3)]
     settings = {"batch_size": 8, "steps": 12, "record_every": 4, "rounds": 2, "learning_rate": 0.05}
-    trainers = [
-        trainer_of([network() for _ in splits], splits, scores(), checkpoint_activations=value, **settings)
+    trainings = [
+        training_of_networks(
+            [network() for _ in splits], splits, scores(), checkpoint_activations=value, **settings
+        )
         for value in (False, True)
     ]
-    for trainer in trainers:
-        run(trainer, method)
-        assert_views(trainer)
-    kept, again = trainers
+    for training in trainings:
+        run(training, method)
+        assert_views(training)
+    kept, again = trainings
     assert all(map(torch.equal, parameters(kept), parameters(again)))
     assert kept.history == again.history
 
@@ -95,12 +106,12 @@ def test_a_network_that_is_no_sequence_is_refused():
         Recomputed(Additive())
     with pytest.raises(UserError, match="Set it to false"):
         splits = [labelled(0), labelled(1)]
-        trainer_of([Additive(), Additive()], splits, scores(), checkpoint_activations=True)
+        training_of_networks([Additive(), Additive()], splits, scores(), checkpoint_activations=True)
 
 
 @pytest.mark.slow
 def test_mlps_of_other_tests_take_it_too():
     kept, again = mlps(accumulate=2), mlps(checkpoint_activations=True, accumulate=2)
-    for trainer in (kept, again):
-        run(trainer, "l2reg")
+    for training in (kept, again):
+        run(training, "l2reg")
     assert all(map(torch.equal, parameters(kept), parameters(again)))

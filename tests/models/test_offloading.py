@@ -49,8 +49,8 @@ def networks_of(folder: Path | None, count: int = 3, frozen: bool = False, **set
 @pytest.mark.parametrize("settings", SOLVERS.values(), ids=SOLVERS)
 def test_networks_on_disk_learn_what_networks_in_memory_learn(method, settings, tmp_path):
     memory, disk = networks_of(None, **settings), networks_of(tmp_path, **settings)
-    for trainer in (memory, disk):
-        run(trainer, method)
+    for training in (memory, disk):
+        run(training, method)
     assert all(map(torch.equal, parameters(memory), parameters(disk)))
     assert memory.history == disk.history
     assert memory.networks.modules["one"].training
@@ -60,14 +60,14 @@ def test_networks_on_disk_learn_what_networks_in_memory_learn(method, settings, 
 def test_frozen_layers_and_statistics_go_along(tmp_path):
     settings = {"solver": "block_coordinate", "frozen": True}
     memory, disk = networks_of(None, **settings), networks_of(tmp_path, **settings)
-    for trainer in (memory, disk):
-        run(trainer, "joint")
+    for training in (memory, disk):
+        run(training, "joint")
     assert all(map(torch.equal, parameters(memory), parameters(disk)))
 
 
 def test_what_is_frozen_and_statistics_go_to_the_device_and_back(tmp_path, monkeypatch):
-    trainer = networks_of(tmp_path, frozen=True)
-    one, two = (trainer.networks.modules[name] for name in ("one", "two"))
+    training = networks_of(tmp_path, frozen=True)
+    one, two = (training.networks.modules[name] for name in ("one", "two"))
     for module in (one, two):
         module.register_buffer("statistics", torch.zeros(2))
     moved, to = [], torch.Tensor.to
@@ -77,7 +77,7 @@ def test_what_is_frozen_and_statistics_go_to_the_device_and_back(tmp_path, monke
         return to(value, device, **options)
 
     monkeypatch.setattr(torch.Tensor, "to", spied)
-    with trainer.state.at_work(0):
+    with training.state.at_work(0):
         there = list(moved)
     frozen = [value.data_ptr() for value in one.parameters() if not value.requires_grad]
     for place in [*frozen, one.statistics.data_ptr()]:
@@ -86,40 +86,40 @@ def test_what_is_frozen_and_statistics_go_to_the_device_and_back(tmp_path, monke
 
 
 def test_only_the_network_at_work_has_a_gradient_and_is_not_in_a_file(tmp_path):
-    trainer = networks_of(tmp_path, solver="block_coordinate")
-    one, two = (trainer.networks.modules[name] for name in ("one", "two"))
-    file = trainer.rows[0][0].data_ptr()
+    training = networks_of(tmp_path, solver="block_coordinate")
+    one, two = (training.networks.modules[name] for name in ("one", "two"))
+    file = training.rows[0][0].data_ptr()
     assert all(parameter.grad is None for parameter in one.parameters())
-    with trainer.state.at_work(0):
-        assert_views_of_rows(trainer, "one", 0)
-        assert trainer.rows[0][0].data_ptr() != file
+    with training.state.at_work(0):
+        assert_views_of_rows(training, "one", 0)
+        assert training.rows[0][0].data_ptr() != file
         assert all(parameter.grad is not None for parameter in one.parameters())
         assert all(parameter.grad is None for parameter in two.parameters())
-        gradient_step(trainer.state, trainer.setup, 0, 0, 0.1)
-        learned = [row.data.clone() for row in trainer.rows[0]]
-        momentum = [value.clone() for value in trainer.state.optimizer.states(0)["momentum_buffer"]]
-    assert trainer.rows[0][0].data_ptr() == file
-    assert_views_of_rows(trainer, "one", 0)
-    assert all(torch.equal(row.data, value) for row, value in zip(trainer.rows[0], learned, strict=True))
-    kept = trainer.state.optimizer.states(0)["momentum_buffer"]
+        gradient_step(training.state, training.setup, 0, 0, 0.1)
+        learned = [row.data.clone() for row in training.rows[0]]
+        momentum = [value.clone() for value in training.state.optimizer.states(0)["momentum_buffer"]]
+    assert training.rows[0][0].data_ptr() == file
+    assert_views_of_rows(training, "one", 0)
+    assert all(torch.equal(row.data, value) for row, value in zip(training.rows[0], learned, strict=True))
+    kept = training.state.optimizer.states(0)["momentum_buffer"]
     for there, value in zip(kept, momentum, strict=True):
         assert torch.equal(there, value) and value.any()
     assert all(parameter.grad is None for parameter in one.parameters())
 
 
-def assert_views_of_rows(trainer, name, index):
-    rows = [row.data for row in trainer.rows[index]]
-    for key, view in trainer.networks.split(name, rows).items():
-        assert trainer.networks.modules[name].get_parameter(key).data_ptr() == view.data_ptr()
+def assert_views_of_rows(training, name, index):
+    rows = [row.data for row in training.rows[index]]
+    for key, view in training.networks.split(name, rows).items():
+        assert training.networks.modules[name].get_parameter(key).data_ptr() == view.data_ptr()
 
 
 def test_an_error_at_work_leaves_the_network_in_its_files(tmp_path):
-    trainer = networks_of(tmp_path)
-    with pytest.raises(KeyboardInterrupt), trainer.state.at_work(1):
-        trainer.rows[1][0].data.fill_(7.0)
+    training = networks_of(tmp_path)
+    with pytest.raises(KeyboardInterrupt), training.state.at_work(1):
+        training.rows[1][0].data.fill_(7.0)
         raise KeyboardInterrupt
-    assert (trainer.networks.tensors[0].data[1] == 7).all()
-    assert trainer.rows[1][0].grad is None
+    assert (training.networks.tensors[0].data[1] == 7).all()
+    assert training.rows[1][0].grad is None
 
 
 def test_a_mapped_tensor_is_its_file(tmp_path):

@@ -46,18 +46,18 @@ def test_convolutions_compute_in_the_form_and_give_and_take_float32(form, channe
 def test_the_plain_form_is_the_network_itself():
     network = small_conv(classes=3, channels=3, size=8)
     assert in_form(network, Form()) is network
-    trainer = convolutional()
-    assert list(trainer.setup.computing) == list(trainer.networks.modules.values())
+    training = convolutional()
+    assert list(training.setup.computing) == list(training.networks.modules.values())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_gradients_stay_in_the_stacked_tensors_in_float32(form):
-    trainer = convolutional(precision=form.precision, memory_format=form.memory_format)
-    run(trainer, "l2reg")
-    assert_views(trainer)
-    assert {tensor.dtype for tensor in trainer.networks.tensors} == {torch.float32}
-    assert all(row.grad.any() for row in trainer.rows[0])
+    training = convolutional(precision=form.precision, memory_format=form.memory_format)
+    run(training, "l2reg")
+    assert_views(training)
+    assert {tensor.dtype for tensor in training.networks.tensors} == {torch.float32}
+    assert all(row.grad.any() for row in training.rows[0])
 
 
 def test_a_form_on_inputs_that_are_no_images_leaves_them_as_they_are():

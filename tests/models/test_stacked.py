@@ -21,13 +21,13 @@ METHODS = ["isolated", "l2reg", "shareall", "joint"]
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 @pytest.mark.parametrize("method", METHODS)
 def test_parameters_and_gradients_stay_views_of_the_stacked_tensors(method, optimiser):
-    trainer = mlps(optimiser=optimiser, learning_rate=0.01)
-    assert_views(trainer)
-    module = trainer.networks.modules["two"]
+    training = mlps(optimiser=optimiser, learning_rate=0.01)
+    assert_views(training)
+    module = training.networks.modules["two"]
     before = {name: value.detach().clone() for name, value in module.named_parameters()}
-    assert before.keys() == trainer.networks.places["two"].keys()
-    run(trainer, method)
-    assert_views(trainer)
+    assert before.keys() == training.networks.places["two"].keys()
+    run(training, method)
+    assert_views(training)
     for name, value in module.named_parameters():
         if name != "first.linear.bias":  # which batch norm takes away again
             assert not torch.equal(value, before[name])
@@ -58,10 +58,10 @@ def test_every_network_of_a_seed_starts_from_the_same_parameters(network, monkey
     for key, value in odd.items():
         np.testing.assert_array_equal(value, even[key], strict=True)
     job = jobs.train("tiny", 0, "isolated")
-    trainer, _ = begun(job)
-    for layer in trainer.networks.coupled:
+    training, _ = begun(job)
+    for layer in training.networks.coupled:
         assert torch.equal(layer[0], layer[1])
-    assert_views(trainer)
+    assert_views(training)
     initialise.run(jobs.initialise("tiny", 1))
     other = arrays_of(paths.start("tiny", 1), "odd")
     assert any(not np.array_equal(other[key], value) for key, value in odd.items())

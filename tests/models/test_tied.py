@@ -12,7 +12,7 @@ from helpers.training import (
     regression,
     run,
     scores,
-    trainer_of,
+    training_of_networks,
 )
 from torch.testing import assert_close
 
@@ -28,9 +28,9 @@ def networks_of(count: int = 3, **given) -> StackedNetworks:
     return StackedNetworks(modules, couple_head=True, couple_batch_norm=False, **given)
 
 
-def tied_trainer(count: int = 3, **settings):
+def tied_training(count: int = 3, **settings):
     splits = [labelled(seed) for seed in range(count)]
-    return trainer_of([mlp(seed=7) for _ in splits], splits, scores(), **{**SGD, **settings})
+    return training_of_networks([mlp(seed=7) for _ in splits], splits, scores(), **{**SGD, **settings})
 
 
 def test_tied_layers_are_the_same_tensors_and_others_are_not():
@@ -47,14 +47,14 @@ def test_tied_layers_are_the_same_tensors_and_others_are_not():
 
 
 def test_the_gradient_of_each_task_reaches_tied_layers_and_only_its_own_private_ones():
-    trainer = tied_trainer(tied=TIED)
-    modules = list(trainer.networks.modules.values())
+    training = tied_training(tied=TIED)
+    modules = list(training.networks.modules.values())
     alone = []
     for index, module in enumerate(modules):
         tied = module.get_parameter("second.weight").grad
         before = tied.clone()
         others = {k: modules[k].get_parameter("third.weight").grad.clone() for k in range(3) if k != index}
-        trainer.gradient(index, 0)
+        training.gradient(index, 0)
         alone.append(tied - before if index else tied.clone())
         assert alone[-1].abs().max() > 0
         assert module.get_parameter("third.weight").grad.abs().max() > 0
@@ -66,8 +66,8 @@ def test_the_gradient_of_each_task_reaches_tied_layers_and_only_its_own_private_
 
 
 def test_tied_layers_follow_the_gradient_of_the_sum_of_all_losses():
-    trainer, loose = tied_trainer(tied=TIED, steps=10), tied_trainer(tied=TIED, steps=10)
-    run(trainer, "jae")
+    training, loose = tied_training(tied=TIED, steps=10), tied_training(tied=TIED, steps=10)
+    run(training, "jae")
     # The same by plain torch: one descent on the sum, over distinct parameters.
     modules = list(loose.networks.modules.values())
     parameters = {p.data_ptr(): p for m in modules for p in m.parameters()}
@@ -78,7 +78,7 @@ def test_tied_layers_follow_the_gradient_of_the_sum_of_all_losses():
         for pointer, value in values.items():
             value.sub_(loose.settings.learning_rate * parameters[pointer].grad)
             parameters[pointer].data.copy_(value)
-    for module, other in zip(trainer.networks.modules.values(), modules, strict=True):
+    for module, other in zip(training.networks.modules.values(), modules, strict=True):
         for name, value in module.named_parameters():
             assert_close(value, other.get_parameter(name), msg=name)
 
@@ -103,10 +103,10 @@ def test_where_all_is_tied_that_learns_it_is_shareall_at_a_rate_as_many_times_la
 
 
 def test_without_tied_layers_it_is_isolated_training():
-    trainer, apart = tied_trainer(), tied_trainer()
-    run(trainer, "jae")
+    training, apart = tied_training(), tied_training()
+    run(training, "jae")
     run(apart, "isolated")
-    for a, b in zip(trainer.networks.tensors, apart.networks.tensors, strict=True):
+    for a, b in zip(training.networks.tensors, apart.networks.tensors, strict=True):
         assert torch.equal(a, b)
 
 
@@ -114,9 +114,9 @@ def test_the_order_of_networks_makes_no_difference_to_tied_layers():
     splits = [labelled(seed) for seed in range(2)]
     found = []
     for order in (splits, splits[::-1]):
-        trainer = trainer_of([mlp(seed=7) for _ in order], order, scores(), tied=TIED, **SGD)
-        run(trainer, "jae")
-        found.append(trainer.networks.modules["one"].get_parameter("second.weight").clone())
+        training = training_of_networks([mlp(seed=7) for _ in order], order, scores(), tied=TIED, **SGD)
+        run(training, "jae")
+        found.append(training.networks.modules["one"].get_parameter("second.weight").clone())
     assert_close(found[0], found[1])
 
 
@@ -148,19 +148,19 @@ def test_solvers_that_work_on_one_network_at_a_time_are_refused(settings):
 
 
 def test_a_plan_of_tied_layers_couples_nothing():
-    trainer = tied_trainer(tied=TIED)
-    (phase,) = plan_of(trainer, "jae").phases
+    training = tied_training(tied=TIED)
+    (phase,) = plan_of(training, "jae").phases
     assert not phase.coupling.weights.any()
-    assert phase.steps == trainer.settings.steps
+    assert phase.steps == training.settings.steps
 
 
 def test_joint_weighs_the_layers_that_are_not_tied():
-    trainer = tied_trainer(tied=TIED, strength={"half_life": 5}, rounds=2, blocks="single")
-    rounds = run(trainer, "joint").rounds
+    training = tied_training(tied=TIED, strength={"half_life": 5}, rounds=2, blocks="single")
+    rounds = run(training, "joint").rounds
     assert [found.weights.shape for found in rounds] == [(2, 3, 3)] * 2, "third and head alone"
-    modules = list(trainer.networks.modules.values())
+    modules = list(training.networks.modules.values())
     first, other = (module.get_parameter("second.weight") for module in modules[:2])
     assert first.data_ptr() == other.data_ptr()
     assert not torch.equal(*(module.get_parameter("third.weight") for module in modules[:2]))
-    untied = tied_trainer(strength={"half_life": 5}, rounds=2, blocks="single")
+    untied = tied_training(strength={"half_life": 5}, rounds=2, blocks="single")
     assert run(untied, "joint").rounds[-1].weights.shape == (4, 3, 3)

@@ -6,7 +6,7 @@ import pytest
 from helpers.params import PROJECT, read
 
 from jointnn.jobs.graph import Jobs
-from jointnn.parameters.contamination import seen
+from jointnn.parameters.contamination import seen_in_pretraining
 from jointnn.parameters.load import read_params
 
 SEEN = {
@@ -34,7 +34,10 @@ def plain(classes, channels, size): ...
 @pytest.mark.slow
 def test_every_experiment_says_what_it_said_before():
     params = read_params(PROJECT)
-    found = {name: seen(experiment, params.datasets) for name, experiment in params.experiments.items()}
+    found = {
+        name: seen_in_pretraining(experiment, params.datasets)
+        for name, experiment in params.experiments.items()
+    }
     assert {name: datasets for name, datasets in found.items() if datasets} == SEEN
 
 
@@ -63,7 +66,7 @@ def test_a_network_with_imagenet_weights_has_seen_what_is_of_imagenet(
             "datasets.second.of_imagenet": True,
         }
     )
-    assert seen(params.experiments["toy"], params.datasets) == expected
+    assert seen_in_pretraining(params.experiments["toy"], params.datasets) == expected
 
 
 def test_that_a_dataset_is_of_imagenet_fetches_and_trains_nothing_again(tmp_path, monkeypatch):

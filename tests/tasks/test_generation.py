@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from helpers.generation import OPTIONS, images, network, trainer_of
+from helpers.generation import OPTIONS, images, network, training_of_networks
 from helpers.training import parameters, run
 from torch.nn import functional
 from torch.testing import assert_close
@@ -47,9 +47,9 @@ def plain_losses(name, chosen, real, first, second):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_isolated_training_is_the_plain_alternating_loop(name):
-    trainer = trainer_of(name, steps=5)
-    plain = [copy.deepcopy(module) for module in trainer.networks.modules.values()]
-    run(trainer, "isolated")
+    training = training_of_networks(name, steps=5)
+    plain = [copy.deepcopy(module) for module in training.networks.modules.values()]
+    run(training, "isolated")
     for index, chosen in enumerate(plain):
         made = [
             torch.optim.Adam(part.parameters(), 2e-4, betas=(0.5, 0.999))
@@ -74,7 +74,7 @@ def test_isolated_training_is_the_plain_alternating_loop(name):
                 chosen.pinned.add_(4).mul_(chosen.balance in (0, 1))
                 chosen.longest_pinned.copy_(max(chosen.longest_pinned, chosen.pinned * chosen.moved))
     expected = [value for chosen in plain for value in chosen.state_dict().values()]
-    assert_close(parameters(trainer), expected, rtol=1e-4, atol=1e-6)
+    assert_close(parameters(training), expected, rtol=1e-4, atol=1e-6)
     before = network(name).state_dict().values()
     assert not all(torch.equal(a, b) for a, b in zip(expected, before, strict=False))
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from helpers.branched import TWO, made
-from helpers.training import trainer_of
+from helpers.training import training_of_networks
 from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
@@ -99,16 +99,16 @@ def test_evidence_holds_codes_of_at_most_500_images():
 
 
 def test_networks_without_the_outputs_that_are_read_are_refused_before_they_are_trained():
-    def trainer_for(network, task):
-        return trainer_of([network], [split_of()], task, batch_size=10)
+    def training_for(network, task):
+        return training_of_networks([network], [split_of()], task, batch_size=10)
 
     plain = nn.Sequential(OrderedDict(layer=nn.Linear(64, 2), head=nn.Linear(2, 2)))
     with pytest.raises(UserError, match="gives image, but Sequential has no such outputs"):
-        trainer_for(plain, reconstruction())
+        training_for(plain, reconstruction())
     chosen = made({"code": ["dense 4"], "image": {"of": ["code"], "layers": ["image"]}})
-    trainer_for(chosen, reconstruction())
+    training_for(chosen, reconstruction())
     with pytest.raises(UserError, match=r"transfer needs .* gives classes, but Branched has image"):
-        trainer_for(chosen, transfer())
+        training_for(chosen, transfer())
 
 
 def test_a_negative_weight_is_refused():
@@ -172,13 +172,15 @@ def test_an_auto_encoder_learns_to_give_images_back():
 @pytest.mark.parametrize("task", [reconstruction(), transfer(4.0)])
 def test_the_gradient_of_every_task_reaches_the_shared_branch_and_its_own_private_one(task):
     networks, splits = [made() for _ in range(2)], [split_of(seed=seed) for seed in range(2)]
-    trainer = trainer_of(networks, splits, task, tied=["shared"], couple_head=True, batch_size=10, steps=1)
-    first, second = trainer.networks.modules.values()
+    training = training_of_networks(
+        networks, splits, task, tied=["shared"], couple_head=True, batch_size=10, steps=1
+    )
+    first, second = training.networks.modules.values()
     assert first.shared.dense1[1].weight.data_ptr() == second.shared.dense1[1].weight.data_ptr()
-    trainer.gradient(0, 0)
+    training.gradient(0, 0)
     of_first = first.shared.dense1[1].weight.grad.clone()
     assert of_first.abs().max() > 0 and first.private.dense1[1].weight.grad.abs().max() > 0
     assert not second.private.dense1[1].weight.grad.any()
-    trainer.gradient(1, 0)
+    training.gradient(1, 0)
     assert not torch.equal(second.shared.dense1[1].weight.grad, of_first)
     assert second.private.dense1[1].weight.grad.abs().max() > 0

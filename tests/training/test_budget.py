@@ -16,13 +16,13 @@ def test_every_method_takes_the_same_number_of_steps_on_the_same_batches(method)
 
     class watching(scores):  # noqa: N801
         def loss(self, network, batch):
-            which = list(trainer.networks.modules.values()).index(network)
+            which = list(training.networks.modules.values()).index(network)
             seen.append((which, hash(batch.images.numpy().tobytes())))
             return super().loss(network, batch)
 
-    trainer = mlps(steps=11)
-    trainer.with_task(watching())
-    run(trainer, method)
+    training = mlps(steps=11)
+    training.with_task(watching())
+    run(training, method)
     order = mlps(steps=11)
     expected = [
         (i, hash(batches_of(order, i, step).images.numpy().tobytes()))
@@ -43,9 +43,9 @@ def test_the_weights_stay_after_convergence_unless_training_stops_there():
     assert rounds[1].delta == pytest.approx(1 / 2 - 1 / 2.001)
     ends = []
     for stop in (False, True):
-        trainer = mlps(tolerance=1.0, stop_when_converged=stop, rounds=4)
-        run(trainer, "joint")
-        ends.append(trainer.step)
+        training = mlps(tolerance=1.0, stop_when_converged=stop, rounds=4)
+        run(training, "joint")
+        ends.append(training.step)
     # L2 start 6 of 20 steps, rounds end at 9, 13, 16, 20; the second has converged.
     assert ends == [20, 13]
 

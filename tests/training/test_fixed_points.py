@@ -24,10 +24,10 @@ def fixed_point(problem: Quadratics, weights: torch.Tensor, **settings) -> torch
     """Where training under c = 0.1 w ends, shape (n, D)."""
     momentum = settings.setdefault("momentum", 0.0)
     base = {"learning_rate": 0.1, "steps": 550} if momentum else {"learning_rate": 0.5, "steps": 120}
-    trainer = additive(problem.splits, **{**base, **settings})
+    training = additive(problem.splits, **{**base, **settings})
     couplings = Couplings(weights, torch.full((3,), 0.1, dtype=torch.float64))
-    trainer.descend(couplings, 0, trainer.settings.steps)
-    return torch.cat([layer.detach() for layer in trainer.networks.coupled], dim=1)
+    training.descend(couplings, 0, training.settings.steps)
+    return torch.cat([layer.detach() for layer in training.networks.coupled], dim=1)
 
 
 SOLVERS = {
@@ -73,17 +73,17 @@ def test_mixing_less_often_solves_equation_6_to_the_order_of_the_step():
     assert second / first == pytest.approx(0.5, abs=0.1)
 
 
-def trained_alone(trainer, decay: float) -> list[torch.Tensor]:
+def trained_alone(training, decay: float) -> list[torch.Tensor]:
     """Each network in a loop of its own, with torch's own optimiser and no package code."""
     result = []
-    for index in range(len(trainer.names)):
+    for index in range(len(training.names)):
         network = mlp()
         optimiser = torch.optim.SGD(
-            network.parameters(), 0.05, momentum=trainer.settings.momentum, weight_decay=decay
+            network.parameters(), 0.05, momentum=training.settings.momentum, weight_decay=decay
         )
-        for step in range(trainer.settings.steps):
+        for step in range(training.settings.steps):
             optimiser.zero_grad()
-            scores().loss(network, batches_of(trainer, index, step)).backward()
+            scores().loss(network, batches_of(training, index, step)).backward()
             optimiser.step()
         result += [value.detach() for value in network.state_dict().values()]
     return result
@@ -94,15 +94,15 @@ def trained_alone(trainer, decay: float) -> list[torch.Tensor]:
 @pytest.mark.departure(number=5)
 def test_without_coupling_every_network_is_trained_alone(method, momentum):
     settings = {"strength": {"half_life": "inf"}, "momentum": momentum, "weight_decay": 0.01}
-    trainer = mlps(**settings)
+    training = mlps(**settings)
     expected = trained_alone(mlps(**settings), 0.01)
-    run(trainer, method)
-    assert_close(parameters(trainer), expected, rtol=0, atol=1e-13)
+    run(training, method)
+    assert_close(parameters(training), expected, rtol=0, atol=1e-13)
 
 
-def trained_as_one(trainer) -> list[torch.Tensor]:
+def trained_as_one(training) -> list[torch.Tensor]:
     """One trunk on the mean of the losses; batch norm and head of each dataset on its own loss."""
-    settings, networks = trainer.settings, [mlp() for _ in trainer.names]
+    settings, networks = training.settings, [mlp() for _ in training.names]
     trunk = [networks[0].first.linear, networks[0].second, networks[0].third]
     shared = [p for layer in trunk for p in layer.parameters()]
     own = [p for n in networks for part in (n.first.norm, n.head) for p in part.parameters()]
@@ -110,7 +110,7 @@ def trained_as_one(trainer) -> list[torch.Tensor]:
     for step in range(settings.steps):
         losses = []
         for index, network in enumerate(networks):
-            batch = batches_of(trainer, index, step)
+            batch = batches_of(training, index, step)
             hidden = torch.relu(network.first.norm(trunk[0](batch.images)))
             output = network.head(trunk[2](trunk[1](hidden)))
             losses.append(torch.nn.functional.cross_entropy(output, batch.labels))
@@ -139,10 +139,10 @@ def trained_as_one(trainer) -> list[torch.Tensor]:
 @pytest.mark.departure(number=5)
 def test_with_weights_1_and_an_infinite_lambda_all_is_one_network(method, strength, momentum):
     settings = {"momentum": momentum} | ({"strength": strength} if strength else {})
-    trainer = mlps(**settings)
+    training = mlps(**settings)
     expected = trained_as_one(mlps(**settings))
-    run(trainer, method)
-    assert_close(parameters(trainer), expected, rtol=0, atol=1e-9)
+    run(training, method)
+    assert_close(parameters(training), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.departure(number=5)
@@ -159,9 +159,11 @@ def test_a_pull_by_gradient_that_would_diverge_is_refused():
 def test_with_adam_the_strength_must_be_a_half_life_and_no_objective_is_claimed():
     with pytest.raises(ValidationError, match="with adam, strength must be a half_life"):
         MethodSettings.model_validate({"optimiser": "adam", "strength": {"lambda": 1}})
-    trainer = without_pull_of_data(steps=3, strength={"half_life": 3}, optimiser="adam", learning_rate=1e-3)
-    assert shrinkage(trainer)[1] == pytest.approx(0.5, abs=1e-9)
-    trainer = mlps(optimiser="adam", rounds=2)
-    run(trainer, "joint")
-    recorded = {row[3] for row in trainer.history}
+    training = without_pull_of_data(
+        steps=3, strength={"half_life": 3}, optimiser="adam", learning_rate=1e-3
+    )
+    assert shrinkage(training)[1] == pytest.approx(0.5, abs=1e-9)
+    training = mlps(optimiser="adam", rounds=2)
+    run(training, "joint")
+    recorded = {row[3] for row in training.history}
     assert "consistency_loss" in recorded and not any(name.startswith("objective") for name in recorded)

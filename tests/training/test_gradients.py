@@ -18,7 +18,7 @@ def linear_networks(**settings):
 @pytest.mark.parametrize("pieces", [2, 3, 10])
 def test_a_batch_in_pieces_gives_the_gradient_of_the_whole_without_batch_norm(pieces):
     whole, parted = linear_networks(), linear_networks(accumulate=pieces)
-    losses = [trainer.gradient(1, 5) for trainer in (whole, parted)]
+    losses = [training.gradient(1, 5) for training in (whole, parted)]
     assert_close(*losses)
     for one, other in zip(whole.rows[1], parted.rows[1], strict=True):
         assert_close(one.grad, other.grad)
@@ -28,8 +28,8 @@ def test_a_batch_in_pieces_gives_the_gradient_of_the_whole_without_batch_norm(pi
 @pytest.mark.parametrize("solver", ["proximal", "block_coordinate"])
 def test_a_run_in_pieces_ends_where_that_of_whole_batches_ends(solver):
     whole, parted = (linear_networks(solver=solver, accumulate=pieces) for pieces in (1, 4))
-    for trainer in (whole, parted):
-        run(trainer, "joint")
+    for training in (whole, parted):
+        run(training, "joint")
     for one, other in zip(parameters(whole), parameters(parted), strict=True):
         assert_close(one, other)
 
@@ -38,7 +38,9 @@ def test_with_batch_norm_pieces_are_normalised_by_themselves():
     whole, parted = mlps(), mlps(accumulate=2)
     run(whole, "isolated")
     run(parted, "isolated")
-    counts = [trainer.networks.modules["one"].first.norm.num_batches_tracked for trainer in (whole, parted)]
+    counts = [
+        training.networks.modules["one"].first.norm.num_batches_tracked for training in (whole, parted)
+    ]
     assert counts == [20, 40]
 
 

@@ -22,17 +22,17 @@ def test_blocks_are_the_pairs_of_adjacent_layers_and_an_end_layer_stands_in_one(
 
 @pytest.mark.departure(number=1)
 def test_the_l2_start_counts_each_pair_and_lambda_once():
-    trainer = additive(
+    training = additive(
         [Split(torch.zeros(4, 9).double(), torch.zeros(4).double())] * 3, strength={"lambda": 5}
     )
-    phase = plan_of(trainer, "l2reg").phases[0]
+    phase = plan_of(training, "l2reg").phases[0]
     couplings = couplings_of(
         phase,
-        plan_of(trainer, "l2reg"),
+        plan_of(training, "l2reg"),
         [],
-        trainer.networks.coupled,
-        trainer.setup.strength,
-        trainer.settings,
+        training.networks.coupled,
+        training.setup.strength,
+        training.settings,
     )
     values = couplings.strength[:, None, None] * couplings.weights
     # c of (6): 5 for an end layer, 10 for an inner one, once for each pair i < j.
@@ -50,7 +50,7 @@ def test_the_l2_start_counts_each_pair_and_lambda_once():
 def test_the_difference_of_two_coupled_networks_halves_in_a_half_life(
     half_life, networks, momentum, metric
 ):
-    trainer = without_pull_of_data(
+    training = without_pull_of_data(
         networks,
         sizes=(2, 3, 4),  # the inner layer has the median size
         steps=half_life,
@@ -58,7 +58,7 @@ def test_the_difference_of_two_coupled_networks_halves_in_a_half_life(
         momentum=momentum,
         metric=metric,
     )
-    factors = shrinkage(trainer)
+    factors = shrinkage(training)
     assert factors[1] == pytest.approx(0.5, abs=1e-12)
     per_step = 2 ** (1 / half_life) - 1  # 2 tau n c of the inner layer; c of an end layer is half of it
     sizes = {"sum_square": (1, 1, 1), "mean_square": (2, 3, 4)}[metric]
@@ -75,20 +75,20 @@ def test_with_mean_square_small_layers_are_coupled_more():
 
 @pytest.mark.departure(number=2)
 def test_lambda_can_be_given_as_in_the_paper():
-    trainer = without_pull_of_data(steps=1, strength={"lambda": 10}, learning_rate=0.01, momentum=0.0)
-    assert base_strength(trainer.networks.coupled, trainer.settings) == 10
-    assert shrinkage(trainer)[1] == pytest.approx(1 / (1 + 2 * 0.01 * 3 * 2 * 10))
+    training = without_pull_of_data(steps=1, strength={"lambda": 10}, learning_rate=0.01, momentum=0.0)
+    assert base_strength(training.networks.coupled, training.settings) == 10
+    assert shrinkage(training)[1] == pytest.approx(1 / (1 + 2 * 0.01 * 3 * 2 * 10))
 
 
 @pytest.mark.departure(number=2)
 def test_when_the_learning_rate_decays_the_step_follows_it_and_lambda_stays():
     steps, rate, given = 10, 0.05, 2.0
-    trainer = without_pull_of_data(
+    training = without_pull_of_data(
         steps=steps, strength={"lambda": given}, learning_rate=rate, schedule="cosine", momentum=0.5
     )
     rates = [rate * (1 + math.cos(math.pi * t / steps)) / 2 for t in range(steps)]
     expected = math.prod(1 / (1 + 2 * (r / (1 - 0.5)) * 3 * 2 * given) for r in rates)
-    assert shrinkage(trainer)[1] == pytest.approx(expected, rel=1e-10)
+    assert shrinkage(training)[1] == pytest.approx(expected, rel=1e-10)
     constant = without_pull_of_data(strength={"half_life": 3}, schedule="constant")
     decaying = without_pull_of_data(strength={"half_life": 3}, schedule="cosine")
     strengths = [base_strength(t.networks.coupled, t.settings) for t in (constant, decaying)]

@@ -111,12 +111,12 @@ def job(stage, wildcards):
 def settings(stage):
     """The input function that gives a job's settings file, whose time tells whether the job must run."""
 
-    def written(wildcards):
+    def written_settings(wildcards):
         known = job(stage, wildcards)
         with in_a_sentence():
             return write_settings(known)
 
-    return written
+    return written_settings
 
 
 def before(stage):

@@ -8,7 +8,7 @@ from jointnn.data.official_formats import Listed, gather
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Images, Source, Splits, accept
 from jointnn.data.sources import dataset
-from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
+from jointnn.data.sources.parquet_files import held_by_mirror, source_in_mirror
 from jointnn.errors import UserError
 
 FOLDER = DOWNLOADS / "celeba"
@@ -33,7 +33,7 @@ def celeba(params: DatasetParams) -> Source:
     """
     accept(params, "attribute")
     if mirror := held_by_mirror("celeba"):
-        held = mirrored(mirror, "celeba", LICENCE)
+        held = source_in_mirror(mirror, "celeba", LICENCE)
         return held if params.attribute is None else replace(held, read=lambda: _refuse(params.attribute))
     return Source(
         files=tuple(FOLDER / name for name in CELEBA_MD5),

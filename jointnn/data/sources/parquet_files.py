@@ -33,7 +33,7 @@ def mirror(params: DatasetParams) -> Source:
     if not folder:
         return Source((), Path(), f"mirror: {name}", NOT_STATED, lambda: _refuse_mirror(name))
     licence = params.licence or NOT_STATED
-    return mirrored(Path(folder), name, licence, params.numbers, params.most_classes)
+    return source_in_mirror(Path(folder), name, licence, params.numbers, params.most_classes)
 
 
 def held_by_mirror(name: str) -> Path | None:
@@ -42,7 +42,7 @@ def held_by_mirror(name: str) -> Path | None:
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
-def mirrored(
+def source_in_mirror(
     folder: Path, name: str, licence: str, numbers: list[str] | None = None, most: int | None = None
 ) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""

@@ -7,7 +7,7 @@ from jointnn.data.official_formats import REPLACE, Listed, gather, read_mat, who
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Images, Source, Splits, accept
 from jointnn.data.sources import dataset
-from jointnn.data.sources.parquet_files import held_by_mirror, mirrored
+from jointnn.data.sources.parquet_files import held_by_mirror, source_in_mirror
 from jointnn.errors import UserError
 
 FOLDER = DOWNLOADS / "stanford_cars"
@@ -25,7 +25,7 @@ def stanford_cars(params: DatasetParams) -> Source:
     """Stanford Cars: 8144 + 8041 photos of 196 models of cars, official split; placed by hand."""
     accept(params)
     if mirror := held_by_mirror("stanford_cars"):
-        return mirrored(mirror, "stanford_cars", "none stated")
+        return source_in_mirror(mirror, "stanford_cars", "none stated")
     photos = sorted(photo for split in LISTS for photo in (FOLDER / split).glob("*.jpg"))
     return Source(
         files=(NAMES, *LISTS.values(), *photos),

@@ -81,7 +81,7 @@ class Context:
         """Return everything that one seed trained."""
         return Path(paths.seed_folder(self.experiment, seed))
 
-    def parts(self, method: str) -> list[str]:
+    def folders_of_training(self, method: str) -> list[str]:
         """Return the folders of a method in order: one, or those of its L2 start and its rounds."""
         if method not in self.rounds:
             return [method]
@@ -103,7 +103,7 @@ class Context:
         columns = ["step", "split", "dataset", "metric", "value", "part"]
         tables = [pd.DataFrame(columns=columns)]
         if method in self.methods:
-            files = {part: self.folder(seed) / part / name for part in self.parts(method)}
+            files = {part: self.folder(seed) / part / name for part in self.folders_of_training(method)}
             found = [
                 read_table(path, *columns[:-1]).assign(part=part)
                 for part, path in files.items()
@@ -152,7 +152,7 @@ class Context:
 
         So they are where validation chose a half-life without end: then the weights are mere distances.
         """
-        part = self.parts(self.in_rounds)[-1]
+        part = self.folders_of_training(self.in_rounds)[-1]
         record = self.folder(next(iter(self.weights), 0)) / part / "settings.json"
         settings = read_json(record).get("settings", {}) if record.exists() else {}
         strength = settings.get("strength") or {}
@@ -216,7 +216,10 @@ class Context:
         return [image for name in names for image in evidence[name][:count]]
 
     def _weight_records(self, seed: int) -> list[dict[str, Any]]:
-        files = [self.folder(seed) / part / "weights.json" for part in self.parts(self.in_rounds)[1:]]
+        files = [
+            self.folder(seed) / part / "weights.json"
+            for part in self.folders_of_training(self.in_rounds)[1:]
+        ]
         if not files or not all(path.exists() for path in files):
             return []
         if any(map(diverged, files[-1].parent.glob("*.safetensors"))):

@@ -189,7 +189,7 @@ def _draw_consistency_loss(axes: Axes, context: Context) -> None:
     Ticks on the first axis mark where a round begins.
     """
     method = context.in_rounds
-    first, *rounds = context.parts(method)
+    first, *rounds = context.folders_of_training(method)
     tables = [context.history(method, seed, "history.csv") for seed in context.seeds]
     rows = pd.concat(tables)
     rows = rows[(rows.dataset == "all") & (rows.metric == "consistency_loss") & (rows.part != first)]

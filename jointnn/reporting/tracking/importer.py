@@ -94,7 +94,7 @@ class _Import:
         self, store: Store, root: Path, name: str, networks: Networks | None, done: Imported
     ) -> None:
         self.store, self.root, self.name, self.networks, self.done = store, root, name, networks, done
-        self.experiment = store.experiment(name)
+        self.experiment = store.open_experiment(name)
         self.known = store.runs(self.experiment.experiment_id)
         self.common = {
             "jointnn.experiment": name,

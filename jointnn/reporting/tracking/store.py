@@ -178,7 +178,7 @@ class Store:
         self.root = root
         self.artifacts = artifacts
 
-    def experiment(self, name: str) -> "Experiment":
+    def open_experiment(self, name: str) -> "Experiment":
         """Return an experiment, which is created if there is none.
 
         Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_text, write_atomically
-from jointnn.jobs.outdated import stale, stale_halves, stale_sweep
+from jointnn.jobs.outdated import outdated_in_experiment, outdated_in_halves, outdated_in_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
@@ -91,7 +91,11 @@ def check(params: Params, name: str, place: Place) -> None:
         raise UserError(f"{name!r} was not run: {record} is missing. Run it: snakemake {name}")
     _check_page(name, place)
     is_sweep = name not in params.experiments
-    if differences := stale_sweep(params, name.removeprefix(SWEEP)) if is_sweep else stale(params, name):
+    if (
+        differences := outdated_in_sweep(params, name.removeprefix(SWEEP))
+        if is_sweep
+        else outdated_in_experiment(params, name)
+    ):
         raise UserError(
             f"The results of {name!r} were made with other settings than the parameters say now: "
             f"{', '.join(differences)}. Run it again: snakemake {name}"
@@ -117,7 +121,7 @@ def _check_halves(params: Params) -> None:
             f"No experiment has halves that were trained. Add {paths.SPLIT_HALVES} to the figures of one."
         )
     for name in names:
-        if differences := stale_halves(params, name):
+        if differences := outdated_in_halves(params, name):
             raise UserError(
                 f"The halves of {name!r} were trained with other settings than the parameters say now: "
                 f"{', '.join(differences)}. Run it again: snakemake {name}"

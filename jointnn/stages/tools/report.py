@@ -10,7 +10,7 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import write_atomically
-from jointnn.jobs.outdated import stale, stale_sweep
+from jointnn.jobs.outdated import outdated_in_experiment, outdated_in_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
@@ -66,6 +66,6 @@ def folder_of(params: Params, name: str) -> str:
 def chapter_of(params: Params, name: str) -> Chapter:
     """Return the page of an experiment or a sweep, and what has changed since it was run."""
     if name in params.experiments:
-        return Chapter(name, page_of(params, name, Place(ours=False)), stale(params, name))
+        return Chapter(name, page_of(params, name, Place(ours=False)), outdated_in_experiment(params, name))
     sweep = name.removeprefix(SWEEP)
-    return Chapter(name, page_of_sweep(params, sweep, Place(ours=False)), stale_sweep(params, sweep))
+    return Chapter(name, page_of_sweep(params, sweep, Place(ours=False)), outdated_in_sweep(params, sweep))

@@ -87,14 +87,14 @@ class ExportedNetworks:
             self.jobs = self.jobs or Jobs(read_params())
             with contextlib.redirect_stdout(io.StringIO()):
                 export.main(argparse.Namespace(**named, to=folder), self.jobs)
-            return self.written(run, folder)
+            return self._as_logged(run, folder)
         except UnwrittenError:
             raise
         except UserError as error:  # of an older params.yaml, or its images are not at hand
             shutil.rmtree(folder, ignore_errors=True)
             return NOT_SHOWN.format(why=error)
 
-    def written(self, run: RunFiles, folder: Path) -> Written:
+    def _as_logged(self, run: RunFiles, folder: Path) -> Written:
         """Return what goes in and out of the networks in a folder: one of their kind is tried."""
         files = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
         headers = {name: read_header(files[name]) for name in run.datasets if name in files}

@@ -89,7 +89,7 @@ def test_a_store_that_is_locked_during_an_import_is_in_use(project):
         opened(project.root, STORE) as store,
     ):
         other.execute("BEGIN EXCLUSIVE")
-        store.experiment("digits")
+        store.open_experiment("digits")
 
 
 def test_a_server_that_is_not_there_is_refused(project):

@@ -51,10 +51,10 @@ def test_watching_follows_a_run_while_it_trains_and_ends_with_it(running):
             statuses.append(runs["joint s0"].info.status)
             seen.set()
 
-    trainer = threading.Thread(target=train_slowly, args=(running, seen))
-    trainer.start()
+    training = threading.Thread(target=train_slowly, args=(running, seen))
+    training.start()
     follow(running.root, ["digits"], STORE, 0.2, say)
-    trainer.join()
+    training.join()
     assert lines[0] == "Nothing has begun yet; waiting."
     assert statuses[0] == "RUNNING"
     assert statuses[-1] == "FINISHED"
