@@ -30,6 +30,7 @@ say:
 	@{ $(PIP) --requirement .venv/uv.txt && $(UV) --requirement requirements.lock; } || { \
 	  echo "uv could not install requirements.lock; pip does, which takes 3 to 5 minutes."; \
 	  $(PIP) --requirement requirements.lock; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 test: .venv/ready

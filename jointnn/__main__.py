@@ -1,4 +1,4 @@
-"""The command line: python -m jointnn STAGE work/settings/... .json
+"""The command line: `jointnn STAGE work/settings/... .json`, or `python -m jointnn` in the place of `jointnn`.
 
 Every job of the workflow is one such call, so it can be run, tested and debugged by hand.
 """
@@ -71,8 +71,8 @@ Jobs of the workflow, in their order, each with its settings file:
 Tools for you:
 {tools}
 
-Each explains itself: python -m jointnn STAGE --help
-Example: python -m jointnn train work/settings/runs/digits/s0/joint/round_3/settings.json
+Each explains itself: {prog} STAGE --help
+Example: {prog} train work/settings/runs/digits/s0/joint/round_3/settings.json
 Exit codes: 0 done; 1 a mistake that you can mend, said in a sentence; 2 a wrong command line."""
 SETTINGS = """\
 the job's settings file below work/settings/; `snakemake -n` writes those of all jobs that it would
@@ -85,10 +85,11 @@ def parser(stage: str | None = None) -> argparse.ArgumentParser:
     Args:
         stage: the one that is called; others are only named, so that nothing else is read.
     """
+    prog = "jointnn" if Path(sys.argv[0]).name == "jointnn" else "python -m jointnn"
     whole = argparse.ArgumentParser(
-        prog="python -m jointnn",
+        prog=prog,
         description=DESCRIPTION,
-        epilog=EPILOG.format(jobs=_table_of(JOBS), tools=_table_of(TOOLS)),
+        epilog=EPILOG.format(prog=prog, jobs=_table_of(JOBS), tools=_table_of(TOOLS)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=__version__)

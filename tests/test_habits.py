@@ -161,6 +161,16 @@ def test_contributing_names_targets_and_files_that_exist():
         assert (PROJECT / name).is_file(), name
 
 
+def test_the_environment_of_make_has_the_command_by_its_name(tmp_path):
+    command = Path(sys.executable).parent / "jointnn"
+    told = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "usage: jointnn " in told.stdout
+    assert "Each explains itself: jointnn STAGE --help" in told.stdout
+    words = [sys.executable, "-m", "jointnn", "--help"]
+    told = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "usage: python -m jointnn " in told.stdout
+
+
 def test_the_version_is_the_same_everywhere():
     assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == __version__
     assert from_yaml(text_of("CITATION.cff"))["version"] == __version__
