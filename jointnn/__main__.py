@@ -1,4 +1,4 @@
-"""The command line: `jointnn STAGE work/settings/... .json`, or `python -m jointnn` in the place of `jointnn`.
+"""The command line: `jointnn` or `python -m jointnn`, then STAGE work/settings/... .json
 
 Every job of the workflow is one such call, so it can be run, tested and debugged by hand.
 """

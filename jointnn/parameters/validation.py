@@ -9,7 +9,7 @@ from jointnn.io import paths
 from jointnn.methods.catalogue import IN_ROUNDS
 from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
-from jointnn.parameters.rows import rounds_are_jobs, trained_rows
+from jointnn.parameters.rows import rounds_are_jobs, row_of, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import wrong_branches
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
@@ -76,13 +76,27 @@ def _wrong_experiment(at: str, name: str, experiment: ExperimentParams, params: 
     broken = [
         line for key, part in parts.items() for line in wrong_settings(f"{at}.{key}", part, alone=False)
     ]
-    yield from broken
+    missing = list(_missing_presets(at, experiment, params))
+    yield from broken + missing
     for chosen, settings in experiment.tuned.items():
         yield from unread(f"{at}.tuned.{chosen}", chosen, settings)
-    if not broken and experiment.preset in params.presets and not list(_wrong_presets(experiment, params)):
+    if broken or missing or experiment.preset not in params.presets:
+        return
+    if not list(_wrong_presets(experiment, params)):
         wrong = list(wrong_methods(at, name, experiment, params))
         yield from wrong or wrong_search(f"{at}.search", name, experiment, params)
         yield from wrong_finalists(at, experiment)
+
+
+def _missing_presets(at: str, experiment: ExperimentParams, params: Params) -> Iterator[str]:
+    """Yield rows of which the settings are those of a preset that is not there."""
+    for key in ("methods", "tuned", "search"):
+        for chosen in filter(trained_rows().__contains__, getattr(experiment, key)):
+            if (own := row_of(chosen).preset) and own not in params.presets:
+                yield (
+                    f"{at}.{key}: {chosen} takes its settings from the preset {own!r}, which is not there. "
+                    f"Put it back, or leave {chosen} out."
+                )
 
 
 def _wrong_presets(experiment: ExperimentParams, params: Params) -> Iterator[str]:

@@ -29,6 +29,8 @@ SHOWN = 8
 """Values of an array that are kept: some from all over it."""
 NAMES_IN_STATES = {"networks": "network", "optimizer": "optimiser", "glimpses": "glimpse"}
 """What arrays of a saved state are called here, where names outlive file formats."""
+OF_NUMBERS = {"weights.json", "sigma.json", "distances.json", "ratios.json", "validation.json"}
+"""JSON files whose numbers are golden, beside those of the points of a search."""
 TOLERANCE = 1e-5
 """Relative, and absolute for values below 1: what another machine's rounding does to an array at first."""
 LEAST_NEAR = 0.5
@@ -92,7 +94,7 @@ def _arrays_of(path: Path, near: Path) -> Iterator[tuple[str, np.ndarray]]:
                 (f"{near.parent}/{NAMES_IN_STATES[kind]}/{rest}" if is_state else f"{place}/{name}"),
                 value,
             )
-    elif path.name in ("weights.json", "sigma.json", "distances.json") or near.stem.startswith("point_"):
+    elif path.name in OF_NUMBERS or near.stem.startswith("point_"):
         if not near.name.endswith("settings.json"):
             yield from _numbers(read_json(path), place)
     elif near.name in ("history.csv", "test_history.csv"):
