@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.data.bounds import most_unpacked, too_much
+from jointnn.data.dataset_card import names_of_labels
 from jointnn.data.source import ONE_CLASS, Images, checked_number
 from jointnn.errors import UserError
 
@@ -85,7 +86,7 @@ def from_parquet(
             raise UserError(f"{place} has no {'label' if image else 'image bytes'}. Fill it in or drop it.")
     columns = [_numbers(table, name, places) for name in numbers]
     images = Images(encoded, labels, _names(table), places, list(zip(*columns, strict=True)))
-    return images, ONE_CLASS if numbers else _classes(table.schema)
+    return images, ONE_CLASS if numbers else _classes(table.schema, where)
 
 
 def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images, list[str] | None]:
@@ -108,7 +109,7 @@ def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images
     labels = [0] * count if numbers else [-1 if of is None else of for of in table["label"].to_pylist()]
     places = [f"{file}, row {i}" for i in range(count)]
     images = Images([b""] * count, labels, [""] * count, places)
-    return images, ONE_CLASS if numbers else _classes(opened.schema_arrow)
+    return images, ONE_CLASS if numbers else _classes(opened.schema_arrow, str(file))
 
 
 def _check_size(file: Any, where: str, size: int) -> None:
@@ -188,9 +189,11 @@ def _names(table: Any) -> list[str]:
     )
 
 
-def _classes(schema: Any) -> list[str] | None:
+def _classes(schema: Any, where: str) -> list[str] | None:
+    """Return the names of classes in the file's own metadata, as libraries of the Hub write them."""
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-        return [str(name) for name in features["label"]["names"]]
+        names = features["label"]["names"]
     except (TypeError, KeyError, ValueError):
         return None
+    return names_of_labels(names, where) if isinstance(names, dict | list) and names else None

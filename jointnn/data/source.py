@@ -10,6 +10,8 @@ from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError, shown
 
 NOT_STATED = "not stated"
+LARGEST_NUMBER = 3.4e38
+"""What a label that is a number may be: float32 holds no more."""
 ONE_CLASS = ["image"]
 """The class of all images where there are none, or where labels are numbers."""
 
@@ -94,6 +96,7 @@ class Splits:
         classes: the names of the classes, in the order of their labels; `ONE_CLASS` of numbers.
         left_out: what the source holds and these are not.
         joined: how many of the training images the source has for validation: the last ones.
+        remarks: what a person must know of how they were read, a sentence of each kind.
     """
 
     train: Images
@@ -101,6 +104,7 @@ class Splits:
     classes: list[str]
     left_out: LeftOut = field(default_factory=LeftOut)
     joined: int = 0
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def checked_number(text: object, name: str, place: str) -> float:
         name: what the number is, and `place` where it stands, for messages.
 
     Raises:
-        UserError: it is missing, no number, or not finite.
+        UserError: it is missing, no number, not finite, or beyond what networks compute with.
     """
     try:
         value = float(text)  # type: ignore[arg-type]
@@ -166,6 +170,11 @@ def checked_number(text: object, name: str, place: str) -> float:
     if not math.isfinite(value):
         raise UserError(
             f"{place}: {name} is {text!r}, which is no finite number. Mend it or drop the image."
+        )
+    if abs(value) > LARGEST_NUMBER:
+        raise UserError(
+            f"{place}: {name} is {text!r}, and networks compute with numbers up to {LARGEST_NUMBER:.1e} "
+            "(float32). Give it in another unit."
         )
     return value
 

@@ -36,6 +36,7 @@ def run(job: FetchJob) -> None:
     if params.ignore_labels or params.only_class is not None:
         said.pop("one class", "")  # is what the dataset asks for
     _refuse_duplicates(name, params, said)
+    said |= found.remarks
     if found.joined:
         said["joined"] = (
             f"The source has {found.joined} images for validation. They join those for training, and "

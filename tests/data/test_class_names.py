@@ -198,3 +198,97 @@ def test_a_class_of_the_test_that_differs_in_its_case_alone_is_asked_about():
         source="class_folders",
         path="own",
     )
+
+
+def nameless(path: str, labels: dict[str, int], start: int = 0) -> None:
+    """A file without names: a picture of each class under a label."""
+    bytes_of = [{"bytes": picture(10 * ALL.index(name) + start), "path": f"{name}.png"} for name in labels]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"image": bytes_of, "label": list(labels.values())}), path)
+
+
+def renamed(path: str, names: object) -> None:
+    """Put other names into the metadata of a file, in whatever form."""
+    table = pq.read_table(path)
+    told = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(told)}), path)
+
+
+def card(names: object, folder: str = "own", entry: object = None) -> None:
+    """A dataset card whose feature `label` has these names."""
+    kind = {"class_label": {"names": names}}
+    features = [{"name": "image", "dtype": "image"}, {"name": "label", "dtype": kind}]
+    head = json.dumps({"license": "mit", "dataset_info": entry or {"features": features}})  # JSON is YAML
+    write(f"{folder}/README.md", f"---\n{head}\n---\n\n# Animals\n".encode())
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_names_by_label_are_read_by_label(backwards):
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/test.parquet", ["bee", "ant"], ["ant", "bee", "bee"], start=1)
+    for path, names in (("train", ["ant", "bee"]), ("test", ["bee", "ant"])):
+        by_label = [(str(label), name) for label, name in enumerate(names)]
+        renamed(f"own/{path}.parquet", dict(by_label[::-1] if backwards else by_label))
+    train, test, classes = read(source="parquet", path="own")
+    assert classes == ["ant", "bee"]
+    assert shown(train, classes) == right(["ant", "bee"])
+    assert shown(test, classes) == right(["ant", "bee", "bee"], 1)
+
+
+def test_names_of_labels_that_do_not_count_from_0_are_refused():
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    file("own/test.parquet", ["ant", "bee"], ["ant"])
+    renamed("own/train.parquet", {"1": "ant", "2": "bee"})
+    refused(
+        "names the classes of the labels 1, 2, which are not 0, 1 and so on", source="parquet", path="own"
+    )
+
+
+@pytest.mark.parametrize("names", [["bee", "ant"], {"0": "bee", "1": "ant"}, {"1": "ant", "0": "bee"}])
+@pytest.mark.parametrize("folder", ["own", "own/data"])
+def test_the_card_of_the_hub_names_the_classes_of_files_that_do_not(names, folder):
+    nameless(f"{folder}/train.parquet", {"ant": 1, "bee": 0})
+    file(f"{folder}/test.parquet", ["ant", "bee"], ["ant", "bee", "bee"], start=1)
+    card(names)
+    train, test, classes = read(source="parquet", path=folder)
+    assert classes == ["bee", "ant"]
+    assert shown(train, classes) == right(["ant", "bee"])
+    assert shown(test, classes) == right(["ant", "bee", "bee"], 1)
+    assert Path("own/README.md") in source_of(DatasetParams(source="parquet", path=folder)).files
+
+
+def test_a_card_of_several_configurations_is_believed_where_they_agree():
+    nameless("own/train.parquet", {"ant": 1, "bee": 0})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+
+    def entry(*names: str) -> dict[str, object]:
+        return {"features": [{"name": "label", "dtype": {"class_label": {"names": list(names)}}}]}
+
+    card(None, entry=[entry("bee", "ant"), entry("bee", "ant")])
+    assert read(source="parquet", path="own")[2] == ["bee", "ant"]
+    card(None, entry=[entry("bee", "ant"), entry("ant", "bee")])
+    message = "names the classes of 2 configurations, and not alike: ['bee', 'ant'] and ['ant', 'bee']"
+    refused(message, source="parquet", path="own")
+    assert read(source="parquet", path="own", classes=["bee", "ant"])[2] == ["bee", "ant"]
+
+
+@pytest.mark.parametrize(
+    "text", ["# Animals\n", "---\nno end", "---\n[\n---\n", "---\n3\n---\n", "---\ndataset_info: 3\n---\n"]
+)
+def test_a_readme_that_is_no_card_says_nothing(text):
+    nameless("own/train.parquet", {"ant": 1, "bee": 0})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+    write("own/README.md", text.encode())
+    assert read(source="parquet", path="own")[2] == ["0", "1"]
+
+
+def test_it_is_said_where_labels_without_names_are_taken_by_number():
+    nameless("own/train.parquet", {"ant": 0, "bee": 1})
+    file("own/test.parquet", ["ant", "bee"], ["ant", "bee"], start=1)
+    found = source_of(DatasetParams(source="parquet", path="own")).read()
+    assert found.remarks == {
+        "labels without names": "The labels of own/train.parquet have no names: they were taken to mean "
+        "what those of own/test.parquet do."
+    }
+    file("own/train.parquet", ["ant", "bee"], ["ant", "bee"])
+    assert not source_of(DatasetParams(source="parquet", path="own")).read().remarks

@@ -84,11 +84,11 @@ def test_what_fetch_writes_is_a_mirror(monkeypatch):
 
 
 def test_parquet_keeps_every_digit():
-    write_list("train.txt", ["0.1", str(1 / 3), "1e300"])
+    write_list("train.txt", ["0.1", str(1 / 3), "1e30"])
     write_list("test.txt", ["2"])
     train, _, classes = read(source="list_file", path="own", numbers=["x"])
     again, found = from_parquet(to_parquet(train, classes, ["x"]), "here", ["x"])
-    assert again.numbers == train.numbers == [(0.1,), (1 / 3,), (1e300,)]
+    assert again.numbers == train.numbers == [(0.1,), (1 / 3,), (1e30,)]
     assert found == ONE_CLASS
 
 
@@ -100,6 +100,11 @@ def test_parquet_keeps_every_digit():
     [
         ("nan", "own/train.txt, line 2: x is 'nan', which is no finite number"),
         ("inf", "own/train.txt, line 2: x is 'inf', which is no finite number"),
+        ("1e308", "own/train.txt, line 2: x is '1e308', and networks compute with numbers up to 3.4e+38"),
+        (
+            "-3.5e38",
+            "own/train.txt, line 2: x is '-3.5e38', and networks compute with numbers up to 3.4e+38",
+        ),
         ("old", "own/train.txt, line 2: x is 'old', which is no finite number"),
         ("", "own/train.txt, line 2: x is 'a.png', which is no finite number"),
     ],
@@ -127,6 +132,7 @@ def test_a_line_with_too_few_numbers_says_how_many_there_are_to_be():
     [
         ([1.0, None], "own.parquet, row 1: age is None, which is no finite number"),
         ([1.0, float("nan")], "own.parquet, row 1: age is nan, which is no finite number"),
+        ([1.0, 1e39], "own.parquet, row 1: age is 1e+39, and networks compute with numbers up to 3.4e+38"),
         (["1", "2"], "own.parquet: `age` is a string. It must be a column of numbers."),
     ],
 )

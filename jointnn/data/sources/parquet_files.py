@@ -3,10 +3,12 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
+from jointnn.data.dataset_card import card_of, class_names_in
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_from_parquet
 from jointnn.data.schema import DatasetParams
@@ -47,7 +49,7 @@ def source_in_mirror(
 ) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
     return Source(
-        files=_files(folder / name),
+        files=_inputs(folder / name),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
@@ -74,7 +76,7 @@ def parquet(params: DatasetParams) -> Source:
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
     return Source(
-        files=(path,) if _is_file(path) else _files(path),
+        files=_inputs(path),
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
@@ -87,6 +89,16 @@ def parquet(params: DatasetParams) -> Source:
 
 def _is_file(path: Path) -> bool:
     return path.suffix.lower() == ENDING and not path.is_dir()
+
+
+def _inputs(path: Path) -> tuple[Path, ...]:
+    """Return what a file or folder is read from, its card included: that may name the classes."""
+    card = _card_of(path)
+    return ((path,) if _is_file(path) else _files(path)) + ((card,) if card else ())
+
+
+def _card_of(path: Path) -> Path | None:
+    return card_of(path.parent if _is_file(path) else path)
 
 
 def _files(folder: Path) -> tuple[Path, ...]:
@@ -152,6 +164,9 @@ def _read(
         for split, pieces in files.items()
     }
     ordered = [piece for split in SPLITS for piece in named.get(split, ())]
+    card = _card_of(path)
+    if card and names is None and any(piece.classes is None for piece in ordered):
+        ordered = [replace(piece, classes=piece.classes or class_names_in(card)) for piece in ordered]
     same, classes = united(ordered, names)
     images = {split: Images() for split in named}
     split_of_piece = [split for split in SPLITS for _ in named.get(split, ())]
@@ -160,7 +175,17 @@ def _read(
     train = images["train"]
     train.extend(validation := images.get("validation", Images()))
     known = classes or counted_classes(train.labels, train.places, most)
-    return Splits(train, images.get("test"), known, left_out, len(validation))
+    return Splits(train, images.get("test"), known, left_out, len(validation), _taken_by_number(ordered))
+
+
+def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
+    """Return a sentence where some files name their classes and others do not: nothing contradicts it."""
+    nameless = [file.file for file in files if file.classes is None]
+    others = [file.file for file in files if file.classes is not None]
+    if not nameless or not others:
+        return {}
+    same = f"they were taken to mean what those of {others[0]} do"
+    return {"labels without names": f"The labels of {nameless[0]} have no names: {same}."}
 
 
 def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
