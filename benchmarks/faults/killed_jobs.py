@@ -1,7 +1,9 @@
 """Jobs that train, killed by SIGKILL and typed again: does one byte of what they leave differ?
 
-Half of the kills come after a random time, half on a random call on a file: between steps of writing.
-Some jobs are killed several times. Processes are forked from one that has imported torch and lives on.
+Half of the kills come after a random time, half on a random call on a file: between steps of writing. Of a
+job in two processes, which are started and not forked, one of the two or the call that waits for them is
+killed after a random time. Some jobs are killed several times. Calls are forked from a process that has
+imported torch and lives on.
 """
 
 import argparse
@@ -18,10 +20,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from support import print_table  # noqa: E402
 from support.forked import forked, import_all  # noqa: E402
-from support.golden_jobs import golden, run_once, training_jobs, written  # noqa: E402
+from support.golden_jobs import golden, in_two_processes, run_once, training_jobs, written  # noqa: E402
 
+from jointnn.jobs.freshness import write_settings  # noqa: E402
 from jointnn.jobs.specs import TrainJob  # noqa: E402
 
+TWO = "two processes"
 KILLS, ON, OTHER, HALF = "kills", "went on from a record", "bytes that differ", "half written"
 
 
@@ -42,18 +46,19 @@ class Killed:
         for path in self.right:
             Path(path).unlink()
         shutil.rmtree(job.resume, ignore_errors=True)
-        command = [job.stage, job.settings_file]
+        command = [job.stage, write_settings(job)]
         while True:
+            rank = draw.choice([0, 1, None]) if job.processes > 1 else None
             if found[KILLS] and draw.random() < 0.6:
                 ended = forked(command)
-            elif draw.random() < 0.5:
-                ended = forked(command, kill_after=draw.uniform(0, self.seconds))
+            elif job.processes > 1 or draw.random() < 0.5:
+                ended = forked(command, kill_after=draw.uniform(0, self.seconds), rank=rank)
             else:
                 ended = forked(command, kill_at=draw.randrange(self.calls))
             found[ON] += "Goes on from step " in ended.said
             left = written(job)
             found[HALF] += any(self.right[path] != content for path, content in left.items())
-            if ended.code == -9:
+            if ended.code == -9 or "was ended by SIGKILL" in ended.said:
                 found[KILLS] += 1
             elif ended.code:
                 raise AssertionError(f"{job.record} failed after {found[KILLS]} kills:\n{ended.said}")
@@ -82,7 +87,11 @@ def main() -> None:
             for job in jobs.in_order(*(job for chosen in kinds.values() for job in chosen))
         }
         victims = {kind: [Killed(job, *costs[job.record]) for job in some] for kind, some in kinds.items()}
-        draw, found = random.Random(asked.seed), {kind: Counter[str]() for kind in kinds}
+        two = in_two_processes(kinds["an IRLS round"][-1])
+        last = Killed(two, 0, 0)  # what is there is what one process has left
+        last.seconds, last.calls = run_once(two)
+        victims[TWO] = [last]
+        draw, found = random.Random(asked.seed), {kind: Counter[str]() for kind in victims}
         while sum(of[KILLS] for of in found.values()) < asked.kills:
             kind = min(found, key=lambda name: found[name][KILLS])
             found[kind] += draw.choice(victims[kind]).killed(draw)

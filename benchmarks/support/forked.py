@@ -3,6 +3,7 @@
 A forked process is as real as one that was started: it is killed by SIGKILL, its disk can be full.
 """
 
+import contextlib
 import importlib
 import mmap
 import os
@@ -48,12 +49,17 @@ def import_all(*modules: str) -> None:
 
 
 def forked(
-    arguments: Sequence[str], *, kill_after: float | None = None, kill_at: int | None = None
+    arguments: Sequence[str],
+    *,
+    kill_after: float | None = None,
+    kill_at: int | None = None,
+    rank: int | None = None,
 ) -> Ended:
     """Return how `python -m jointnn ARGUMENTS` ends in the present folder.
 
     Args:
         kill_after: seconds after which it is sent SIGKILL.
+        rank: of several processes that train, which one is sent it in its place, if it runs by then.
         kill_at: on which of its calls on files in the present folder it is killed, counted from 0.
     """
     met = mmap.mmap(-1, 8)  # shared with the child
@@ -62,7 +68,7 @@ def forked(
         child = os.fork()
         if not child:
             _be_called(arguments, said.fileno(), met, kill_at)
-        timer = threading.Timer(kill_after or 0.0, os.kill, (child, signal.SIGKILL))
+        timer = threading.Timer(kill_after or 0.0, _kill, (child, rank))
         if kill_after is not None:
             timer.start()
         _, status = os.waitpid(child, 0)
@@ -71,6 +77,17 @@ def forked(
         said.seek(0)
         printed = said.read().decode("utf-8", "replace")
     return Ended(os.waitstatus_to_exitcode(status), printed, seconds, int.from_bytes(met[:8], "little"))
+
+
+def _kill(call: int, rank: int | None) -> None:
+    """Kill a call, or one of the processes that it has started."""
+    chosen = call
+    for child in map(int, Path(f"/proc/{call}/task/{call}/children").read_text().split()):
+        with contextlib.suppress(OSError):  # it has ended
+            if f"RANK={rank}".encode() in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+                chosen = child
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(chosen, signal.SIGKILL)
 
 
 def _be_called(arguments: Sequence[str], said: int, met: mmap.mmap, kill_at: int | None) -> None:

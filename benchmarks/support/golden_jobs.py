@@ -42,6 +42,11 @@ def training_jobs(jobs: Jobs, most: int) -> dict[str, list[TrainJob]]:
     return {kind: some[:most] for kind, some in found.items()}
 
 
+def in_two_processes(job: TrainJob) -> TrainJob:
+    """Return the same job, trained by two processes: it is to leave the bytes of one."""
+    return TrainJob.model_validate({**job.model_dump(exclude_unset=True), "processes": 2})
+
+
 def written(job: Job) -> dict[str, bytes]:
     """Return what a job has left, by path: outputs and record."""
     files = [*job.outputs, job.record]
