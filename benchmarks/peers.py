@@ -47,7 +47,7 @@ def networks() -> Networks:
 
 
 def images() -> Batch:
-    """Return pixels and labels of each dataset; what they show does not change the time of a step."""
+    """Return pixels and labels of each dataset. Their values do not change the time of a step."""
     drawn = torch.Generator().manual_seed(1)
     return {
         f"dataset_{place}": (
@@ -225,7 +225,7 @@ def measure(loop: str, coupled_by: str, steps: int) -> None:
 
 
 def memory_of(loop: str, coupled_by: str, steps: int) -> tuple[float, float]:
-    """`measure` in a process of its own."""
+    """Return the memory that `measure` finds, in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--case", loop, coupled_by, str(steps)]
     found = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ)).stdout
     whole, above = json.loads(found.splitlines()[-1])

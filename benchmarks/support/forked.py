@@ -50,7 +50,7 @@ def import_all(*modules: str) -> None:
 def forked(
     arguments: Sequence[str], *, kill_after: float | None = None, kill_at: int | None = None
 ) -> Ended:
-    """Return how `python -m jointnn ARGUMENTS` ends in the present folder.
+    """Return the end of a call of `python -m jointnn ARGUMENTS` in the present folder.
 
     Args:
         kill_after: seconds after which it is sent SIGKILL.
