@@ -108,7 +108,7 @@ def plan_of(bench: Bench) -> Plan:
 
 
 def learned(device: torch.device, stop_at: int | None = None) -> dict[str, Tensor]:
-    """Return all that a training by `joint` leaves; on the way it is saved and read into new networks.
+    """Return all that a training by `joint` leaves. On the way it is saved and read into new networks.
 
     Args:
         stop_at: the step whose record is the end of the first process; None: no such end.

@@ -123,7 +123,7 @@ def anonymous(process: int) -> float:
 
 
 def memory(n: int, parameters: int) -> list[list[str]]:
-    """Return the rows of a process of its own, watched a hundred times a second."""
+    """Return the rows of the memory of a process of its own, watched a hundred times a second."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--case", str(n), str(parameters), folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watched:

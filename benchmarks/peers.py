@@ -67,7 +67,7 @@ def batches(steps: int) -> Iterator[Batch]:
 
 
 def penalty(nets: Networks) -> Tensor:
-    """Return (6) with weights of 1, as one writes it first: a sum over pairs of networks and blocks."""
+    """Return (6) with weights of 1 as it is first written: a sum over pairs of networks and blocks."""
     total = torch.zeros(())
     for one, other in combinations(nets.values(), 2):
         layers = [
@@ -233,7 +233,7 @@ def memory_of(loop: str, coupled_by: str, steps: int) -> tuple[float, float]:
 
 
 def fastest(cases: Sequence[tuple[str, str]], steps: int, repeats: int) -> list[float]:
-    """Return the CPU time of a step of all networks in each case [s]: in turns, the fastest of several."""
+    """Return the fastest CPU time of a step of all networks in each case [s], timed in turns."""
     taken: list[list[float]] = [[] for _ in cases]
     for _ in range(repeats + 1):
         for case, times in zip(cases, taken, strict=True):

@@ -28,7 +28,7 @@ def bench_of(
     task: Task | None = None,
     **settings: Any,
 ) -> Bench:
-    """Return so many networks, all on the same images."""
+    """Return `networks` networks, all on the same images."""
     modules = {f"dataset_{i}": make().train() for i in range(networks)}
     chosen = MethodSettings(batch_size=batch_size, learning_rate=1e-4, **settings)
     return Bench.of(modules, dict.fromkeys(modules, images), task or classification(), chosen)

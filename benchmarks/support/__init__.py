@@ -33,7 +33,7 @@ def free_memory() -> int:
 
 
 def memory(key: str) -> float:
-    """Return VmRSS, memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
+    """Return VmRSS, the memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 

@@ -69,7 +69,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
-    """Return all images below a folder or in an archive, and count what else there is.
+    """Return all images below a folder or in an archive, with counts of all else there.
 
     Args:
         names_alone: read no image's bytes.

@@ -74,7 +74,7 @@ def united(files: Sequence[Named], given: list[str] | None) -> tuple[list[Images
 
 
 def _stand_in(wanted: list[str], known: Sequence[tuple[Named, list[str]]]) -> bool:
-    """Return whether names of parameters stand in the place of those of files: none is one of theirs."""
+    """Return whether names from parameters replace those of files: no name is in both."""
     return not any(name in wanted for _, classes in known for name in classes) or any(
         len(set(classes)) < len(classes) for _, classes in known
     )

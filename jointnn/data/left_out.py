@@ -47,7 +47,7 @@ class LeftOut:
 
 
 def in_words(entries: Iterable[dict[str, Any]]) -> str:
-    """Return entries of a manifest in words."""
+    """Return entries of a manifest in words, a few kinds at most."""
     said = [f"{entry['count']} {entry['kind']} ({entry['reason']})" for entry in entries]
     more = [f"and {len(said) - MOST} kinds more"] if len(said) > MOST else []
     return ", ".join([*said[:MOST], *more])

@@ -72,7 +72,7 @@ def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
 
 @cache
 def _digest(file: Path, _changed: int) -> str:
-    """Return the digest of what a file does: its syntax tree, without docstrings."""
+    """Return the digest of a file's code: of its syntax tree, without docstrings."""
     tree = _WithoutTexts().visit(entries.parsed(file))
     return sha256(ast.unparse(tree).encode())[:16]
 

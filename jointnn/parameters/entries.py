@@ -176,7 +176,7 @@ def _facts_of(decorator: ast.expr) -> dict[str, Any]:
 
 
 def parsed(file: Path) -> ast.Module:
-    """Return the syntax tree of a file; a mistake in it is refused by its line."""
+    """Return the syntax tree of a file. Refuse a mistake in it, by its line."""
     try:
         return ast.parse(read_text(file), filename=str(file))
     except SyntaxError as error:

@@ -88,7 +88,7 @@ def _how(searched: SearchedParams | None) -> str:
 
 
 def _of_the_grid(experiment: ExperimentParams, methods: Sequence[str]) -> list[str]:
-    """Return whether methods were tried at the same learning rates, in words, as far as it is known.
+    """Return sentences on whether methods were tried at the same learning rates, as far as known.
 
     Args:
         methods: of the table, whose settings this search chose.

@@ -191,7 +191,7 @@ class Coupling:
         return bool(self._found) and self._found[-1].converged
 
     def groups(self, count: int | None = None) -> list[list[str]]:
-        """Return the groups of networks that the present weights show, by average linkage on 1 - w.
+        """Return the groups of networks by the present weights, by average linkage on 1 - w.
 
         Args:
             count: number of groups; None cuts at the largest gap.

@@ -81,7 +81,7 @@ class Fitted:
     blocks: list[str]
 
     def groups(self, count: int | None = None) -> list[list[str]]:
-        """Return the groups of datasets that the weights show, by average linkage on 1 - w.
+        """Return the groups of datasets by the weights, by average linkage on 1 - w.
 
         Args:
             count: number of groups; None cuts at the largest gap.

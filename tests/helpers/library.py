@@ -21,7 +21,7 @@ def blocks_of_page() -> list[str]:
 
 
 def block_with(words: str) -> str:
-    """Return the one block that holds such words."""
+    """Return the one block of the page with such words."""
     (block,) = [block for block in blocks_of_page() if words in block]
     return block
 

@@ -61,7 +61,7 @@ def _work(answer: Connection, where: tuple[int, int, str, str], function, argume
 
 
 def trained(count: int, method: str, settings: dict[str, Any], bytes_at_once: int | None = None) -> dict:
-    """Return the results of a method for `count` small networks with batch norm, of one seed, by rank."""
+    """Return a method's results for `count` small networks with batch norm, of one seed, on this rank."""
     groups.BYTES_AT_ONCE = bytes_at_once or groups.BYTES_AT_ONCE
     base = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
     group = Group.of(names(count))

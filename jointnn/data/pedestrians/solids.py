@@ -72,7 +72,7 @@ class Canvas:
 
 
 def _grid(at: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns, shape (1, W), and rows, shape (H, 1), of a window."""
+    """Return the columns, shape (1, W), and the rows, shape (H, 1), of a window."""
     rows, columns = at
     across = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
     return across, np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]

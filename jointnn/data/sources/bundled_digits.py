@@ -72,7 +72,7 @@ def _digits(file: Path, side: int, brightest: int) -> Splits:
 
 
 def of_arrays(pixels: np.ndarray, labels: Iterable[int], where: str) -> Images:
-    """Return grey pixels of shape (N, H, W), or colours, (N, H, W, 3), as PNG images.
+    """Return arrays of pixels, (N, H, W) grey or (N, H, W, 3) in colour, as PNG images.
 
     Args:
         where: the file they come from, for names and messages.

@@ -90,8 +90,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _files(folder: Path) -> tuple[Path, ...]:
-    """Return the files of all splits of a folder; of one that is missing its plain name, so that it is the
-    one missed. What cannot be meant is said on reading.
+    """Return the files of all splits of a folder.
+
+    For a missing split its plain name is there, so that this file is the one missed. Reading refuses files
+    that cannot be meant.
     """
     found = files_of_splits(folder, ENDING, pieces=True)
     return tuple(

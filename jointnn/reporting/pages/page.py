@@ -57,7 +57,7 @@ class Place:
 
     @property
     def mark(self) -> str:
-        """Return the first line of such pages."""
+        """Return the first line of the pages of this place."""
         return MARK if self.ours else OWN_MARK
 
     def page(self, name: str) -> Path:

@@ -124,7 +124,7 @@ Marks = Mapping[tuple[str, str], Sequence[int]]
 
 
 def _marked(settings: Mapping[str, Any], each: Mapping[str, Marks]) -> Marks:
-    """Return the seeds that are marked in experiments, by method and number."""
+    """Return the seeds that are marked in any experiment, by method and number."""
     return {
         (method, number): [seed for seed in settings["seeds"] if seed in marked]
         for number, of in each.items()
