@@ -73,7 +73,7 @@ def at_once(values: int, most: int) -> int:
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Return uint8 pixels as floats -1..1, as networks take them. Floats stay as they are."""
+    """Return pixels 0..255 as floats -1..1, as networks take them. Floats stay as they are."""
     return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
 
 

@@ -233,7 +233,7 @@ def _where(results: SweepResults, ours: str, is_behind: bool | None) -> str:
 
 
 def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
-    """Return the table of paired differences: a row per method, references last, a column per number."""
+    """Return a table: a row per method but `ours`, references last, and a column per number."""
     head = [f"{printed(ours)} {MARKDOWN.minus} method", *results.columns]
     lines = [_differences(results, ours, name) for name in results.methods if name != ours]
     references = [_differences(results, ours, name) for name in results.reference]
