@@ -11,7 +11,7 @@ from jointnn.models.architectures.convolutional import small_conv
 
 
 def compared(count: int, batch: int, steps: int) -> list[str]:
-    """Return one row: so many networks of the experiment `digits`, mixed in every step, in turns."""
+    """Return one row: so many networks of the experiment `digits`, mixed in every step, timed in turns."""
     images = Split(torch.randint(256, (128, 1, 16, 16), dtype=torch.uint8), torch.randint(10, (128,)))
     make = partial(small_conv, classes=10, channels=1, size=16, width=12)
     cases = []

@@ -64,12 +64,12 @@ def plain_game(network: nn.Module, images: Split) -> None:
 
 
 def cross_entropy(network: nn.Module, batch: Split) -> torch.Tensor:
-    """Return what `classification` descends."""
+    """Return the loss of `classification`."""
     return functional.cross_entropy(network(batch.images), batch.labels)
 
 
 def squared_error(network: nn.Module, batch: Split) -> torch.Tensor:
-    """Return what `completion` descends."""
+    """Return the loss of `completion`."""
     masks = hole_masks(torch.rand(len(batch), 2), batch.images.shape[-1])
     return functional.mse_loss(network(with_hole(batch.images, masks)) / 2, batch.images / 2)
 

@@ -26,7 +26,7 @@ FORMS["batched"] = {"batched": True, "precision": "float32", "memory_format": "c
 
 
 def row(name: str, repeats: int) -> list[str]:
-    """Return one line of the table: milliseconds of a step of the networks in each form."""
+    """Return one row of the table: milliseconds of a step of the networks in each form."""
     torch.manual_seed(0)
     bench = bench_for(name)
     couplings, settings = bench.couplings(0.0), bench.setup.settings

@@ -26,7 +26,7 @@ STEPS = {"digits": 100, "dress_small": 10, "jae_mnist": 5, "jae_cifar10": 5}
 
 
 def bench_for(name: str) -> Bench:
-    """Networks of an experiment of params.yaml, on two batches of made-up images."""
+    """Return networks of an experiment of params.yaml, on two batches of made-up images."""
     chosen = read_params().experiments[name]
     settings = {key: value for key, value in chosen.settings.items() if key in READ}
     shape = 2 * settings["batch_size"], chosen.channels, chosen.image_size, chosen.image_size
@@ -52,7 +52,7 @@ def measure(name: str, repeats: int) -> None:
 
 
 def measured(name: str, repeats: int, environment: dict[str, str]) -> tuple[float, float]:
-    """The same in a process of its own, since glibc reads the environment when a process begins."""
+    """Return the results of `measure` in a process of its own: glibc reads the environment at its start."""
     code = f"import freed_memory; freed_memory.measure({name!r}, {repeats})"
     command = [sys.executable, "-c", code]
     known = {key: value for key, value in os.environ.items() if key not in KEEP_FREED}

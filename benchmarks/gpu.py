@@ -1,4 +1,4 @@
-"""What a GPU does with jointnn: the same numbers as the CPU, the same bytes twice, speed and memory.
+"""A GPU under jointnn: the same numbers as the CPU, the same bytes twice, speed and memory.
 
 It needs torch, torchvision, numpy, scipy, safetensors and pydantic, and takes less than eight minutes: a
 row is left out once they are nearly over. Without a GPU all is small, to see that it runs, and rows that
@@ -53,7 +53,7 @@ FORMS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it is measured, and how large: the paper's sizes, or small ones."""
+    """The place of a measurement and its size: the paper's sizes, or small ones."""
 
     device: torch.device
     small: bool
@@ -69,7 +69,7 @@ class Machine:
             torch.cuda.synchronize(self.device)
 
     def seconds(self, call: Callable[[], object]) -> float:
-        """Return the wall time of a call: the fastest of as many as fit into two seconds, after two."""
+        """Return the fastest wall time of a call [s], of all that fit into two seconds, after two calls."""
         times: list[float] = []
         call(), call()  # chooses kernels, takes memory
         while not times or sum(times) < (0 if self.small else 2):
@@ -82,7 +82,7 @@ class Machine:
 
 
 Row = tuple[str, str, str]
-"""What is measured, what was found, what is expected."""
+"""A row of the table: the measurement, its result, the expected one."""
 
 
 def small_networks(count: int, device: torch.device, batch: int = 32) -> Bench:
@@ -108,7 +108,7 @@ def plan_of(bench: Bench) -> Plan:
 
 
 def learned(device: torch.device, stop_at: int | None = None) -> dict[str, Tensor]:
-    """Return all that a training by `joint` leaves; on the way it is saved and read into new networks.
+    """Return all that a training by `joint` leaves. On the way it is saved and read into new networks.
 
     Args:
         stop_at: the step whose record is the end of the first process; None: no such end.
@@ -225,7 +225,10 @@ def _batch(count: int, device: torch.device, size: int = 32) -> tuple[Tensor, Te
 
 
 def batched_step(bench: Bench, device: torch.device) -> Callable[[], None]:
-    """Return a step of SGD of all networks as one: their parameters stacked, their layers batched."""
+    """Return a function that takes a step of SGD of all networks as one.
+
+    Their parameters are stacked and their layers batched.
+    """
     modules = list(bench.state.networks.modules.values())
     parameters, buffers = stack_module_state([network_like(module) for module in modules])
     leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
@@ -246,7 +249,7 @@ def batched_step(bench: Bench, device: torch.device) -> Callable[[], None]:
 
 
 def network_like(module: nn.Module) -> nn.Module:
-    """Return a network of the same values with parameters of its own, no views of stacked ones."""
+    """Return a network with the same values and parameters of its own, no views of stacked ones."""
     device = next(module.parameters()).device
     made = small_conv(classes=10, channels=1, size=16, width=12).to(device)
     made.load_state_dict(module.state_dict())
@@ -254,7 +257,7 @@ def network_like(module: nn.Module) -> nn.Module:
 
 
 def graph_step(count: int, device: torch.device) -> Callable[[], None]:
-    """Return a step of plain loops over all networks, which CUDA has taken down and plays again."""
+    """Return a function that takes a step of plain loops over all networks, as a CUDA graph."""
     networks = [small_conv(classes=10, channels=1, size=16, width=12).to(device) for _ in range(count)]
     parameters = [parameter for network in networks for parameter in network.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
@@ -283,7 +286,7 @@ PARTS = [checks, many, speed, memory]
 
 
 def failed(error: RuntimeError) -> str:
-    """Return what a row says that has no number."""
+    """Return the text of a row that has no number."""
     return f"failed: {one_line(error)}".replace("|", "/")
 
 

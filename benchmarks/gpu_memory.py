@@ -28,7 +28,7 @@ CASES: dict[str, dict[str, object]] = {
 
 
 def gigabytes(settings: dict[str, object], pixels: int, batch_size: int) -> tuple[float, float]:
-    """What is held between steps, and the most during a step, in GB (10^9 bytes).
+    """Return the memory held between steps, and the most during a step, in GB (10^9 bytes).
 
     One network is taken through a step. The others only lie there meanwhile, as large as it is.
     """
@@ -45,7 +45,7 @@ def gigabytes(settings: dict[str, object], pixels: int, batch_size: int) -> tupl
 
 
 def row(name: str, settings: dict[str, object], pixels: int, batch_size: int) -> list[str]:
-    """One line of the table."""
+    """Return one row of the table."""
     held, peak = gigabytes(settings, pixels, batch_size)
     fits = ["yes" if peak + BESIDE <= memory else "no" for memory in MEMORIES]
     return [name, f"{held:.1f}", f"{peak:.1f}", *fits]

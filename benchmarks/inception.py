@@ -64,7 +64,7 @@ def measure(name: str, networks: int, pixels: int, batch_size: int) -> None:
 
 
 def row(name: str, networks: int, pixels: int, batch_size: int) -> list[str]:
-    """One line of the table, measured in a process of its own."""
+    """Return one row of the table, measured in a process of its own."""
     command = [sys.executable, __file__, "--case", name, *map(str, (networks, pixels, batch_size))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)

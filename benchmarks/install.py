@@ -18,7 +18,7 @@ TARGETS = {"install": 60, "make": 270}
 
 
 def seconds(folder: Path, cache: Path, *target: str) -> float:
-    """Return how long `make` takes in a folder, with so much in uv's cache."""
+    """Return how long `make` takes in a folder, with uv's cache at `cache` [s]."""
     own = {"UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1"}
     begin = time.perf_counter()
     done = subprocess.run(

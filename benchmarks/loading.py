@@ -46,12 +46,12 @@ def written(count: int, size: int) -> ProblemJob:
 
 
 def read(job: ProblemJob) -> Split:
-    """The training images of a job, as it reads them."""
+    """Return the training images of a job, as it reads them."""
     return data_of(job, "photos", test=False, device=torch.device("cpu")).train
 
 
 def batch(split: Split, batches: Batches, name: str | None, step: int) -> Tensor:
-    """What a step does to have its images: take, augment, to floats -1..1."""
+    """Return the images of a step as training has them: taken, augmented, as floats -1..1."""
     images = split.take(batches.at(step))
     if name is not None:
         images = augmentation[name](images, batches.numbers(step)).div_(127.5).sub_(1)
@@ -59,7 +59,7 @@ def batch(split: Split, batches: Batches, name: str | None, step: int) -> Tensor
 
 
 def epoch(split: Split, batch_size: int, name: str | None) -> Callable[[], None]:
-    """One epoch of batches, as a function of nothing."""
+    """Return a function without arguments that takes one epoch of batches."""
     numbers = getattr(augmentation[name], "numbers", 0) if name else 0
     batches = Batches(len(split), batch_size, 0, "photos", numbers)
 
@@ -71,7 +71,7 @@ def epoch(split: Split, batch_size: int, name: str | None) -> Callable[[], None]
 
 
 def rows_of(job: ProblemJob, batch_size: int, repeats: int) -> list[list[str]]:
-    """The rows for the images of a job."""
+    """Return the rows for the images of a job."""
     split, size = read(job), job.size
     names = [None, *sorted(augmentation)]
     cases: list[Callable[[], object]] = [partial(read, job)]

@@ -28,7 +28,7 @@ LAYERS = 8
 
 
 def weights_of(form: str, n: int) -> Tensor:
-    """Return weights (n, n) of the pairs: how a form of mixing comes about in a run."""
+    """Return the weights (n, n) of pairs that lead to a form of mixing, as they come about in a run."""
     if form in (ALONE, UNIFORM):
         return torch.full((n, n), float(form == UNIFORM), dtype=torch.float64)
     if form == "two groups":
@@ -123,7 +123,7 @@ def anonymous(process: int) -> float:
 
 
 def memory(n: int, parameters: int) -> list[list[str]]:
-    """Return the rows of a process of its own, watched a hundred times a second."""
+    """Return the rows of the memory of a process of its own, watched a hundred times a second."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--case", str(n), str(parameters), folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watched:

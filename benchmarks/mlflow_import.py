@@ -49,7 +49,7 @@ def shorten(folder: Path, quick: bool) -> None:
 
 
 def track(folder: Path, new: int) -> tuple[float, float]:
-    """Wall and CPU time of an import that finds so many new runs."""
+    """Return wall and CPU time of an import that finds `new` new runs [s]."""
     call = called(folder, "-m", "jointnn", "track", "digits")
     if not call.said.startswith(f"{new} new, "):
         sys.exit(f"not {new} new runs were imported: {call.said}")
@@ -57,7 +57,7 @@ def track(folder: Path, new: int) -> tuple[float, float]:
 
 
 def into_new_store(folder: Path, runs: int) -> tuple[float, float]:
-    """Wall and CPU time of an import of so many runs into a new store."""
+    """Return wall and CPU time of an import of so many runs into a new store [s]."""
     for path in folder.glob("mlflow.db*"):
         path.unlink()
     shutil.rmtree(folder / "mlartifacts", ignore_errors=True)
@@ -65,12 +65,12 @@ def into_new_store(folder: Path, runs: int) -> tuple[float, float]:
 
 
 def fastest(times: list[tuple[float, float]]) -> list[float]:
-    """Shortest wall and shortest CPU time."""
+    """Return the shortest wall and the shortest CPU time."""
     return [min(each) for each in zip(*times, strict=True)]
 
 
 def _results(seed: Path) -> Path:
-    """The evaluation of a seed, by the folder of its runs."""
+    """Return the folder of the evaluation of a seed, from that of its runs."""
     return seed.parents[2] / "results" / seed.parent.name / seed.name
 
 

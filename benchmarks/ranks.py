@@ -44,7 +44,7 @@ class Case(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What a rank took for a step [s], and what all sent for it [bytes], with coupled parameters."""
+    """Time of a rank for a step [s], bytes that all ranks sent for it, and number of coupled parameters."""
 
     wall: float
     processor: float
@@ -94,7 +94,7 @@ def work(answer: Connection, rank: int, size: int, store: str, case: Case) -> No
 
 
 def in_processes(size: int, case: Case) -> list[list[Taken]]:
-    """What each of so many processes took."""
+    """Return the times of each of `size` processes."""
     context = get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         pipes = [context.Pipe(duplex=False) for _ in range(size)]
@@ -111,7 +111,7 @@ def in_processes(size: int, case: Case) -> list[list[Taken]]:
 
 
 def row(case: Case) -> list[str]:
-    """Return one line: the fastest of several, CPU time of both processes together."""
+    """Return one row: the fastest of several, CPU time of both processes together."""
     (alone,), two = in_processes(1, case), in_processes(2, case)
     walls = [min(taken.wall for taken in of) for of in (alone, two[0])]
     processors = [sum(min(taken.processor for taken in of) for of in ranks) for ranks in ([alone], two)]

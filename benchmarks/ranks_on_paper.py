@@ -1,4 +1,4 @@
-"""What one run over many GPUs sends in a step, on paper: InceptionV3, 5 on 5 GPUs and 64 on 8.
+"""Traffic of one run over many GPUs in a step, on paper: InceptionV3, 5 on 5 GPUs and 64 on 8.
 
 Bytes are what the busiest GPU sends for the mixing, a mean over `mix_every` steps, as benchmarks/ranks.py
 measures it between two processes. Times are bytes over the rate of a link, one way, which no program quite
@@ -25,7 +25,10 @@ MIX_EVERY = (1, 10, 100)
 
 
 def of_one_network(pixels: int, batch_size: int) -> tuple[int, int]:
-    """Return its coupled parameters, and operations of a step: twice those that multiply and add."""
+    """Return the coupled parameters of a network, and the operations of its step.
+
+    There are two operations for each multiplication with addition.
+    """
     bench = inceptions(1, pixels, {"batch_size": batch_size}, "meta")
     columns = sum(layer.shape[1] for layer in bench.state.networks.coupled)
     with FlopCounterMode(display=False) as counted:
@@ -34,7 +37,7 @@ def of_one_network(pixels: int, batch_size: int) -> tuple[int, int]:
 
 
 def row(networks: int, gpus: int, mix_every: int, columns: int, operations: int) -> list[str]:
-    """Return one line of the table."""
+    """Return one row of the table."""
     group = Group([str(place) for place in range(networks)], 0, gpus)
     most = max(len(share) for share in group.shares)
     sent = max(mixing_bytes(group, columns)) / mix_every

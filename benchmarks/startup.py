@@ -19,12 +19,12 @@ LATER = {
     "prepare": "pyarrow.parquet",
     "figures": ", ".join(f"jointnn.reporting.figures.{name}" for name in ("curves", "groups", "style")),
 }
-"""What a stage imports when it starts to work, besides what its module does. `fetch` imports a source's own
-package, scikit-learn or the like, and `track` MLflow; those times are theirs."""
+"""Modules that a stage imports when it starts to work, besides those of its file. `fetch` imports a
+source's own package, scikit-learn or the like, and `track` MLflow; those times are theirs."""
 
 
 def seconds(code: str, argument: str = "") -> tuple[float, bool]:
-    """CPU time of a Python process, and whether it imported torch."""
+    """Return the CPU time of a Python process [s], and whether it imported torch."""
     end = "import sys; print('torch' in sys.modules)\nif len(sys.argv) > 2: jointnn.__main__.leave(0)"
     command = [sys.executable, "-c", f"{code}\n{end}", argument, *(["job"] if argument in JOBS else [])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -38,7 +38,7 @@ def seconds(code: str, argument: str = "") -> tuple[float, bool]:
 
 
 def start_of(stage: str) -> str:
-    """The code that does what `python -m jointnn STAGE` does before its work."""
+    """Return the code of all that `python -m jointnn STAGE` does before its work."""
     name = stage if stage in JOBS else f"tools.{stage}"
     later = f"\nimport {LATER[stage]}" if stage in LATER else ""
     return f"import jointnn.__main__\njointnn.__main__.parser()\njointnn.__main__.stage_of({name!r}){later}"

@@ -28,7 +28,7 @@ def bench_of(
     task: Task | None = None,
     **settings: Any,
 ) -> Bench:
-    """Return so many networks, all on the same images."""
+    """Return `networks` networks, all on the same images."""
     modules = {f"dataset_{i}": make().train() for i in range(networks)}
     chosen = MethodSettings(batch_size=batch_size, learning_rate=1e-4, **settings)
     return Bench.of(modules, dict.fromkeys(modules, images), task or classification(), chosen)
@@ -65,7 +65,7 @@ def compared(name: str, bench: Bench, steps: int, repeats: int) -> list[str]:
 
 
 def small(repeats: int) -> list[str]:
-    """Six networks of the experiment `digits`."""
+    """Return the row of six networks of the experiment `digits`."""
     images = Split(torch.randint(256, (60, 1, 16, 16), dtype=torch.uint8), torch.randint(10, (60,)))
     make = partial(small_conv, classes=10, channels=1, size=16, width=12)
     bench = bench_of(make, 6, images, batch_size=32)
@@ -73,7 +73,7 @@ def small(repeats: int) -> list[str]:
 
 
 def large(networks: int, batch_size: int, pixels: int, repeats: int) -> list[str]:
-    """Networks of the paper's Task I. A larger batch, 64 there, only lowers the ratio."""
+    """Return the row of networks of the paper's Task I. A larger batch, 64 there, only lowers the ratio."""
     shape = batch_size, 3, pixels, pixels
     images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.randint(200, (batch_size,)))
     # Its layers are its modules from input to head. Without the auxiliary head, which is not coupled: with
@@ -85,7 +85,10 @@ def large(networks: int, batch_size: int, pixels: int, repeats: int) -> list[str
 
 
 def adversarial(name: str, batch_size: int, pixels: int, repeats: int, **options: int) -> list[str]:
-    """Two networks of the paper's Task III, at their full width where no options narrow them."""
+    """Return the row of two networks of the paper's Task III.
+
+    They have their full width where no options narrow them.
+    """
     shape = 4 * batch_size, 3, pixels, pixels
     images = Split(torch.randint(256, shape, dtype=torch.uint8), torch.zeros(shape[0], dtype=torch.int64))
     make = partial({"dcgan": dcgan, "began": began}[name], classes=1, channels=3, size=pixels, **options)

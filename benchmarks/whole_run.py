@@ -57,14 +57,14 @@ class Spent:
             self.phases[name] += seconds
 
     def row(self, name: str, over: int = 1, target: str = "") -> list[str]:
-        """The row of the table; the end of Python is what no phase has."""
+        """Return the row of the table. The end of Python is the time that no phase has."""
         end = self.total - sum(self.phases.values())
         times = [*(self.phases[phase] for phase in PHASES), end, self.total]
         return [name, str(self.jobs // over), *(f"{seconds / over:.1f}" for seconds in times), target]
 
 
 def project_at(folder: Path, commit: str) -> None:
-    """The project at a commit; without one as it is."""
+    """Put the project at a commit into a folder; without a commit, the project as it is."""
     if not commit:
         copy_of_project(folder)
         return
@@ -91,7 +91,7 @@ def change(folder: Path, experiment: str, changes: dict[str, Any]) -> None:
 
 
 def kind_of(arguments: Sequence[str]) -> str:
-    """What a job is called in the table: irls, train isolated, evaluate."""
+    """Return the name of a job in the table: irls, train isolated, evaluate."""
     stage, *rest = arguments
     if stage != "train":
         return stage
@@ -104,7 +104,7 @@ def kind_of(arguments: Sequence[str]) -> str:
 
 
 def told(times: Path, experiment: str) -> tuple[dict[str, Spent], dict[str, Spent]]:
-    """The jobs that were watched, by kind; and those of `isolated` and of the chain of `joint`."""
+    """Return the watched jobs by kind, and those of `isolated` and of the chain of `joint`."""
     kinds: dict[str, Spent] = defaultdict(Spent)
     chains: dict[str, Spent] = defaultdict(Spent)
     for file in sorted(times.glob("*.json")):

@@ -80,10 +80,10 @@ run. Outputs go to the folder of the same name without work/settings/."""
 
 
 def parser(stage: str | None = None) -> argparse.ArgumentParser:
-    """Return the arguments of every stage.
+    """Return the parser of the command line.
 
     Args:
-        stage: the one that is called; others are only named, so that nothing else is read.
+        stage: the stage that is called. Others are only named, so that their files are not read.
     """
     prog = "jointnn" if Path(sys.argv[0]).name == "jointnn" else "python -m jointnn"
     whole = argparse.ArgumentParser(
@@ -121,7 +121,7 @@ def _describe(one: argparse.ArgumentParser, name: str) -> None:
 
 
 def _words(docstring: str | None) -> str:
-    """Return what a docstring tells a user: not its arguments and errors."""
+    """Return the part of a docstring that users read: all before its arguments and errors."""
     return re.split(r"\n\n(Args|Raises|Returns):\n", docstring or "")[0]
 
 
@@ -163,7 +163,7 @@ def stage_of(name: str) -> ModuleType:
 
 
 def _job(path: Path) -> Job:
-    """Return the job of a settings file, which must lie where it is looked for."""
+    """Return the job of a settings file. Refuse a file that lies elsewhere than the job says."""
     near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     if not near.is_relative_to(paths.SETTINGS):
         raise UserError(f"{path} is not below {paths.SETTINGS}/, where settings files lie.")

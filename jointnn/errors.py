@@ -37,7 +37,7 @@ EXTRA_OF = dict.fromkeys(_IMAGES, "images") | dict.fromkeys(_PIPELINE, "pipeline
 
 
 def missing_extra(error: ModuleNotFoundError) -> UserError | None:
-    """Return the sentence on a module that an extra brings and that is not installed; None for others."""
+    """Return the error for a missing module that an extra brings; None for other modules."""
     module = (error.name or "").partition(".")[0]
     if module not in EXTRA_OF:
         return None
@@ -53,10 +53,10 @@ _LONGEST = 400
 
 
 def failed(what: str, error: Exception) -> UserError:
-    """Return the sentence on an error that somebody's own code has raised: why, and in which of its lines.
+    """Return the error for what somebody's own code has raised: the reason, and in which of its lines.
 
     Args:
-        what: did not work.
+        what: the failure in words, such as "the task could not be made".
     """
     reason = " ".join(str(error).split()).rstrip(".")
     if not reason or not isinstance(error, _SPEAK_FOR_THEMSELVES):
@@ -67,7 +67,7 @@ def failed(what: str, error: Exception) -> UserError:
 
 
 def _own_line(error: Exception) -> str:
-    """Return the last line on the way to an error that lies in the project's folder and is not ours."""
+    """Return the last line of the user's own code on the way to an error, " (file, line n)"; else ""."""
     for frame in reversed(extract_tb(error.__traceback__)):
         file = Path(frame.filename)
         is_near = file.is_relative_to(Path.cwd()) and "site-packages" not in file.parts
@@ -109,7 +109,7 @@ _DATABASES = ("sqlite3", "sqlalchemy", "alembic", "mlflow")
 
 
 def refused(error: BaseException) -> UserError | None:
-    """Return the sentence on what the system, an encoding of texts or a database refuses, with the path.
+    """Return the error for what the system, an encoding of texts or a database refuses, with the path.
 
     This is the one place where such errors become sentences: for the command line and for the workflow.
 
@@ -138,36 +138,36 @@ def refused(error: BaseException) -> UserError | None:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch has found no memory for a tensor, on a GPU or on the CPU. No torch here."""
+    """Return whether torch has found no memory for a tensor, on a GPU or the CPU. No torch here."""
     kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
     return "torch.OutOfMemoryError" in kinds or "DefaultCPUAllocator: " in str(error)
 
 
 def remedy_of(error: OSError) -> str:
-    """Return what to do about what the system refuses, without a full stop."""
+    """Return the advice for an error of the system, without a full stop."""
     return _REMEDIES.get(error.errno or 0, _TRY_AGAIN)
 
 
 def reason_of(error: OSError) -> str:
-    """Return why the system refuses, without a path and a full stop."""
+    """Return the reason of an error of the system, without a path and a full stop."""
     return (error.strerror or one_line(error)).rstrip(".")
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an error says in its first line, no longer than a sentence, or what it is."""
+    """Return the first line of an error's text, cut to a sentence's length; its type if it has no text."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     said = " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 def shown(path: object) -> str:
-    """Return a path as it can be printed: bytes that are no UTF-8 are written \\xff."""
+    """Return a path as text that can be printed: bytes that are not UTF-8 are written \\xff."""
     text = os.fsdecode(path) if isinstance(path, bytes | os.PathLike) else str(path)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _named(error: OSError) -> str:
-    """Return which files an error is about."""
+    """Return the files that an error is about, in words."""
     files = [shown(file) for file in (error.filename, error.filename2) if isinstance(file, str | bytes)]
     return " and ".join(files) or "The system refuses"
 

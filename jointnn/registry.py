@@ -21,7 +21,7 @@ class Registry(dict[str, Callable[..., Any]]):
     One's own entries need no decorator: `package.module:name` is imported from the project's root.
 
     Args:
-        kind: what an entry is, for messages: "architecture".
+        kind: the kind of its entries, for messages: "architecture".
         package: the package whose modules define the entries. They are imported when a name is first
             asked for, so that naming an entry costs nothing until it is used. None: all entries stand
             in the registry's own module.
@@ -67,17 +67,17 @@ class Registry(dict[str, Callable[..., Any]]):
 
 
 def is_own(name: str) -> bool:
-    """Return whether a name is that of one's own entry, package.module:name."""
+    """Return whether a name is that of a user's own entry, package.module:name."""
     return ":" in name
 
 
 def short(name: str) -> str:
-    """Return an entry's own name, for files that are named after it: `scatter` of `my_figures:scatter`."""
+    """Return the short name of an entry, for files named after it: `scatter` of `my_figures:scatter`."""
     return name.rpartition(":")[2]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that refuses `name`: the known name that is closest, or known ones."""
+    """Return the end of a sentence that refuses `name`: the closest known name, or some known names."""
     names = sorted(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"; did you mean {close[0]!r}?"

@@ -1,4 +1,4 @@
-"""What the models of parameters have in common: no key that is not declared, no true for a number."""
+"""The base of all models of parameters: no key that is not declared, no true for a number."""
 
 from typing import Annotated, Any, Self
 
@@ -14,7 +14,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused; infinity is written as a text, since JSON has none."""
+    """A model that refuses unknown keys, with infinity written as a text, since JSON has none."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -37,7 +37,7 @@ class Strict(BaseModel):
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
-        """Return the model of values that were given in Python.
+        """Return the model of values given in Python.
 
         Raises:
             UserError: one of them is unknown or wrong; names it.

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "stages.tools": "io data methods models tasks training parameters jobs reporting terminal stages",
     "__main__": "io stages ranks.launch jobs.specs",
 }
-"""What each package may import besides itself and what everyone may: packages, or single modules."""
+"""Packages and modules that each package may import, besides itself and those open to everyone."""
 TORCH_FREE = (
     "io methods parameters jobs terminal reporting tasks.measures data.schema irls.groups irls.told_apart "
     "irls.tying"

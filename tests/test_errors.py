@@ -1,4 +1,4 @@
-"""What the system, an encoding or a database refuses: a sentence with the path and a remedy, everywhere."""
+"""Refusals of the system, an encoding or a database: a sentence with path and remedy, everywhere."""
 
 import errno
 import json
@@ -131,7 +131,7 @@ def write_project() -> None:
 
 
 def reading() -> str | None:
-    """What a call of Snakemake does before its first job, and the sentence that it ends with."""
+    """Read as a call of Snakemake does before its first job; return the sentence that it ends with."""
     try:
         for job in (jobs := Jobs(read_params())).in_order(jobs.prepare("third", 8)):
             write_settings(job)

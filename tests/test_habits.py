@@ -36,7 +36,7 @@ def build(project: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Loads(HTMLParser):
-    """What a browser fetches to show a page; a link that a person may follow is not among it."""
+    """Files that a browser fetches to show a page, without those of links that a person may follow."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ from jointnn.training.predictor import Use
 from jointnn.training.state import State, put_module, within
 
 OF_PAGE = {"steps": 400, "learning_rate": 0.02, "strength": {"half_life": 3}, "schedule": "constant"}
-"""What the loops of the page set, as params/experiments/digits.yaml has it."""
+"""Settings of the loops of the page, as params/experiments/digits.yaml has them."""
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def by_the_pipeline(job) -> State:
 
 
 def around_the_block(job) -> dict:
-    """What the blocks of the page find: names of datasets, their batches, the network at its start."""
+    """Return the names that blocks of the page find: datasets, their batches, the network at its start."""
     _, setup, _ = build(job)
 
     def batch(name, step):

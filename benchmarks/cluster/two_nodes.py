@@ -72,7 +72,7 @@ STATE = "runs/tiny/s0/l2reg/state.safetensors"
 
 
 def missing() -> str:
-    """Return in a sentence why there can be no such cluster here; nothing where there can."""
+    """Return the reason why there can be no such cluster here, in a sentence; "" where there can."""
     if lacking := [name for name in PROGRAMS if shutil.which(name) is None]:
         return (
             f"{', '.join(lacking)} not found: apt-get install -y --no-install-recommends slurm-wlm munge."
@@ -84,7 +84,7 @@ def missing() -> str:
 
 
 def told(*command: str) -> str:
-    """Return what a command prints; it must succeed."""
+    """Return the output of a command, which must succeed."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -136,7 +136,7 @@ def cluster(folder: Path) -> Iterator[dict[str, int]]:
 
 
 def stepds(node: str = "") -> list[int]:
-    """Return the processes that SLURM has started for jobs, of one node or of both."""
+    """Return the ids of the processes that SLURM has started for jobs, of one node or of both."""
     found = []
     for process in psutil.process_iter(["name", "cmdline"]):
         if process.info["name"] == "slurmstepd":
@@ -148,7 +148,7 @@ def stepds(node: str = "") -> list[int]:
 
 
 def node_of(job: str) -> str:
-    """Return where a job of SLURM runs."""
+    """Return the node where a job of SLURM runs."""
     return told("squeue", "-h", "-j", job, "-o", "%N").strip()
 
 
@@ -212,7 +212,7 @@ def over_both_nodes(folder: Path) -> tuple[str, bool]:
 
 
 def counted(said: str) -> tuple[int, int]:
-    """Return how many jobs ended and how many submissions there were, by what Snakemake printed."""
+    """Return the numbers of jobs that ended and of submissions, by Snakemake's output."""
     done = re.findall(r"^\d\d:\d\d:\d\d +\d+/\d+ ", said, flags=re.MULTILINE)
     return len(done), len(set(re.findall(r"SLURM jobid (\d+)", said)))
 

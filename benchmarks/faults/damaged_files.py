@@ -23,7 +23,7 @@ from support import print_table  # noqa: E402
 
 
 def counted(examples: int, number: int) -> dict[str, Counter[str]]:
-    """Return how often what came of each kind of file, in the present folder, which is empty."""
+    """Return the counts of outcomes for each kind of file, in the present folder, which is empty."""
     files = DamagedFiles()
     found: dict[str, Counter[str]] = {name: Counter() for name in sorted(files.kinds)}
 

@@ -87,10 +87,10 @@ def _mount(place: Path, options: str) -> None:
 def cases(
     disk: Disk, call: Callable[[], Ended], left: Callable[[], Any], forget: Callable[[], None], count: int
 ) -> tuple[Counter[str], list[str]]:
-    """Return what came of a call on a disk with ever more room, and what was wrong.
+    """Return the outcomes of a call on a disk with ever more room, and sentences on what was wrong.
 
     Args:
-        left: what it has left, by name.
+        left: returns its outputs, by name.
         forget: puts the project back to before the call.
         count: of sizes, from no room to enough.
     """
@@ -129,7 +129,7 @@ def cases(
 
 
 def of_job(disk: Disk, job: Job, count: int) -> tuple[Counter[str], list[str]]:
-    """Return what came of a job."""
+    """Return the outcomes of a job, and what was wrong."""
 
     def forget() -> None:
         for path in job.outputs:
@@ -140,7 +140,10 @@ def of_job(disk: Disk, job: Job, count: int) -> tuple[Counter[str], list[str]]:
 
 
 def of_import(disk: Disk, count: int) -> tuple[Counter[str], list[str]]:
-    """Return what came of the import into a new store of MLflow, as a person sees it."""
+    """Return the outcomes of the import into a new store of MLflow, and what was wrong.
+
+    The store is compared as a person sees it.
+    """
 
     def forget() -> None:
         for path in map(Path, (*STORE, "mlflow.db-journal")):
@@ -156,7 +159,7 @@ def of_import(disk: Disk, count: int) -> tuple[Counter[str], list[str]]:
 
 
 def measured(count: int, only: list[str]) -> dict[str, tuple[Counter[str], list[str]]]:
-    """Return what came of each kind, of so many sizes of the disk together."""
+    """Return the outcomes of each kind, over so many sizes of the disk together."""
     import_all("mlflow", "sqlalchemy", "matplotlib.pyplot", "jointnn.stages.tools.track")
     with tempfile.TemporaryDirectory() as folder:
         project, place = Path(folder, "project"), Path(folder, "disk")

@@ -33,7 +33,7 @@ class Killed:
     """A job that was run undisturbed, and is killed again and again.
 
     Args:
-        seconds, calls: what it takes.
+        seconds, calls: its time and its calls on files.
     """
 
     def __init__(self, job: TrainJob, seconds: float, calls: int) -> None:

@@ -1,4 +1,4 @@
-"""What the benchmarks share. Importing it makes the project's root importable, wherever Python starts."""
+"""Helpers of the benchmarks. Importing them makes the project's root importable, wherever Python starts."""
 
 import argparse
 import gc
@@ -27,13 +27,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def free_memory() -> int:
-    """Bytes of memory that a process can have now (Linux)."""
+    """Return the bytes of memory that a process can have now (Linux)."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
 
 
 def memory(key: str) -> float:
-    """Return VmRSS, memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
+    """Return VmRSS, the memory in use, or VmHWM, its peak, of this process, in MB of 10^6 bytes (Linux)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 
@@ -45,7 +45,7 @@ def forget_peak() -> None:
 
 
 def interleaved(cases: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Seconds of CPU time of each case, run in turns A B A B, so that a busy machine troubles all alike.
+    """Return the CPU times of each case [s], run in turns A B A B: a busy machine troubles all alike.
 
     Returns:
         A list of `repeats` times per case, after one turn that is not counted.

@@ -17,7 +17,7 @@ from support.mlflow_store import seen
 
 MADE = ("data/**/*", "runs/**/*", "results/**/*", "dvc.lock", "params/chosen/*")
 LOCKED = r"cannot be locked|is at work|is locked|Unable to acquire lock|has been busy|is busy"
-"""What a call says that must wait for another one."""
+"""Pattern of the message of a call that must wait for another one."""
 SECONDS = 300
 """For what was killed to leave nothing behind."""
 
@@ -55,7 +55,7 @@ class Engine:
         return process.returncode, said
 
     def left(self) -> Mapping[str, Any]:
-        """Return what the command has left, as bytes; of MLflow's store what a person sees."""
+        """Return the outputs of the command as bytes; for MLflow, the store as a person sees it."""
         if "track" in self.command:
             return seen(self.project.path("mlflow.db"))
         made: dict[str, bytes] = self.project.content(*MADE)
@@ -82,7 +82,7 @@ class Engine:
         return met, self.again()
 
     def again(self) -> list[str]:
-        """Type the command until it ends well; return what is wrong with what it leaves."""
+        """Repeat the command until it ends well; return what is wrong with its outputs."""
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
             code, said = self.call(self.project)
@@ -94,7 +94,7 @@ class Engine:
         return [f"it is locked for more than {SECONDS} s: {said[-500:]}"]
 
     def differing(self) -> list[str]:
-        """Return what is missing, more or other than what the command leaves undisturbed."""
+        """Return sentences on outputs that are missing, additional or other than undisturbed ones."""
         left = self.left()
         names = sorted(left.keys() | self.right.keys())
         return [f"{name} differs" for name in names if left.get(name) != self.right.get(name)]
@@ -109,7 +109,7 @@ def _kill_group(process: "subprocess.Popen[str]") -> None:
 
 
 def engines(folder: Path) -> dict[str, Engine]:
-    """Return the engines of a new tiny project, by what is typed."""
+    """Return the engines of a new tiny project, by their commands."""
     begun = Project.new(_made(folder / "snakemake/begun"))
     found = {"snakemake": Engine(begun, ["snakemake", "--cores", "2"])}
     finished = found["snakemake"].project

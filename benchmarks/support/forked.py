@@ -55,7 +55,7 @@ def forked(
     kill_at: int | None = None,
     rank: int | None = None,
 ) -> Ended:
-    """Return how `python -m jointnn ARGUMENTS` ends in the present folder.
+    """Return the end of a call of `python -m jointnn ARGUMENTS` in the present folder.
 
     Args:
         kill_after: seconds after which it is sent SIGKILL.

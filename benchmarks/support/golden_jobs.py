@@ -19,7 +19,7 @@ def golden() -> Jobs:
 
 
 def training_jobs(jobs: Jobs, most: int) -> dict[str, list[TrainJob]]:
-    """Return jobs that train, by kind, at most so many of each."""
+    """Return jobs that train, by kind, at most `most` of each."""
     whole = ("isolated", "fedamp", "finetune", "l2reg", "oracle", "joint_paper")
     found = {
         "an L2 start": [jobs.l2(name, 0, "joint") for name in ("plain", "normed", "completion")],
@@ -48,7 +48,7 @@ def in_two_processes(job: TrainJob) -> TrainJob:
 
 
 def written(job: Job) -> dict[str, bytes]:
-    """Return what a job has left, by path: outputs and record."""
+    """Return the files that a job has left, by path: outputs and record."""
     files = [*job.outputs, job.record]
     return {file: Path(file).read_bytes() for file in files if Path(file).is_file()}
 

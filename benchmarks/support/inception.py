@@ -25,7 +25,7 @@ def inceptions(
     device: str = "cpu",
     folder: str | None = None,
 ) -> Bench:
-    """Return so many InceptionV3 with random weights and one batch of images each.
+    """Return `count` InceptionV3 with random weights, and one batch of images for each.
 
     Args:
         settings: batch_size and the like.

@@ -1,4 +1,4 @@
-"""What a person sees in a store of MLflow: runs and what they hold, without ids and times of import.
+"""The view of a person on a store of MLflow: runs and their content, without ids and times of import.
 
 Nor do tags count by which an import knows what it has imported: MLflow hides them, and ids are in them.
 """
@@ -23,11 +23,11 @@ RUNS = (
     " JOIN experiments e ON e.experiment_id = r.experiment_id WHERE r.lifecycle_stage = 'active'"
 )
 OWN = re.compile(r"(model_uuid|utc_time_created|artifact_path)\W+[^,\n]*")
-"""What MLflow draws anew for each model."""
+"""Values that MLflow draws anew for each model."""
 
 
 def seen(database: Path) -> dict[str, Any]:
-    """Return runs by experiment and name, each with status, parts and files."""
+    """Return the runs by experiment and name, each with its status, parts and files."""
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(RUNS).fetchall()
         names = {row[0]: f"{row[5]}/{row[1]}" for row in rows}

@@ -14,7 +14,7 @@ from support import ROOT
 
 
 class Call(NamedTuple):
-    """What a call printed on both streams, and its wall and CPU time with its children [s]."""
+    """A call: its output on both streams, and its wall and CPU time with its children [s]."""
 
     said: str
     wall: float
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 
 
 def copy_of_project(folder: Path) -> None:
-    """Everything that git has or would add, and no results."""
+    """Copy everything that git has or would add into a folder, and no results."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -32,7 +32,7 @@ def copy_of_project(folder: Path) -> None:
 
 
 def called(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Call:
-    """A call of this Python in `folder`; it must succeed.
+    """Call this Python in `folder`, successfully, and return the call.
 
     Args:
         environment: variables besides those of this process; without it the package is that of `folder`.

@@ -6,7 +6,7 @@ from jointnn.ranks.group import Group
 
 
 def mixing_bytes(group: Group, columns: int, size: int = 4) -> list[float]:
-    """Return what each rank sends for one mixing, which is what it receives.
+    """Return the bytes that each rank sends for one mixing, as many as it receives.
 
     Columns of layers are spread evenly: each rank gets, of its part of them, the rows of all others, and
     gives back what it made of them.
@@ -21,6 +21,6 @@ def mixing_bytes(group: Group, columns: int, size: int = 4) -> list[float]:
 
 
 def loopback() -> int:
-    """Return the bytes that this machine has sent to itself."""
+    """Return the number of bytes that this machine has sent to itself."""
     lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.strip().startswith("lo:"))

@@ -49,8 +49,10 @@ class Bench:
         return cls(State.of(networks, settings), setup)
 
     def couplings(self, weight: float | Tensor) -> Couplings:
-        """Return couplings with one weight for all pairs and blocks, or with weights (n, n) of the pairs
-        for all blocks; 0 couples nothing."""
+        """Return couplings with a weight for all pairs and blocks, or weights (n, n) for all blocks.
+
+        A weight of 0 couples nothing.
+        """
         networks, settings = self.state.networks, self.setup.settings
         layers = shapes_of(networks.coupled, self.setup.group)
         membership = membership_of(Plan([], layers=networks.layers_of_parts))

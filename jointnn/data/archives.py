@@ -36,7 +36,7 @@ OF_SYSTEMS = {
 }
 """Folders that systems put between those of a person, in small letters, and what they are."""
 KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
-"""What a member of a zip file can be: a file or folder; many programs say nothing of it."""
+"""Kinds of a member of a zip file: a file or folder, or 0 where the program said nothing of it."""
 HIDDEN = "names that begin with a dot"
 
 
@@ -69,7 +69,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
-    """Return all images below a folder or in an archive, and count what else there is.
+    """Return all images below a folder or in an archive, with counts of all else there.
 
     Args:
         names_alone: read no image's bytes.
@@ -91,7 +91,7 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
 
 
 def inside(folder: Path, path: Path, place: str) -> Path:
-    """Return `path`, unless it leads out of `folder` by .. or a link; `place` names it in the message."""
+    """Return `path`. Refuse one that leads out of `folder` by .. or a link; messages name it `place`."""
     try:
         leads_out = not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
@@ -153,7 +153,7 @@ def count_others(top: str, names: list[str], left_out: LeftOut) -> None:
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of a file; none where it cannot be read, or is no file."""
+    """Return the first bytes of a file; b"" where it cannot be read or is no file."""
     try:
         with path.open("rb") as file:
             return file.read(HEAD) if path.is_file() else b""
@@ -172,7 +172,7 @@ def _is_hidden_image(name: str) -> bool:
 
 
 def _hides(name: str) -> str:
-    """Return why a folder of this name does not count; nothing where it does."""
+    """Return the reason why a folder of this name does not count; "" where it does."""
     return OF_SYSTEMS.get(name.lower(), "") or (HIDDEN if name.startswith(".") else "")
 
 
@@ -204,7 +204,7 @@ class _Member:
 
 
 def _read_archive(path: Path, names_alone: bool) -> Tree:
-    """Return what an archive holds; one folder around everything is left away."""
+    """Return the contents of an archive. A single folder around everything is dropped from the paths."""
     # A zip file that was cut is none by its content: its ending says what it was.
     is_zip = path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)
     images: dict[str, bytes] = {}
@@ -242,7 +242,7 @@ def _read_archive(path: Path, names_alone: bool) -> Tree:
 
 @contextmanager
 def _damage_said(path: Path) -> Iterator[None]:
-    """Within it, whatever reading an archive raises becomes a sentence that names it."""
+    """Turn every error of reading an archive into a sentence that names the archive."""
     try:
         yield
     except (UserError, PermissionError):
@@ -254,7 +254,7 @@ def _damage_said(path: Path) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return in one line why an archive is damaged."""
+    """Return the reason why an archive is damaged, in one line."""
     if not str(error):
         return "it ends too early"
     text = one_line(error)
@@ -266,7 +266,7 @@ def _reason(error: Exception) -> str:
 
 
 def _hidden_folder(parts: list[str], member: _Member) -> tuple[str, str, str] | None:
-    """Return the folder that hides a member, as it is counted: what it is, why, and where."""
+    """Return the folder that hides a member: its kind, the reason and its path; None if none does."""
     for depth, part in enumerate(parts if member.is_folder else parts[:-1], 1):
         if reason := _hides(part):
             return f"folder {part}", reason, "/".join(parts[:depth])
@@ -310,7 +310,7 @@ def _tar_members(path: Path) -> Iterator[_Member]:
 
 
 def _unpacker(path: Path) -> Callable[..., Any] | None:
-    """Return what unpacks a file, by its first bytes; None of one that is not packed."""
+    """Return the function that unpacks a file, chosen by its first bytes; None if it is not packed."""
     with path.open("rb") as file:
         head = file.read(6)
     return next((opens for begins, opens in _UNPACKERS.items() if head.startswith(begins)), None)

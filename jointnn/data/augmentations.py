@@ -29,11 +29,11 @@ class Augmentation(Protocol):
     numbers: int
 
     def __call__(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Return the images, changed."""
+        """Return the augmented images."""
 
 
 def takes(numbers: int) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Augmentation]:
-    """Return a decorator of an augmentation that takes so many numbers per image and keeps no gradient."""
+    """Return a decorator: the augmentation takes so many numbers per image and keeps no gradient."""
 
     def decorate(function: Callable[[Tensor, Tensor], Tensor]) -> Augmentation:
         made = cast(Augmentation, torch.no_grad()(function))
@@ -46,7 +46,7 @@ def takes(numbers: int) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Augmen
 @augmentation
 @takes(1)
 def flip(images: Tensor, numbers: Tensor) -> Tensor:
-    """Left and right swapped in half of the images: where the number is below 1/2."""
+    """Swap left and right in half of the images: where the number is below 1/2."""
     flipped = _below_half(numbers[:, 0])
     return torch.where(flipped, images.flip(-1), images).to(_float_type(images, numbers), copy=True)
 
@@ -54,7 +54,7 @@ def flip(images: Tensor, numbers: Tensor) -> Tensor:
 @augmentation
 @takes(3)
 def flip_shift(images: Tensor, numbers: Tensor) -> Tensor:
-    """For small images: a flip, and a shift by up to 1/8 of either side, by whole pixels.
+    """Flip small images and shift them by up to 1/8 of either side, by whole pixels.
 
     What a shift leaves empty is filled with the image reflected at its border, as padding and cropping
     would. Numbers: flip, shift down, shift to the right.
@@ -72,7 +72,7 @@ def flip_shift(images: Tensor, numbers: Tensor) -> Tensor:
 @augmentation
 @takes(9)
 def inception(images: Tensor, numbers: Tensor) -> Tensor:
-    """A crop of random area, shape and place, scaled up to the whole; a flip; colours distorted.
+    """Crop at random area, shape and place, scale the crop up to the whole, flip, distort colours.
 
     Area 8 to 100 % of the image and aspect ratio 3/4 to 4/3, as in Szegedy et al. 2015 ("Going deeper with
     convolutions", Section 6); colours as in TensorFlow's `inception_preprocessing.py` (`distort_color`, its
@@ -91,8 +91,7 @@ def inception(images: Tensor, numbers: Tensor) -> Tensor:
 
 
 def crop(images: Tensor, numbers: Tensor) -> Tensor:
-    """Return the first part of `inception`: crop and flip, bilinear, images (B, C, H, W) and numbers (B,
-    5)."""
+    """Crop and flip, bilinearly: the first part of `inception`. Images (B, C, H, W), numbers (B, 5)."""
     numbers = numbers.to(images.dtype)
     area = 0.08 + 0.92 * numbers[:, 0]
     # Both sides, sqrt(area ratio) and sqrt(area / ratio), must be at most 1.
@@ -111,8 +110,10 @@ def crop(images: Tensor, numbers: Tensor) -> Tensor:
 
 
 def distort_colours(images: Tensor, numbers: Tensor) -> Tensor:
-    """Return the second part: brightness, saturation, hue, contrast, of images (B, 3, H, W), numbers (B,
-    4)."""
+    """Distort brightness, saturation, hue and contrast: the second part of `inception`.
+
+    Images have shape (B, 3, H, W), numbers (B, 4).
+    """
     brightness, saturation, hue, contrast = numbers.to(images.dtype)[:, :, None, None].unbind(1)
     lit = (images + 32 * (2 * brightness - 1)[:, None]).clamp_(0, 255)
     coloured = turn_colours(lit, 0.5 + saturation, 0.2 * (2 * hue - 1))
@@ -129,8 +130,8 @@ def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
 
     Args:
         images: (B, 3, H, W), 0..255.
-        saturation: what S is multiplied by, (B, 1, 1); it ends at 1.
-        hue: what is added, in parts of the circle, (B, 1, 1).
+        saturation: factors of S, (B, 1, 1); S ends at 1.
+        hue: turns of the hue, in parts of the circle, (B, 1, 1).
     """
     red, green, blue = images.unbind(1)
     value = images.amax(dim=1)
@@ -146,12 +147,12 @@ def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
 
 
 def _below_half(numbers: Tensor) -> Tensor:
-    """Return which images are flipped, (B, 1, 1, 1)."""
+    """Return the mask of the images to flip, bool, (B, 1, 1, 1)."""
     return (numbers < 0.5).view(-1, 1, 1, 1)
 
 
 def _shifted(numbers: Tensor, side: int) -> Tensor:
-    """Return places along a side after a shift by up to 1/8 of it, reflected at the ends, (B, side)."""
+    """Return the source places along a side, (B, side), after a shift by up to 1/8, reflected at ends."""
     most = side // 8
     shift = ((2 * most + 1) * numbers).floor().long() - most
     places = (torch.arange(side, device=numbers.device) - shift[:, None]).abs()

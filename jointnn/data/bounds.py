@@ -36,12 +36,12 @@ def counted_classes(labels: Sequence[int], places: Sequence[str], most: int | No
 
 
 def most_unpacked(size: int) -> int:
-    """Return how many bytes a packed file of so many may hold."""
+    """Return the most bytes that a packed file of `size` bytes may hold."""
     return max(AT_LEAST, TIMES * size)
 
 
 def too_much(where: object, size: int) -> UserError:
-    """Return the sentence on a packed file that holds more than that."""
+    """Return the error for a packed file that holds more than `most_unpacked`."""
     return UserError(
         f"{where} has {size:,} bytes and holds more than {most_unpacked(size):,}: no images are packed so "
         "well. It may be made to fill memories and disks. If you trust it, unpack it and name its folder."
@@ -59,7 +59,7 @@ class Bounded:
         self._stream, self._where, self._size = stream, where, size
 
     def read(self, count: int = -1) -> bytes:
-        """Return so many bytes, or all that are left."""
+        """Return `count` bytes, or all that are left."""
         most = most_unpacked(self._size)
         room = most - self._stream.tell()
         if count > room:
@@ -76,5 +76,5 @@ class Bounded:
         return self._stream.seek(place, whence)
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the place in the stream, in bytes."""
         return self._stream.tell()

@@ -9,7 +9,7 @@ from jointnn.errors import UserError
 
 
 def letters(name: str) -> str:
-    """Return a name with one code for each letter: é is one or two by the system that wrote it (NFC)."""
+    """Return a name in Unicode's form NFC. Systems write é as one code or as two."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -29,7 +29,7 @@ class Named:
 
 
 def united(files: Sequence[Named], given: list[str] | None) -> tuple[list[Images], list[str] | None]:
-    """Return the images of files with labels that mean the same in all of them, and what they mean.
+    """Return the images of all files with one meaning of their labels, and the names of the classes.
 
     Labels are mapped by name. The first file that has names gives the order, unless `given` does; names
     that only later files have come after those, if there are images of them. Where no file has names, or
@@ -74,7 +74,7 @@ def united(files: Sequence[Named], given: list[str] | None) -> tuple[list[Images
 
 
 def _stand_in(wanted: list[str], known: Sequence[tuple[Named, list[str]]]) -> bool:
-    """Return whether names of parameters stand in the place of those of files: none is one of theirs."""
+    """Return whether names from parameters replace those of files: no name is in both."""
     return not any(name in wanted for _, classes in known for name in classes) or any(
         len(set(classes)) < len(classes) for _, classes in known
     )
@@ -89,7 +89,7 @@ def _check_count(file: Named, names: list[str], wanted: list[str]) -> None:
 
 
 def _with_those_of_images(names: list[str], known: Sequence[tuple[Named, list[str]]]) -> list[str]:
-    """Return the names of the first file, then those of others that have images."""
+    """Return the names of the first file, then those names of other files that have images."""
     order = list(names)
     for file, classes in known:
         used = set(file.images.labels)

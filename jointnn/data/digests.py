@@ -21,7 +21,7 @@ SETTLED_AFTER = 2_000_000_000  # nanoseconds
 
 
 def source_digest(params: DatasetParams) -> str:
-    """Return what the images of a dataset are read from, as 16 hexadecimal digits.
+    """Return the digest of the files that a dataset is read from, 16 hexadecimal digits.
 
     It changes exactly when the content or name of a file, the origin or a package's version
     changes. Returns "absent" where a file is missing: then nothing can be said, and `fetch` will
@@ -48,8 +48,7 @@ _version = cache(version)
 
 
 def kept_digest(dataset: str, params: DatasetParams) -> str:
-    """Return as `source_digest`; where the files are not at hand, the digest that the fetched images came
-    with.
+    """Return `source_digest`, or the digest of the fetched images where the source is not at hand.
 
     So images that DVC brought stay fresh on a machine without their source.
     """
@@ -62,13 +61,13 @@ def kept_digest(dataset: str, params: DatasetParams) -> str:
 
 
 def digests_of_files(source: Source) -> dict[str, str]:
-    """Return SHA-256 of each of a source's files by its name."""
+    """Return the SHA-256 of each of a source's files, by its name."""
     digests = sha256_of_files(source.files)
     return {source.name_of(file): digests[file] for file in source.files}
 
 
 def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return SHA-256 of the content of files; what is known to be as it was is not read again.
+    """Return the SHA-256 of the content of each file. An unchanged file is not read again.
 
     A file is known by its size, the times of its last change and of that of its status, and its number on
     the disk. Programs that keep the first time, as `rsync -t`, cameras and `exiftool -P` do, change the
@@ -98,7 +97,7 @@ def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _stamp(path: Path) -> tuple[str, int]:
-    """Return what changes with a file's content, and when the last of its times was."""
+    """Return a text that changes with a file's content, and the time of its last change [ns]."""
     status = os.stat(path)  # noqa: PTH116  # as above
     if not stat.S_ISREG(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "Is no file", str(path))
@@ -107,7 +106,7 @@ def _stamp(path: Path) -> tuple[str, int]:
 
 
 def _read_cache() -> dict[str, list[str]]:
-    """Return the cache; a missing or damaged one is an empty one."""
+    """Return the cached digests; an empty mapping where the cache is missing or damaged."""
     try:
         status = CACHE.stat()
     except OSError:
@@ -118,5 +117,5 @@ def _read_cache() -> dict[str, list[str]]:
 
 @lru_cache(maxsize=1)
 def _cache_of(file: Path, state: tuple[int, ...]) -> dict[str, list[str]]:  # noqa: ARG001
-    """Return what a file of the cache holds, which is known by its state."""
+    """Return the content of a cache file. `state` changes when the file does."""
     return files.kept(file) or {}

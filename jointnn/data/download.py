@@ -24,7 +24,7 @@ class OfficialFile:
     """A file as its authors offer it.
 
     Attributes:
-        name: what it is called in the folder of its source.
+        name: its name in the folder of its source.
         url: where it is downloaded from.
         checksum: its MD5, 32 hexadecimal digits, or its SHA-256, 64.
     """
@@ -35,11 +35,11 @@ class OfficialFile:
 
     @property
     def algorithm(self) -> str:
-        """Return what the checksum is, as hashlib calls it."""
+        """Return the kind of the checksum, as hashlib calls it."""
         return "md5" if len(self.checksum) == 32 else "sha256"
 
     def differs(self, path: Path) -> str | None:
-        """Return what is wrong with the sum of the file at `path`, naming both; None if nothing is."""
+        """Return in words how the checksum of the file at `path` differs; None if it does not."""
         with path.open("rb") as content:
             found = hashlib.file_digest(content, self._new).hexdigest()
         label = {"md5": "MD5", "sha256": "SHA-256"}[self.algorithm]
@@ -53,7 +53,7 @@ def obtain(file: OfficialFile, folder: Path) -> Path:
     """Return the path of an official file in `folder`, downloaded if it is not there.
 
     Raises:
-        UserError: what is there is another file, or it could not be downloaded.
+        UserError: another file is in its place, or it could not be downloaded.
     """
     path = folder / file.name
     if not path.exists():

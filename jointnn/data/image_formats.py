@@ -88,13 +88,13 @@ HEAD = 16
 
 
 def is_image(name: str) -> bool:
-    """Return whether a file is an image by its ending, in letters of any case."""
+    """Return whether the ending of a name is that of an image, in letters of any case."""
     dot = name.rfind(".")  # faster than pathlib, and asked of every file
     return dot > 0 and name[dot:].lower() in SUFFIXES
 
 
 def why_no_image(name: str, head: bytes) -> tuple[str, str]:
-    """Return what a file is that is not read as an image, and why: (".heic", "read where ...").
+    """Return the kind of a file that is not read as an image, and why: (".heic", "read where ...").
 
     Args:
         head: the first bytes of the file, HEAD of them; empty where they are not known.
@@ -133,7 +133,7 @@ def readable() -> tuple[str, ...]:
 
 
 def opened(content: bytes) -> "Image":
-    """Return an encoded image of which the header is read alone, however large it says to be.
+    """Return an encoded image. Only its header is read, however large it claims to be.
 
     Raises:
         PIL.UnidentifiedImageError: no reader takes it.

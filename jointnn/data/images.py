@@ -61,7 +61,7 @@ def decode(content: bytes, where: str) -> Image.Image:
 
 
 def _opened(content: bytes, where: str) -> Image.Image:
-    """Return an image whose header is read alone."""
+    """Return an encoded image of which only the header is read, or refuse it."""
     if not content:
         raise UserError(f"{where} is empty: it has no byte. Replace it or take it out.")
     try:
@@ -73,7 +73,7 @@ def _opened(content: bytes, where: str) -> Image.Image:
 
 
 def _why_unknown(content: bytes) -> str:
-    """Return why no reader took the bytes: what the one says that knows them, or that none does."""
+    """Return the reason why no reader took the bytes, as words that follow on a file's name."""
     for name in readable():
         opens, accepts = Image.OPEN[name]
         if accepts is None or len(content) < HEAD or accepts(content[:HEAD]) is not True:
@@ -93,7 +93,7 @@ def _why_unknown(content: bytes) -> str:
 
 
 def _samples_of(content: bytes) -> str:
-    """Return what the pixels of a TIFF are made of, in words; empty if its tags cannot be read."""
+    """Return the kind of the pixels of a TIFF, in words; "" if its tags cannot be read."""
     try:
         file = io.BytesIO(content)
         header = file.read(16 if content[2:4] in (b"+\0", b"\0+") else 8)
@@ -118,7 +118,7 @@ def _reason(error: Exception) -> str:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return an image turned as its EXIF says. Tags that cannot be read say nothing: a tag is no photo."""
+    """Return an image turned as its EXIF tags say, or as it is if they cannot be read."""
     # Cameras store pictures as they are held and note the turn.
     try:
         with warnings.catch_warnings():
@@ -131,14 +131,14 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Return grey pixels, uint8 of shape (H, W), or colours, (H, W, 3), as a PNG; lossless."""
+    """Return pixels as a PNG, lossless: uint8 of shape (H, W) if grey, (H, W, 3) if in colour."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def to_channels(image: Image.Image, channels: int) -> Image.Image:
-    """Return a grey (1 channel) or colour image (3) of 8 bits; what is transparent becomes white."""
+    """Return an image as grey (1 channel) or colour (3), 8 bits; what is transparent becomes white."""
     if of_more_than_eight_bits(image):
         image = eight_bits(image, scale_of(image, "The image"), "The image")
     if image.has_transparency_data:
@@ -191,7 +191,7 @@ def resize(image: Image.Image, size: int, channels: int, fit: str = "crop") -> n
 
 
 def pixels_of(content: bytes, where: str, size: int, channels: int, fit: str) -> np.ndarray:
-    """Return what networks see of an encoded image, uint8 of shape (channels, size, size).
+    """Return the pixels that networks take of an encoded image, uint8 of shape (channels, size, size).
 
     Raises:
         UserError: the bytes are damaged or no image; see `decode`.

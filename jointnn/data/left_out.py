@@ -1,4 +1,4 @@
-"""What a source holds and does not give: counted by kind and reason, so that nothing is silent."""
+"""Counts of the files that a source holds and does not give, by kind and reason: nothing is silent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class LeftOut:
         return bool(self.counts)
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return an entry for each kind and reason, as the manifest keeps them; the most frequent first."""
+        """Return an entry for each kind and reason, as in the manifest. The most frequent is first."""
         ordered = sorted(self.counts, key=lambda key: (-self.counts[key], key))
         return [
             {"kind": key[0], "reason": key[1], "count": self.counts[key], "first": self.first[key]}
@@ -42,12 +42,12 @@ class LeftOut:
         ]
 
     def __str__(self) -> str:
-        """Return them in words: "4 .heic (read where ...), 2 .txt (not an ending of images)"."""
+        """Return the counts in words: "4 .heic (read where ...), 2 .txt (not an ending of images)"."""
         return in_words(self.entries())
 
 
 def in_words(entries: Iterable[dict[str, Any]]) -> str:
-    """Return entries of a manifest in words."""
+    """Return entries of a manifest in words, a few kinds at most."""
     said = [f"{entry['count']} {entry['kind']} ({entry['reason']})" for entry in entries]
     more = [f"and {len(said) - MOST} kinds more"] if len(said) > MOST else []
     return ", ".join([*said[:MOST], *more])

@@ -12,7 +12,7 @@ mirror images none differs by more than half of one."""
 
 
 def pictures_of(thumbnails: np.ndarray, name: str) -> np.ndarray:
-    """Return a number for each image, equal for two where one is the other's mirror image.
+    """Return the number of each image's picture: images that mirror each other have the same one.
 
     Args:
         thumbnails: grey uint8 images, shape (N, 1, `THUMBNAIL`, `THUMBNAIL`).

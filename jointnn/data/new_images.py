@@ -32,7 +32,7 @@ class NewImages:
 
     Attributes:
         images: in the order in which they were asked for, those of a folder sorted.
-        left_out: what else the folders and archives hold.
+        left_out: counts of all else that the folders and archives hold.
     """
 
     images: list[NewImage] = field(default_factory=list)
@@ -40,7 +40,7 @@ class NewImages:
 
 
 def find_images(places: Sequence[str | Path]) -> NewImages:
-    """Return the images at some places: a file itself, those below a folder in any depth, or in an archive.
+    """Return the images at some places: single files, folders of any depth, archives.
 
     As in the images of a source, hidden files and folders do not count.
 

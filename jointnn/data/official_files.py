@@ -16,11 +16,11 @@ def official(
     read: Callable[[Path], Splits],
     packages: tuple[str, ...] = (),
 ) -> Source:
-    """Return the mirror's copy if there is one, else the official files, downloaded if missing.
+    """Return the source of a set: the mirror's copy, else the official files, downloaded if missing.
 
     Args:
         name: the set's folder in a mirror, and among the downloads.
-        title: what it is called.
+        title: its name in words.
         licence: of its images.
         files: as their authors offer them.
         read: reads all images from the folder that holds the files.

@@ -1,4 +1,4 @@
-"""What official image sets are made of: tar archives, MATLAB files, lists in text; read with care."""
+"""The formats of official image sets: tar archives, MATLAB files, lists in text. All are read with care."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Listed(NamedTuple):
 
 
 def tar_files(archive: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
-    """Return files of a tar archive, packed or not, by their path in it. Nothing is written to disk.
+    """Return the files of a tar archive, packed or not, by their path in it. Nothing is written to disk.
 
     Args:
         suffixes: only files whose names end so are read.
@@ -54,7 +54,7 @@ def tar_files(archive: Path, suffixes: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def needed(files: dict[str, bytes], name: str, archive: Path) -> bytes:
-    """Return one of an archive's files; refused if it is not there."""
+    """Return the content of one of an archive's files. Refuse an archive without it."""
     if name not in files:
         raise UserError(f"{archive} holds no {name}. {REPLACE}")
     return files[name]
@@ -83,7 +83,7 @@ def pairs_of(content: bytes, where: str) -> Iterator[tuple[str, str, str]]:
 
 
 def whole_number(value: Any, place: str) -> int:
-    """Return a number of a list; refused if it is none."""
+    """Return a value of a list as an int. Refuse one that is no whole number."""
     try:
         if int(value) == float(value):
             return int(value)

@@ -19,7 +19,7 @@ must stay below the 2 GiB that Arrow's offsets reach."""
 
 
 def to_parquet(images: Images, classes: list[str], numbers: Sequence[str] = ()) -> bytes:
-    """Return a Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
+    """Return images as a Parquet file: columns `image` (struct of `bytes` and `path`) and `label` (int64).
 
     Where labels are numbers, a column of each (float64) stands in the place of `label`. The names of the
     classes stand in the schema's metadata under `huggingface`. Equal images give equal bytes.
@@ -55,7 +55,7 @@ def to_parquet(images: Images, classes: list[str], numbers: Sequence[str] = ()) 
 def from_parquet(
     content: bytes, where: str, numbers: Sequence[str] = ()
 ) -> tuple[Images, list[str] | None]:
-    """Return images of a Parquet file, and the names of their classes if the file has them.
+    """Return the images of a Parquet file, and the names of their classes if the file has them.
 
     Args:
         content: the file.
@@ -166,20 +166,20 @@ def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
 
 
 def _holds_bytes(kind: Any) -> bool:
-    """Return whether a type is one of those that Arrow has for bytes."""
+    """Return whether a type of Arrow holds bytes."""
     from pyarrow import types
 
     return any(is_one(kind) for is_one in (types.is_binary, types.is_large_binary, types.is_binary_view))
 
 
 def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:
-    """Return a column of numbers, each of which is there and finite."""
+    """Return a column of numbers. Refuse one that is missing or not finite."""
     told = zip(table[name].to_pylist(), places, strict=True)
     return [checked_number(value, name, place) for value, place in told]
 
 
 def _names(table: Any) -> list[str]:
-    """Return the path kept for each image, or a number where there is none."""
+    """Return the path of each image, or numbers as names where paths are missing."""
     import pyarrow.compute as pc
 
     fields = [field.name for field in table.schema.field("image").type]

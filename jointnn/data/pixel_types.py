@@ -44,7 +44,7 @@ def of_more_than_eight_bits(image: Image.Image) -> bool:
 
 
 def scale_of(image: Image.Image, where: str) -> Scale | None:
-    """Return what the numbers of an image of more than 8 bits mean; None of others.
+    """Return the meaning of the numbers of an image of more than 8 bits; None for other images.
 
     Args:
         image: as Pillow opened it: with its format and tags.
@@ -85,11 +85,11 @@ def _unclear(where: str, what: str) -> UserError:
 
 
 def eight_bits(image: Image.Image, scale: Scale | None, where: str) -> Image.Image:
-    """Return a grey image of 8 bits, rounded to the nearest.
+    """Return an image of more than 8 bits as grey of 8 bits, rounded to the nearest.
 
     Args:
         image: of more than 8 bits; turned or not.
-        scale: what its numbers mean.
+        scale: the meaning of its numbers; None returns the image as it is.
         where: names it in messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a person must know of images before believing a score: said in the manifest and below tables."""
+"""Remarks on images that a person must know before believing a score: for the manifest and below tables."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ NAMED = 3
 
 
 def picture(image: Image.Image) -> bytes:
-    """Return what tells a picture from others: a digest of its size and pixels, however it is encoded."""
+    """Return the digest of a picture: of its size and pixels, however it is encoded."""
     digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
     digest.update(to_channels(image, 3).tobytes())
     return digest.digest()
@@ -25,7 +25,7 @@ def picture(image: Image.Image) -> bytes:
 def remarks(
     train: Images, test: Images, pictures: tuple[Sequence[bytes], Sequence[bytes]], classes: Sequence[str]
 ) -> dict[str, str]:
-    """Return what is remarkable about images, a sentence of each kind that there is something to say of.
+    """Return sentences on remarkable things about images, by kind. A kind without one is left out.
 
     Args:
         pictures: `picture` of each training and of each test image.
@@ -58,7 +58,7 @@ def _of_classes(train: Images, test: Images, classes: Sequence[str]) -> dict[str
 def _of_duplicates(
     train: Images, test: Images, of_train: Sequence[bytes], of_test: Sequence[bytes]
 ) -> tuple[str, str, str]:
-    """Return sentences on pictures in both splits, with different labels, and more than once in one."""
+    """Return sentences on pictures in both splits, of different labels, and twice in one; "" for none."""
     everywhere: dict[bytes, list[tuple[Images, int]]] = {}
     for images, pictures in ((train, of_train), (test, of_test)):
         for index, one in enumerate(pictures):
@@ -97,11 +97,11 @@ Place = tuple[Images, int]
 
 
 def _two_labels(places: Sequence[Place]) -> tuple[Place, Place]:
-    """Return the first place and the first one with another label."""
+    """Return the first place, and the first place with another label."""
     return places[0], next(place for place in places if _label(*place) != _label(*places[0]))
 
 
 def _pairs(pairs: Sequence[tuple[Place, Place]]) -> str:
-    """Return pairs of images by their names: "a/1.png = b/2.png, ..."."""
+    """Return pairs of images in words, by their names: "a/1.png = b/2.png, ..."."""
     said = [" = ".join(images.names[index] for images, index in pair) for pair in pairs[:NAMED]]
     return ", ".join([*said, *(["..."] if len(pairs) > NAMED else [])])

@@ -30,7 +30,7 @@ def draw(
     validation: int,
     pictures: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return which images are for training and which for validation: disjoint, balanced over classes.
+    """Return the images for training and those for validation: disjoint, balanced over classes.
 
     Each class gives its images in random order in turn, so that the first k of the sequence hold every
     class equally often as far as its images last. Validation is drawn first: it does not depend on the
@@ -67,11 +67,11 @@ def draw(
 def halves(
     labels: np.ndarray, seed: int, dataset: str, pictures: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return two halves of images: disjoint, each class in both alike, their order that of the images.
+    """Return two halves of images: disjoint, with as many of each class, in the order of the images.
 
     Args:
         labels: of the images, shape (N,).
-        seed, dataset: what decides which image is in which half.
+        seed, dataset: the key of the draw, which decides the half of each image.
         pictures: equal numbers for images of one picture, shape (N,): one half has all of them, since the
             other one must not have seen it. None: every image is one.
 
@@ -95,7 +95,7 @@ def halves(
 
 
 def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
-    """Return the same images, one of each class after another, as far as they last."""
+    """Return the images in another order: one of each class in turn, as far as they last."""
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = labels[shuffled] == label
@@ -104,13 +104,13 @@ def _in_turn(labels: np.ndarray, shuffled: Tensor) -> Tensor:
 
 
 def _together(shuffled: Tensor, pictures: Tensor) -> Tensor:
-    """Return the same images, each picture where its first image stands."""
+    """Return the images in another order: all of one picture at the place of its first."""
     _, first, picture = np.unique(pictures[shuffled], return_index=True, return_inverse=True)
     return shuffled[np.argsort(first[picture], kind="stable")]
 
 
 def with_labels(split: Split, count: int) -> Split:
-    """Return the images of a draw, the first `count` of them with labels, the others with `UNLABELLED`.
+    """Return a draw in which the first `count` images keep their labels and others are `UNLABELLED`.
 
     Labelled images are repeated until they are about as many as all, so that half of a batch has labels
     however few there are; the first of a draw are balanced over classes.
@@ -154,7 +154,7 @@ class Batches:
         )
 
     def at(self, step: int) -> Tensor:
-        """Return indices of the images of a step, shape (B,)."""
+        """Return the indices of the images of a step, shape (B,)."""
         return torch.cat([self._order(epoch)[places] for epoch, places in self._places(step)])
 
     def numbers(self, step: int) -> Tensor:
@@ -172,5 +172,5 @@ class Batches:
 
     @property
     def steps_of_epoch(self) -> int:
-        """Return steps that see every image about once, at least one."""
+        """Return the number of steps that see every image about once, at least 1."""
         return max(1, round(self.size / self.batch_size))

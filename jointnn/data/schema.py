@@ -1,4 +1,4 @@
-"""What parameters say about one dataset. Imports pydantic alone: reading it is cheap."""
+"""The parameters of one dataset. The module imports pydantic alone: reading it is cheap."""
 
 import re
 from typing import Any, Literal
@@ -121,7 +121,7 @@ class DatasetParams(BaseModel):
     )
 
     def of_fetch(self) -> dict[str, Any]:
-        """Return what the fetched images depend on: not what `prepare` does with them, or tables say."""
+        """Return the parameters that decide the fetched images, without those of `prepare` and tables."""
         later = {"fit", "mirrored", "of_imagenet"}
         later |= {
             name for name in ("numbers", "refuse", "most_classes", "rotate") if getattr(self, name) is None
@@ -167,7 +167,7 @@ class DatasetParams(BaseModel):
     @field_validator("first_classes", "only_class", "only_classes")
     @classmethod
     def _chooses_alone(cls, value: Any, info: ValidationInfo) -> Any:
-        """Return each looks at those of the four that stand above it, which are read already."""
+        """Refuse a second choice of classes; return the value. Fields above this one are read already."""
         for other in ("ignore_labels", "first_classes", "only_class"):
             given = info.data.get(other) if other != info.field_name else None
             if value is not None and given:
@@ -178,7 +178,7 @@ class DatasetParams(BaseModel):
     @field_validator("numbers")
     @classmethod
     def _goes_without_classes(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        """Return each looks at those that stand above it, which are read already."""
+        """Refuse numbers beside a field about classes; return the value. Those fields are read already."""
         of_classes = ("ignore_labels", "first_classes", "only_class", "only_classes", "permute_labels")
         for other in (*of_classes, "attribute", "classes"):
             if value is not None and info.data.get(other):
@@ -196,6 +196,6 @@ class DatasetParams(BaseModel):
         return value
 
     def which_part(self) -> tuple[int, int]:
-        """Return (k, n) of "k/n", k from 1; (1, 1) is the whole."""
+        """Return (k, n) of the part "k/n", k from 1; (1, 1) is the whole."""
         k, n = (self.part or "1/1").split("/")
         return int(k), int(n)

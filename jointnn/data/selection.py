@@ -1,4 +1,4 @@
-"""What is done to a source's images: classes, parts, the pool, another labelling; and the checks."""
+"""Selection of a source's images: classes, parts, the pool, another labelling; and the checks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from jointnn.registry import nearest
 
 
 def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, Images, list[str]]:
-    """Return training images (of which validation is a part), test images and class names of a dataset.
+    """Return training images (validation included), test images and class names of a dataset.
 
     Args:
         splits: all images of the source.
@@ -54,7 +54,7 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
 
 
 def without_labels(splits: Splits) -> Splits:
-    """Return the same images in one class."""
+    """Return the images with all labels 0: one class."""
     train, test = splits.train, splits.test
     train = replace(train, labels=[0] * len(train))
     return Splits(train, replace(test, labels=[0] * len(test)) if test else None, ONE_CLASS)
@@ -72,7 +72,7 @@ def refuse_labels_outside(splits: Splits) -> None:
 
 
 def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
-    """Return the images of the first classes, in the order of their labels; which stay as they are."""
+    """Return the images of the first `count` classes, in the order of the labels, which stay the same."""
     if count > len(splits.classes):
         raise UserError(
             f"{name}: first_classes asks for {count} classes, but there are {len(splits.classes)}. "
@@ -82,10 +82,10 @@ def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
 
 
 def named_classes_of(splits: Splits, chosen: Sequence[str], field: str, name: str) -> Splits:
-    """Return the images of the classes with these names; their labels become 0, 1, ... in this order.
+    """Return the images of the classes `chosen`. Their labels become 0, 1, ... in this order.
 
     Args:
-        field: what asks for them, for messages: only_class or only_classes.
+        field: the parameter that names them, for messages: only_class or only_classes.
     """
     classes = [letters(each) for each in splits.classes]
     for one in chosen:
@@ -119,7 +119,7 @@ def nth_part(images: Images, k: int, n: int) -> Images:
 
 
 def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple[Images, Images]:
-    """Return (pool, rest): each class gives pool/classes images, spread evenly over its own order.
+    """Return (pool, rest). Each class gives pool/classes images, spread evenly over its own order.
 
     The first classes give one more where the division leaves a remainder. Nothing is random: the
     rest is the test, and it must not depend on a seed.
@@ -142,12 +142,12 @@ def draw_pool(images: Images, pool: int, classes: list[str], name: str) -> tuple
 
 
 def spread(indices: Sequence[int], count: int) -> list[int]:
-    """Return so many of the indices, evenly spread over their order; nothing is random."""
+    """Return `count` of the indices, evenly spread over their order. Nothing is random."""
     return [indices[(2 * j + 1) * len(indices) // (2 * count)] for j in range(count)]
 
 
 def largest_pool(counts: Sequence[int]) -> int:
-    """Return the largest pool that can be drawn from classes of so many images, with a rest; 0 for none."""
+    """Return the largest pool that leaves a rest, of classes of so many images; 0 where there is none."""
     least = min(counts)
     # Each class gives as many as the rarest has, and those before it one more.
     most = min(len(counts) * least + list(counts).index(least), sum(counts) - 1)
@@ -155,7 +155,7 @@ def largest_pool(counts: Sequence[int]) -> int:
 
 
 def _another_pool(counts: list[int], classes: list[str]) -> str:
-    """Return what is to be done where a pool cannot be drawn from classes of so many images."""
+    """Return the advice where a pool cannot be drawn from classes of so many images."""
     if most := largest_pool(counts):
         return f"Take a pool of at most {most}, or fewer parts."
     if 0 in counts:
@@ -206,7 +206,7 @@ def check_filled(
 def permute_labels(
     train: Images, test: Images, classes: list[str], order: list[int], name: str
 ) -> tuple[Images, Images, list[str]]:
-    """Return the label y becomes order[y]; the name of a class stays with its images."""
+    """Return the images with label order[y] for y, and the names of the classes in the new order."""
     if len(order) != len(classes):
         raise UserError(
             f"{name}: permute_labels names {len(order)} labels, but there are {len(classes)} "

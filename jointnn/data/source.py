@@ -1,4 +1,4 @@
-"""What a dataset source is: files, their origin and licence, and how images are read from them."""
+"""The source of a dataset: its files, their origin and licence, and how images are read from them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from jointnn.errors import UserError, shown
 
 NOT_STATED = "not stated"
 LARGEST_NUMBER = 3.4e38
-"""What a label that is a number may be: float32 holds no more."""
+"""The largest label that is a number, either side of 0: float32 holds no more."""
 ONE_CLASS = ["image"]
 """The class of all images where there are none, or where labels are numbers."""
 
 
 def in_utf8(name: str, place: object) -> str:
-    """Return a name, which must be one of UTF-8: other programs and machines would read another one.
+    """Return a name. Refuse one that is not UTF-8: other programs and machines would read another name.
 
     Args:
         place: where it stands, for messages.
@@ -94,7 +94,7 @@ class Splits:
         train: the official training images, or the whole where there is no official split.
         test: the official test images; None where there is no official split.
         classes: the names of the classes, in the order of their labels; `ONE_CLASS` of numbers.
-        left_out: what the source holds and these are not.
+        left_out: counts of all else that the source holds.
         joined: how many of the training images the source has for validation: the last ones.
         remarks: what a person must know of how they were read, a sentence of each kind.
     """
@@ -112,9 +112,9 @@ class Source:
     """Where a dataset's images come from. Making one reads no image and imports nothing heavy.
 
     Attributes:
-        files: what the images are read from; their content decides whether they are fetched again.
+        files: the files that hold the images; their content decides whether they are fetched again.
         root: the folder that the files are named relative to in the manifest.
-        origin: what the images are and where they come from, in words, for manifest and tables.
+        origin: the kind and origin of the images, in words, for manifest and tables.
         licence: the licence of the images.
         read: reads all images. Raises UserError, naming the file.
         packages: Python packages that hold or parse the files; their versions count like the
@@ -136,7 +136,7 @@ class Source:
     labels: Callable[[], Splits] | None = None
 
     def name_of(self, file: Path) -> str:
-        """Return the name of one of the files in the manifest, the same on every machine."""
+        """Return the name of a file in the manifest, the same on every machine."""
         return in_utf8(file.relative_to(self.root).as_posix(), file)
 
 
@@ -155,10 +155,10 @@ def accept(params: DatasetParams, *fields: str) -> None:
 
 
 def checked_number(text: object, name: str, place: str) -> float:
-    """Return a number of an image's label.
+    """Return a number of an image's label as a float.
 
     Args:
-        name: what the number is, and `place` where it stands, for messages.
+        name: the name of the number, and `place` where it stands, for messages.
 
     Raises:
         UserError: it is missing, no number, not finite, or beyond what networks compute with.
@@ -180,14 +180,14 @@ def checked_number(text: object, name: str, place: str) -> float:
 
 
 def needed_path(params: DatasetParams, meaning: str) -> str:
-    """Return the `path` of a source that cannot do without it; `meaning` says what to give."""
+    """Return the `path` of a source that needs one; `meaning` says in the message what to give."""
     if params.path is None:
         raise UserError(f"The source {params.source} needs a `path`: {meaning}.")
     return params.path
 
 
 def source_of(params: DatasetParams) -> Source:
-    """Return the source that a dataset names; nothing is read yet."""
+    """Return the source that a dataset names. No image is read yet."""
     from jointnn.data.sources import dataset
 
     source: Source = dataset[params.source](params)

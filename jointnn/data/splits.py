@@ -36,14 +36,14 @@ class Split:
         return len(self.labels)
 
     def part(self, chosen: Tensor) -> "Split":
-        """Return the images at `chosen`; large ones are not copied."""
+        """Return a split of the images at `chosen`. Large images are not copied."""
         if self.images.nbytes > LARGE:
             places = chosen if self.places is None else self.places[chosen]
             return Split(self.images, self.labels[chosen], places=places)
         return Split(self.images[chosen], self.labels[chosen])
 
     def take(self, chosen: Tensor) -> Tensor:
-        """Return some of the images, on the device of the labels."""
+        """Return the images at `chosen`, on the device of the labels."""
         places = chosen if self.places is None else self.places[chosen]
         return self.images[places.to(self.images.device)].to(self.labels.device)
 
@@ -56,29 +56,29 @@ class Split:
             yield Split(images, self.labels[span], numbers)
 
     def pieces(self, count: int) -> list["Split"]:
-        """Return the images of a batch in that many parts, of sizes as equal as can be."""
+        """Return the images in `count` parts, of sizes as equal as can be."""
         images, labels = self.images.tensor_split(count), self.labels.tensor_split(count)
         numbers = [None] * count if self.numbers is None else self.numbers.tensor_split(count)
         return [Split(*piece) for piece in zip(images, labels, numbers, strict=True)]
 
     def to(self, device: torch.device) -> "Split":
-        """Return the same images for another device; large ones stay where they are."""
+        """Return the images for another device. Large images stay where they are."""
         images = self.images if self.images.nbytes > LARGE else self.images.to(device)
         return Split(images, self.labels.to(device), places=self.places)
 
 
 def at_once(values: int, most: int) -> int:
-    """Return how many images of so many values each go through a network at once when it is measured."""
+    """Return how many images of `values` values each a network takes at once when it is measured."""
     return max(1, min(most, VALUES_MEASURED // values))
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Return pixels 0..255 to what networks take, floats -1..1; what is float already stays as it is."""
+    """Return pixels 0..255 as floats -1..1, as networks take them. Floats stay as they are."""
     return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """Return floats -1..1 to uint8 0..255; what lies outside is clipped."""
+    """Return floats -1..1 as uint8 0..255. Values outside are clipped."""
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""What folders and files mean by their names: training, test and validation images, or classes."""
+"""Names of folders and files, and the splits that they say: training, test, validation; or classes."""
 
 import re
 from collections import Counter
@@ -26,12 +26,12 @@ EXPECTED = (
 
 
 def split_of(name: str) -> str:
-    """Return which split a folder or file is by its name: train, validation or test; or nothing."""
+    """Return the split that the name of a folder or file says: train, validation or test; else ""."""
     return _SPLIT_OF.get(name.casefold(), "")
 
 
 def files_of_splits(folder: Path, ending: str, *, pieces: bool = False) -> dict[str, list[Path]]:
-    """Return the files of a folder with this ending, sorted, by the split that each is by its name.
+    """Return the files of a folder with this ending, sorted, by the split of their names.
 
     Under "" are the others.
 
@@ -79,7 +79,7 @@ class _Folder:
     folders: dict[str, "_Folder"] = field(default_factory=dict)
 
     def below(self, parts: Iterable[str], images: int) -> "_Folder":
-        """Return the folder that these lead to, and count so many images in each on the way."""
+        """Return the folder at a path below this one; add `images` to the counts on the way."""
         self.images += images
         folder = self
         for part in parts:
@@ -89,7 +89,7 @@ class _Folder:
 
     @property
     def filled(self) -> dict[str, "_Folder"]:
-        """Return those of its folders that hold images."""
+        """Return the inner folders that hold images, by name."""
         return {name: folder for name, folder in self.folders.items() if folder.images}
 
 
@@ -100,13 +100,13 @@ def arrangement(
     left_out: LeftOut,
     meant: Collection[str] = (),
 ) -> Found:
-    """Return which folders are the splits of a dataset of class folders; classes lie in each.
+    """Return the folders of the splits of a dataset; in each is a folder per class.
 
     Args:
         path: the folder or archive, for messages.
         images: their paths below it: "train/cat/1.png".
         folders: paths of folders, also of those without images.
-        left_out: what holds images beside the splits is counted there.
+        left_out: the counts, to which images beside the splits are added.
         meant: names of classes that parameters give; what they name is a class, whatever is below it.
 
     Raises:
@@ -140,7 +140,7 @@ def arrangement(
 
 
 def _splits(path: Path, root: _Folder, meant: Collection[str]) -> dict[str, str] | None:
-    """Return the folder of each split, or None where folders are classes."""
+    """Return the folder of each split, by split; None where the folders are classes."""
     found: dict[str, list[str]] = {}
     for name in sorted(root.folders):
         if (split := split_of(name)) and letters(name) not in meant:
@@ -231,7 +231,7 @@ def _name_inner(path: Path, inner: str, prefix: str = "") -> str:
 
 
 def _are_like_splits(names: Collection[str]) -> bool:
-    """Return whether each name holds the word of a split, as train_images, and not all of the same one."""
+    """Return whether each name holds the word of a split, as train_images, not all of the same one."""
     words = (map(split_of, re.split(r"[\W_\d]+", name)) for name in names)
     splits = [next(filter(None, of), "") for of in words]
     return all(splits) and len(set(splits)) > 1
@@ -246,7 +246,7 @@ def _no_image(path: Path, root: _Folder, left_out: LeftOut) -> str:
 
 
 def tree(path: Path, root: _Folder) -> str:
-    """Return the folders below one, three levels, and how many images there are: the lines of a message."""
+    """Return lines for a message: the folders below one, three levels, with their numbers of images."""
 
     def lines(name: str, folder: _Folder, depth: int) -> list[str]:
         found = [f"{'  ' * depth}{name}: {_images(folder.images)}"]

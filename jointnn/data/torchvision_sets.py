@@ -19,7 +19,7 @@ class OfficialSet:
 
     Attributes:
         name: its folder in a mirror.
-        title: what it is called.
+        title: its name in words.
         folder: where torchvision keeps the official files.
         checksums: MD5 of each of these files.
         classes: names of the classes, in the order of their labels.
@@ -34,7 +34,7 @@ class OfficialSet:
     load: Callable[[bool], tuple[Any, Any]]
 
     def source(self, licence: str) -> Source:
-        """Return the mirror's copy if there is one, else the official files, downloaded if missing."""
+        """Return the source: the mirror's copy, else the official files, downloaded if missing."""
         if mirror := held_by_mirror(self.name):
             return source_in_mirror(mirror, self.name, licence)
         return Source(
@@ -48,7 +48,7 @@ class OfficialSet:
         )
 
     def read(self) -> Splits:
-        """Return all images; the official files are looked at before torchvision opens them, and after."""
+        """Return all images. The official files are checked before torchvision opens them, and after."""
         for file in self.checksums:
             if (self.folder / file).exists():
                 self.check(file)

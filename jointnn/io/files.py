@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _umask() -> int:
-    """Return the permissions that new files do not get. It can only be read by setting it."""
+    """Return the permissions that new files do not get. Only setting them tells what they are."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -78,7 +78,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return the content of `path`; a missing file is refused by name."""
+    """Return the content of `path`. A missing file is refused by name."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -90,7 +90,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_text(path: str | Path) -> str:
-    """Return the text in `path`, in UTF-8 whatever the locale says; another one is refused by name."""
+    """Return the text in `path`, in UTF-8 whatever the locale is. A file that is not UTF-8 is refused."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -106,7 +106,7 @@ def _unread(path: str | Path, error: OSError) -> UserError:
 
 
 def to_json(value: Any) -> str:
-    """Return equal values give equal text: keys sorted, one number one spelling."""
+    """Return a value as JSON. Equal values give equal text: sorted keys, one spelling of a number."""
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -124,12 +124,12 @@ def write_json(path: str | Path, value: Any, *, seal: bool = False) -> None:
 
 
 def sealed(value: dict[str, Any]) -> str:
-    """Return a mapping as JSON with an entry more, the digest of all others; `read_json` takes it away."""
+    """Return a mapping as JSON with a seal, the digest of its other entries; `read_json` takes it away."""
     return to_json(value | {SEAL: digest(value)})
 
 
 def unsealed(value: Any) -> Any:
-    """Return what a sealed mapping says besides its seal; other values as they are.
+    """Return a sealed mapping without its seal, or any other value as it is.
 
     Raises:
         ValueError: an entry was changed after it was written.
@@ -162,7 +162,7 @@ def keep(path: str | Path, value: Any) -> None:
 
 
 def kept(path: str | Path) -> Any:
-    """Return the value that `keep` wrote; None where there is none, or where a byte of it has changed."""
+    """Return the value that `keep` wrote; None where the file is missing or a byte has changed."""
     try:
         said, _, content = Path(path).read_bytes().partition(b"\n")
         return json.loads(content) if sha256(content).encode() == said else None
@@ -215,11 +215,11 @@ def sha256(content: bytes) -> str:
 
 
 def sha256_of_file(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal; large files are read in pieces."""
+    """Return the SHA-256 of a file's content, in hexadecimal. Large files are read in pieces."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(value: Any) -> str:
-    """Return a short name for a value: the first 16 digits of the SHA-256 of its JSON."""
+    """Return a short digest of a value: the first 16 digits of the SHA-256 of its JSON."""
     return sha256(to_json(value).encode())[:16]

@@ -16,29 +16,31 @@ def raw(dataset: str) -> str:
 
 
 def inventory(experiment: str) -> str:
-    """Return which data an experiment learns from: for each dataset, counts and digests."""
+    """Return the file of the data that an experiment learns from: counts and digests by dataset."""
     return f"{INVENTORIES}/{experiment}.json"
 
 
 def prepared(dataset: str, size: int, test: bool = False, trunk: str | None = None) -> str:
-    """Return a dataset's images of one size, or their activations; the test split is a file of its own."""
+    """Return the file of a dataset's images of one size, or of their activations in a trunk.
+
+    The test split is a file of its own.
+    """
     split = "-test" if test else ""
     return f"data/prepared/{dataset}-{size}{f'-{trunk}' if trunk else ''}{split}.safetensors"
 
 
 def seed_folder(experiment: str, seed: int | str) -> str:
-    """Return everything that one seed trains."""
+    """Return the folder of all that one seed trains."""
     return f"runs/{experiment}/s{seed}"
 
 
 def start(experiment: str, seed: int | str, own: str = "") -> str:
-    """Return the folder of the common start; `own` is a method that has another network, and so another
-    start."""
+    """Return the folder of the common start, or of the start of `own`, a method with another network."""
     return f"{seed_folder(experiment, seed)}/{_start(own)}"
 
 
 def is_start(folder: str) -> bool:
-    """Return whether a folder of a seed is a start."""
+    """Return whether a folder below that of a seed is a start."""
     return folder.split("_", maxsplit=1)[0] == _start("")
 
 
@@ -47,23 +49,22 @@ def _start(own: str) -> str:
 
 
 def search_folder(experiment: str, seed: int) -> str:
-    """Return everything of one tuning seed: the search writes nothing among the runs."""
+    """Return the folder of one tuning seed: the search writes nothing among the runs."""
     return f"search/{experiment}/s{seed}"
 
 
 def search_start(experiment: str, seed: int, own: str = "") -> str:
-    """Return the folder of the common start of a tuning seed, or of that of a method with another
-    network."""
+    """Return the folder of a tuning seed's start, or of that of `own`, a method with another network."""
     return f"{search_folder(experiment, seed)}/{_start(own)}"
 
 
 def chosen(experiment: str) -> str:
-    """Return the file of what a search chose, from which it is read."""
+    """Return the file with the choice of an experiment's search, which parameters are read from."""
     return f"params/chosen/{experiment}.yaml"
 
 
 def attempt(experiment: str, seed: int, method: str, point: int | str) -> str:
-    """Return what a point of the search reaches."""
+    """Return the file of the result of one point of the search."""
     return f"{search_folder(experiment, seed)}/{method}/point_{point}.json"
 
 
@@ -78,8 +79,7 @@ def round_(experiment: str, seed: int, name: str, number: int) -> str:
 
 
 def halves(experiment: str, seed: int, name: str) -> str:
-    """Return the folder of the halves of datasets that tell by how much networks of a method differ by
-    chance."""
+    """Return the folder of networks of half datasets, which tell how far a method's differ by chance."""
     return f"{method(experiment, seed, name)}/halves"
 
 
@@ -89,12 +89,12 @@ def trial(experiment: str, seed: int, name: str, number: int) -> str:
 
 
 def reached(trial_folder: str) -> str:
-    """Return what a trial reaches on validation."""
+    """Return the file of a trial's result on validation."""
     return f"{trial_folder}/validation.json"
 
 
 def sigma(experiment: str, seed: int, name: str) -> str:
-    """Return the scales that its rounds share."""
+    """Return the file of the scales that the rounds of a method share."""
     return f"{method(experiment, seed, name)}/sigma.json"
 
 
@@ -108,24 +108,22 @@ def run(experiment: str, seed: int, name: str, rounds: int) -> str:
 
 
 def state(folder: str) -> str:
-    """Return the state that a job leaves: the networks of all datasets, and what the next job reads
-    besides."""
+    """Return the file of the state that a job leaves: all networks, and what the next job needs."""
     return f"{folder}/state.safetensors"
 
 
 def metrics(experiment: str) -> str:
-    """Return the means over seeds, for `dvc metrics`; apart from the folder that DVC versions as a
-    whole."""
+    """Return the file of means over seeds for `dvc metrics`, outside the folder that DVC versions."""
     return f"results/{experiment}.metrics.json"
 
 
 def curves(experiment: str) -> str:
-    """Return the learning curves, a column per method, for `dvc plots`."""
+    """Return the file of the learning curves, a column per method, for `dvc plots`."""
     return f"results/{experiment}.curves.csv"
 
 
 def figure(experiment: str, name: str) -> str:
-    """Return a figure; one's own, package.module:name, has the last part of its name."""
+    """Return the file of a figure. One's own, package.module:name, has the last part of its name."""
     return f"results/{experiment}/figures/{short(name)}.svg"
 
 
@@ -134,32 +132,31 @@ SPLIT_HALVES = "split_halves"
 
 
 def ratios(experiment: str) -> str:
-    """Return how far apart datasets lie in each layer, in units of the null of split halves."""
+    """Return the file of the distances of datasets by layer, in units of the null of split halves."""
     return f"results/{experiment}/figures/{SPLIT_HALVES}.csv"
 
 
 def trials(experiment: str) -> str:
-    """Return what trials of a scale have reached, of every method that chooses it in its run."""
+    """Return the file of the results of the trials of a scale, of every method that makes them."""
     return f"results/{experiment}/figures/trials.csv"
 
 
 def sweep(name: str) -> str:
-    """Return the folder of what several experiments show together."""
+    """Return the folder of the results of a sweep."""
     return f"{SWEEPS}/{name}"
 
 
 def resume_of(record: str) -> str:
-    """Return the folder in which a job that trains keeps its last state until it ends; each job has its
-    own."""
+    """Return the folder of a job that trains, for its last state until it ends. Each job has its own."""
     return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
 
 
 def diverged(resume: str) -> str:
-    """Return what a job that diverged leaves beside its last state."""
+    """Return the file that a job that diverged leaves beside its last state."""
     return f"{resume}/diverged.json"
 
 
 def told(folder: str) -> str:
-    """Log and costs of a job that writes into a folder of runs/ or search/, without their endings."""
+    """Return the path of a job's log and costs, without ending, from its folder in runs/ or search/."""
     top, experiment, *below = folder.split("/")
     return "/".join(["logs", experiment, *(["search"] if top == "search" else []), *below])

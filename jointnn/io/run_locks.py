@@ -38,7 +38,7 @@ def hold(*, begins: bool) -> int | None:
 
 
 def are_at_work(root: str | Path = ".") -> bool:
-    """Return whether a run, or a job that a killed run left behind, is at work in a folder."""
+    """Return whether a run is at work in a folder, or a job that a killed run left behind."""
     if not any(Path(root, OF_SNAKEMAKE).glob("*")):
         return False
     try:
@@ -54,7 +54,7 @@ def are_at_work(root: str | Path = ".") -> bool:
 
 
 def _is_free(place: int) -> bool:
-    """Take the lock alone, if nobody has it."""
+    """Return whether nobody has the lock, and take it then."""
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

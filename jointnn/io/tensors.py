@@ -25,7 +25,7 @@ def write_tensors(path: str | Path, tensors: Tensors, header: Mapping[str, Any])
 
     Args:
         tensors: arrays by name, any shape and type that safetensors knows.
-        header: what the file is; values become texts. Reading checks it (`check_header`).
+        header: the identity of the file; values become texts. Reading checks it (`check_header`).
     """
     from safetensors.numpy import save
 
@@ -42,13 +42,13 @@ def _sum(texts: Mapping[str, str]) -> int:
 
 
 def _sum_of(array: np.ndarray) -> int:
-    """Return the check sum of an array, its type and its shape."""
+    """Return the check sum of an array's values, type and shape."""
     begun = zlib.crc32(f"{array.dtype.name} {array.shape}".encode())
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, begun)
 
 
 def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
-    """Return arrays and header of a safetensors file; a damaged one is refused by name."""
+    """Return arrays and header of a safetensors file. A damaged file is refused by name."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -65,7 +65,7 @@ def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, str]]:
 
 
 def read_some_tensors(path: str | Path, prefixes: tuple[str, ...]) -> Tensors:
-    """Return the arrays of a safetensors file whose names begin with one of `prefixes`; others stay unread.
+    """Return the arrays whose names begin with one of `prefixes`. The others are not read.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -86,7 +86,7 @@ def read_some_tensors(path: str | Path, prefixes: tuple[str, ...]) -> Tensors:
 
 
 def read_header(path: str | Path) -> dict[str, str]:
-    """Return the header of a safetensors file, without its arrays; a damaged one is refused by name."""
+    """Return the header of a safetensors file without reading arrays. A damaged file is refused by name."""
     return _read_header(path)[0]
 
 
@@ -106,19 +106,19 @@ def _read_header(path: str | Path) -> tuple[dict[str, str], dict[str, int] | Non
 
 
 def numbers_of_state(path: str | Path) -> dict[str, Any]:
-    """Return what the header of a saved state tells besides tensors: `diverged`, `alarms`, `step`."""
+    """Return the entries of a saved state besides its tensors: `diverged`, `alarms`, `step` and so on."""
     numbers: dict[str, Any] = json.loads(read_header(path).get("state", "{}"))
     return numbers
 
 
 def diverged(path: str | Path) -> str:
-    """Return what happened to the run that left a state, if it diverged; empty otherwise."""
+    """Return the sentence on how the run of a state diverged; "" if it did not."""
     said: str = numbers_of_state(path).get("diverged", "")
     return said
 
 
 def _header(content: bytes) -> tuple[dict[str, str], dict[str, int] | None]:
-    """Return the texts of a header, and the sums of the arrays, which files of earlier versions lack."""
+    """Return the texts of a header, and the check sums of the arrays; None in files of early versions."""
     size = int.from_bytes(content[:8], "little")
     header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["jointnn"])
     of_texts, sums = header.pop(SUMS, (None, None))

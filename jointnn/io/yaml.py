@@ -11,7 +11,7 @@ from jointnn.errors import UserError
 
 
 def _yaml() -> YAML:
-    """Return a reader and writer of plain values, in Python alone: the same with and without libyaml."""
+    """Return a reader and writer of plain values, in pure Python: libyaml makes no difference."""
     return YAML(typ="safe", pure=True)
 
 
@@ -25,7 +25,7 @@ def from_yaml(text: str) -> Any:
 
 
 def to_yaml(value: Any) -> str:
-    """Return a value as YAML, its mappings in their order, the innermost on a line of their own."""
+    """Return a value as YAML: mappings in their order, each innermost mapping on one line."""
     writer, text = _yaml(), StringIO()
     writer.default_flow_style = None
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared as None
@@ -35,7 +35,7 @@ def to_yaml(value: Any) -> str:
 
 
 def to_yaml_blocks(value: Any) -> str:
-    """Return a value as YAML, each entry on a line of its own: DVC, which edits such files, keeps it so."""
+    """Return a value as YAML, each entry on its own line, as DVC writes it when it edits such files."""
     writer, text = YAML(), StringIO()
     writer.default_flow_style = False
     writer.dump(value, text)

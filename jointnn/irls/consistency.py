@@ -17,7 +17,7 @@ COLUMNS_AT_ONCE = 1 << 20
 
 
 def block_membership(layers: int, blocks: str) -> Tensor:
-    """Return which layers form which block: (B, L) of zeros and ones.
+    """Return the layers of each block, as zeros and ones of shape (B, L).
 
     Args:
         layers: L, the number of coupled layers.
@@ -41,7 +41,7 @@ def block_membership(layers: int, blocks: str) -> Tensor:
 
 
 def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square") -> Tensor:
-    """Return the squared distance of each layer of each pair of networks, shape (L, N, N), in float64.
+    """Return the squared distances between all pairs of networks by layer, (L, N, N), in float64.
 
     Args:
         layers: stacked parameters, shape (N, D_l) each.
@@ -51,8 +51,10 @@ def layer_distances_squared(layers: Sequence[Tensor], metric: str = "sum_square"
 
 
 def _pairwise(layer: Tensor) -> Tensor:
-    """Return the squared distances (N, N) between rows. From differences: products would cancel for near
-    pairs."""
+    """Return the squared distances between rows, (N, N).
+
+    They come from differences: with products, those of near pairs would cancel.
+    """
     n = len(layer)
     result = torch.zeros(n, n, dtype=torch.float64)
     for columns in torch.split(layer.detach(), columns_measured_at_once(n), dim=1):
@@ -66,16 +68,17 @@ def _pairwise(layer: Tensor) -> Tensor:
 
 
 def columns_measured_at_once(networks: int) -> int:
-    """Return how many columns of a layer are measured at a time: sums over such pieces have the same
-    bits."""
+    """Return how many columns of a layer are measured at a time.
+
+    Sums over such pieces always have the same bits.
+    """
     if many_networks.are_many(networks):
         return many_networks.columns_gathered_at_once(networks)
     return COLUMNS_AT_ONCE
 
 
 def metric_sizes(layers: Sequence[Tensor], metric: str) -> Tensor:
-    """Return what divides the squared distance of each layer, shape (L,): 1, or its number of parameters
-    D_l."""
+    """Return the divisors of the squared distances, shape (L,): 1, or the number of parameters D_l."""
     sizes = [layer.shape[1] if metric == "mean_square" else 1 for layer in layers]
     return torch.tensor(sizes, dtype=torch.float64)
 
@@ -86,8 +89,7 @@ def block_distances_squared(layer_squared: Tensor, membership: Tensor) -> Tensor
 
 
 def scales(distances_squared: Tensor, scale_factor: float = 1.0) -> Tensor:
-    """Return the scale sigma_b, Section 4.2.1: the mean distance of a network to its nearest other, times
-    s.
+    """Return sigma_b, Section 4.2.1: s times the mean distance of a network to its nearest other one.
 
     Args:
         distances_squared: at the L2 start, shape (B, N, N).
@@ -136,7 +138,7 @@ def irls_weights(distances_squared: Tensor, sigma: Tensor, weighting: str = "pap
 
 
 def _median_weights(distances_squared: Tensor) -> Tensor:
-    """Return the authors' code: a pair's distance against the median of all pairs, per block."""
+    """Return weights as in the authors' code: 1, 1/2 or 0 by the median distance of a block's pairs."""
     n = distances_squared.shape[-1]
     i, j = torch.triu_indices(n, n, offset=1)
     median = distances_squared[:, i, j].quantile(0.5, dim=1)[:, None, None]
@@ -156,7 +158,7 @@ def layer_weights(weights: Tensor, membership: Tensor) -> Tensor:
 
 
 def layer_factors(layers: int, strength_decay: float) -> Tensor:
-    """Return what multiplies the strength of each layer, shape (L,): 1 - decay (l - 1) / (L - 1), l = 1..L.
+    """Return the factors of the strength by layer, (L,): 1 - decay (l - 1) / (L - 1), l = 1..L.
 
     It falls linearly from 1 at the first layer to 1 - decay at the last; a layer alone keeps 1.
     """
@@ -170,8 +172,10 @@ def geman_mcclure(distances_squared: Tensor, sigma: Tensor) -> Tensor:
 
 
 def lorentzian(distances_squared: Tensor, sigma: Tensor) -> Tensor:
-    """Return s2 log(1 + d2/s2), the penalty that (7) as printed majorises (departure 3), shape (B, N,
-    N)."""
+    """Return s2 log(1 + d2/s2), shape (B, N, N): the penalty that (7) as printed majorises.
+
+    This is departure 3.
+    """
     sigma_squared = sigma.square()[:, None, None]
     logarithm = sigma_squared * torch.log1p(distances_squared / sigma_squared)
     return torch.where(sigma_squared.isinf(), distances_squared, logarithm)
@@ -190,12 +194,12 @@ def over_pairs(values: Tensor) -> Tensor:
 
 
 def largest_change(weights: Tensor, previous: Tensor) -> float:
-    """Return delta = max |w - w_previous| of Section 4.2.2: IRLS has converged where it is at most 0.01."""
+    """Return delta = max |w - w_previous|, Section 4.2.2. IRLS has converged at 0.01 and below."""
     return float((weights - previous).abs().max())
 
 
 def strength_of_half_life(half_life: float, step_size: float, networks: int, size: float = 1.0) -> float:
-    """Return lambda under which the difference of two fully coupled networks halves in `half_life` steps.
+    """Return the lambda that halves the difference of two fully coupled networks in `half_life` steps.
 
     An inner layer with all weights 1 has c = 2 lambda / size, and one proximal step divides every
     difference by 1 + 2 tau N c. So lambda solves (1 + 4 tau N lambda / size)^-h = 1/2 (departure 2).
@@ -205,7 +209,7 @@ def strength_of_half_life(half_life: float, step_size: float, networks: int, siz
             thousandth of a step and less is 0: its lambda is beyond what a number holds.
         step_size: tau, the optimiser's effective step at the base learning rate.
         networks: N.
-        size: what the metric divides by, for the layer of median size.
+        size: divisor of the metric, for the layer of median size.
     """
     if half_life <= 1e-3:
         return math.inf

@@ -17,7 +17,7 @@ NO_GAP = 0.01  # weights that differ by less than IRLS's tolerance tell no group
 
 
 def upper_half(weights: Array) -> Array:
-    """Return weights averaged over the last ⌈B/2⌉ blocks, where the groups show.
+    """Return the mean of the weights over the last ⌈B/2⌉ blocks, where the groups show.
 
     Args:
         weights: of every block and pair, shape (B, n, n), in [0, 1].
@@ -32,7 +32,9 @@ def upper_half(weights: Array) -> Array:
 
 
 def find_groups(weights: Array, count: int | None) -> list[int]:
-    """Return groups of networks: average linkage on 1 - w, w averaged over the upper half of the blocks.
+    """Return the groups of networks, by average linkage on 1 - w.
+
+    w is the mean over the upper half of the blocks.
 
     Args:
         weights: of one round, shape (B, n, n), in [0, 1].
@@ -71,13 +73,13 @@ def _count_at_largest_gap(heights: Array, mean: Array) -> int:
 
 
 def numbered(labels: Sequence[object]) -> list[int]:
-    """Return the same partition with labels 0, 1, ... in the order of appearance."""
+    """Return the partition with its labels renamed to 0, 1, ... in the order of appearance."""
     order = list(dict.fromkeys(labels))
     return [order.index(label) for label in labels]
 
 
 def planted_labels(groups: Mapping[str, Sequence[str]], datasets: Sequence[str]) -> list[int]:
-    """Return the planted group of every dataset, numbered in the order of `groups`.
+    """Return the planted group of each dataset, numbered in the order of `groups`.
 
     Raises:
         UserError: a dataset stands in no group or in several.
@@ -110,10 +112,10 @@ def inside_and_across(weights: Array, labels: Sequence[int]) -> tuple[Array, Arr
 
 
 def separation(weights: Array, labels: Sequence[int]) -> float:
-    """Return how well a round separates groups: mean weight inside minus mean weight across.
+    """Return the mean weight inside groups minus that across, in the upper half of the blocks.
 
-    Of the upper half of the blocks. A difference and no silhouette, since a round whose weights all
-    fall towards 0 keeps its silhouettes but no longer shares anything.
+    It is a difference and no silhouette, since a round whose weights all fall towards 0 keeps its
+    silhouettes but no longer shares anything.
 
     Args:
         weights: of one round, shape (B, n, n).
@@ -128,7 +130,7 @@ def separation(weights: Array, labels: Sequence[int]) -> float:
 
 
 def best_round(weights_of_rounds: Sequence[Array], count: int | None) -> int:
-    """Return the round, from 1, whose found groups separate best; the first of equals."""
+    """Return the round, counted from 1, whose found groups separate best; the first of equal ones."""
     scores = [separation(weights, find_groups(weights, count)) for weights in weights_of_rounds]
     return 1 + int(np.argmax(scores))
 
@@ -143,7 +145,7 @@ def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
 def diagnosis(
     weights_of_rounds: Sequence[Array], datasets: Sequence[str] = (), method: str = "joint"
 ) -> str | None:
-    """Return one line on a run that ended at one of its corners; None for a run that did not.
+    """Return one line on a run that ended at one of its corners; None for any other run.
 
     Args:
         weights_of_rounds: rounds 1..K in order, each of shape (B, n, n). Weights of a network with
@@ -188,10 +190,10 @@ def _strongest(weights: Array) -> Array:
 
 
 def widest_ratio(weights: Array) -> float:
-    """Return the largest over smallest weight between different networks, within the block where it is
-    widest.
+    """Return the largest weight over the smallest, between different networks of one block.
 
-    Within a block, as blocks of unlike scale differ even where no pair is told from another.
+    The block is the one where that is largest. Blocks of unlike scale differ even where no pair is told
+    from another.
     """
     pairs = np.asarray(weights, float)[:, _different(weights.shape[-1])]
     smallest = np.maximum(pairs.min(axis=1), 1e-12)

@@ -21,7 +21,7 @@ MOST_COLUMNS = 1 << 14
 
 
 def are_many(networks: int) -> bool:
-    """Return whether so many networks are measured and mixed by the forms of this module."""
+    """Return whether so many networks are measured and mixed as in this module."""
     return networks >= MANY
 
 
@@ -98,7 +98,7 @@ class Mixing:
 
     @classmethod
     def of(cls, matrix: Tensor, components: Sequence[Component]) -> "Mixing":
-        """Return the mixing of a matrix (N, N) and the components of the weights that it is of."""
+        """Return the mixing of a matrix (N, N), cut into the components of its weights."""
         moves = []
         for component in components:
             inside = matrix[component.networks][:, component.networks]
@@ -106,7 +106,7 @@ class Mixing:
         return cls(components, moves)
 
     def to(self, target: torch.dtype | torch.device) -> "Mixing":
-        """Return the same in another type or on another device."""
+        """Return the mixing in another type or on another device."""
         components = self.components
         if isinstance(target, torch.device):
             components = [replace(one, networks=one.networks.to(target)) for one in components]

@@ -1,4 +1,4 @@
-"""From the distances of one round to the weights of the next, and to the scales of all."""
+"""The step from the distances of one round to the weights of the next, and the scales of all rounds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Round:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Round":
-        """Return the round of such JSON."""
+        """Return the round that `to_json` gave."""
         return cls(
             weights=torch.tensor(value["weights"], dtype=torch.float64),
             sigma=torch.tensor(value["sigma"], dtype=torch.float64),
@@ -50,7 +50,7 @@ class Round:
 
 
 def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
-    """Return sigma_b of distances (B, n, n), shape (B,); infinite where the scale factor is.
+    """Return sigma_b from distances (B, n, n), shape (B,); infinite where the scale factor is infinite.
 
     Raises:
         UserError: in some block every network equals another one.
@@ -64,8 +64,7 @@ def scales_of(distances_squared: Tensor, scale_factor: float) -> Tensor:
 
 
 def scales_of_halves(distances_squared: Tensor, scale_factor: float) -> Tensor:
-    """Return sigma_b of distances between halves of datasets (B, 2N, 2N), shape (B,), in the place of
-    4.2.1.
+    """Return sigma_b from distances of halves (B, 2N, 2N), shape (B,), instead of that of 4.2.1.
 
     Raises:
         UserError: in some block the halves of every dataset are equal.
@@ -81,7 +80,10 @@ def scales_of_halves(distances_squared: Tensor, scale_factor: float) -> Tensor:
 def next_round(
     distances_squared: Tensor, sigma: Tensor, before: Round | None, weighting: str, tolerance: float
 ) -> Round:
-    """Return the weights (7) of distances (B, n, n), unless IRLS has converged before (4.2.2)."""
+    """Return the round of weights (7) from distances (B, n, n).
+
+    If IRLS has converged before (4.2.2), that round stays.
+    """
     if before is not None and before.converged:
         return before
     weights = consistency.irls_weights(distances_squared, sigma, weighting)
@@ -95,6 +97,6 @@ def next_round(
 
 
 def block_names(layers: Sequence[str], membership: Tensor) -> list[str]:
-    """Return a name for each block, conv1-conv2: its first and last layer."""
+    """Return a name for each block: its first and last layer, as in conv1-conv2."""
     members = [[layers[i] for i in row.nonzero().flatten().tolist()] for row in membership]
     return [names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}" for names in members]

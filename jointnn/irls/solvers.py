@@ -51,16 +51,16 @@ class Mixer:
                 mix_(layer, mixing)
 
     def placed(self, layers: Sequence[Tensor], step_size: float) -> list[Tensor | Mixing | None]:
-        """Return the mixing of each layer, of its type, where it lies; None: nothing couples it."""
+        """Return each layer's mixing in its type and on its device; None where nothing couples it."""
         if self._placed is None or self._placed[0] != step_size:
             mixings = zip(self.mixings(step_size), layers, strict=True)
             self._placed = step_size, [put(m, x.dtype, x.device) for m, x in mixings]
         return self._placed[1]
 
     def mixings(self, step_size: float) -> list[Tensor | Mixing | None]:
-        """Return how each layer is mixed for tau = `step_size`; None: nothing couples it.
+        """Return each layer's mixing for tau = `step_size`; None where nothing couples it.
 
-        That of few networks is its mixing matrix (N, N); of many, that matrix by components.
+        For few networks it is the mixing matrix (N, N), for many that matrix by components.
         """
         found = self.matrices(step_size)
         kinds: Sequence[Tensor | Mixing] = list(found)
@@ -76,7 +76,7 @@ class Mixer:
 
 
 def put(mixing: Tensor | Mixing | None, dtype: torch.dtype, device: torch.device) -> Tensor | Mixing | None:
-    """Return how a layer of this type on this device is mixed."""
+    """Return a mixing in the type and on the device of a layer."""
     # First the type: Apple's mps knows no float64.
     return None if mixing is None else mixing.to(dtype).to(device)
 
@@ -91,7 +91,7 @@ def mix_(layer: Tensor, mixing: Tensor | Mixing) -> None:
 
 
 def pulled_to_others(own: Tensor, others: Tensor, couplings: Tensor, step_size: float) -> Tensor:
-    """Return the block step (9): the pull of one network to the coupled mean of the others, solved exactly.
+    """Return one network after the block step (9): the exact pull to the coupled mean of the others.
 
     argmin |theta - own|^2 / 2 tau + sum_j c_j |theta - theta_j|^2.
 
@@ -128,5 +128,5 @@ def check_gradient_pull(couplings: Tensor, learning_rate: float, momentum: float
 
 
 def is_infinite(strength: Tensor) -> bool:
-    """Return whether any layer is coupled without limit, which only the proximal step can solve."""
+    """Return whether any layer is coupled without limit. Only the proximal step can solve that."""
     return any(math.isinf(value) for value in strength.tolist())

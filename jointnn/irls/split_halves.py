@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def within_datasets(distances_squared: Tensor) -> Tensor:
-    """Return the squared distance between the two halves of each dataset: ‖θ_i − θ_i'‖².
+    """Return the squared distance between the two halves of each dataset, ‖θ_i − θ_i'‖².
 
     Args:
         distances_squared: between halves, of each layer or block, shape (..., 2N, 2N).
@@ -25,7 +25,7 @@ def within_datasets(distances_squared: Tensor) -> Tensor:
 
 
 def between_datasets(distances_squared: Tensor) -> Tensor:
-    """Return the mean squared distance between datasets i and j over their four pairings of halves.
+    """Return the mean squared distance of datasets i and j over their four pairings of halves.
 
     Args:
         distances_squared: between halves, of each layer or block, shape (..., 2N, 2N).
@@ -37,7 +37,7 @@ def between_datasets(distances_squared: Tensor) -> Tensor:
 
 
 def split_half_ratios(distances_squared: Tensor) -> Tensor:
-    """Return how far apart two datasets lie, in units of chance: r_ij = d²_ij / n_ij.
+    """Return the distances of datasets in units of chance: r_ij = d²_ij / n_ij.
 
     d²_ij is the mean of the four squared distances between a half of i and a half of j. The null n_ij is
     the mean of the two squared distances within i and within j. Let a half of dataset k give the network
@@ -64,10 +64,10 @@ def split_half_ratios(distances_squared: Tensor) -> Tensor:
 
 
 def split_half_scales(distances_squared: Tensor, scale_factor: float = 1.0) -> Tensor:
-    """Return scales sigma_b from chance, in the place of 4.2.1: σ² = s² · mean over i of ‖θ_i − θ_i'‖² / 2.
+    """Return sigma_b from chance instead of 4.2.1: σ² = s² · mean over i of ‖θ_i − θ_i'‖² / 2.
 
-    Half, since the networks that are weighted learn from all images of a dataset, in batches twice as
-    large: the variance that chance gives them is half of that of a network of one half. So a pair that
+    It is halved, since the networks that are weighted learn from all images of a dataset, in batches twice
+    as large: the variance that chance gives them is half of that of a network of one half. So a pair that
     should be shared has d² = σ² in expectation, and under s = 1 the weight (7) of 1/2.
 
     Args:
@@ -90,7 +90,7 @@ def split_half_scales(distances_squared: Tensor, scale_factor: float = 1.0) -> T
 
 
 def _by_halves(distances_squared: Tensor) -> Tensor:
-    """Return distances with an index for the dataset and one for its half: (..., N, 2, N, 2)."""
+    """Return distances with an index for the dataset and one for the half: (..., N, 2, N, 2)."""
     *first, count, _ = distances_squared.shape
     if count % 2:
         raise ValueError(f"There must be two halves of each dataset, but there are {count} networks.")

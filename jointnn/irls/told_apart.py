@@ -31,7 +31,7 @@ MOST_CHANCE = 0.05
 DRAWS = 599
 """Shuffles that are tried: all, where there are no more, as of four datasets and three seeds."""
 NOT_TOLD_APART = "not told apart"
-"""What tables say in the place of groups, before why."""
+"""Beginning of the sentence that tables have in the place of groups."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Groups:
 
     @classmethod
     def of(cls, runs: Sequence[Array], count: int | None) -> "Groups":
-        """Return the groups of runs that differ in their seed alone.
+        """Return the groups of runs that differ in their seeds alone.
 
         Args:
             runs: the weights of the same round of each, shape (B, n, n).
@@ -64,7 +64,7 @@ class Groups:
 
     @cached_property
     def mean(self) -> Array:
-        """Return the mean weights over runs, shape (n, n)."""
+        """Return the mean of the weights over runs, shape (n, n)."""
         return np.asarray(self.weights.mean(axis=0))
 
     @cached_property
@@ -74,7 +74,7 @@ class Groups:
 
     @cached_property
     def chance(self) -> float:
-        """Return how often groups are as clear where it makes no difference which data a network learned.
+        """Return the chance of groups as clear where it makes no difference which data a network learned.
 
         Then nothing ties a network of one run to that of the same dataset in another. So the datasets of
         each run but the first are shuffled, all weights of a dataset together, groups are found in the
@@ -133,7 +133,7 @@ class Groups:
 
 
 def _even(mean: Array) -> str:
-    """Return why weights without a gap make no groups."""
+    """Return the reason why weights without a gap make no groups."""
     pairs = mean[~np.eye(len(mean), dtype=bool)]
     if pairs.max() < ISOLATED_BELOW:
         return f"every mean weight is below {ISOLATED_BELOW}: nothing is shared"
@@ -147,8 +147,7 @@ def _odds(weight: float) -> float:
 
 
 def _clearness(mean: Array, labels: Sequence[int]) -> float:
-    """Return the part of the variance of weights over pairs that groups explain; negative if across is
-    larger.
+    """Return the between-group variance of weights over pairs; negative if across is larger.
 
     The separation alone would be largest for one pair and all others alone.
     """

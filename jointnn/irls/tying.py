@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def mean_weights(weights: NDArray[np.float64], membership: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weight of each layer, the mean over the blocks that hold it and over pairs, shape (L,).
+    """Return the mean weight of each layer, over the blocks that hold it and over pairs, shape (L,).
 
     Args:
         weights: w_ijb of a round, shape (B, N, N).
@@ -21,8 +21,7 @@ def mean_weights(weights: NDArray[np.float64], membership: NDArray[np.float64]) 
 
 
 def layers_to_tie(weights: Mapping[str, float]) -> Sequence[str]:
-    """Return the half of the layers, rounded down but at least one, with the largest weights, in their
-    order."""
+    """Return the half of the layers with the largest weights, in order: rounded down, at least one."""
     count = max(1, math.floor(len(weights) / 2))
     largest = sorted(weights, key=lambda name: -weights[name])[:count]
     return [name for name in weights if name in largest]

@@ -29,8 +29,10 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
 
 
 def files_run(first: list[Path], root: Path) -> dict[Path, int]:
-    """Return files and every file of the project that they import, directly or not, with the times of
-    change."""
+    """Return some files and all files of the project that they import, with the times of change.
+
+    A file that is imported by an imported file counts too.
+    """
     found, waiting = {}, first
     while waiting:
         current = waiting.pop()
@@ -42,7 +44,7 @@ def files_run(first: list[Path], root: Path) -> dict[Path, int]:
 
 @cache
 def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
-    """Return files of this package and of the project's folder that one file imports, anywhere in it."""
+    """Return the files of this package and of the project's folder that a file imports, anywhere in it."""
     files: list[Path] = []
     for base, name in _names_imported(file):
         bases = (entries.PACKAGE.parent, root) if base is None else (base,)
@@ -70,7 +72,7 @@ def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
 
 @cache
 def _digest(file: Path, _changed: int) -> str:
-    """Return the digest of what a file does: its syntax tree, without docstrings."""
+    """Return the digest of a file's code: of its syntax tree, without docstrings."""
     tree = _WithoutTexts().visit(entries.parsed(file))
     return sha256(ast.unparse(tree).encode())[:16]
 

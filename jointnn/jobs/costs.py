@@ -1,4 +1,4 @@
-"""What a job will cost, before it is run: its steps, seconds as earlier runs took, bytes that it keeps."""
+"""The cost of a job, before it is run: its steps, seconds as earlier runs took, bytes that it keeps."""
 
 import csv
 import re
@@ -13,11 +13,12 @@ from jointnn.methods.plan import Plan, Problem
 from jointnn.methods.settings import MethodSettings
 
 MUCH_LONGER = 3
-"""What a job took tells nothing of one that trains so many times as many steps: too little was training."""
+"""Largest ratio of steps at which the time of one job still tells that of another: beyond it, too little of
+that time was training."""
 
 
 def steps_of(job: Job) -> range:
-    """Return the steps of training that a job does, counted from the start of its method."""
+    """Return the steps of training that a job takes, counted from the start of its method."""
     if not isinstance(job, TrainingJob):
         return range(0)
     made = _plan_of(job)
@@ -26,7 +27,7 @@ def steps_of(job: Job) -> range:
 
 
 def _plan_of(job: TrainingJob) -> Plan:
-    """Return the plan of a job. How long phases are does not hang on layers, which torch alone knows."""
+    """Return the plan of a job. Only torch knows the layers, and the lengths of phases do not need them."""
     groups = list((job.groups or {}).values())
     problem = Problem(job.datasets, [2], groups, job.shared_blocks)
     return plan(job.plan, problem, MethodSettings.model_validate(job.settings))
@@ -43,9 +44,10 @@ class EarlierRuns:
         self._seconds: dict[Path, float | None] = {}
 
     def seconds(self, job: Job) -> float | None:
-        """Return how long earlier runs took for a job, or for others of its kind: seeds, points, rounds.
+        """Return the time that earlier runs took for a job, or for others of its kind, in seconds.
 
-        None: there were none, or they trained too few steps to tell.
+        Others of its kind are other seeds, points and rounds. None: there were no runs, or they trained too
+        few steps to tell.
         """
         place, record = _starred(job)
         known = [(job.benchmark, job.record)]
@@ -55,7 +57,7 @@ class EarlierRuns:
         return sum(times) / len(times) if times else None
 
     def _scaled(self, job: Job, benchmark: str, record: str) -> float | None:
-        """Return the time of an earlier job; for one that trains, of as many steps as `job` has."""
+        """Return the time of an earlier job, scaled to the steps of `job` if it trains, or None."""
         seconds = self._time_in(Path(benchmark))
         if seconds is None or not isinstance(job, TrainingJob):
             return seconds
@@ -67,12 +69,12 @@ class EarlierRuns:
         return None if longer > MUCH_LONGER else begin + (seconds - begin) * longer
 
     def _begin(self, job: TrainingJob) -> float:
-        """Return about the seconds before the first step of a job that trains: those that a start took."""
+        """Return the time before the first step of a job that trains, about the time of a start [s]."""
         times = [self._time_in(file) for file in self._files(_of_any_seed(f"{paths.told(job.start)}.tsv"))]
         return min((seconds for seconds in times if seconds is not None), default=0.0)
 
     def _files(self, place: str) -> list[Path]:
-        """Return the files of a pattern in which stars stand for numbers."""
+        """Return the files that match a pattern, in which stars stand for numbers."""
         if place not in self._found:
             self._found[place] = [
                 file for file in sorted(Path().glob(place)) if _numbers(place).fullmatch(file.as_posix())
@@ -80,7 +82,7 @@ class EarlierRuns:
         return self._found[place]
 
     def _time_in(self, benchmark: Path) -> float | None:
-        """Return the mean wall time in a benchmark of Snakemake; None where it is damaged."""
+        """Return the mean wall time [s] in a benchmark of Snakemake; None where it is damaged."""
         if benchmark not in self._seconds:
             try:
                 with benchmark.open(encoding="utf-8") as file:
@@ -91,7 +93,7 @@ class EarlierRuns:
         return self._seconds[benchmark]
 
     def bytes_kept(self, job: Job) -> int | None:
-        """Return the bytes of the networks that a job leaves; None where no start tells how large they are.
+        """Return the bytes of the networks that a job leaves; None where no start tells their size.
 
         The start of its seed tells it, or that of another seed: it holds the networks of all datasets once.
         """
@@ -110,7 +112,7 @@ class EarlierRuns:
 
 
 def _starred(job: Job) -> tuple[str, str]:
-    """Return the benchmark and the record of a job, with stars for what tells others of its kind apart."""
+    """Return the benchmark and the record of a job, with stars where others of its kind differ."""
     benchmark, record = _of_any_seed(job.benchmark), _of_any_seed(job.record)
     if isinstance(job, TrainJob | TrialJob) and job.round:
         benchmark, record = (re.sub(r"/(round|trial)_\d+", r"/\1_*", file) for file in (benchmark, record))
@@ -125,12 +127,12 @@ def _of_any_seed(file: str) -> str:
 
 
 def _numbers(place: str) -> re.Pattern[str]:
-    """Return the pattern of paths that have numbers in the place of stars."""
+    """Return the pattern of the paths with numbers in the place of stars."""
     return re.compile(re.escape(place).replace(r"\*", r"(\d+)"))
 
 
 def _filled(record: str, place: str, file: Path) -> str:
-    """Return the record of an earlier job, whose benchmark has numbers in the place of stars."""
+    """Return the record of the earlier job with the benchmark `file`, whose numbers replace the stars."""
     found = _numbers(place).fullmatch(file.as_posix())
     for number in found.groups() if found else ():
         record = record.replace("*", number, 1)
@@ -138,8 +140,10 @@ def _filled(record: str, place: str, file: Path) -> str:
 
 
 def copies_kept(job: InitialiseJob | TrainJob) -> int:
-    """Return how many times a job keeps the networks: what a next round reads, the optimizer's state and
-    averages, counts as much."""
+    """Return how often a job keeps all values of its networks.
+
+    The optimizer's state and averages, which the next round reads, count as one copy each.
+    """
     if isinstance(job, InitialiseJob):
         return 1
     made, settings = _plan_of(job), MethodSettings.model_validate(job.settings)

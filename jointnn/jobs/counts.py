@@ -42,7 +42,7 @@ class Counts:
 
 
 def counts_of(*jobs: FetchJob) -> dict[str, Counts]:
-    """Return what is known of datasets, by name; of some nothing may be known yet.
+    """Return the known counts of datasets, by name. A dataset of which nothing is known is left out.
 
     Raises:
         UserError: the images that are there cannot be fetched: a class is empty, a split is missing.
@@ -61,13 +61,13 @@ def counts_of(*jobs: FetchJob) -> dict[str, Counts]:
 
 
 def _kept() -> dict[str, Any]:
-    """Return what was counted before; a missing or damaged file holds nothing."""
+    """Return the counts that were kept before; {} where the file is missing or damaged."""
     before = kept(KEPT)
     return before if isinstance(before, dict) else {}
 
 
 def _fetched(job: FetchJob) -> Counts | None:
-    """Return what the manifest says, if the images are those that the job would fetch."""
+    """Return the counts in the manifest, if the images are those that the job would fetch; else None."""
     record = Path(job.record)
     if not record.exists() or record.read_bytes() != job.text.encode():
         return None
@@ -85,7 +85,7 @@ def _fetched(job: FetchJob) -> Counts | None:
 
 
 def _counted(job: FetchJob) -> Counts | None:
-    """Return what labels alone tell of a source whose files are at hand."""
+    """Return counts from labels alone; None where files are missing or the source has no way to do so."""
     params = DatasetParams.model_validate(job.source)
     source = source_of(params)
     if source.labels is None or not source.files or not all(file.is_file() for file in source.files):
@@ -135,7 +135,7 @@ def _too_many(experiment: ExperimentParams, counts: Mapping[str, Counts]) -> Ite
 
 
 def _used_up(dataset: str, counts: Counts, validation: int) -> str:
-    """Return the sentence on a class of which validation takes every image; nothing where there is none.
+    """Return the sentence on a class of which validation takes every image; "" where there is none.
 
     Classes give one image each in turn, as far as their images last.
     """

@@ -11,7 +11,7 @@ from jointnn.parameters.schema import Params
 
 
 def fetch(params: Params, dataset: str) -> dict[str, Any]:
-    """Return those of the job that brings a dataset into the Parquet layout."""
+    """Return the settings of the job that brings a dataset into the Parquet layout."""
     source = params.datasets[dataset]
     return {
         "stage": "fetch",
@@ -22,7 +22,7 @@ def fetch(params: Params, dataset: str) -> dict[str, Any]:
 
 
 def prepare(params: Params, dataset: str, size: int) -> dict[str, Any]:
-    """Return those of the job that decodes and resizes it."""
+    """Return the settings of the job that decodes and resizes a dataset."""
     return {
         "stage": "prepare",
         "dataset": dataset,
@@ -34,7 +34,7 @@ def prepare(params: Params, dataset: str, size: int) -> dict[str, Any]:
 
 
 def activations(params: Params, dataset: str, size: int, trunk: str) -> dict[str, Any]:
-    """Return those of the job that sends its images through a frozen trunk."""
+    """Return the settings of the job that sends a dataset's images through a frozen trunk."""
     return {
         "stage": "activations",
         "dataset": dataset,
@@ -45,7 +45,7 @@ def activations(params: Params, dataset: str, size: int, trunk: str) -> dict[str
 
 
 def _channels_of(params: Params, dataset: str, size: int) -> int:
-    """Return the channels of a dataset's images of one size, on which experiments agree."""
+    """Return the number of channels of a dataset's images of one size. Experiments agree on it."""
     for chosen in params.experiments.values():
         if chosen.image_size == size and dataset in chosen.datasets:
             return chosen.channels

@@ -1,4 +1,4 @@
-"""What glibc is told about memory that a job frees: the job keeps it."""
+"""The environment that lets glibc keep the memory that a job frees."""
 
 KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
 """Variables of the environment, in bytes. By itself glibc gives blocks of megabytes, such as activations,

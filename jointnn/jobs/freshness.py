@@ -22,23 +22,25 @@ LONG_AGO = 0
 
 
 def is_fresh(job: Job) -> bool:
-    """Return whether a job's outputs were made with these very settings, and those are there that Snakemake
-    does not look for."""
+    """Return whether a job's record has these very settings and the outputs of a user's choice are there.
+
+    Snakemake does not look for those outputs.
+    """
     return _content(Path(job.record)) == job.text and _are_there(job.of_choice)
 
 
 def is_finished(job: Job) -> bool:
-    """Return whether a job is fresh and all that it makes is here: nothing that it needs is asked for."""
+    """Return whether a job is fresh and all its outputs are here, so that it needs no inputs."""
     return is_fresh(job) and _are_there(job.outputs)
 
 
 def is_settled(jobs: Jobs, job: Job, known: dict[str, bool], forced: Collection[str] = ()) -> bool:
-    """Return whether a job is fresh and so is every one before it: no job before it can make it run.
+    """Return whether a job and every job before it are fresh: nothing before it can make it run.
 
     Images do not count, for which a finished job does not ask.
 
     Args:
-        known: what was found of jobs by their records; it is added to.
+        known: results for jobs by their records, to which this one adds.
         forced: rules whose jobs are to run again, and with them all after them.
     """
     if job.record not in known:
@@ -72,7 +74,7 @@ def write_settings(job: Job) -> str:
 
 
 def of_the_past(files: Iterable[str]) -> list[str]:
-    """Return files, none of which has a time of the future any more, as a checkout may give it.
+    """Return the files as a list. Of these, a time in the future, as checkouts may set it, becomes now.
 
     Snakemake takes an input that is newer than an output for a wrong clock. Of a link it takes the later
     one of its own time and that of what it points to.

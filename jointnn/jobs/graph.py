@@ -67,11 +67,11 @@ class Jobs:
         self._before: dict[str, Mapping[str, Job]] = {}
 
     def before(self, job: Job) -> Mapping[str, Job]:
-        """Return the jobs just before one, by what they are to it."""
+        """Return the jobs just before one, by their relation to it, such as `start`."""
         return self._before[job.record]
 
     def in_order(self, *last: Job) -> Iterator[Job]:
-        """Return jobs and all before them, each once and after those that it needs."""
+        """Yield jobs and all jobs before them, each once and after those that it needs."""
         done: set[str] = set()
 
         def visit(job: Job) -> Iterator[Job]:
@@ -90,7 +90,7 @@ class Jobs:
         return self.in_order(self.collect(experiment), self.figures(experiment), *chosen)
 
     def inputs(self, job: Job, *, images: bool = True) -> list[str]:
-        """Return the files of the jobs before one that it reads; the test split is not for every job.
+        """Return the files that a job reads of the jobs before it, the test split only where it may.
 
         Args:
             images: with the images that networks take, which are cheap and not versioned.
@@ -104,25 +104,25 @@ class Jobs:
 
     @_once
     def fetch(self, dataset: str) -> FetchJob:
-        """Bring a dataset into the Parquet layout."""
+        """Return the job that brings a dataset into the Parquet layout."""
         return self._job(FetchJob, data_jobs.fetch(self.params, dataset))
 
     @_once
     def inventory(self, experiment: str) -> InventoryJob:
-        """Say which data an experiment learns from."""
+        """Return the job that says which data an experiment learns from."""
         datasets = self._experiment(experiment).datasets
         settings = {"stage": "inventory", "experiment": experiment, "datasets": datasets}
         return self._job(InventoryJob, settings, {name: self.fetch(name) for name in datasets})
 
     @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:
-        """Decode and resize it."""
+        """Return the job that decodes and resizes a dataset."""
         settings = data_jobs.prepare(self.params, dataset, size)
         return self._job(PrepareJob, settings, {"fetch": self.fetch(dataset)})
 
     @_once
     def activations(self, dataset: str, size: int, trunk: str) -> ActivationsJob:
-        """Send its images through a frozen trunk."""
+        """Return the job that sends a dataset's images through a frozen trunk."""
         settings = data_jobs.activations(self.params, dataset, size, trunk)
         return self._job(ActivationsJob, settings, {"prepare": self.prepare(dataset, size)})
 
@@ -130,7 +130,7 @@ class Jobs:
     def initialise(
         self, experiment: str, seed: int, own: str = "", searched: bool = False
     ) -> InitialiseJob:
-        """Make the common start of a seed, or that of a method with another network, `own`.
+        """Return the job of the common start of a seed, or of `own`, a method with another network.
 
         Raises:
             UserError: the experiment asks for more images than its datasets have.
@@ -140,29 +140,29 @@ class Jobs:
         return self._job(InitialiseJob, settings, self._images(experiment))
 
     def search_start(self, experiment: str, seed: int, own: str = "") -> InitialiseJob:
-        """Make the start of a tuning seed."""
+        """Return the job of the start of a tuning seed."""
         return self.initialise(experiment, seed, own, searched=True)
 
     @_once
     def train(self, experiment: str, seed: int, method: str) -> TrainJob:
-        """Train a method in one job."""
+        """Return the job that trains a whole method."""
         settings = training_jobs.train(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def l2(self, experiment: str, seed: int, method: str) -> TrainJob:
-        """Train the L2 start (5) of a method with rounds."""
+        """Return the job of the L2 start (5) of a method with rounds."""
         settings = training_jobs.l2(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def split_halves(self, experiment: str, seed: int, method: str) -> SplitHalvesJob:
-        """Train two halves of every dataset under the L2 start of a method with rounds."""
+        """Return the job that trains two halves of every dataset under a method's L2 start."""
         settings = training_jobs.split_halves(self.params, experiment, seed, method)
         return self._job(SplitHalvesJob, settings, self._begin(experiment, seed, method))
 
     def halves(self, experiment: str) -> dict[int, SplitHalvesJob]:
-        """Return the halves of every seed, where the figures of an experiment ask for them.
+        """Return the job of halves of every seed, by seed; {} where no figure of an experiment needs them.
 
         They are those of the method whose weights are shown: the first one with rounds.
         """
@@ -174,14 +174,14 @@ class Jobs:
 
     @_once
     def trial(self, experiment: str, seed: int, method: str, number: int) -> TrialJob:
-        """Try the first IRLS round under one of the scales."""
+        """Return the job that tries the first IRLS round under one of the scales."""
         settings = training_jobs.trial(self.params, experiment, seed, method, number)
         before = self.l2(experiment, seed, method)
         return self._job(TrialJob, settings, {**self._begin(experiment, seed, method), "before": before})
 
     @_once
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
-        """Find the scales of 4.2.1."""
+        """Return the job that finds the scales of 4.2.1."""
         settings = training_jobs.sigma(self.params, experiment, seed, method)
         before: dict[str, Job] = {"l2": self.l2(experiment, seed, method)}
         read = method_settings(self.params, experiment, method)
@@ -194,7 +194,7 @@ class Jobs:
 
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
-        """Run one IRLS round."""
+        """Return the job of one IRLS round."""
         settings = training_jobs.irls(self.params, experiment, seed, method, number)
         is_first = number == 1
         chain = {
@@ -206,14 +206,14 @@ class Jobs:
         return self._job(TrainJob, settings, {**self._begin(experiment, seed, method), **chain})
 
     def final(self, experiment: str, seed: int, method: str) -> TrainJob:
-        """Return the job that ends a method."""
+        """Return the last job of a method."""
         if rounds := self.rounds(experiment, method):
             return self.irls(experiment, seed, method, rounds)
         return self.train(experiment, seed, method)
 
     @_once
     def evaluate(self, experiment: str, seed: int) -> EvaluateJob:
-        """Measure every method of a seed."""
+        """Return the job that measures every method of a seed."""
         last = {name: self.final(experiment, seed, name) for name in self._experiment(experiment).methods}
         runs = {name: job.folder for name, job in last.items()}
         settings = result_jobs.evaluate(self.params, experiment, seed, runs)
@@ -221,13 +221,13 @@ class Jobs:
 
     @_once
     def collect(self, experiment: str) -> CollectJob:
-        """Bring all seeds of an experiment into tables."""
+        """Return the job that brings all seeds of an experiment into tables."""
         settings = result_jobs.collect(self.params, experiment)
         return self._job(CollectJob, settings, self._evaluations(experiment))
 
     @_once
     def figures(self, experiment: str) -> FiguresJob:
-        """Draw the figures of an experiment. They show images, and not what a trunk makes of them."""
+        """Return the job that draws the figures of an experiment. They show images, never activations."""
         chosen = self._experiment(experiment)
         images = {f"images/{name}": self.prepare(name, chosen.image_size) for name in chosen.datasets}
         counts = {name: self.rounds(experiment, name) for name in chosen.methods}
@@ -238,19 +238,19 @@ class Jobs:
 
     @_once
     def sweep(self, sweep: str) -> SweepJob:
-        """Bring several experiments together that differ in one number."""
+        """Return the job that brings experiments together that differ in one number."""
         tables = {name: self.collect(name) for name in self.params.sweeps[sweep].experiments}
         return self._job(SweepJob, result_jobs.sweep(self.params, sweep, tables), tables)
 
     @_once
     def attempt(self, experiment: str, seed: int, method: str, point: int) -> AttemptJob:
-        """Try a grid point of the search, on a tuning seed."""
+        """Return the job that tries a grid point of the search, on a tuning seed."""
         settings = training_jobs.attempt(self.params, experiment, seed, method, point)
         return self._job(AttemptJob, settings, self._begin(experiment, seed, method, searched=True))
 
     @_once
     def choose(self, experiment: str) -> ChooseJob:
-        """Choose the best point of each method."""
+        """Return the job that chooses the best point of each method."""
         attempts = {
             f"s{seed}/{name}/{point}": self.attempt(experiment, seed, name, point)
             for seed, grid in search.attempts(self._experiment(experiment)).items()
@@ -260,13 +260,13 @@ class Jobs:
         return self._job(ChooseJob, result_jobs.choose(self.params, experiment), attempts)
 
     def rounds(self, experiment: str, method: str) -> int:
-        """Return how many rounds of a method are jobs of their own; 0 where it is one job."""
+        """Return how many rounds of a method are jobs of their own; 0 where the method is one job."""
         if not rounds_are_jobs(method):
             return 0
         return method_settings(self.params, experiment, method).rounds
 
     def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:
-        """Return what every job that trains needs: images and a start."""
+        """Return the jobs that every job that trains needs: those of images, and a start."""
         own = training_jobs.own_network(self.params, experiment, method)
         return {**self._images(experiment), "start": self.initialise(experiment, seed, own, searched)}
 
@@ -278,7 +278,7 @@ class Jobs:
             self._counted.add(experiment)
 
     def _images(self, experiment: str) -> dict[str, Job]:
-        """Return the jobs that make what networks take, of every dataset."""
+        """Return the jobs that make the inputs of networks, one for each dataset."""
         chosen = self._experiment(experiment)
         return {
             f"images/{name}": self.activations(name, chosen.image_size, chosen.trunk)
@@ -297,7 +297,7 @@ class Jobs:
     def _job(
         self, model: type[Made], settings: Mapping[str, Any], before: Mapping[str, Job] | None = None
     ) -> Made:
-        """Return a job of these settings after these jobs, with the digests of all that decides it."""
+        """Return a job of these settings after the jobs `before`, with the digests that decide it."""
         known = {name: job.known for name, job in (before or {}).items()}
         decisive = {key: value for key, value in settings.items() if key not in model.only_looked_at}
         job = model(
@@ -310,7 +310,7 @@ class Jobs:
         return job
 
     def _code(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        """Return the digests of the code that a job runs; the files are read once for all such jobs."""
+        """Return the digests of the code that a job runs. Files are read once for all jobs of a kind."""
         asked = (settings["stage"], *entries_of(settings))
         if asked not in self._codes:
             self._codes[asked] = code_digests(asked[0], asked[1:])
@@ -318,7 +318,7 @@ class Jobs:
 
 
 def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the registered entries that a job runs, each by kind and name."""
+    """Return the registered entries that a job runs, as pairs of kind and name."""
     match settings["stage"]:
         case "fetch":
             return [("dataset", settings["source"]["source"])]

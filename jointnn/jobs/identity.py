@@ -1,4 +1,4 @@
-"""What decides the numbers of a job, apart from the code that made them.
+"""The identity of a job: a digest of all that decides its numbers, apart from the code that made them.
 
 The header of a network holds the digest of settings alone. So a moved file or a better sentence makes no
 network foreign; whether it is run again for that is said by its record, which knows the code, too.
@@ -19,7 +19,7 @@ PLACES = {"start", "runs", "halves"}
 
 
 def identity(settings: Mapping[str, Any], before: Mapping[str, str]) -> str:
-    """Return the digest of what decides the numbers of a job.
+    """Return the digest of all that decides the numbers of a job.
 
     Settings that are left at their defaults do not count, so that a new one changes nothing. Nor do those
     that decide memory alone.

@@ -17,7 +17,7 @@ KEPT = "work/params"
 
 
 def read_params() -> Params:
-    """Return the checked parameters; they are checked once, until they or the code change.
+    """Return the checked parameters. They are checked again only when they or the code change.
 
     Raises:
         UserError: with one line for each mistake found.
@@ -47,14 +47,16 @@ def write_missing_choices(versioned: Iterable[str]) -> None:
 
 
 def _kept() -> dict[str, Any] | None:
-    """Return what was kept, if it is there and whole."""
+    """Return the kept content, or None where it is missing or damaged."""
     before = kept(KEPT)
     return before if isinstance(before, dict) and {"of", "own", "params"} <= before.keys() else None
 
 
 def _state(own: Iterable[str]) -> str:
-    """Return the digest of all files of parameters, of one's own code, and of what the package's is like:
-    size and time tell a change of code."""
+    """Return the digest of all that the checks depend on: files of parameters, one's own code, the package.
+
+    Size and time tell a change of the package.
+    """
     files = [*map(str, files_of()), *own]
     contents = [(file, sha256_of_file(file) if Path(file).is_file() else "") for file in files]
     code = [
@@ -66,8 +68,7 @@ def _state(own: Iterable[str]) -> str:
 
 
 def _own_files(params: Params) -> set[Path]:
-    """Return files of one's own entries, of which was checked that they are there and take their
-    options."""
+    """Return the files of one's own entries, which the checks of parameters have read."""
     named = {("dataset", chosen.source) for chosen in params.datasets.values()}
     for chosen in params.experiments.values():
         named |= {

@@ -12,20 +12,20 @@ from jointnn.parameters.resolve import method_settings, settings_for
 from jointnn.parameters.schema import ExperimentParams, Params
 
 SHOWN = {"methods", "datasets", "seeds", "measures"}
-"""What a table shows, by its name in the parameters and in the record of the table."""
+"""Parameters that a table shows, by their names there and in the record of the table."""
 PROBLEM = {
     "task", "task_options", "architecture", "architecture_options", "trunk", "augmentation", "channels",
     "train_images", "validation_images", "labelled",
 }  # fmt: skip
-"""What data and network are, by its name in the parameters and in the record of a run."""
+"""Parameters of data and network, by their names there and in the record of a run."""
 OF_CODE = {"code", "before", "identity"}
-"""What a record knows of the code and of other jobs: a results page may be older than that."""
+"""Entries of a record on the code and other jobs: a results page may be older than those."""
 
 
 def outdated_in_experiment(params: Params, name: str) -> list[str]:
-    """Return what is another one in the records of an experiment than in the parameters, in their words.
+    """Return the parameters of an experiment that differ from those in its records, by name.
 
-    Records of runs and of the search are looked at where they are there; that of the tables must be.
+    Records of runs and of the search are compared where they exist; that of the tables must exist.
     """
     experiment = params.experiments[name]
     record = read_json(Path("results", name, "settings.json"))
@@ -41,7 +41,7 @@ def outdated_in_experiment(params: Params, name: str) -> list[str]:
 
 
 def outdated_in_sweep(params: Params, name: str) -> list[str]:
-    """Return the same for a sweep, with those of its experiments that are there."""
+    """Return the parameters of a sweep, and of its finished experiments, that differ from the records."""
     now = json.loads(Jobs(params).sweep(name).text)
     record = read_json(Path(paths.sweep(name), "settings.json"))
     found = sorted(key for key in now.keys() - OF_CODE if record.get(key) != now[key])
@@ -52,7 +52,7 @@ def outdated_in_sweep(params: Params, name: str) -> list[str]:
 
 
 def outdated_in_halves(params: Params, name: str) -> list[str]:
-    """Return what is another one in the records of the halves of an experiment than in the parameters."""
+    """Return the parameters that differ from those in the records of the halves of an experiment."""
     found: dict[str, None] = {}
     for job in Jobs(params).halves(name).values():
         if Path(job.record).exists():
@@ -62,7 +62,10 @@ def outdated_in_halves(params: Params, name: str) -> list[str]:
 
 
 def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
-    """Return data and network, in the record of any run: all runs of an experiment have the same."""
+    """Return the parameters of data and network that differ from the record of a run.
+
+    Any run will do: all runs of an experiment have the same.
+    """
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
     for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
         was = read_json(record)
@@ -72,8 +75,10 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
 
 
 def _trained_otherwise(params: Params, name: str, method: str) -> bool:
-    """Return the settings of a method. One that only the record has, or only the parameters, must be off
-    there."""
+    """Return whether a method was trained with other settings.
+
+    A setting that only the record has, or only the parameters, must be off there.
+    """
     jobs = Jobs(params)
     now = settings_for(method, method_settings(params, name, method))
     usual = settings_for(method, MethodSettings())
@@ -88,7 +93,7 @@ def _trained_otherwise(params: Params, name: str, method: str) -> bool:
 
 
 def _searched_otherwise(name: str, method: str, experiment: ExperimentParams) -> bool:
-    """Return the points of a method on the tuning seed."""
+    """Return whether the points of a method on the tuning seed were others."""
     table = Path("search", name, "grid.csv")
     if not table.exists():
         return False

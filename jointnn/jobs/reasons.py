@@ -19,10 +19,10 @@ SHOWN = 2
 
 
 def why(job: Job, *, forced: bool = False) -> str:
-    """Return why a job has to run.
+    """Return the reason why a job has to run, in words.
 
     Args:
-        forced: whether that was asked for: `--forcerun`, `--forceall`.
+        forced: whether the user asked for it: `--forcerun`, `--forceall`.
     """
     record = Path(job.record)
     if not record.is_file():

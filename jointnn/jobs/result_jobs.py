@@ -18,11 +18,11 @@ from jointnn.parameters.rows import row_of
 from jointnn.parameters.schema import Params
 
 OF_FIRST = ("methods", "datasets", "seeds", "reference", "features", "generated")
-"""What a sweep has from the first of its experiments."""
+"""Settings that a sweep has from the first of its experiments."""
 
 
 def evaluate(params: Params, experiment: str, seed: int, runs: Mapping[str, str]) -> dict[str, Any]:
-    """Return those of the job that measures every method of a seed.
+    """Return the settings of the job that measures every method of a seed.
 
     Args:
         runs: the folder of each method's networks.
@@ -40,7 +40,7 @@ def evaluate(params: Params, experiment: str, seed: int, runs: Mapping[str, str]
 
 
 def collect(params: Params, experiment: str) -> dict[str, Any]:
-    """Return those of the job that brings all seeds of an experiment into tables."""
+    """Return the settings of the job that brings all seeds of an experiment into tables."""
     chosen = params.experiments[experiment]
     return {
         "stage": "collect",
@@ -57,7 +57,7 @@ def collect(params: Params, experiment: str) -> dict[str, Any]:
 
 
 def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[str, Any]:
-    """Return those of the figures of an experiment.
+    """Return the settings of the job that draws the figures of an experiment.
 
     Args:
         rounds: of each method whose rounds are jobs, how many there are.
@@ -77,7 +77,7 @@ def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[
 
 
 def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[str, Any]:
-    """Return those of a sweep: several experiments that differ in one number, together.
+    """Return the settings of a sweep: several experiments that differ in one number.
 
     Args:
         tables: the job that makes the tables of each.
@@ -107,7 +107,7 @@ def sweep(params: Params, name: str, tables: Mapping[str, CollectJob]) -> dict[s
 
 
 def choose(params: Params, experiment: str) -> dict[str, Any]:
-    """Return those of the choice of the search."""
+    """Return the settings of the job that chooses for the search."""
     chosen = params.experiments[experiment]
     return {
         "stage": "choose",
@@ -122,7 +122,7 @@ def choose(params: Params, experiment: str) -> dict[str, Any]:
 
 
 def _shown(params: Params, experiment: str) -> dict[str, Any]:
-    """Return what tables and figures show."""
+    """Return the settings that tables and figures have in common."""
     chosen = params.experiments[experiment]
     return {
         "experiment": experiment,

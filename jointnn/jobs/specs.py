@@ -1,4 +1,4 @@
-"""The jobs, one frozen model per stage: what a job may know, where it writes, which jobs came before it.
+"""The jobs, one frozen model per stage: the settings, files and earlier jobs that each is given.
 
 A job's settings file is its JSON, and a copy of that, the record, lies beside its outputs. A stage gets the
 model and nothing else.
@@ -25,7 +25,7 @@ class Before(Strict):
     """A job before another one, as that one knows it."""
 
     identity: str
-    """The digest of what decides its numbers: the networks of that job bear it."""
+    """The digest of all that decides its numbers: the networks of that job bear it."""
     record: str
     """The digest of its whole record, code included: it says what is out of date."""
 
@@ -47,12 +47,12 @@ class Job(Strict, ABC):
     code: dict[str, str] = {}
     """Digests of the code that it runs, by file."""
     before: dict[str, Before] = {}
-    """The jobs before it, by what they are to it."""
+    """The jobs before it, by their relation to it."""
     identity: str = ""
-    """The digest of what decides its numbers: its settings and the identities before it, never code."""
+    """The digest of all that decides its numbers: its settings and the identities before it, never code."""
 
     def settings_alone(self) -> dict[str, Any]:
-        """Return what was set, without code and jobs before it: what an identity is the digest of."""
+        """Return the settings of the record, without the code and the jobs before it: no digests."""
         return {name: value for name, value in self._recorded().items() if name not in OF_CODE}
 
     @cached_property
@@ -62,7 +62,7 @@ class Job(Strict, ABC):
 
     @cached_property
     def settings_text(self) -> str:
-        """Return the content of its settings file: that of the record, and what is only looked at."""
+        """Return the content of its settings file: that of the record, and the fields only looked at."""
         return sealed(self._set())
 
     def _set(self) -> dict[str, Any]:
@@ -78,22 +78,22 @@ class Job(Strict, ABC):
 
     @cached_property
     def known(self) -> Before:
-        """Return what the jobs after it know of it."""
+        """Return the digests by which the jobs after it know it."""
         return Before(identity=self.identity, record=self.digest)
 
     @property
     def record(self) -> str:
-        """Return where the copy of its settings lies, beside its outputs."""
+        """Return the path of its record, the copy of its settings beside its outputs."""
         return f"{self.folder}/settings.json"
 
     @property
     def settings_file(self) -> str:
-        """Return where its settings are written before it runs."""
+        """Return the path of its settings file, which is written before it runs."""
         return f"{paths.SETTINGS}/{self.record}"
 
     @property
     def rule(self) -> str:
-        """Return the rule of the workflow that runs it."""
+        """Return the name of the rule of the workflow that runs it."""
         return self.stage
 
     @property
@@ -109,36 +109,36 @@ class Job(Strict, ABC):
     @property
     @abstractmethod
     def made(self) -> list[str]:
-        """Return its outputs besides the record and what only those are given that read the test split."""
+        """Return its outputs besides the record and `of_test`."""
 
     @property
     def of_test(self) -> list[str]:
-        """Return outputs that only a job with `reads_test` is given."""
+        """Return the outputs that are given only to jobs with `reads_test`."""
         return []
 
     @property
     def of_choice(self) -> list[str]:
-        """Return those of its outputs that a user chooses, so that no rule of Snakemake can name them."""
+        """Return the outputs that a user chooses, so that no rule of Snakemake can name them."""
         return []
 
     @property
     def outputs(self) -> list[str]:
-        """Return all that it writes, its record last."""
+        """Return all its outputs, the record last."""
         return [*self.made, *self.of_test, self.record]
 
     @property
     @abstractmethod
     def told(self) -> str:
-        """Return where its log and its costs lie, without the ending."""
+        """Return the path of its log and its costs, without the ending."""
 
     @property
     def log(self) -> str:
-        """Return what it prints."""
+        """Return the path of its log."""
         return f"{self.told}.log"
 
     @property
     def benchmark(self) -> str:
-        """Return where Snakemake writes what it cost: time [s], peak memory [MB], ..."""
+        """Return the path where Snakemake writes its costs: time [s], peak memory [MB], ..."""
         return f"{self.told}.tsv"
 
     @property
@@ -148,7 +148,7 @@ class Job(Strict, ABC):
 
 
 class FetchJob(Job):
-    """Bring a dataset into the Parquet layout."""
+    """A job that brings a dataset into the Parquet layout."""
 
     makes_images: ClassVar[bool] = True
     stage: Literal["fetch"] = "fetch"
@@ -175,7 +175,7 @@ class FetchJob(Job):
 
 
 class InventoryJob(Job):
-    """Say which data an experiment learns from."""
+    """A job that says which data an experiment learns from."""
 
     stage: Literal["inventory"] = "inventory"
     experiment: str
@@ -229,7 +229,7 @@ class _ImagesJob(Job):
 
 
 class PrepareJob(_ImagesJob):
-    """Decode and resize the images of a dataset."""
+    """A job that decodes and resizes the images of a dataset."""
 
     reads_test: ClassVar[bool] = True
     stage: Literal["prepare"] = "prepare"
@@ -239,7 +239,7 @@ class PrepareJob(_ImagesJob):
 
 
 class ActivationsJob(_ImagesJob):
-    """Send them through a frozen trunk."""
+    """A job that sends the images of a dataset through a frozen trunk."""
 
     reads_test: ClassVar[bool] = True
     stage: Literal["activations"] = "activations"
@@ -295,7 +295,7 @@ class InitialiseJob(ProblemJob):
     start: str
     """Its folder."""
     purpose: Purpose | None = None
-    """What its networks are for, so that they are looked at before anything is trained."""
+    """The use of its networks, by which they are checked before anything is trained."""
 
     @property
     def rule(self) -> str:
@@ -341,7 +341,7 @@ class TrainingJob(ProblemJob):
     """How many share its networks: it decides no number, and a killed job can go on with another."""
 
     def _recorded(self) -> dict[str, Any]:
-        """Return what its record holds: settings of memory alone are off there, whatever they are.
+        """Return the content of its record. Settings of memory alone are off there, whatever they are.
 
         So a job that found too little memory goes on under others, and what is trained stays as it is.
         """
@@ -351,12 +351,12 @@ class TrainingJob(ProblemJob):
 
     @property
     def begins_at(self) -> str:
-        """Return the folder of the state that it goes on from."""
+        """Return the folder of the state that it begins with."""
         return self.start
 
     @property
     def purpose(self) -> Purpose:
-        """Return what its networks are for."""
+        """Return the use of its networks."""
         method = Method(
             plan=self.plan,
             settings=self.settings,
@@ -377,7 +377,7 @@ class TrainingJob(ProblemJob):
 
     @property
     def threads(self) -> int:
-        """Return threads on the CPU, of all its processes."""
+        """Return the number of threads on the CPU, of all its processes."""
         return int(self.settings["threads"]) * self.processes
 
     @property
@@ -386,7 +386,7 @@ class TrainingJob(ProblemJob):
 
 
 class TrainJob(TrainingJob):
-    """From a state to a later one: an L2 start (5), one IRLS round, or a whole method."""
+    """A job from a state to a later one: an L2 start (5), one IRLS round, or a whole method."""
 
     reads_test: ClassVar[bool] = True
     stage: Literal["train"] = "train"
@@ -400,24 +400,24 @@ class TrainJob(TrainingJob):
 
     @property
     def rule(self) -> str:
-        """Return `train`, or of a method with rounds `l2` or `irls`."""
+        """Return `train`, or `l2` or `irls` for a phase of a method with rounds."""
         return ("l2" if self.round is None else "irls") if self.until else "train"
 
     @property
     def sigma(self) -> str:
-        """Return where the scales lie that a round weighs distances with."""
+        """Return the file of the scales with which a round weighs distances."""
         return paths.sigma(self.experiment, self.seed, self.method)
 
     @property
     def folder(self) -> str:
-        """Return the folder of its method, or in there that of its phase."""
+        """Return the folder of its method, or of its phase in there."""
         if not self.until:
             return paths.method(self.experiment, self.seed, self.method)
         return paths.round_(self.experiment, self.seed, self.method, self.round or 0)
 
     @property
     def made(self) -> list[str]:
-        """Return the state, histories and distances, and of a round its weights."""
+        """Return the files of the state, histories and distances, and for a round of its weights."""
         of_round = [] if self.round is None else ["weights.json"]
         names = ["history.csv", "test_history.csv", "distances.json", *of_round]
         return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
@@ -448,12 +448,12 @@ class SplitHalvesJob(TrainingJob):
 
     @property
     def distances(self) -> str:
-        """Return the distances between all halves."""
+        """Return the file of the distances between all halves."""
         return f"{self.folder}/distances.json"
 
     @property
     def ratios(self) -> str:
-        """Return how far apart datasets lie, in units of that null."""
+        """Return the file of the distances of datasets in units of that null."""
         return f"{self.folder}/ratios.json"
 
     @property
@@ -479,7 +479,7 @@ class TrialJob(TrainingJob):
 
     @property
     def begins_at(self) -> str:
-        """Return the folder of the L2 start, or of the start where that is no job."""
+        """Return the folder of the L2 start, or of the start where the L2 start is no job."""
         return paths.round_(self.experiment, self.seed, self.method, 0) if self.round else self.start
 
     @property
@@ -488,7 +488,7 @@ class TrialJob(TrainingJob):
 
     @property
     def result(self) -> str:
-        """Return what it reaches."""
+        """Return the file of its result on validation."""
         return paths.reached(self.folder)
 
     @property
@@ -511,7 +511,7 @@ class SigmaJob(Job):
 
     @property
     def sigma(self) -> str:
-        """Return the scales."""
+        """Return the file of the scales."""
         return paths.sigma(self.experiment, self.seed, self.method)
 
     @property
@@ -521,12 +521,12 @@ class SigmaJob(Job):
 
     @property
     def halves(self) -> str:
-        """Return the folder of networks of halves, where the scales come from those."""
+        """Return the folder of the networks of halves, where the scales come from those."""
         return paths.halves(self.experiment, self.seed, self.method)
 
     @property
     def trials(self) -> list[str]:
-        """Return what the trials have reached, where a scale is chosen by those."""
+        """Return the files of the results of the trials, where those choose the scale."""
         tried = sorted(name for name in self.before if name.startswith("trial_"))
         return [paths.reached(f"{self.folder}/{name}") for name in tried]
 
@@ -565,7 +565,7 @@ class AttemptJob(TrainingJob):
 
     @property
     def result(self) -> str:
-        """Return what it reaches."""
+        """Return the file of its result on validation."""
         return paths.attempt(self.experiment, self.seed, self.method, self.point)
 
     @property
@@ -606,7 +606,7 @@ class ChooseJob(Job):
 
 
 class EvaluateJob(ProblemJob):
-    """Measure every method of a seed."""
+    """A job that measures every method of a seed."""
 
     reads_test: ClassVar[bool] = True
     stage: Literal["evaluate"] = "evaluate"
@@ -662,7 +662,7 @@ class CollectJob(Job):
 
     @property
     def made(self) -> list[str]:
-        """Return tables, and the means apart from them for DVC."""
+        """Return the files of the tables, and of the means for DVC, apart from them."""
         names = ("metrics.csv", "summary.csv", "table.md", "table.tex")
         return [*(f"{self.folder}/{name}" for name in names), paths.metrics(self.experiment)]
 
@@ -695,7 +695,7 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        """Return the figures, the table that belongs to one of them, and that of trials."""
+        """Return the files of the figures, and the tables of split halves and of trials beside them."""
         drawn = [paths.figure(self.experiment, name) for name in self.figures]
         of_halves = [paths.ratios(self.experiment)] if paths.SPLIT_HALVES in self.figures else []
         return [*drawn, *of_halves, *([paths.trials(self.experiment)] if self.tried else [])]
@@ -765,7 +765,7 @@ MODELS: dict[str, type[Job]] = {
 
 
 def gpus_of(device: str) -> int:
-    """Return how many GPUs a job asks for whose networks compute on a device."""
+    """Return how many GPUs a job asks for if its networks compute on `device`: 0 or 1."""
     return 0 if device == "cpu" else 1
 
 
@@ -774,7 +774,7 @@ class NoJobError(ValueError):
 
 
 def job_of(content: Any) -> Job:
-    """Return the job whose settings file or record holds this content.
+    """Return the job with this content of a settings file or record.
 
     Raises:
         NoJobError: it is none, or has other fields than a job of today.

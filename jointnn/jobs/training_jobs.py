@@ -24,7 +24,9 @@ OF_SIGMA = ("scale", "scale_factor", "strength", "blocks")
 
 
 def initialise(params: Params, experiment: str, seed: int, own: str, *, searched: bool) -> dict[str, Any]:
-    """Return those of the common start of a seed, or of a method with another network, `own`.
+    """Return the settings of the common start of a seed, or of the start of `own`.
+
+    `own` is a method with another network, or "".
 
     The search has its starts in a folder of its own.
     """
@@ -38,9 +40,9 @@ def initialise(params: Params, experiment: str, seed: int, own: str, *, searched
 
 
 def _purpose(params: Params, experiment: str, own: str, *, searched: bool) -> dict[str, Any]:
-    """Return what the networks of a start are for: the task, and all methods that begin there.
+    """Return the use of the networks of a start: the task, and all methods that begin there.
 
-    Of the points of a search those are named that differ in what is coupled.
+    Of the points of a search, those are named that couple other layers.
     """
     chosen = params.experiments[experiment]
     told: dict[str, Any] = {}
@@ -64,13 +66,13 @@ def _purpose(params: Params, experiment: str, own: str, *, searched: bool) -> di
 
 
 def train(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
-    """Return those of a method in one job."""
+    """Return the settings of a method in one job."""
     read = settings_for(name, method_settings(params, experiment, name))
     return {**_training("train", params, experiment, seed, name, read), "until": ""}
 
 
 def l2(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
-    """Return those of the L2 start (5) of a method with rounds."""
+    """Return the settings of the L2 start (5) of a method with rounds."""
     read = settings_for(name, method_settings(params, experiment, name))
     # The number of rounds and how weights are found make no difference before the first round.
     first = {key: value for key, value in read.items() if key not in ROUNDS_ONLY}
@@ -78,7 +80,7 @@ def l2(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
 
 
 def split_halves(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
-    """Return those of the halves of datasets, under the L2 start of a method with rounds."""
+    """Return the settings of the halves of datasets, under the L2 start of a method with rounds."""
     start = l2(params, experiment, seed, name)
     return {
         **start,
@@ -90,7 +92,7 @@ def split_halves(params: Params, experiment: str, seed: int, name: str) -> dict[
 
 
 def trial(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:
-    """Return those of the first IRLS round under one of the scales that are tried."""
+    """Return the settings of the first IRLS round under one of the scales that are tried."""
     read = method_settings(params, experiment, name)
     tried = {"scale": "nearest", "scale_factor": factors_tried(read)[number - 1]}
     settings = settings_for(name, read.model_copy(update=tried))
@@ -106,14 +108,14 @@ def trial(params: Params, experiment: str, seed: int, name: str, number: int) ->
 
 
 def irls(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:
-    """Return those of one IRLS round."""
+    """Return the settings of one IRLS round."""
     read = settings_for(name, method_settings(params, experiment, name))
     of_round = {"until": f"round_{number}", "round": number}
     return {**_training("train", params, experiment, seed, name, read), **of_round}
 
 
 def sigma(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
-    """Return those of the job that finds the scales of 4.2.1."""
+    """Return the settings of the job that finds the scales of 4.2.1."""
     read = settings_for(name, method_settings(params, experiment, name))
     return {
         "stage": "sigma",
@@ -125,7 +127,7 @@ def sigma(params: Params, experiment: str, seed: int, name: str) -> dict[str, An
 
 
 def attempt(params: Params, experiment: str, seed: int, name: str, point: int) -> dict[str, Any]:
-    """Return those of a grid point of the search, on a tuning seed."""
+    """Return the settings of a grid point of the search, on a tuning seed."""
     chosen = params.experiments[experiment]
     overrides = search.points(chosen, name)[point]
     read = settings_for(name, method_settings(params, experiment, name, overrides))
@@ -142,7 +144,7 @@ def attempt(params: Params, experiment: str, seed: int, name: str, point: int) -
 def _training(
     stage: str, params: Params, experiment: str, seed: int, name: str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what all jobs that train have in common."""
+    """Return the settings that all jobs that train have in common."""
     chosen = params.experiments[experiment]
     own = own_network(params, experiment, name)
     processes = method_settings(params, experiment, name).processes
@@ -163,13 +165,13 @@ def _training(
 
 
 def _planted(chosen: ExperimentParams, plan: str) -> dict[str, Any]:
-    """Return the planted groups, of which `oracle` alone is told."""
+    """Return the settings with the planted groups; {} for every method but `oracle`."""
     told = plan == "oracle"
     return {"groups": chosen.groups, "shared_blocks": chosen.shared_blocks} if told else {}
 
 
 def problem(params: Params, experiment: str, seed: int, own: str = "") -> dict[str, Any]:
-    """Return data and network of an experiment, or of a method of its own."""
+    """Return the settings of data and network, of an experiment or of a method with its own network."""
     chosen = params.experiments[experiment]
     return {
         "experiment": experiment,
@@ -187,5 +189,5 @@ def problem(params: Params, experiment: str, seed: int, own: str = "") -> dict[s
 
 
 def own_network(params: Params, experiment: str, name: str) -> str:
-    """Return a method's name if its network is another than that of the experiment, else none."""
+    """Return the name of a method if its network is not that of the experiment, else ""."""
     return name if name in params.experiments[experiment].architecture_of else ""

@@ -17,7 +17,7 @@ from jointnn.methods.settings import Adaptive, Coupled, Irls, MethodSettings, Pu
 from jointnn.registry import Entry, Registry
 
 REAL = "real"
-"""What tables show in the place of a method: images that are not made but real (`Task.reference`)."""
+"""Name of a row of tables that is no method: images that are not made but real (`Task.reference`)."""
 
 
 method = Registry("method")
@@ -35,37 +35,37 @@ IN_ROUNDS: set[str] = set()
 
 @method
 def isolated(problem: Problem, settings: Training) -> Plan:
-    """Every network alone: all weights 0."""
+    """Plan every network alone: all weights are 0."""
     return Plan([_apart(problem, settings.steps)], "single")
 
 
 @method
 def l2reg(problem: Problem, settings: Pulled) -> Plan:
-    """L2 regularisation of all layers, (5): all weights 1."""
+    """Plan L2 regularisation of all layers, (5): all weights are 1."""
     return Plan([_together(problem, settings.steps)])
 
 
 @method
 def l2reg_25(problem: Problem, settings: Pulled) -> Plan:
-    """L2 regularisation of the first quarter of the layers, rounded up."""
+    """Plan L2 regularisation of the first quarter of the layers, rounded up."""
     return Plan([_first_together(problem, settings.steps, 1 / 4)])
 
 
 @method
 def l2reg_50(problem: Problem, settings: Pulled) -> Plan:
-    """L2 regularisation of the first half of the layers, rounded up."""
+    """Plan L2 regularisation of the first half of the layers, rounded up."""
     return Plan([_first_together(problem, settings.steps, 1 / 2)])
 
 
 @method
 def shareall(_problem: Problem, settings: Coupled) -> Plan:
-    """One network for all; what is not coupled, a head or batch norm, stays per dataset."""
+    """Plan one network for all. Layers that are not coupled, a head or batch norm, stay per dataset."""
     return Plan([_one_network(settings.steps)], "single")
 
 
 @method
 def finetune(problem: Problem, settings: Shared) -> Plan:
-    """`shareall` for a part of the budget, then `isolated` from there."""
+    """Plan `shareall` for a part of the budget, then `isolated` from there."""
     shared = round(settings.shared_fraction * settings.steps)
     return Plan([_one_network(shared), _apart(problem, settings.steps - shared)], "single")
 
@@ -73,7 +73,7 @@ def finetune(problem: Problem, settings: Shared) -> Plan:
 @method
 @in_rounds
 def joint(problem: Problem, settings: Irls) -> Plan:
-    """The paper's method: an L2 start, then IRLS rounds that weight and train."""
+    """Plan the paper's method: an L2 start, then IRLS rounds that weight and train."""
     shared = round(settings.shared_fraction * settings.steps) if settings.start == "shareall" else 0
     first = [_one_network(shared)] if shared else []
     coupled = _irls_phases(problem, settings, settings.steps - shared, settings.blocks)
@@ -82,13 +82,13 @@ def joint(problem: Problem, settings: Irls) -> Plan:
 
 @method
 def jae(problem: Problem, settings: Tied) -> Plan:
-    """Joint auto-encoders (Epstein, Meir, Michaeli 2018): tied layers are one, all others private."""
+    """Plan joint auto-encoders (Epstein, Meir, Michaeli 2018): tied layers are one, all others private."""
     return Plan([_apart(problem, settings.steps)], "single")
 
 
 @method
 def fedamp(problem: Problem, settings: Adaptive) -> Plan:
-    """The closest rival (Huang et al. 2021): one weight per pair of whole networks.
+    """Plan the closest rival (Huang et al. 2021): one weight per pair of whole networks.
 
     The weight is the derivative of A(d2) = 1 - exp(-d2 / sigma2), taken anew each round; start, sigma and
     budget are those of `joint`.
@@ -98,7 +98,10 @@ def fedamp(problem: Problem, settings: Adaptive) -> Plan:
 
 @method
 def oracle(problem: Problem, settings: Pulled) -> Plan:
-    """A reference that is told the planted groups: weights 1 inside and 0 across, first blocks shared."""
+    """Plan a reference that is told the planted groups.
+
+    Weights are 1 inside groups and 0 across; the first blocks are shared by all.
+    """
     if not problem.groups:
         raise UserError("oracle needs planted groups; add `groups` to the experiment or drop it.")
     names = list(problem.datasets)
@@ -125,7 +128,7 @@ def _together(problem: Problem, steps: int, blocks: str = "adjacent") -> Phase:
 
 
 def _first_together(problem: Problem, steps: int, fraction: float) -> Phase:
-    """Return the first layers of each part, rounded up."""
+    """Return a phase that couples the first layers of each part, a fraction of them, rounded up."""
     first = [math.ceil(fraction * layers) for layers in problem.layers]
     return Phase("l2", steps, Fixed(_ones(problem, "adjacent"), first))
 
@@ -135,12 +138,15 @@ def _apart(problem: Problem, steps: int) -> Phase:
 
 
 def _one_network(steps: int) -> Phase:
-    """Return blocks do not matter: any positive weight under an infinite lambda gives one network."""
+    """Return a phase in which all networks are one, whatever the blocks.
+
+    Any positive weight under an infinite lambda gives that.
+    """
     return Phase("one_network", steps, OneNetwork())
 
 
 def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) -> list[Phase]:
-    """Return the L2 start and K rounds that share the rest of `steps`, the last taking the remainder."""
+    """Return the L2 start and K rounds, which share the rest of `steps`. The last takes the remainder."""
     l2_steps = math.ceil(settings.l2_fraction * steps)
     ends = [l2_steps + (steps - l2_steps) * k // settings.rounds for k in range(settings.rounds + 1)]
     restart = isinstance(settings, Irls) and settings.restart
@@ -152,7 +158,7 @@ def _irls_phases(problem: Problem, settings: Adaptive, steps: int, blocks: str) 
 
 
 def plan(name: str, problem: Problem, settings: MethodSettings) -> Plan:
-    """Return the plan of a method, its phases placed one after the other."""
+    """Return the plan of a method with its phases placed one after the other."""
     made: Plan = method[name](problem, settings)
     starts = accumulate((phase.steps for phase in made.phases), initial=0)
     placed = [replace(phase, start=start) for phase, start in zip(made.phases, starts, strict=False)]

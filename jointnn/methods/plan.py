@@ -20,7 +20,7 @@ class Problem:
     shared_blocks: int = 2
 
     def everywhere(self, value: float, blocks: int) -> np.ndarray:
-        """Return one weight for all pairs and blocks, shape (B, n, n)."""
+        """Return `value` as the weight of all pairs in all blocks, shape (B, n, n)."""
         n = len(self.datasets)
         return np.full((blocks, n, n), value)
 
@@ -68,7 +68,7 @@ class Phase:
 
     @property
     def end(self) -> int:
-        """Return the step after its last."""
+        """Return the step after its last step."""
         return self.start + self.steps
 
     @property
@@ -78,7 +78,7 @@ class Phase:
 
     @property
     def average_from(self) -> int:
-        """Return the step from which parameters are averaged, for distances: that of its second half."""
+        """Return the first step of its second half, where averaging of the parameters begins."""
         return self.start + self.steps // 2
 
 
@@ -110,5 +110,5 @@ class Plan:
     averages: bool = False
 
     def end_of(self, name: str) -> int:
-        """Return the step after the last one of a phase, by its name; of the whole plan without one."""
+        """Return the step after the last one of a named phase, or of the whole plan."""
         return next((phase.end for phase in self.phases if phase.name == name), self.phases[-1].end)

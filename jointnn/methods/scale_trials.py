@@ -1,4 +1,4 @@
-"""What the trials of a scale compare: whom a network shares with after the L2 start. No torch here."""
+"""The trials of a scale, which compare whom a network shares with after the L2 start. No torch here."""
 
 import math
 
@@ -9,5 +9,5 @@ SHARES_WITH_NONE = 1e-3
 
 
 def factors_tried(settings: MethodSettings) -> list[float]:
-    """Return the scale factors that `scale: trials` tries: sharing with all, with near ones, with none."""
+    """Return the scale factors of `scale: trials`: sharing with all, with near networks, with none."""
     return [math.inf, settings.scale_factor, SHARES_WITH_NONE]

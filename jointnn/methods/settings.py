@@ -78,7 +78,7 @@ class Coupled(Training):
     couple_head: bool = False
     """Couple the last layer too; only where all datasets have the same number of classes."""
     couple: list[LayerName] = []
-    """What is coupled: layers, or parts or branches such as a generator; none named: all layers."""
+    """Layers to couple, or parts or branches such as a generator; none named: all layers."""
     couple_batch_norm: bool = False
     """Couple the scale and shift of batch norm; its statistics never are (departure 6)."""
 
@@ -189,7 +189,7 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"
     ),
 }
-"""What does not go together, by the sentence about it."""
+"""Tests of settings that do not go together, by the sentence that refuses them."""
 ONE_BY_ONE = [
     *("precision", "memory_format", "accumulate", "checkpoint_activations", "others_on_disk"),
     *("processes", "tied", "solver"),

@@ -1,15 +1,15 @@
-"""What training two halves of every dataset changes in the settings of a method. No torch here."""
+"""The settings of a method for training two halves of every dataset. No torch here."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def halved(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings under which halves have the L2 start that whole datasets have under these.
+    """Return settings of the L2 start for halves, equivalent to `settings` for whole datasets.
 
-    Half a batch each: the two halves of a dataset together see as many images as its one network would. A
-    lambda is halved too, since there are twice as many networks, which together pull as hard. A half-life
-    does that by itself.
+    Each has half a batch: the two halves of a dataset together see as many images as its one network would.
+    A lambda is halved too, since there are twice as many networks, which together pull as hard. A
+    half-life does that by itself.
 
     Args:
         settings: those of the L2 start, as a settings file has them.

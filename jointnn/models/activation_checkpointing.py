@@ -1,4 +1,4 @@
-"""Activation checkpointing: what a layer computes inside is not kept for its gradient but computed again.
+"""Activation checkpointing: the values inside a layer are not kept for its gradient but computed again.
 
 Less memory for more time: about one forward pass more. Gradients are the same to the last bit.
 """
@@ -48,7 +48,7 @@ class Recomputed(nn.Module):
 
 
 def recomputed(layer: nn.Module, values: Tensor) -> Tensor:
-    """Return the outputs of one layer, which keeps its inputs alone."""
+    """Return the outputs of a layer that keeps only its inputs for the backward pass."""
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), kept_buffers(layer)
@@ -62,7 +62,7 @@ def recomputed(layer: nn.Module, values: Tensor) -> Tensor:
 
 @contextmanager
 def kept_buffers(module: nn.Module) -> Iterator[None]:
-    """Puts the buffers back to what they were.
+    """Put the buffers of a module back at the end, to the values that they have now.
 
     The second forward pass of a layer would take the batch into the statistics of batch norm once more.
     """

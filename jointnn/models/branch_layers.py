@@ -27,12 +27,12 @@ class Given:
 
     @property
     def channels(self) -> int:
-        """Return channels of a grid of features; of what is flat, its values."""
+        """Return the number of channels of a grid of features, or of values of a flat code."""
         return self.shape[0]
 
     @property
     def values(self) -> int:
-        """Return how many values come in."""
+        """Return the number of values that come in."""
         return math.prod(self.shape)
 
 
@@ -42,57 +42,56 @@ layer = Registry("layer")
 
 @layer
 def conv(given: Given, width: int) -> nn.Module:
-    """Return convolution of 3 x 3 with padding, ReLU."""
+    """Return a convolution of 3 x 3 with padding, and ReLU."""
     return nn.Sequential(nn.Conv2d(given.channels, width, 3, 1, 1), nn.ReLU())
 
 
 @layer
 def strided(given: Given, width: int) -> nn.Module:
-    """Return convolution of 3 x 3 that halves the sides, ReLU."""
+    """Return a convolution of 3 x 3 that halves the sides, and ReLU."""
     return nn.Sequential(nn.Conv2d(given.channels, width, 3, 2, 1), nn.ReLU())
 
 
 @layer
 def pool(_given: Given) -> nn.Module:
-    """Return the largest of 2 x 2 pixels."""
+    """Return a pooling to the largest of 2 x 2 pixels."""
     return nn.MaxPool2d(2)
 
 
 @layer
 def dense(given: Given, width: int) -> nn.Module:
-    """Return fully connected, ReLU."""
+    """Return a fully connected layer, and ReLU."""
     return nn.Sequential(nn.Flatten(), nn.Linear(given.values, width), nn.ReLU())
 
 
 @layer
 def grid(given: Given, width: int, side: int) -> nn.Module:
-    """Return fully connected to `width` channels of `side` x `side` pixels, ReLU."""
+    """Return a fully connected layer to `width` channels of `side` x `side` pixels, and ReLU."""
     flat = nn.Linear(given.values, width * side**2)
     return nn.Sequential(nn.Flatten(), flat, nn.ReLU(), nn.Unflatten(1, (width, side, side)))
 
 
 @layer
 def deconv(given: Given, width: int) -> nn.Module:
-    """Return transposed convolution of 3 x 3, ReLU."""
+    """Return a transposed convolution of 3 x 3, and ReLU."""
     return nn.Sequential(nn.ConvTranspose2d(given.channels, width, 3, 1, 1), nn.ReLU())
 
 
 @layer
 def strided_deconv(given: Given, width: int) -> nn.Module:
-    """Return transposed convolution of 4 x 4 that doubles the sides, ReLU."""
+    """Return a transposed convolution of 4 x 4 that doubles the sides, and ReLU."""
     return nn.Sequential(nn.ConvTranspose2d(given.channels, width, 4, 2, 1), nn.ReLU())
 
 
 @layer
 def up(_given: Given) -> nn.Module:
-    """Return every pixel becomes 2 x 2."""
+    """Return an upsampling: every pixel becomes 2 x 2."""
     return nn.Upsample(scale_factor=2)
 
 
 @layer
 def image(given: Given) -> nn.Module:
-    """Return what comes out as an image: from a grid by a convolution of 3 x 3, from a code by all its
-    values."""
+    """Return the layer to an image: from a grid a convolution of 3 x 3, from a code a linear layer."""
     if len(given.shape) == 3:
         return nn.Conv2d(given.channels, given.image[0], 3, 1, 1)
     return nn.Sequential(nn.Linear(given.values, math.prod(given.image)), nn.Unflatten(1, given.image))
@@ -100,12 +99,12 @@ def image(given: Given) -> nn.Module:
 
 @layer
 def scores(given: Given) -> nn.Module:
-    """Return one score per class."""
+    """Return a linear layer to one score per class."""
     return nn.Sequential(nn.Flatten(), nn.Linear(given.values, given.classes))
 
 
 def made_layer(text: str, given: Given) -> tuple[nn.Module, tuple[int, ...]]:
-    """Return the layer that a text names, and the shape of what it gives.
+    """Return the layer that a text names, and the shape of its output.
 
     Raises:
         UserError: no layer has that name, its numbers are not what it takes, or it does not fit.

@@ -31,7 +31,7 @@ class Branch:
 
     @classmethod
     def told(cls, name: str, said: Any) -> "Branch":
-        """Return a branch as parameters have it: a list of layers, or `{of: [...], layers: [...]}`."""
+        """Return the branch that parameters describe: a list of layers, or `{of: [...], layers: [...]}`."""
         entries: Mapping[str, Any] = said if isinstance(said, Mapping) else {"layers": said}
         layers: Any = entries.get("layers")
         of: Any = entries.get("of", [])
@@ -43,7 +43,7 @@ class Branch:
 
 
 class Branched(nn.Module):
-    """Branches by name; what no other branch takes is what comes out.
+    """A network of named branches, whose outputs are the branches that no other branch takes.
 
     Args:
         branches: by name; their order makes no difference.
@@ -82,16 +82,15 @@ class Branched(nn.Module):
 
     @property
     def codes(self) -> list[str]:
-        """Return the branches whose codes are concatenated into an image."""
+        """Return the names of the branches whose codes are concatenated for the image."""
         return self.of["image"]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return what comes out of images (B, C, H, W): images of their shape, scores (B, classes), by
-        branch."""
+        """Map images (B, C, H, W) to outputs by name: images of their shape, scores (B, classes)."""
         return self.decoded(self.encoded(images))
 
     def encoded(self, images: Tensor) -> dict[str, Tensor]:
-        """Return what the inner branches give, by name."""
+        """Return the values of the inner branches, by name."""
         values: dict[str, Tensor] = {}
         for name in self.of:
             if name not in self.outputs:
@@ -99,7 +98,7 @@ class Branched(nn.Module):
         return values
 
     def decoded(self, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what comes out of the values of the inner branches."""
+        """Return the outputs for values of the inner branches, by name."""
         return {name: self._branch(name)(self._taken(name, codes)) for name in self.outputs}
 
     def _taken(self, name: str, values: Mapping[str, Tensor], images: Tensor | None = None) -> Tensor:
@@ -127,7 +126,7 @@ class Branched(nn.Module):
 
 
 def _in_order(branches: Mapping[str, Branch]) -> list[str]:
-    """Return names of the branches, each after those that it takes from, else by the alphabet.
+    """Return the names of the branches, each after those that it takes from, else in alphabetical order.
 
     Settings files sort what they hold, so the order of parameters cannot count.
     """
@@ -162,7 +161,7 @@ def _counted(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _merged(shapes: Sequence[tuple[int, ...]], name: str) -> tuple[int, ...] | None:
-    """Return the shape of values that are concatenated; None of none."""
+    """Return the shape of concatenated values; None where there are none."""
     if not shapes:
         return None
     if len({shape[1:] for shape in shapes}) > 1:

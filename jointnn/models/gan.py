@@ -12,7 +12,7 @@ class Adversaries(nn.Module, ABC):
 
     Args:
         generator: from latent values (B, latent) to images (B, C, H, W) in -1..1.
-        discriminator: from images to what its loss is made of.
+        discriminator: from images to the values in its loss.
         latent: how many latent values an image has, uniform in -1..1.
     """
 
@@ -23,49 +23,53 @@ class Adversaries(nn.Module, ABC):
         self.generator, self.discriminator, self.latent = generator, discriminator, latent
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return images of latent values."""
+        """Return the images of latent values."""
         images: Tensor = self.generator(latent)
         return images
 
     @abstractmethod
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """Return what the discriminator descends, a scalar, of real images and the latent values of made
-        ones."""
+        """Return the discriminator's loss, a scalar.
+
+        It is that of real images, and of made ones by their latent values.
+        """
 
     @abstractmethod
     def generator_loss(self, latent: Tensor) -> Tensor:
-        """Return what the generator descends, a scalar, of the latent values of made images."""
+        """Return the generator's loss, a scalar, for made images by their latent values."""
 
     def alarms(self, _images: int) -> list[str]:
-        """Return what went wrong in training on so many images, in words that follow on `the network`."""
+        """Return the failures of a training on so many images, as words that follow on `the network`."""
         return []
 
     @abstractmethod
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
-        """Return scalars to follow while training, on as many real images as made ones; no state
-        changes."""
+        """Return scalars to follow while training, on as many real as made images. No state changes."""
 
 
 class Dcgan(Adversaries):
-    """The discriminator gives one score per image, the log odds of being real.
+    """A GAN whose discriminator gives one score per image, the log odds of being real.
 
-    Goodfellow et al. 2014: -log D(x) - log(1 - D(G(z))), and for the generator -log D(G(z)).
+    Its losses are those of Goodfellow et al. 2014: -log D(x) - log(1 - D(G(z))), and for the generator
+    -log D(G(z)).
     """
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """Return cross entropy of both kinds, added. Batch norm sees each kind alone (Radford et al.
-        2016)."""
+        """Return the sum of the cross entropies of real and made images.
+
+        Batch norm sees each kind alone (Radford et al. 2016).
+        """
         made = self.generator(latent).detach()
         # softplus(-s) is -log D, softplus(s) is -log(1 - D).
         real, fake = self.discriminator(images), self.discriminator(made)
         return functional.softplus(-real).mean() + functional.softplus(fake).mean()
 
     def generator_loss(self, latent: Tensor) -> Tensor:
-        """Return cross entropy of made images under the label of real ones."""
+        """Return the cross entropy of made images under the label of real ones."""
         return functional.softplus(-self.discriminator(self.generator(latent))).mean()
 
     def measures(self, images: Tensor, latent: Tensor) -> dict[str, Tensor]:
-        """Return both losses."""
+        """Return the losses of both parts."""
         return {
             "discriminator_loss": self.discriminator_loss(images, latent),
             "generator_loss": self.generator_loss(latent),
@@ -73,7 +77,7 @@ class Dcgan(Adversaries):
 
 
 class Began(Adversaries):
-    """The discriminator is an auto-encoder; L(v) = mean |v - D(v)| (Berthelot, Schumm, Metz 2017).
+    """A GAN whose discriminator is an auto-encoder; L(v) = mean |v - D(v)| (Berthelot, Schumm, Metz 2017).
 
     Args:
         gain: lambda_k, the step of k; a run of few steps needs more than the paper's, or k stays near 0 and
@@ -108,8 +112,10 @@ class Began(Adversaries):
         self.register_buffer("longest_pinned", torch.zeros(()))
 
     def discriminator_loss(self, images: Tensor, latent: Tensor) -> Tensor:
-        """Return L_D = L(x) - k L(G(z)); while training, k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0,
-        1)."""
+        """Return L_D = L(x) - k L(G(z)).
+
+        While training, also set k <- clip(k + lambda_k (gamma L(x) - L(G(z))), 0, 1).
+        """
         real, made = self._error(images), self._error(self.generator(latent).detach())
         loss = real - self.balance.clone() * made
         if self.training:
@@ -134,7 +140,9 @@ class Began(Adversaries):
         return {"convergence": convergence, "balance": self.balance.clone()}
 
     def alarms(self, images: int) -> list[str]:
-        """Return k that did not leave 0 or 1 for an epoch, now or before: the two parts played no game.
+        """Return an alarm where k did not leave 0 or 1 for an epoch, now or before.
+
+        The two parts then played no game.
 
         k begins at 0 until the generator makes what is easily encoded, which takes some epochs of a small
         set: that counts only where it never ended.

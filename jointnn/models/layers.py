@@ -14,9 +14,9 @@ from jointnn.registry import nearest
 
 
 def layer_names(module: nn.Module) -> list[str]:
-    """Return the layers of a module in order, those of its parts one part after the other.
+    """Return the names of a module's layers in order, those of its parts one part after the other.
 
-    They are names as the module has them; `check_names` says whether there are such layers.
+    They are the names that the module gives; `check_names` checks that there are such layers.
     """
     if parts := getattr(module, "parts", ()):
         return [f"{part}.{name}" for part in parts for name in layer_names(module.get_submodule(part))]
@@ -77,25 +77,25 @@ def _short(value: object) -> str:
 
 
 def parts_of(module: nn.Module) -> Sequence[str]:
-    """Return the names of a network's parts; one empty name where it has none."""
+    """Return the names of a network's parts; one empty name where it has no parts."""
     return getattr(module, "parts", ("",))
 
 
 def outputs_of(module: nn.Module) -> Sequence[str]:
-    """Return the names of what a network gives; none where it gives one tensor."""
+    """Return the names of a network's outputs; none where it gives one tensor."""
     return getattr(module, "outputs", ())
 
 
 def part_of(module: nn.Module, name: str) -> str:
-    """Return the part that a layer or parameter lies in."""
+    """Return the name of the part that a layer or parameter lies in; "" where there are no parts."""
     return name.partition(".")[0] if hasattr(module, "parts") else ""
 
 
 def layers_within(layers: Sequence[str], named: Iterable[str], setting: str) -> list[str]:
-    """Return those of the layers that are named, or lie in a part or branch that is.
+    """Return the layers that `named` names, or whose part or branch it names.
 
     Args:
-        setting: what names them, for messages.
+        setting: the setting with these names, for messages.
 
     Raises:
         UserError: a name holds none of the layers.
@@ -113,9 +113,9 @@ def layers_within(layers: Sequence[str], named: Iterable[str], setting: str) -> 
 
 
 def by_parts(module: nn.Module, made_of: Callable[[nn.Module], nn.Module]) -> nn.Module:
-    """Return a network whose parts are replaced by what is made of them; a network without parts is one.
+    """Return a network whose parts are replaced by `made_of` of each. Without parts it is one part.
 
-    Everything else, parameters and buffers of its own included, it shares with the first.
+    All else, its own parameters and buffers included, is shared with `module`.
     """
     if not hasattr(module, "parts"):
         return made_of(module)
@@ -181,7 +181,7 @@ def selected(
     couple: Sequence[str] = (),
     tied: Sequence[str] = (),
 ) -> Selection:
-    """Return which layers are coupled, as the settings of a method have it.
+    """Return the layers to couple and to tie, by the settings of a method.
 
     Raises:
         UserError: nothing is left to couple, a name holds no layer, or a tensor lies in two layers.

@@ -1,4 +1,4 @@
-"""What can be seen of a network while it computes: what layers take and give, and what is behind them."""
+"""Observation of a network at work: the inputs and outputs of layers, and the layers behind them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ class Observed:
         gives: shape of the last tensor that it gave, without the images.
         behind: of a layer, those whose parameters the first values that it was given depend on.
         inputs: shapes of the first tensor that the whole network was given, in each of its calls.
-        outputs: what it gave in each of its calls.
+        outputs: its output in each of its calls.
         running: modules at work, the innermost last: where an error was raised, the last one raised it.
     """
 
@@ -49,7 +49,7 @@ class Observed:
     running: list[Call] = field(default_factory=list)
 
     def out_of_order(self, module: nn.Module) -> tuple[str, str] | None:
-        """Return the first layer that takes what a later one gives, and that one; None where there is none.
+        """Return the first layer that takes the output of a later one, and that one; None for none.
 
         Layers of different parts have no order.
         """
@@ -126,7 +126,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 def _leaves(values: list[Tensor]) -> set[int]:
-    """Return the identities of the parameters that values depend on, as autograd knows it."""
+    """Return the identities (`id`) of the parameters that values depend on, by autograd."""
     waiting = [value.grad_fn for value in values if value.grad_fn is not None]
     known, found = set(waiting), {id(value) for value in values if value.requires_grad and value.is_leaf}
     while waiting:

@@ -16,16 +16,16 @@ from jointnn.errors import UnwrittenError, reason_of, remedy_of
 
 
 class Memory:
-    """Tensors stay where they are, and all networks are at work."""
+    """A place in memory: tensors stay where they are, and all networks are at work."""
 
     def keep(self, value: Tensor, _name: str) -> Tensor:
-        """Return the tensor itself."""
+        """Return the tensor as it is."""
         return value
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Tensors lie in files while their network is not at work.
+    """A place on disk: tensors lie in files while their network is not at work.
 
     Attributes:
         folder: of the files.
@@ -36,7 +36,7 @@ class Disk:
     device: torch.device
 
     def keep(self, value: Tensor, name: str) -> Tensor:
-        """Return the same values as a tensor on the CPU that is a file of that name.
+        """Return the values as a tensor on the CPU that is mapped to a file of that name.
 
         Raises:
             UnwrittenError: the disk is full or the folder cannot be written.
@@ -64,4 +64,4 @@ def _take_room(path: Path, size: int) -> None:
 
 
 Home = Memory | Disk
-"""What keeps the tensors of networks."""
+"""The place of the tensors of networks."""

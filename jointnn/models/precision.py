@@ -28,7 +28,7 @@ class Form:
 
 
 def in_form(network: nn.Module, form: Form) -> nn.Module:
-    """Return the same network, computing in a form: in the plain one, itself."""
+    """Return the network computing in a form, or itself where the form is the plain one."""
     return network if form == Form() else InForm(network, form)
 
 
@@ -40,7 +40,7 @@ class InForm(nn.Module):
         self.network, self.form = network, form
 
     def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
-        """Return the outputs of the network; some have several, by name."""
+        """Return the outputs of the network, by name where it has several."""
         given = images
         if images.dim() == 4:
             # Layers go on in the layout of their input; the parameters need not have it. A copy, since grey

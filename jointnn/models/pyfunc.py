@@ -22,10 +22,10 @@ class Networks:
     def predict(
         self, model_input: np.ndarray, params: Mapping[str, Any] | None = None
     ) -> np.ndarray | dict[str, np.ndarray]:
-        """Return what a network gives, as arrays.
+        """Return the outputs of a network as arrays, by name where it has several.
 
         Args:
-            model_input: what networks take, float32, shape (N, ...).
+            model_input: inputs of the network, float32, shape (N, ...).
             params: `dataset`, whose network it is; default: the first by name.
 
         Raises:
@@ -44,5 +44,5 @@ class Networks:
 
 
 def _load_pyfunc(path: str) -> Networks:
-    """Return the networks of a folder; MLflow calls it by this name."""
+    """Return the networks of a folder. MLflow calls this function by its name."""
     return Networks(Path(path))

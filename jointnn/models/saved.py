@@ -14,7 +14,7 @@ from jointnn.models.architectures import architecture
 from jointnn.registry import Registry, is_own
 
 KIND = "network"
-"""What the header of such a file says that it is."""
+"""Kind of such a file, as its header says."""
 CODE = "code"
 """The folder beside such a file with modules of its author, if it needs any."""
 
@@ -55,18 +55,18 @@ def write_network(
 
     Args:
         made_of: the arguments of `make_network`.
-        notes: what else the header says: texts and numbers.
+        notes: further texts and numbers of the header.
     """
     arrays = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     write_tensors(path, arrays, {**notes, "kind": KIND, "made_of": json.dumps(made_of, sort_keys=True)})
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
-    """Return a trained network from a file that `jointnn export` wrote, in evaluation mode.
+    """Return a trained network in evaluation mode, from a file that `jointnn export` wrote.
 
-    A network takes what it learned from: images as floats from -1 to 1, shape (N, channels, size, size).
-    For the tasks reconstruction and transfer they are from 0 to 1; behind a trunk it takes what that makes
-    of them. `jointnn.Predictor` takes files of images.
+    Its inputs are of the kind that it learned from: images as floats from -1 to 1, shape (N, channels,
+    size, size). For the tasks reconstruction and transfer they are from 0 to 1. Behind a trunk it takes the
+    trunk's activations. `jointnn.Predictor` takes files of images.
 
     Args:
         device: where it shall lie.
@@ -79,7 +79,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
 
 
 def read_network(path: str | Path) -> tuple[nn.Module, dict[str, str]]:
-    """Return a network, in evaluation mode, and the header of its file; random numbers stay as they were.
+    """Return a network, in evaluation mode, and the header of its file.
+
+    Torch's random state stays as it was.
 
     Raises:
         UserError: see `load`.
@@ -160,7 +162,7 @@ def _header_of_network(path: str | Path) -> dict[str, str]:
 
 
 def _own_header(file: Path) -> dict[str, str]:
-    """Return the header that jointnn wrote into a safetensors file, empty if it wrote none."""
+    """Return the header that jointnn wrote into a safetensors file; {} where it wrote none."""
     try:
         return read_header(file)
     except UserError:
@@ -177,11 +179,11 @@ BEGINNINGS = {
     b"\x1f\x8b": "a packed file",
     b"\x89HDF": "an HDF5 file",
 }
-"""What a file is, by the bytes that it begins with."""
+"""Kinds of files, by the bytes that they begin with."""
 
 
 def _foreign(start: bytes) -> str:
-    """Return what a file is by its first bytes, as words that follow on `it is`; none of safetensors."""
+    """Return the kind of a file by its first bytes, as words that follow on `it is`; "" for safetensors."""
     if start[8:9] == b"{":  # after the length of its header
         return ""
     if not start:
@@ -198,7 +200,7 @@ def _foreign(start: bytes) -> str:
 
 
 def _other(header: Mapping[str, str]) -> str:
-    """Return what a safetensors file is by its header, as words that follow on `it is`."""
+    """Return the kind of a safetensors file by its header, as words that follow on `it is`."""
     if not header:
         return "a safetensors file that jointnn did not write, or a part of one"
     if header.get("kind") == "images":

@@ -18,7 +18,7 @@ from jointnn.models.offloading import Disk, Home, Memory
 
 @dataclass(frozen=True)
 class Place:
-    """Where a parameter lies: tensor `slot` of `Networks.tensors`, in its row, from `start` on."""
+    """The place of a parameter: tensor `slot` of `StackedNetworks.tensors`, in its row, from `start` on."""
 
     slot: int
     row: int
@@ -26,8 +26,7 @@ class Place:
     shape: torch.Size
 
     def view(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Return the parameter, as a view of one of `tensors` (parameters, gradients or optimiser
-        states)."""
+        """Return the parameter as a view of one of `tensors`: parameters, gradients or optimizer states."""
         return tensors[self.slot][self.row, self.start : self.start + self.shape.numel()].view(self.shape)
 
 
@@ -54,7 +53,7 @@ class StackedNetworks:
         tensors: the coupled ones, one (1, D_l) per tied layer, and one (1, P_i) per network for the rest.
             Tied layers belong to the first network as far as optimisers and checkpoints are concerned;
             gradients from every network add up in them.
-        rows: what each network owns of `tensors`, (D_l,) each, for its optimizer: views.
+        rows: the rows of `tensors` that each network owns, views (D_l,), for its optimizer.
 
     Raises:
         UserError: nothing can be coupled, a part is not known, or a coupled layer differs between the
@@ -87,7 +86,7 @@ class StackedNetworks:
 
     @property
     def names(self) -> list[str]:
-        """Return the datasets, in the order of the networks."""
+        """Return the names of the datasets, in the order of the networks."""
         return list(self.modules)
 
     @property
@@ -110,15 +109,14 @@ class StackedNetworks:
     _slots = 0
 
     def _tie(self, names: list[str]) -> nn.Parameter:
-        """Return one parameter (1, D_l) for the parameters `names`, which all networks have from the
-        first."""
+        """Return one parameter (1, D_l) for the parameters `names`: the first network's, for all."""
         stacked = self._stack(names)
         for places in self.places.values():
             places |= {name: replace(places[name], row=0) for name in names}
         return nn.Parameter(stacked.data[:1].clone())
 
     def _stack_rest(self, dataset: str, part: str, taken: set[str]) -> nn.Parameter | None:
-        """Return what of a part of one network is not coupled, as one parameter (1, P_i)."""
+        """Return all of a part of one network that is not coupled, as one parameter (1, P_i)."""
         module = self.modules[dataset]
         own = {name for name, value in module.named_parameters() if value.requires_grad} - taken
         names = [
@@ -160,22 +158,20 @@ class StackedNetworks:
         return rows
 
     def parts_of_rows(self, index: int) -> list[str]:
-        """Return the part that each of the rows of network `index` belongs to."""
+        """Return the part of each row of network `index`."""
         dataset, module = list(self.modules.items())[index]
         found = {(p.slot, p.row): part_of(module, name) for name, p in self.places[dataset].items()}
         return [found[key] for key in self._owned(dataset)]
 
     def _owned(self, dataset: str) -> list[tuple[int, int]]:
-        """Return slots and rows of `tensors` that belong to a network; what is tied belongs to the
-        first."""
+        """Return slot and row of each row of `tensors` that a network owns. Tied ones are the first's."""
         tied = range(len(self.coupled), len(self.coupled) + len(self.tied))
         keys = sorted({(place.slot, place.row) for place in self.places[dataset].values()})
         first = dataset == next(iter(self.modules))
         return keys if first else [(slot, row) for slot, row in keys if slot not in tied]
 
     def split(self, dataset: str, rows: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return tensors shaped as `rows`, cut into one per parameter that belongs to the network, as
-        views."""
+        """Return tensors shaped as `rows`, cut into views, one per parameter that the network owns."""
         at = {slot: position for position, (slot, _) in enumerate(self._owned(dataset))}
         return {
             name: rows[at[place.slot]][place.start : place.start + place.shape.numel()].view(place.shape)

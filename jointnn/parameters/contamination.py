@@ -19,6 +19,6 @@ def knows_imagenet(experiment: ExperimentParams) -> bool:
 
 
 def seen_in_pretraining(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> list[str]:
-    """Return the datasets taken from ImageNet, where networks know it."""
+    """Return the experiment's datasets that are taken from ImageNet, if its networks know ImageNet."""
     known = knows_imagenet(experiment)
     return [name for name in experiment.datasets if known and datasets[name].of_imagenet]

@@ -9,7 +9,7 @@ from jointnn.parameters.schema import Params
 
 
 def corner(settings: MethodSettings) -> str | None:
-    """Return the method that `joint` is at some settings; None inside the family.
+    """Return the method that `joint` equals at some settings; None for settings inside the family.
 
     Without a pull (half-life infinite, or lambda 0) each network trains alone; after a start from one
     network for all that is `finetune`. An infinite pull makes one network. An infinite sigma makes every
@@ -30,7 +30,7 @@ def _never_pulls(settings: MethodSettings) -> bool:
 
 
 def corners(params: Params, experiment: str) -> dict[str, str]:
-    """Return the rows of an experiment that are another method under the name of `joint`."""
+    """Return the rows of `joint` that equal another method, each with that method."""
     found = {
         name: corner(method_settings(params, experiment, name))
         for name in params.experiments[experiment].methods

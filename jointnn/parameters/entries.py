@@ -39,7 +39,7 @@ Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @cache
 def shown(file: Path, root: Path) -> str:
-    """Return a file's name, the same on every machine."""
+    """Return the name of a file, the same on every machine."""
     for folder in (PACKAGE.parent, root):
         if file.is_relative_to(folder):
             return file.relative_to(folder).as_posix()
@@ -47,7 +47,7 @@ def shown(file: Path, root: Path) -> str:
 
 
 def file_of(kind: str, name: str) -> Path:
-    """Return the file that defines a registered entry, or one's own, `package.module:name`, of any kind.
+    """Return the file that defines an entry of a kind: registered, or one's own, `package.module:name`.
 
     Raises:
         UserError: there is none; the nearest name, or all known ones, are given.
@@ -65,7 +65,7 @@ def file_of(kind: str, name: str) -> Path:
 
 
 def options_of(kind: str, name: str) -> list[str] | None:
-    """Return the options of an architecture or a task; None: any, or those of a class above it."""
+    """Return the options of an architecture or a task; None where it takes any, or its base class tells."""
     definitions = parsed(file_of(kind, name)).body
     made = next(node for node in definitions if isinstance(node, Defined) and node.name == short(name))
     if isinstance(made, ast.ClassDef):
@@ -78,13 +78,13 @@ def options_of(kind: str, name: str) -> list[str] | None:
 
 
 def declared(kind: str, name: str) -> Mapping[str, Any]:
-    """Return what the decorator of an entry says about it: {"imagenet": True} of @trunk(imagenet=True)."""
+    """Return the keywords of an entry's decorator: {"imagenet": True} of @trunk(imagenet=True)."""
     file = file_of(kind, name)
     return _entries(file, kind, file.stat().st_mtime_ns).get(name.rpartition(":")[2], {})
 
 
 def labels_of(task: str) -> str:
-    """Return what labels a task learns, classes or numbers, where its class says so; else nothing."""
+    """Return the kind of labels that a task learns, classes or numbers, if its class names it; else ""."""
     for made in parsed(file_of("task", task)).body:
         for said in made.body if isinstance(made, ast.ClassDef) and made.name == short(task) else ():
             if isinstance(said, ast.Assign) and ast.unparse(said.targets[0]) == "labels":
@@ -93,9 +93,9 @@ def labels_of(task: str) -> str:
 
 
 def measures_of(task: str) -> set[str] | None:
-    """Return the names of all measures that a task can give, or None where its file alone does not tell.
+    """Return the names of all measures that a task can give; None where its file alone does not tell.
 
-    They are those that the file makes itself, and those of ours that it imports.
+    They are those that the file makes itself, and jointnn's own that it imports.
     """
     found = {"loss"}
     for node in ast.walk(parsed(file_of("task", task))):
@@ -112,7 +112,7 @@ def measures_of(task: str) -> set[str] | None:
 
 
 def _measures_imported(node: ast.Import | ast.ImportFrom) -> set[str] | None:
-    """Return the measures of ours that an import names; None: what it imports may hold others."""
+    """Return jointnn's measures that an import names; None where it may import others."""
     if isinstance(node, ast.Import):
         return set() if {alias.name.split(".")[0] for alias in node.names} <= WITHOUT_MEASURES else None
     names, module = (
@@ -130,7 +130,7 @@ def _measures_imported(node: ast.Import | ast.ImportFrom) -> set[str] | None:
 
 
 def _own_file(name: str) -> Path:
-    """Return the file of package.module:name, found as an import from the project's root finds it.
+    """Return the file of package.module:name, found as an import from the project's root would find it.
 
     No package is imported for it, since that could import torch.
     """
@@ -153,7 +153,7 @@ def _own_file(name: str) -> Path:
 
 @cache
 def _entries(file: Path, kind: str, _changed: int) -> dict[str, dict[str, Any]]:
-    """Return what a file registers as `kind`, below a decorator of that name, and what it says of each."""
+    """Return the entries that a file registers as `kind`, each with the keywords of its decorator."""
     return {
         node.name: _facts_of(decorator)
         for node in parsed(file).body
@@ -164,7 +164,7 @@ def _entries(file: Path, kind: str, _changed: int) -> dict[str, dict[str, Any]]:
 
 
 def _name_of(decorator: ast.expr) -> str | None:
-    """Return kind, of @kind and of @kind(...)."""
+    """Return the name of a decorator: kind, of @kind and of @kind(...)."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return called.id if isinstance(called, ast.Name) else None
 
@@ -176,7 +176,7 @@ def _facts_of(decorator: ast.expr) -> dict[str, Any]:
 
 
 def parsed(file: Path) -> ast.Module:
-    """Return the syntax tree of a file; a mistake in it is refused by its line."""
+    """Return the syntax tree of a file. Refuse a mistake in it, by its line."""
     try:
         return ast.parse(read_text(file), filename=str(file))
     except SyntaxError as error:

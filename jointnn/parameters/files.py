@@ -42,7 +42,7 @@ class Written:
     root: Path = Path()
 
     def placed(self, line: str) -> str:
-        """Return a line about a path of `raw` with the file in its place: what a user looks for."""
+        """Return a line about a path of `raw` with the file in its place, which a user can look for."""
         path, end = _path_of(line)
         match path:
             case ["experiments", name, *inner] if name in self.parts:
@@ -56,12 +56,12 @@ class Written:
         return f"{TOP}: {line}"
 
     def parent_of(self, name: str) -> str | None:
-        """Return the experiment that one extends."""
+        """Return the experiment that `name` extends; None where it extends none."""
         parent = self.parts[name]["experiments"].get("extends")
         return parent if isinstance(parent, str) and parent in self.parts else None
 
     def _file_of(self, name: str, inner: list[str]) -> str:
-        """Return the file of an experiment that holds an entry."""
+        """Return the file of an experiment in which an entry stands."""
         for folder in ("chosen", "grids"):
             entry: Any = self.parts[name].get(folder)
             for key in inner[:2]:
@@ -87,7 +87,7 @@ _ABSENT = object()
 
 
 def _path_of(line: str) -> tuple[list[str], str]:
-    """Return the keys at the beginning of a line, and what follows them."""
+    """Return the keys at the beginning of a line, and the rest of the line."""
     ends = [at for at in (line.find(": "), line.find(" (")) if at >= 0]
     end = min(ends, default=len(line))
     return line[:end].split("."), line[end:]
@@ -154,11 +154,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 PLAIN = (str, int, float, bool, type(None))
-"""What JSON, and so a settings file, holds besides lists and mappings."""
+"""Types that JSON, and so a settings file, holds besides lists and mappings."""
 
 
 def _read_mapping(file: Path, shown: str, example: str) -> dict[str, Any]:
-    """Return a file of keys and values. It may hold none, but for params.yaml."""
+    """Return the content of a file of keys and values. Only params.yaml may not be empty."""
     content = read_yaml(file)
     if content is None and shown != TOP:
         return {}
@@ -262,7 +262,7 @@ def _wrong_parent(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> 
 
 
 def _joined(key: str, top: Mapping[str, Any], root: Path, lines: list[str]) -> Any:
-    """Return ours of a kind and, from params.yaml, the user's."""
+    """Return the entries of a kind: the project's own and, from params.yaml, the user's."""
     own, file = top.get(key) or {}, root / SHARED[key]
     ours = _read_mapping(file, SHARED[key], "name: {...}") if file.is_file() else {}
     for name in _mapping(own).keys() & ours.keys():
@@ -289,7 +289,7 @@ def _sweeps(top: Mapping[str, Any], root: Path, lines: list[str]) -> dict[str, A
 
 
 def _whole(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> Any:
-    """Return an experiment with all that its files and those of the one that it extends say.
+    """Return an experiment with all that its files say, and the files of the one that it extends.
 
     A null takes away what would be inherited, also within a mapping. Datasets are named in each file, for
     DVC; a grid belongs to its experiment alone.
@@ -312,7 +312,7 @@ NOT_INHERITED = {"datasets", "finalists", "searched", *GridFile.model_fields}
 
 
 def _alone(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Return what the files of an experiment say, and whose search chose what."""
+    """Return the content of an experiment's files, and of each tuned method the search that chose."""
     files = parts[name]
     chosen = files.get("chosen", {})
     tuned = {**_mapping(files["experiments"].get("tuned")), **_mapping(chosen.get("tuned"))}

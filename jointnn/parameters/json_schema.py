@@ -22,25 +22,27 @@ FILES: dict[str, Any] = {
     "datasets": dict[Name, DatasetParams],
     "presets": dict[Name, Overrides],
 }
-"""What stands in the files of each kind: params.yaml, params/experiments/NAME.yaml and so on."""
+"""Content of the files of each kind: params.yaml, params/experiments/NAME.yaml and so on."""
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Return the schema of a kind of files; settings appear where they are written, as partial mappings."""
+    """Return the schema of a kind of files. Settings are partial mappings, as they are written."""
     return TypeAdapter(FILES[kind]).json_schema(schema_generator=_AsWritten)
 
 
 class _AsWritten(GenerateJsonSchema):
-    """A generator of the schema of the file as it is written, before one experiment is put over the one
-    that it extends."""
+    """A generator of the schema of a file as it is written.
+
+    That is before one experiment is put over the one that it extends.
+    """
 
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
-        """Return that of a mapping; names of another form are refused."""
+        """Return the schema of a mapping, which refuses names of another form."""
         made = super().dict_schema(schema)
         return made | {"additionalProperties": False} if "patternProperties" in made else made
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
-        """Return that of a model."""
+        """Return the schema of a model, in which inherited entries may be null."""
         made = super().model_schema(schema)
         if schema["cls"] in TAKES_AWAY:
             made["properties"] = {name: _or_null(entry) for name, entry in made["properties"].items()}
@@ -50,7 +52,7 @@ class _AsWritten(GenerateJsonSchema):
 
 
 def _or_null(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the same entry, which may be null, and the values of its mapping too."""
+    """Return the schema of an entry that may be null, and whose values may be null."""
     if names := entry.get("patternProperties"):
         entry = entry | {"patternProperties": {name: _or_null(value) for name, value in names.items()}}
     if isinstance(entry.get("type"), str) and "enum" not in entry:

@@ -37,7 +37,7 @@ def read_params(root: str | Path = ".") -> Params:
 
 
 def checked(raw: dict[str, Any]) -> Params:
-    """Return checked parameters from one mapping.
+    """Return the checked parameters of one mapping.
 
     Raises:
         UserError: with one line for each mistake found.
@@ -65,14 +65,17 @@ def _refusal(lines: Iterable[str]) -> UserError:
 
 
 def _short(line: str) -> str:
-    """Return a line without its middle, where it is longer than a person reads, and with letters that
-    cannot be seen as \\u...: a name can hold them."""
+    """Return a line that a person can read.
+
+    The middle of a long line is left out. Letters that cannot be seen, as a name can hold, are written
+    \\u....
+    """
     line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]} ... {line[-95:]}"
 
 
 def _own(lines: Iterable[str], written: Written) -> list[str]:
-    """Return lines without those that an experiment only inherits from the one that it extends."""
+    """Return the lines without those about entries that an experiment only inherits."""
     every = dict.fromkeys(lines)
     heirs = {
         f"experiments.{name}": f"experiments.{parent}"

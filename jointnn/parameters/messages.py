@@ -1,4 +1,4 @@
-"""From pydantic's errors to lines that a person can act on: the path, the value found, what it is for."""
+"""The way from pydantic's errors to lines that a person can act on: path, value found, its meaning."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
@@ -41,7 +41,7 @@ def lines_of(error: ValidationError, model: type[BaseModel], value: Any, at: str
     """Yield one line for each mistake.
 
     Args:
-        model: what `value` was checked with.
+        model: the model that has refused `value`.
         at: the path of `value` in the file.
     """
     for details in error.errors():
@@ -82,7 +82,7 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _reason(details: ErrorDetails) -> str:
-    """Return what is wrong, in our words; in pydantic's own for a type that no model of ours has today."""
+    """Return the mistake in our words, or in pydantic's for a type that no model of ours has today."""
     kind, context = details["type"], details.get("ctx", {})
     said = SAYS.get(kind) or SAYS.get(kind.split("_")[0])
     if said is None:
@@ -94,7 +94,7 @@ def _reason(details: ErrorDetails) -> str:
 
 
 def _found(details: ErrorDetails, reason: str) -> str:
-    """Return the value found, where the reason does not name it and it is not a whole section."""
+    """Return the found value in words; "" where the reason names it or it is a whole section."""
     value = details["input"]
     shown = "nothing" if value is None else repr(value)
     if details["type"] == "value_error" and (isinstance(value, dict | BaseModel) or shown in reason):
@@ -103,7 +103,7 @@ def _found(details: ErrorDetails, reason: str) -> str:
 
 
 def _declared(model: type[BaseModel], loc: Path) -> tuple[type[BaseModel], str]:
-    """Return the model that declares the last key of a path, and that key's meaning."""
+    """Return the model that declares the last key of a path, and the meaning of that key."""
     holder, meaning, within_mapping = model, "", False
     current: type[BaseModel] | None = model
     for part in loc:

@@ -17,10 +17,10 @@ LATER = {"batched", "scale", "tied"}
 def merged_settings(
     params: Params, experiment: str, name: str, point: Overrides | None = None
 ) -> dict[str, Any]:
-    """Return settings of a method as written.
+    """Return the settings of a method as they are written.
 
     Args:
-        point: a point of the search, which stands in the place of what was tuned.
+        point: a point of the search, in the place of the tuned settings.
     """
     chosen = params.experiments[experiment]
     last = chosen.tuned.get(name, {}) if point is None else point
@@ -36,8 +36,7 @@ def method_settings(
 
 
 def settings_for(name: str, settings: MethodSettings) -> dict[str, Any]:
-    """Return the settings that a method reads, as a mapping for a settings file; infinity is a text
-    there."""
+    """Return the settings that a method reads, as a settings file has them. Infinity is a text there."""
     read = set(settings_read_by(row_of(name).plan).model_fields)
     read -= OF_THE_JOB | {
         key for key in LATER if getattr(settings, key) == MethodSettings.model_fields[key].default

@@ -29,7 +29,7 @@ class Row:
     Attributes:
         plan: the method that it trains by; empty for what is not trained.
         preset: a set of settings under `presets`, over those of the experiment; none without a name.
-        label: what tables, legends and figures call it; none: its name.
+        label: its name in tables, legends and figures; "" for `name`.
         look: how figures draw it; None: in the order of the experiment's rows.
         reference: whether it is no competitor, so that tables show it below a rule.
         in_one_job: whether its rounds are one job, though its plan's are a job each.
@@ -85,12 +85,12 @@ JOINING = ("joint", "joint_auto")
 
 
 def row_of(name: str) -> Row:
-    """Return a row by its name; a method without a row of its own is one under its own name."""
+    """Return the row of a name. A method without a row of its own is a row under its own name."""
     return ROWS.get(name) or Row(name)
 
 
 def trained_rows() -> list[str]:
-    """Return the names that an experiment may have among its methods, sorted."""
+    """Return the names that the methods of an experiment may have, sorted."""
     return sorted({*method, *(name for name, row in ROWS.items() if row.plan)})
 
 
@@ -101,5 +101,5 @@ def rounds_are_jobs(name: str) -> bool:
 
 
 def printed(name: str) -> str:
-    """Return what to print for a row or a dataset."""
+    """Return the printed name of a row or a dataset."""
     return row_of(name).label or name

@@ -18,7 +18,7 @@ class _PartOfSettings:
     """Some of the settings of a method: checked when all are put together, explained to editors at once."""
 
     def __get_pydantic_json_schema__(self, _: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Return a reference to that of MethodSettings: the first step of a chain may be one."""
+        """Return a reference to the schema of MethodSettings: the first step of a chain may be one."""
         return handler(chain_schema([MethodSettings.__pydantic_core_schema__]))
 
 
@@ -38,12 +38,12 @@ class ExperimentFile(Strict):
     preset: Name = "default"
     """A set of settings, of params/presets.yaml or under `presets` in params.yaml."""
     task: str
-    """What is learned: classification, completion, generation, reconstruction, regression or transfer; or
-    one's own task, package.module:name."""
+    """Task that networks learn: classification, completion, generation, reconstruction, regression or
+    transfer; or one's own, package.module:name."""
     task_options: dict[str, Any] = {}
     """Passed to the task: for generation features, the ImageNet network in which images are measured."""
     measures: Annotated[list[Name], Field(min_length=1)] = ["accuracy"]
-    """What tables show, by name; the first one decides the search."""
+    """Measures that tables show, by name; the first one decides the search."""
     architecture: str
     """A registered architecture, or one's own, package.module:name."""
     architecture_options: dict[str, Any] = {}
@@ -53,7 +53,7 @@ class ExperimentFile(Strict):
     trunk: str | None = None
     """A frozen network that all images go through once; networks learn from its activations."""
     augmentation: str | None = None
-    """What is done to training images, anew in every epoch: flip, flip_shift, inception, or one's own,
+    """Change of training images, anew in every epoch: flip, flip_shift, inception, or one's own,
     package.module:name."""
     datasets: (
         Annotated[list[Name], Field(min_length=2)]
@@ -141,7 +141,7 @@ class ExperimentParams(ExperimentFile, GridFile):
     """Of each method whose settings a search chose, the experiment of that search."""
 
     def options_of(self, method: str = "") -> dict[str, Any]:
-        """Return the options of the architecture, for a method with those that are its own."""
+        """Return the options of the architecture, with those of a method over them."""
         return self.architecture_options | self.architecture_of.get(method, {})
 
 
@@ -161,9 +161,9 @@ class SweepParams(Strict):
     dataset: Name
     """The dataset whose measure is drawn, or average: the mean over all datasets."""
     measure: Name = "accuracy"
-    """What is drawn, one of the measures of the experiments."""
+    """Measure that is drawn, one of those of the experiments."""
     along: Annotated[str, Field(min_length=1)]
-    """What the number is, in words: the label of the horizontal axis."""
+    """Meaning of the number, in words: the label of the horizontal axis."""
     experiments: Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(min_length=2)]
     """Each experiment with its number; the methods are those of the first."""
     yardsticks: dict[Name, YardstickParams] = {}
@@ -197,7 +197,7 @@ class Params(Strict):
     presets: dict[Name, Overrides]
     """Sets of settings: default, paper, authors_code."""
     experiments: dict[Name, ExperimentParams]
-    """What can be run."""
+    """Experiments that can be run."""
     sweeps: dict[Name, SweepParams] = {}
     """Experiments that differ in one number: `snakemake sweep_NAME` shows them together."""
     versioned: list[Name] = []

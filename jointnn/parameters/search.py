@@ -12,7 +12,7 @@ from jointnn.parameters.schema import ExperimentParams, Overrides, Params, Searc
 
 
 def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
-    """Return the points of a method: of each grid in turn, every combination of its values.
+    """Return the points of a method: every combination of the values of each of its grids.
 
     A grid is a mapping from settings to a value or a list of values; a method has one or several.
     """
@@ -25,20 +25,20 @@ def points(experiment: ExperimentParams, name: str) -> list[Overrides]:
 
 
 def digest(experiment: ExperimentParams) -> str:
-    """Return what tells the points of all methods from others, of 12 characters."""
+    """Return a digest of the points of all methods, 12 hexadecimal digits."""
     grid = {name: points(experiment, name) for name in experiment.search}
     return hashlib.sha256(to_json(grid).encode()).hexdigest()[:12]
 
 
 def attempts(experiment: ExperimentParams) -> dict[int, dict[str, list[int]]]:
-    """Return points of each method by tuning seed: all on the first, the finalists on the others."""
+    """Return the points of each method by tuning seed: all on the first, the finalists on the others."""
     every = {name: list(range(len(points(experiment, name)))) for name in experiment.search}
     further = {seed: dict(experiment.finalists) for seed in experiment.further_tuning_seeds}
     return {experiment.tuning_seed: every, **further} if every else {}
 
 
 def rule(params: Params, name: str, *, beside_others: bool = False) -> str:
-    """Return how the hyper-parameters of an experiment were chosen, for the header of a table.
+    """Return how the hyper-parameters of an experiment were chosen, in words, for the header of a table.
 
     It follows from where each method's settings are written: in params/chosen by a search, or by hand; and
     from which of them choose a scale in their run.
@@ -72,7 +72,7 @@ def rule(params: Params, name: str, *, beside_others: bool = False) -> str:
 
 
 def _how(searched: SearchedParams | None) -> str:
-    """Return how a search chose."""
+    """Return how a search chose, in words."""
     if searched is None:
         return "on validation"
     seeds = ", ".join(map(str, searched.seeds))
@@ -88,7 +88,7 @@ def _how(searched: SearchedParams | None) -> str:
 
 
 def _of_the_grid(experiment: ExperimentParams, methods: Sequence[str]) -> list[str]:
-    """Return whether methods were tried at the same learning rates, as far as it is known.
+    """Return sentences on whether methods were tried at the same learning rates, as far as known.
 
     Args:
         methods: of the table, whose settings this search chose.
@@ -113,7 +113,7 @@ def _of_the_grid(experiment: ExperimentParams, methods: Sequence[str]) -> list[s
 
 
 def _was_another_grid(experiment: ExperimentParams) -> bool:
-    """Return whether something was chosen that the grid does not hold any more."""
+    """Return whether a chosen point is no longer in the grid."""
     return any(
         chosen not in points(experiment, method)
         for method, chosen in experiment.tuned.items()
@@ -122,7 +122,10 @@ def _was_another_grid(experiment: ExperimentParams) -> bool:
 
 
 def _at_edges(searched: SearchedParams | None, methods: Sequence[str]) -> str:
-    """Return what was best at the edge of its grid, where better values may lie beyond; empty: nothing."""
+    """Return the chosen settings at the edge of their grid, in words; "" for none.
+
+    Beyond an edge better values may lie.
+    """
     edges = [
         f"{' and '.join(key.replace('_', ' ') for key in searched.edges[name])} of {name}"
         for name in methods

@@ -1,4 +1,4 @@
-"""What is wrong in an experiment with joint auto-encoders, each with its path."""
+"""Mistakes in an experiment with joint auto-encoders, each with its path."""
 
 from collections.abc import Iterator
 

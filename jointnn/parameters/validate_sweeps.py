@@ -1,4 +1,4 @@
-"""What is wrong with sweeps and cannot be seen in one value alone."""
+"""Mistakes in sweeps that no value shows alone."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from jointnn.registry import nearest
 from jointnn.tasks.measures import measure_of
 
 ALIKE = ("methods", "seeds")
-"""What must be the same, in any order, for numbers to be comparable."""
+"""Entries that must be the same, in any order, for numbers to be comparable."""
 
 
 def wrong_sweeps(params: Params) -> Iterator[str]:

@@ -25,7 +25,7 @@ RESERVED = {
 }
 """Names that no dataset can have."""
 NAMED = ("task", "architecture", "trunk", "augmentation")
-"""What an experiment names of a registry, under the kind's own name."""
+"""Kinds of registered entries that an experiment names, each under the kind's own name."""
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
     "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "sigma", "split_halves", "sweep",

@@ -40,7 +40,7 @@ class Group:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> "Group":
-        """Return the group that this process has joined; alone it is one of its own."""
+        """Return the group that this process has joined, or a group of this process alone."""
         if not dist.is_initialized():
             return cls(names)
         return cls(names, dist.get_rank(), dist.get_world_size())
@@ -52,7 +52,7 @@ class Group:
 
     @cached_property
     def shares(self) -> list[range]:
-        """Return the places of each rank's networks among all; the first ranks may have one more."""
+        """Return the places of each rank's networks among all. The first ranks may have one more."""
         whole, more = divmod(len(self.names), self.size)
         counts = [whole + (rank < more) for rank in range(self.size)]
         return [range(*ends) for ends in pairwise(accumulate(counts, initial=0))]
@@ -68,7 +68,7 @@ class Group:
         return [self.names[place] for place in self.share]
 
     def joined(self, own: Sequence[Value]) -> list[Value]:
-        """Return a small value of each network, any that pickles, from those of this rank's networks."""
+        """Return a small value of each network, which must pickle, from the values `own` of each rank."""
         if self.size == 1:
             return list(own)
         found: list[list[Value]] = [[] for _ in self.shares]
@@ -163,7 +163,7 @@ class Group:
             dist.all_reduce(values)
 
     def rows_at(self, place: int, layer: Tensor) -> Tensor | None:
-        """Return a layer of all networks, (n, D), on the rank that has the network at a place; else None.
+        """Return a layer of all networks, (n, D), on the rank with the network at a place; else None.
 
         Args:
             layer: that of this rank's networks, (n_r, D).
@@ -185,7 +185,7 @@ class Group:
             return whole
 
     def at_first(self, tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Return the tensors of every rank on the first one, which gets them one by one; else nothing.
+        """Return on the first rank the tensors of every rank, sent one by one; [] on the others.
 
         Args:
             tensors: of this rank, by name, on the CPU.

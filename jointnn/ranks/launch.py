@@ -98,7 +98,7 @@ def _by_torchrun(words: Sequence[str], processes: int) -> None:
 
 
 def _sentence_of(failures: Mapping[int, Any], processes: int) -> str:
-    """Return why a run has failed: others end after the one that failed first."""
+    """Return the reason why a run has failed, by the rank that failed first: others end after it."""
     for failure in failures.values():
         if isinstance(failure.message, Mapping):  # it has left its own sentence
             return str(failure.message["message"]).removeprefix("UserError: ")
@@ -113,7 +113,7 @@ def _sentence_of(failures: Mapping[int, Any], processes: int) -> str:
 
 @contextmanager
 def joined(processes: int, device: str) -> Iterator[bool]:
-    """Within it, this process is a rank of a group, if there are several; else it is alone.
+    """Make this process a rank of a group within the block, if there are several; else leave it alone.
 
     What another rank than the first prints goes nowhere.
 
@@ -152,7 +152,7 @@ def joined(processes: int, device: str) -> Iterator[bool]:
 
 
 def _place() -> tuple[int, int, int]:
-    """Return the rank of this process, how many there are, and its place on this machine."""
+    """Return the rank of this process, the number of processes, and its place on this machine."""
     torchrun, srun = (
         ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
         ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"),
@@ -163,7 +163,7 @@ def _place() -> tuple[int, int, int]:
 
 
 def _method() -> str:
-    """Return where the processes find each other: a file, or the machine and port of the first one."""
+    """Return the address where processes find each other: a file, or machine and port of the first."""
     if STORE in os.environ:
         return f"file://{os.environ[STORE].rpartition(':')[0]}"
     if "TORCHELASTIC_RUN_ID" in os.environ or {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():

@@ -1,4 +1,4 @@
-"""What the task of an experiment has told of its measures, read beside the numbers."""
+"""The measures of an experiment, as its task has told them, read beside the numbers."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What fetching found of the images of an experiment, for its tables: what was left out, what to know."""
+"""Notes of fetching on the images of an experiment, for its tables: left-out files and remarks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ OF_CLASSES = ("one class", "rare classes")
 
 @dataclass(frozen=True)
 class NotesOnData:
-    """Notes by dataset; those of which nothing is to be said are not in them.
+    """Notes by dataset. A dataset without any is left out.
 
     Attributes:
-        left_out: what the source holds and was not taken, in words.
-        remarks: what a reader must know before believing a score.
+        left_out: files of the source that were not taken, in words.
+        remarks: sentences that a reader must know before believing a score.
     """
 
     left_out: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class NotesOnData:
 def notes_on_data(experiment: str, datasets: Sequence[str], task: str) -> NotesOnData:
     """Return the notes of the datasets of an experiment.
 
-    They stand in the manifests; where the images are not at hand, in the inventory of the experiment.
+    They come from the manifests or, where the images are not at hand, from the experiment's inventory.
     """
     notes = NotesOnData()
     has_classes = not task or labels_of(task) == "classes"

@@ -1,4 +1,4 @@
-"""How far apart datasets lie, in units of the null of split halves: what figures and tables read."""
+"""Distances of datasets in units of the null of split halves, for figures and tables."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -15,14 +15,14 @@ from jointnn.parameters.rows import printed
 COLUMNS = ["seed", "layer", "first", "second", "ratio"]
 ALL_LAYERS = "mean over layers"
 TOLD = "1: not told apart"
-"""What a ratio of 1 means, wherever ratios are shown."""
+"""Meaning of a ratio of 1, wherever ratios are shown."""
 ENDS = ["closest pair", "farthest pair", "closest", "farthest"]
 Rows = list[list[str]]
 Pair = tuple[str, str]
 
 
 def rows_of(content: Mapping[str, Any], seed: int) -> list[tuple[int, str, str, str, float]]:
-    """Return a row for each layer and pair of a ratios.json; none of a run that diverged."""
+    """Return a row for each layer and pair of a ratios.json; [] for a run that diverged."""
     pairs = list(combinations(enumerate(content["datasets"]), 2))
     return [
         (seed, layer, first, second, float("nan") if ratios[i][j] is None else ratios[i][j])
@@ -43,28 +43,27 @@ def ratios_of(experiment: str, seeds: Sequence[int], method: str) -> pd.DataFram
 
 
 def read_ratios(experiment: str) -> pd.DataFrame:
-    """Return the ratios that the figures of an experiment have written; none where they were not asked
-    for."""
+    """Return the ratios that the figures of an experiment have written; empty if nobody asked for them."""
     file = Path(paths.ratios(experiment))
     return read_table(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return means over seeds: a row per pair, a column per layer, both in their first order."""
+    """Return the means over seeds: a row per pair, a column per layer, in order of appearance."""
     means = table.groupby(["first", "second", "layer"], sort=False).ratio.mean().unstack("layer")
     pairs = dict.fromkeys(zip(table["first"], table["second"], strict=True))
     return means.reindex(index=list(pairs), columns=list(dict.fromkeys(table.layer)))
 
 
 def is_inside(pairs: Sequence[Pair], groups: Mapping[str, Sequence[str]]) -> list[bool]:
-    """Return of each pair of datasets whether both are of one planted group."""
+    """Return for each pair of datasets whether both are of one planted group."""
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     label = dict(zip(names, planted_labels(groups, names), strict=True))
     return [label[first] == label[second] for first, second in pairs]
 
 
 def by_layer(table: pd.DataFrame, groups: Mapping[str, Sequence[str]] | None) -> Rows:
-    """Return a row for each layer, with its head: the closest and the farthest pair, means over pairs.
+    """Return a table with a row for each layer: the closest and the farthest pair, means over pairs.
 
     Args:
         table: of `ratios_of`. Numbers are means over its seeds; those over pairs have the deviation over
@@ -93,7 +92,7 @@ def by_layer(table: pd.DataFrame, groups: Mapping[str, Sequence[str]] | None) ->
 
 
 def _spread(table: pd.DataFrame, pairs: Sequence[Pair]) -> str:
-    """Return the mean over pairs, with the deviation of that over seeds; a dash where there is none."""
+    """Return the mean over pairs with its deviation over seeds, in print; a dash where there is none."""
     is_of = [pair in set(pairs) for pair in zip(table["first"], table["second"], strict=True)]
     of_seeds = table[is_of].groupby("seed").ratio.mean().dropna()
     deviation = f" ± {of_seeds.std():.2f}" if len(of_seeds) > 1 else ""
@@ -105,7 +104,7 @@ def _pair(pair: Pair) -> str:
 
 
 def number(ratio: float | None) -> str:
-    """Return a ratio in print: two digits after the point, none from 10 on; a dash where there is none."""
+    """Return a ratio in print: two decimals, none from 10 on, a dash where there is none."""
     if ratio is None or pd.isna(ratio):
         return "–"
     return f"{ratio:.0f}" if ratio >= 9.995 else f"{ratio:.2f}"

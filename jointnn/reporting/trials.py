@@ -1,4 +1,4 @@
-"""What methods chose within their run, by trials of a scale: what figures write and pages read."""
+"""Choices of methods within their run, by trials of a scale: figures write them and pages read them."""
 
 import math
 from collections.abc import Sequence
@@ -36,14 +36,17 @@ def trials_of(experiment: str, seeds: Sequence[int], methods: Sequence[str]) -> 
 
 
 def read_trials(experiment: str) -> pd.DataFrame:
-    """Return the trials that the figures of an experiment have written; none where there were none."""
+    """Return the trials that the figures of an experiment have written; empty where there are none."""
     file = Path(paths.trials(experiment))
     return read_table(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
 
 
 def by_scale(table: pd.DataFrame, methods: Sequence[str]) -> Rows:
-    """Return a header, and a row for each scale of these methods: what it shares with, what its trials
-    reached on validation over seeds, and in how many it was chosen."""
+    """Return a table with a row for each scale of these methods.
+
+    It has whom the scale shares with, the results of its trials on validation over seeds, and how many
+    seeds chose it.
+    """
     head, lines = "", []
     table = table[table.method.isin(methods)]
     for method, factor in dict.fromkeys(zip(table.method, table.scale_factor, strict=True)):

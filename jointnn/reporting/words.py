@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NAMES = {"scale_factor": "s", "half_life": "half-life", "lambda": "λ", "lambda_": "λ"}
-"""What is not the key with spaces in the place of underscores."""
+"""Names of settings in words, where they are not the key with spaces for underscores."""
 
 
 HARMS = "Joining harms"
@@ -13,7 +13,7 @@ HARMS = "Joining harms"
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
-    """Return settings as one line, for example: learning rate 0.03, half-life 2."""
+    """Return settings in words, on one line: learning rate 0.03, half-life 2."""
     return ", ".join(_word(key, value) for key, value in settings.items())
 
 
@@ -39,5 +39,5 @@ def _number(value: Any) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Return `a, b and c`."""
+    """Return a list of names in words, as in "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

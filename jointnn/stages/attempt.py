@@ -43,7 +43,7 @@ def run(job: AttemptJob) -> None:
 
 
 def _layer_weights(state: State, plan: Plan) -> dict[str, float]:
-    """Return the mean weight of each layer in the last round; none where no weights are found."""
+    """Return the mean weight of each layer in the last round; {} where no weights are found."""
     if not state.rounds:
         return {}
     of_layers = mean_weights(state.rounds[-1].weights.numpy(), membership_of(plan).numpy())

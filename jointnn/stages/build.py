@@ -1,4 +1,4 @@
-"""From a job to the state, the setup and the plan of its training, and to parts that other stages need."""
+"""The way from a job to the state, setup and plan of its training, and parts of it for other stages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,11 @@ from jointnn.training.state import NETWORKS, State, within
 
 
 def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Tensor | None]:
-    """Return all prepared images of a dataset, or their activations in the job's trunk, that training and
-    validation, or the test, are taken from; and which of them are one picture, where that is told."""
+    """Return all prepared images of a dataset, or their activations in the job's trunk.
+
+    Training and validation, or the test, are taken from them. The second value tells which of them are one
+    picture; None where nothing does.
+    """
     path = paths.prepared(dataset, job.size, test, job.trunk)
     header = read_header(path)
     check_header(path, header, {"dataset": dataset, "size": job.size, "channels": job.channels})
@@ -57,7 +60,7 @@ def prepared_split(job: ProblemJob, dataset: str, test: bool) -> tuple[Split, Te
 
 
 def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> Data:
-    """Return training and validation images of the job's seed, and the test split where it is wanted."""
+    """Return the training and validation images of the job's seed, and the test split where `test`."""
     drawn = _drawn(job, dataset)
     learned = drawn.pool.part(drawn.train)
     if (count := job.labelled.get(dataset)) is not None:
@@ -72,7 +75,8 @@ def data_of(job: ProblemJob, dataset: str, test: bool, device: torch.device) -> 
 def halves_of(job: ProblemJob, dataset: str, device: torch.device) -> list[Data]:
     """Return the two halves of the training images of the job's seed, each with all validation images.
 
-    Each half has half of the images of every class; of those that have labels, too, where some have none.
+    Each half has half of the images of every class and, where some images have no label, half of those
+    with labels.
     """
     drawn = _drawn(job, dataset)
     classes, count = drawn.classes[drawn.train.numpy()], job.labelled.get(dataset)
@@ -108,8 +112,7 @@ def _drawn(job: ProblemJob, dataset: str) -> _Drawn:
 
 
 def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
-    """Return a network of the job's architecture with as many outputs as the dataset has classes or
-    numbers.
+    """Return a network of the job's architecture with an output per class or number of the dataset.
 
     Args:
         method: whose network it is, where the job is of several methods.
@@ -118,12 +121,12 @@ def network_of(job: ProblemJob, dataset: str, method: str = "") -> nn.Module:
 
 
 def new_network(job: ProblemJob, outputs: int, method: str = "") -> nn.Module:
-    """Return a network of the job's architecture with so many outputs."""
+    """Return a network of the job's architecture with `outputs` outputs."""
     return make_network(job.architecture, job.options_of(method), outputs, job.channels, job.size)
 
 
 def outputs_of(job: ProblemJob, dataset: str) -> int:
-    """Return how many classes a dataset has, or how many numbers each of its images."""
+    """Return the number of classes of a dataset, or of numbers of each of its images."""
     header = read_header(paths.prepared(dataset, job.size, trunk=job.trunk))
     return len(json.loads(header.get("numbers", header["classes"])))
 
@@ -141,7 +144,7 @@ def task_of(job: TrainingJob | EvaluateJob | Purpose) -> Task:
 
 
 def augmentation_of(job: TrainingJob | Purpose) -> Augmentation | None:
-    """Return what is done to the training images of a job, if anything.
+    """Return the augmentation of a job's training images; None if there is none.
 
     Raises:
         UserError: one's own does not say how many random numbers it takes.
@@ -158,7 +161,7 @@ def augmentation_of(job: TrainingJob | Purpose) -> Augmentation | None:
 
 
 def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
-    """Return the state of a job's networks before they are put to any start, its setup and its plan."""
+    """Return the state of a job's networks before they are put to any start, the setup and the plan."""
     settings = MethodSettings.model_validate(job.settings)
     compute_alike(settings.threads)
     device = device_of(settings.device)
@@ -199,7 +202,7 @@ def build(job: TrainingJob) -> tuple[State, Setup, Plan]:
 
 
 def _learned(job: TrainingJob, names: Sequence[str], device: torch.device) -> dict[str, Data]:
-    """Return what networks of a job learn from, by their names."""
+    """Return the data that networks of a job learn from, by their names."""
     if isinstance(job, SplitHalvesJob):
         datasets = dict.fromkeys(job.learners[name] for name in names)
         both = [half for dataset in datasets for half in halves_of(job, dataset, device)]
@@ -239,7 +242,7 @@ def _look_at(
 
 
 def start_of(job: TrainingJob) -> dict[str, Tensor]:
-    """Return the saved networks of the common start of a job's seed, by the names of those that learn."""
+    """Return the saved networks of the common start of a job's seed, by the names of the learners."""
     saved = checkpoints.read(paths.state(job.start), expected_of(job, "start"))[0]
     return {
         f"{NETWORKS}/{name}/{key}": value
@@ -249,10 +252,10 @@ def start_of(job: TrainingJob) -> dict[str, Tensor]:
 
 
 def expected_of(job: TrainingJob, before: str) -> dict[str, Any]:
-    """Return what the state that a job before this one left must say of itself.
+    """Return the header that the state of a job before this one must have.
 
     Args:
-        before: what that job is to this one: its `start`, or the phase `before` it.
+        before: the relation of that job to this one: its `start`, or the phase `before` it.
     """
     expected = {
         "experiment": job.experiment,
@@ -264,7 +267,7 @@ def expected_of(job: TrainingJob, before: str) -> dict[str, Any]:
 
 
 def header_of(job: TrainingJob | InitialiseJob) -> dict[str, Any]:
-    """Return what a state that this job leaves says of itself."""
+    """Return the header of a state that this job leaves."""
     method, number = (job.stage, 0) if isinstance(job, InitialiseJob) else (job.method, job.round or 0)
     return {
         "experiment": job.experiment,

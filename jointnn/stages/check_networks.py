@@ -50,7 +50,7 @@ class Trained:
 
     @property
     def couples(self) -> bool:
-        """Return whether networks have anything to do with each other."""
+        """Return whether networks have anything in common: tied layers, or a pull in some phase."""
         return bool(self.selection.tied) or self.pulls
 
     @property
@@ -60,7 +60,7 @@ class Trained:
 
 
 def known_from_files(job: ProblemJob, dataset: str) -> Known:
-    """Return what is known of a dataset that is prepared: the images that the job's seed draws."""
+    """Return the known data of a prepared dataset: the images that the job's seed draws."""
     data = data_of(job, dataset, test=False, device=torch.device("cpu"))
     return Known(outputs_of(job, dataset), data.train, data.validation)
 
@@ -70,7 +70,7 @@ def checked(
 ) -> str:
     """Return a table of a job's networks: shapes, parameters, and what each method couples.
 
-    Networks of as many outputs are equal, so one of them is looked at. Random numbers are afterwards as
+    Networks with as many outputs are equal, so one of them is looked at. Random states are afterwards as
     they were.
 
     Raises:
@@ -223,7 +223,7 @@ def _rows(
 
 
 def _blocks_of(one: Trained) -> dict[str, list[int]]:
-    """Return the numbers of the blocks, from 1, that each layer lies in."""
+    """Return the numbers of the blocks that each layer lies in, counted from 1."""
     membership = membership_of(one.plan)
     return {
         layer: [number + 1 for number in membership[:, at].nonzero().flatten().tolist()]
@@ -232,7 +232,7 @@ def _blocks_of(one: Trained) -> dict[str, list[int]]:
 
 
 def _whether(layer: str, network: nn.Module, every: Mapping[str, Sequence[str]], one: Trained) -> str:
-    """Return whether a layer is coupled, or why not."""
+    """Return whether a layer is coupled, or why not, in words."""
     selection = one.selection
     if layer in selection.tied:
         return "one for all"
@@ -251,13 +251,13 @@ def _whether(layer: str, network: nn.Module, every: Mapping[str, Sequence[str]],
 
 
 def _shapes(shapes: Sequence[Shape | None]) -> str:
-    """Return the shape that a layer has in networks of different heads: 64, or 5 or 7."""
+    """Return the shapes of a layer in networks of different heads, in words: 64, or 5 or 7."""
     told = [" × ".join(map(str, shape)) if shape else "1" for shape in shapes if shape is not None]
     return " or ".join(dict.fromkeys(told))
 
 
 def _phases(one: Trained) -> str:
-    """Return the phases of a method in words."""
+    """Return the phases of a method, in words."""
     blocks, tied = len(membership_of(one.plan)), ", ".join(one.selection.tied)
     told: list[str] = []
     rounds = 0
@@ -275,7 +275,7 @@ def _phases(one: Trained) -> str:
 
 
 def _words(phase: Phase, one: Trained) -> str:
-    """Return what is coupled in a phase whose weights are given."""
+    """Return the coupling of a phase with given weights, in words."""
     if isinstance(phase.coupling, OneNetwork):
         return "as one network"
     if _is_apart(phase):

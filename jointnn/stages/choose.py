@@ -87,7 +87,7 @@ def _any_finite(scores: Mapping[int, float | None]) -> bool:
 
 
 def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
-    """Return what each point of a method reached, by tuning seed and point."""
+    """Return the result of each point of a method, by tuning seed and point."""
     return {
         seed: {
             k: read_json(paths.attempt(job.experiment, int(seed), name, k), "validation")
@@ -99,8 +99,10 @@ def _results(job: ChooseJob, name: str) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def _searched(job: ChooseJob, at_edges: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return how the search chose: on which seeds, among how many points and which, finalists on all seeds,
-    and what was best at an edge."""
+    """Return the record of a search: its seeds, number of points, grid, finalists and edges.
+
+    Finalists are those that were tried on all seeds, edges the settings whose best value was at one.
+    """
     first, *further = job.attempts.values()
     tried = [seed for seed, points in job.attempts.items() if any(points.values())]
     found: dict[str, Any] = {
@@ -116,10 +118,10 @@ def _searched(job: ChooseJob, at_edges: Mapping[str, list[str]]) -> dict[str, An
 
 
 def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
-    """Return the point with the highest mean of a score on the validation split; the first of equals.
+    """Return the point with the highest mean score on the validation split; the first of equal ones.
 
     Args:
-        measured: of each tuning seed, the score of each point tried, higher is better. Points that were
+        measured: for each tuning seed, the score of each point tried, higher is better. Points that were
             not tried on all seeds are out. None, or no finite number: it diverged and is never chosen.
 
     Raises:
@@ -134,10 +136,10 @@ def choose(measured: Sequence[Mapping[int, float | None]]) -> int:
 
 
 def edges(points: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> list[str]:
-    """Return the settings of a method whose chosen value is the lowest or highest of its points.
+    """Return the settings whose chosen value is the lowest or highest of a method's points.
 
-    Only numbers count of which the grid has several, and no natural ends: 0 and infinity, beyond which
-    there is nothing.
+    Only numbers count, and only if the grid has several. Natural ends, 0 and infinity, do not count: beyond
+    them there is nothing.
     """
     values: dict[str, set[float]] = {}
     for point in points:
@@ -156,7 +158,7 @@ def edges(points: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> list[
 
 
 def _numbers(point: Mapping[str, Any]) -> dict[str, float]:
-    """Return the settings of a point that are numbers, a strength under the name of its unit."""
+    """Return the settings of a point that are numbers. A strength has the name of its unit."""
     found: dict[str, float] = {}
     for key, value in point.items():
         if isinstance(value, Mapping):
@@ -172,6 +174,6 @@ def finalists(measured: Mapping[int, float | None], count: int) -> list[int]:
 
 
 def _mean(values: Sequence[float | None]) -> float:
-    """Return the mean; minus infinity where a value is none or not finite."""
+    """Return the mean; minus infinity where a value is None or not finite."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     return sum(finite) / len(finite) if len(finite) == len(values) else -math.inf

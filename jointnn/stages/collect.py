@@ -41,8 +41,7 @@ def run(job: CollectJob) -> None:
 
 
 def means(summary: pd.DataFrame) -> dict[str, Any]:
-    """Return means over seeds on the test split by metric, method and dataset, as `dvc metrics` reads
-    them."""
+    """Return the means over seeds on the test split for `dvc metrics`, by metric, method and dataset."""
     found: dict[str, Any] = {}
     rows = summary[summary["split"] == "test"][["metric", "method", "dataset", "mean"]]
     for metric, method, dataset, mean in rows.itertuples(index=False):

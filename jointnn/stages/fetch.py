@@ -71,13 +71,13 @@ def run(job: FetchJob) -> None:
 
 
 def _turned(images: Images, degrees: float) -> Images:
-    """Return images turned about their centres by so many degrees, counterclockwise."""
+    """Return the images turned about their centres by `degrees`, counterclockwise."""
     named = zip(images.content, images.places, strict=True)
     return replace(images, content=[rotated(content, place, degrees) for content, place in named])
 
 
 def _pictures(images: Images, left_out: LeftOut) -> list[bytes]:
-    """Return the digest of each picture; every image is decoded, and what comes after its first is counted.
+    """Return the digest of each picture. Later frames of an image are counted as left out.
 
     Raises:
         UserError: an image is damaged.
@@ -102,7 +102,7 @@ def _refuse_duplicates(name: str, params: DatasetParams, said: dict[str, str]) -
 
 
 def _describe(images: Images, classes: list[str], numbers: list[str]) -> dict[str, Any]:
-    """Return counts of a split, in all and per class, or how far its numbers reach."""
+    """Return the counts of a split, in all and per class, or the range of its numbers."""
     if numbers:
         columns = zip(numbers, zip(*images.numbers, strict=True), strict=True)
         return {"images": len(images), "numbers": {name: [min(of), max(of)] for name, of in columns}}

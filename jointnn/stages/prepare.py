@@ -56,7 +56,7 @@ def run(job: PrepareJob) -> None:
 
 
 def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:
-    """Return the fetched images of a split; another file than the manifest's is refused."""
+    """Return the fetched images of a split. Refuse a file other than the manifest's."""
     path = f"{paths.raw(name)}/{split}.parquet"
     content = files.read_bytes(path)
     if files.sha256(content) != manifest["splits"][split]["sha256"]:
@@ -68,7 +68,7 @@ def read_raw(name: str, split: str, manifest: dict[str, Any]) -> Images:
 
 
 def to_pixels(images: Images, size: int, channels: int, fit: str) -> np.ndarray:
-    """Return uint8 pixels of shape (N, channels, size, size)."""
+    """Return the images as uint8 pixels of shape (N, channels, size, size)."""
     pixels = np.empty((len(images), channels, size, size), np.uint8)
     for i, (content, place) in enumerate(zip(images.content, images.places, strict=True)):
         pixels[i] = pixels_of(content, place, size, channels, fit)

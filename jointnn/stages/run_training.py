@@ -204,12 +204,12 @@ def write_history(folder: str, history: Sequence[Row]) -> None:
 
 
 def as_floats(history: Sequence[Row]) -> list[Row]:
-    """Return a history as it is written: values as floats, which keep every digit."""
+    """Return a history as it is written to files: values as floats, which keep every digit."""
     return [(step, split, dataset, metric, float(value)) for step, split, dataset, metric, value in history]
 
 
 def distances_of(state: State, setup: Setup, plan: Plan) -> dict[str, Any]:
-    """Return the squared distances that the next round begins with, for distances.json."""
+    """Return the content of distances.json: the squared distances that the next round begins with."""
     membership, squared = membership_of(plan), distances_between(state, setup, plan)
     return {
         "layers": state.networks.layers,
@@ -221,7 +221,7 @@ def distances_of(state: State, setup: Setup, plan: Plan) -> dict[str, Any]:
 
 
 def weights_of(state: State, setup: Setup, plan: Plan, number: int) -> dict[str, Any]:
-    """Return the weights of a round for its weights.json: after convergence, those that stay."""
+    """Return the content of a round's weights.json. After convergence, weights stay."""
     membership = membership_of(plan)
     if number <= len(state.rounds):
         found = state.rounds[number - 1].to_json()
@@ -260,7 +260,7 @@ def say_alarms(state: State, setup: Setup) -> None:
 
 
 def validation_means(state: State, setup: Setup, measures: list[str]) -> dict[Measure, float]:
-    """Return means over datasets of what the networks reach on the validation split.
+    """Return the means over datasets of the networks' measures on the validation split.
 
     The first measure decides and must be there; another that is known may need more images than this split
     has, and is left out.

@@ -14,9 +14,9 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.tasks.measures import best_trial
 
 KEYS = ("blocks", "distances_squared")
-"""What distances say of themselves."""
+"""Keys of a file of distances."""
 OF_A_TRIAL = ("scale_factor", "decides", "validation", "best")
-"""What a trial says of itself."""
+"""Keys of the result of a trial."""
 
 
 def run(job: SigmaJob) -> None:

@@ -37,5 +37,5 @@ def run(job: SplitHalvesJob) -> None:
 
 
 def _as_json(ratios: Tensor) -> list[list[list[float | None]]]:
-    """Return ratios (L, N, N) as JSON, which has no NaN: nothing where there is no chance to measure by."""
+    """Return ratios (L, N, N) for JSON, which has no NaN: None where there is no chance to measure by."""
     return [[[None if isnan(r) else r for r in row] for row in layer] for layer in ratios.tolist()]

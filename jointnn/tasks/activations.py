@@ -1,4 +1,4 @@
-"""What a frozen trunk makes of images, from which networks learn in their place."""
+"""Activations of a frozen trunk, from which networks learn in the place of images."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ AT_ONCE = 64
 
 
 def trunk_of(name: str, channels: int, size: int) -> nn.Module:
-    """Return a frozen trunk for images of a size.
+    """Return a frozen trunk for images of `size` pixels.
 
     Raises:
         UserError: it cannot be made.
@@ -29,7 +29,7 @@ def trunk_of(name: str, channels: int, size: int) -> nn.Module:
 
 @torch.no_grad()
 def activations_of(network: nn.Module, images: Tensor, name: str) -> Tensor:
-    """Return what a trunk makes of images, uint8 (N, C, H, W).
+    """Return a trunk's activations for images, uint8 (N, C, H, W).
 
     Raises:
         UserError: it cannot take them, or gives no tensor with a row for each.

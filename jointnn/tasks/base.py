@@ -1,4 +1,4 @@
-"""What a task is, and what tasks have in common whose networks have one loss and no parts."""
+"""The protocol of tasks, and the base of those whose networks have one loss and no parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,12 +37,12 @@ class Prediction:
 
     @classmethod
     def of_scores(cls, scores: Tensor) -> "Prediction":
-        """Return that of classes, of their scores (N, K) before softmax."""
+        """Return the prediction of classes from their scores (N, K) before softmax."""
         return cls(probabilities=scores.softmax(dim=1), predicted=scores.argmax(dim=1))
 
     @classmethod
     def joined(cls, parts: Sequence["Prediction"]) -> "Prediction":
-        """Return predictions of the same kind, one after the other, as one on the CPU."""
+        """Return predictions of the same kind, one after the other, as one prediction on the CPU."""
         kinds = [(name, value) for name, value in vars(parts[0]).items() if value is not None]
         return cls(**{name: torch.cat([getattr(part, name).cpu() for part in parts]) for name, _ in kinds})
 
@@ -53,8 +53,8 @@ class Task(Protocol):
     Attributes:
         explodes_above: a loss that only a diverged network has.
         keeps_diverged: whether a run that diverged is a result, which tables name, and no error.
-        outputs: what a network must give, by name; none where it gives one tensor.
-        labels: what labels must be: "classes", "numbers", or "" where it takes any or reads none.
+        outputs: names of the outputs that a network must give; none where it gives one tensor.
+        labels: kind of its labels: "classes", "numbers", or "" where it takes any or reads none.
     """
 
     explodes_above: float
@@ -63,55 +63,60 @@ class Task(Protocol):
     labels: str
 
     def numbers(self, network: nn.Module) -> int:
-        """Return how many random numbers a batch brings per image, uniform in [0, 1)."""
+        """Return how many random numbers, uniform in [0, 1), a batch brings for each image."""
 
     def wanted(self, batch: Split, outputs: int) -> Mapping[str, tuple[int, ...]]:
-        """Return the shapes that a network must give for a batch, by output, under the name `WHOLE` where
-        it gives one tensor; nothing where only the loss can tell.
+        """Return the shapes that a network must give for a batch, by output.
+
+        A single tensor has the name `WHOLE`. It returns nothing where only the loss can tell.
 
         Args:
             outputs: classes of the dataset, or numbers of each image.
         """
 
     def terms(self) -> Mapping[str, Term]:
-        """Return f_i, a scalar, of a network and a batch whose images are floats, under the name `WHOLE`.
+        """Return f_i by the name `WHOLE`: a scalar, of a network and a batch of images as floats.
 
         A network with parts has a term for each, by name. In a step they take turns in this order, each
         with a gradient and an update of its own part.
         """
 
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return what is followed of a split while training, `LOSS` among it, in evaluation mode."""
+        """Return the measures to follow of a split while training, `LOSS` too, in evaluation mode."""
 
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
     ) -> Mapping[str, Mapping[Measure, float]]:
-        """Return what tables show of a trained network, by split: its measures, and what takes too long to
-        follow.
+        """Return the measures of a trained network for tables, by split.
+
+        They include those that take too long to follow.
 
         Args:
             train: the images that it learned from.
         """
 
     def reference(self, splits: Mapping[str, Split], train: Split) -> Mapping[str, Mapping[Measure, float]]:
-        """Return what a network would reach that gave nothing but its training images, by split; often
-        nothing.
+        """Return the measures of a network that gave nothing but its training images, by split.
 
-        Tables show it below a rule, as the method `real`: a ceiling for what is made.
+        Most tasks return nothing.
+
+        Tables show them below a rule, as the method `real`: a ceiling for made images.
         """
 
     def glimpse(self, network: nn.Module) -> Tensor | None:
-        """Return a few images, uint8 (N, C, H, W), kept at every record to see how a network learns; or
-        none."""
+        """Return a few images, uint8 (N, C, H, W), or None.
+
+        They are kept at every record to see how a network learns.
+        """
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
-        """Return what went wrong with a trained network though its loss stayed finite, as words on it."""
+        """Return alarms on a trained network whose loss stayed finite, as words that follow on its name."""
 
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return what figures show of a network beside its measures; numbers by name."""
+        """Return arrays of a network that figures show beside its measures, by name."""
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return what a network in evaluation mode says of new images, floats (N, C, H, W).
+        """Return the prediction of a network in evaluation mode on new images, floats (N, C, H, W).
 
         Raises:
             UserError: networks of this task say nothing of images.
@@ -119,7 +124,7 @@ class Task(Protocol):
 
 
 class OneLoss(ABC):
-    """One loss, nothing random about a batch but its order, tables of what is followed in training.
+    """A base of tasks with one loss, batches random in their order alone, and followed measures in tables.
 
     A task that is one of these needs `loss` alone, and its own measures if there are any beside the loss.
     """
@@ -136,7 +141,7 @@ class OneLoss(ABC):
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return what is measured of a split: the mean loss. Who measures more adds it to this."""
+        """Return the measures of a split: the mean loss. A task with more measures adds them to this."""
         total = 0.0
         with evaluating(network):
             for batch in float_batches(split):
@@ -144,15 +149,15 @@ class OneLoss(ABC):
         return {LOSS: total / len(split)}
 
     def numbers(self, _network: nn.Module) -> int:
-        """Return none."""
+        """Return 0: no random numbers."""
         return 0
 
     def wanted(self, _batch: Split, _outputs: int) -> Mapping[str, tuple[int, ...]]:
-        """Return none: the loss knows what it takes."""
+        """Return no shapes: the loss knows what it takes."""
         return {}
 
     def terms(self) -> dict[str, Term]:
-        """Return the loss alone."""
+        """Return the loss as the only term."""
         return {WHOLE: self.loss}
 
     def results(
@@ -164,28 +169,28 @@ class OneLoss(ABC):
     def reference(
         self, _splits: Mapping[str, Split], _train: Split
     ) -> Mapping[str, Mapping[Measure, float]]:
-        """Return none: a perfect network has no error."""
+        """Return no measures: a perfect network has no error."""
         return {}
 
     def glimpse(self, _network: nn.Module) -> Tensor | None:
-        """Return none: numbers say enough."""
+        """Return None, no images: numbers say enough."""
         return None
 
     def alarms(self, _network: nn.Module, _train: Split) -> list[str]:
-        """Return none: a loss that stays finite is all that is asked for."""
+        """Return no alarms: a loss that stays finite is all that is asked for."""
         return []
 
     def evidence(self, _network: nn.Module, _split: Split) -> dict[str, Tensor]:
-        """Return none: figures show measures alone."""
+        """Return no arrays: figures show measures alone."""
         return {}
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return what the network gives, as it is, a row for each image."""
+        """Return the outputs of the network as they are, a row for each image."""
         return Prediction(numbers=network(images).flatten(1).float())
 
 
 def check_task(task: Task, name: str) -> Task:
-    """Return a task that has what every task has; one's own may be of any class.
+    """Return a task. Refuse one that lacks something; one's own may be of any class.
 
     Raises:
         UserError: it lacks something.
@@ -200,7 +205,7 @@ def check_task(task: Task, name: str) -> Task:
 
 
 def named(found: Mapping[Measure, float], task: Task) -> dict[str, float]:
-    """Return values by the names of their measures.
+    """Return values by the names of their measures, not by the measures.
 
     Raises:
         UserError: a task gives names in the place of measures.
@@ -216,7 +221,7 @@ def named(found: Mapping[Measure, float], task: Task) -> dict[str, float]:
 
 
 def followed(task: Task, network: nn.Module, split: Split) -> dict[str, float]:
-    """Return what a task measures of a split while training, by name, `loss` among it.
+    """Return the measures of a split to follow while training, by name, `loss` among them.
 
     Raises:
         UserError: a task gives no loss, or names in the place of measures.
@@ -238,14 +243,14 @@ def float_batches(split: Split, most: int = 512) -> Iterator[Split]:
 
 @torch.no_grad()
 def predictions(network: nn.Module, split: Split) -> Tensor:
-    """Return what a network gives for every image of a split, in evaluation mode, shape (N, ...)."""
+    """Return a network's outputs for all images of a split, in evaluation mode, shape (N, ...)."""
     with evaluating(network):
         return torch.cat([network(batch.images) for batch in float_batches(split)])
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Within it, a network is in evaluation mode; afterwards in the mode that it was in."""
+    """Put a network in evaluation mode within the block, and afterwards back in its own mode."""
     training = network.training
     network.eval()
     try:

@@ -21,7 +21,7 @@ class classification(OneLoss):  # noqa: N801  the name in parameters
     """A mean cross entropy that only a diverged network has; chance is the logarithm of the classes."""
 
     def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return a score for each class."""
+        """Return the shape of a score for each image and class."""
         return {WHOLE: (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
@@ -39,9 +39,9 @@ class classification(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return the label and predicted label of every image, shape (N,)."""
+        """Return the label and the predicted label of every image, shape (N,)."""
         return {"label": split.labels, "predicted": predictions(network, split).argmax(1)}
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return the probability of each class, and the most probable one."""
+        """Return the probability of each class, and the most probable class."""
         return Prediction.of_scores(network(images))

@@ -33,11 +33,11 @@ class completion(OneLoss):  # noqa: N801  the name in parameters
     """Images in 0..1 have errors below 1."""
 
     def numbers(self, _network: nn.Module) -> int:
-        """Return where the hole is: vertically and horizontally."""
+        """Return 2: the vertical and the horizontal place of the hole."""
         return 2
 
     def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return an image for each image."""
+        """Return the shape of the images: an image for each image."""
         return {WHOLE: tuple(batch.images.shape)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
@@ -49,7 +49,7 @@ class completion(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return the mean errors over a split; `loss` is the error under the name that every task has."""
+        """Return the mean errors over a split. `loss` is the error under the name that all tasks have."""
         whole, inside, count = 0.0, 0.0, 0
         for images, masks, completed in self._completed(network, split):
             squares = ((completed - images) / 2).square()
@@ -61,15 +61,17 @@ class completion(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return the first images of a split, uint8 (12, C, H, W): whole, with the hole, and completed."""
+        """Return the first images of a split, uint8 (12, C, H, W): whole, with a hole, and completed."""
         first = split.part(torch.arange(min(SHOWN, len(split))))
         images, masks, completed = next(self._completed(network, first))
         shown = {"truth": images, "holed": with_hole(images, masks), "completed": completed}
         return {name: as_pixels(values) for name, values in shown.items()}
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return each image with its middle, a square of the size that training had, filled by the
-        network."""
+        """Return the images with their middle filled by the network.
+
+        The middle is a square of the size that holes had in training.
+        """
         middle = images.new_full((len(images), self.numbers(network)), 0.5)
         masks = hole_masks(middle, images.shape[-1])
         filled = with_hole(images, masks) + masks * network(with_hole(images, masks))
@@ -91,7 +93,7 @@ class completion(OneLoss):  # noqa: N801  the name in parameters
 
 
 def hole_masks(numbers: Tensor, size: int) -> Tensor:
-    """Return square holes, 1 inside and 0 outside.
+    """Return masks of square holes, 1 inside and 0 outside.
 
     Args:
         numbers: uniform in [0, 1), shape (B, 2): where the hole is, vertically and horizontally.

@@ -67,20 +67,20 @@ class generation:  # noqa: N801  the name in parameters
         self._distance_of_unseen = lru_cache(2)(self._distance_of_unseen)  # type: ignore[method-assign]
 
     def numbers(self, network: nn.Module) -> int:
-        """Return the latent values of an image for the discriminator's turn, and for the generator's."""
+        """Return the number of latent values of an image, for both turns: discriminator and generator."""
         return 2 * adversaries(network).latent
 
     def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return an image for each image."""
+        """Return the shape of the images: an image for each image."""
         return {WHOLE: tuple(batch.images.shape)}
 
     def terms(self) -> "dict[str, Term]":
-        """Return the discriminator's loss, then the generator's."""
+        """Return the losses of the discriminator and the generator, in this order."""
         return {"discriminator": _discriminator_loss, "generator": _generator_loss}
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return what is followed, over some images of a split; `loss` is the first of it."""
+        """Return the measures to follow, over some images of a split. `loss` is the first of them."""
         chosen = adversaries(network)
         images = as_float(split.take(drawn(len(split), FOLLOWED)))
         with evaluating(network):
@@ -94,8 +94,7 @@ class generation:  # noqa: N801  the name in parameters
     def results(
         self, network: nn.Module, splits: Mapping[str, Split], train: Split
     ) -> dict[str, Mapping[Measure, float]]:
-        """Return the measures of each split, `fidelity` between made images and its own, and
-        `nearest_ratio`."""
+        """Return the measures of each split, `fidelity` of made images to it, and `nearest_ratio`."""
         length, device = adversaries(network).latent, train.labels.device
         latent = latent_values("measured", self.generated, length, device)
         with evaluating(network):
@@ -111,22 +110,24 @@ class generation:  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def reference(self, splits: Mapping[str, Split], train: Split) -> dict[str, Mapping[Measure, float]]:
-        """Return `fidelity` of as many training images; there is no `nearest_ratio` of them: they are
-        copies."""
+        """Return `fidelity` of as many training images.
+
+        They have no `nearest_ratio`: they are copies.
+        """
         learned = self._features_of(train)
         shown = learned[drawn(len(learned), self.generated)]
         return {name: fidelity(shown, self._features_of(split), name) for name, split in splits.items()}
 
     @torch.no_grad()
     def glimpse(self, network: nn.Module) -> Tensor:
-        """Return made images of the same few latent values at every record."""
+        """Return images made of a few latent values, the same at every record."""
         device = next(network.parameters()).device
         with evaluating(network):
             made = network(latent_values("glimpse", GLIMPSED, adversaries(network).latent, device))
         return as_pixels(made)
 
     def alarms(self, network: nn.Module, train: Split) -> list[str]:
-        """Return those of the architecture, and a generator whose images are all alike."""
+        """Return the alarms of the architecture, and one if all made images are alike."""
         spread = self.measures(network, train)[SPREAD]
         alike = [f"makes images that hardly differ: {spread:.2g} of the spread of real ones"]
         # Written so that NaN raises it too.
@@ -137,14 +138,14 @@ class generation:  # noqa: N801  the name in parameters
         return torch.cat([features_of(batch.images, self.features) for batch in split.batches(AT_ONCE)])
 
     def _distance_of_unseen(self, split: Split, train: Split) -> float:
-        """Return how far images of a split are from the nearest of training."""
+        """Return the mean distance of a split's images to the nearest training image."""
         return nearest_distance(self._features_of(split), self._features_of(train))
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
         """Return images of the split, made images, and made images between two latent values; uint8.
 
-        Latent values are the same for every network. Shapes (16, C, H, W), and (8, C, H, W) for those
+        Latent values are the same for every network. Shapes are (16, C, H, W), and (8, C, H, W) for those
         on a straight line.
         """
         length, device = adversaries(network).latent, split.labels.device
@@ -161,7 +162,7 @@ class generation:  # noqa: N801  the name in parameters
         }
 
     def predict(self, _network: nn.Module, _images: Tensor) -> Prediction:
-        """Refuse it: a generator takes no images."""
+        """Refuse images: a generator takes none."""
         raise UserError(
             "A network of the task generation makes images and takes none, so there is nothing to predict. "
             "Load it, network = jointnn.load(FILE) of a file that `jointnn export` wrote, and let it make "
@@ -170,18 +171,18 @@ class generation:  # noqa: N801  the name in parameters
 
 
 def adversaries(network: nn.Module) -> Adversaries:
-    """Return the network as what this task trains; its parts were looked at when training was set up."""
+    """Return the network as `Adversaries`. Its parts were checked when training was set up."""
     assert isinstance(network, Adversaries)
     return network
 
 
 def drawn(count: int, most: int) -> Tensor:
-    """Return at most so many of `count` images, the same every time: a dataset may be sorted by classes."""
+    """Return at most `most` of `count` places, always the same: a dataset may be sorted by classes."""
     return torch.randperm(count, generator=generator("images"))[:most]
 
 
 def latent_values(purpose: str, count: int, length: int, device: torch.device) -> Tensor:
-    """Return latent values for a purpose, the same for every network and seed, shape (count, length)."""
+    """Return latent values for a purpose, shape (count, length), the same for every network and seed."""
     return torch.rand(count, length, generator=generator("latent", purpose)).mul_(2).sub_(1).to(device)
 
 
@@ -194,6 +195,6 @@ def _generator_loss(network: nn.Module, batch: Split) -> Tensor:
 
 
 def _latent(batch: Split) -> tuple[Tensor, ...]:
-    """Return latent values of both turns, shape (B, latent) each."""
+    """Return the latent values of both turns, shape (B, latent) each."""
     assert batch.numbers is not None
     return (2 * batch.numbers - 1).chunk(2, dim=1)

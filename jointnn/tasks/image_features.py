@@ -1,4 +1,4 @@
-"""What a network that knows ImageNet sees in images: the features in which generated images are measured.
+"""Features of images in a network that knows ImageNet, by which generated images are measured.
 
 InceptionV3 is the usual one, but its weights have to be downloaded; those of EfficientNet-lite0 come inside
 a Python package. Numbers of one cannot be compared with those of the other, so tables name it.
@@ -52,7 +52,7 @@ def check_features(name: str) -> None:
 
 
 def features_of(images: Tensor, name: str) -> Tensor:
-    """Return features of images; each is a function of its image alone.
+    """Return the features of images. Those of an image depend on that image alone.
 
     Args:
         images: uint8, grey or colour, at least 8 pixels a side, shape (N, 1 or 3, H, W), on any device.
@@ -84,8 +84,10 @@ def features_of(images: Tensor, name: str) -> Tensor:
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
-    """Return uint8 (N, C, H, W) to floats -1..1, shape (N, 3, size, size), in the layout that is
-    fastest."""
+    """Return uint8 images (N, C, H, W) as floats -1..1, shape (N, 3, size, size).
+
+    They are in the layout that is fastest.
+    """
     resized = nn.functional.interpolate(
         as_float(images), (size, size), mode="bilinear", align_corners=False, antialias=True
     )

@@ -1,4 +1,4 @@
-"""Between generated and real images: how alike, how varied, how far from copies. Of features, shape (N, F).
+"""Likeness of generated and real images, their variety and distance from copies. All take features (N, F).
 
 Features come from one network (features.py) and are used by all measures. Whatever the device and type they
 come in, everything here is computed in float64 by the processor: a distance between like sets is a small
@@ -33,8 +33,9 @@ OTHERS_AT_ONCE = 1 << 14
 
 
 def fidelity(generated: Tensor, test: Tensor, *key: object) -> dict[Measure, float]:
-    """Return how alike they are, in each way that the number of test images allows; tables show an X for
-    others.
+    """Return how alike generated and test images are, in each way that the number of images allows.
+
+    Tables show an X for other ways.
 
     Args:
         generated: features of generated images, shape (N, F). Sets that are compared should be of one
@@ -124,8 +125,7 @@ def kernel_distance(
 def precision_and_recall(
     real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS
 ) -> tuple[float, float]:
-    """Return the share of generated images among the real ones, and of real images among the generated
-    ones.
+    """Return the share of generated images among the real ones, and of real among the generated.
 
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models",
     NeurIPS 2019, eqs. (1) and (2). A set covers the spheres around its images that reach as far as their
@@ -165,10 +165,11 @@ def nearest_distance(images: Tensor, train: Tensor) -> float:
 
 
 def nearest_ratio(generated: Tensor, train: Tensor, distance_of_unseen: float) -> float:
-    """Return the mean distance of generated images to their nearest training image over that of test images
-    to theirs.
+    """Return the distance of generated images to training images over that of test images to them.
 
-    0: all are copies; below 1: nearer than new images of the same kind are; 1: as far as those; above 1:
+    Both are mean distances to the nearest training image.
+
+    At 0 all are copies; below 1: nearer than new images of the same kind are; 1: as far as those; above 1:
     unlike the training images. A mean and no median: if a share p of the images are copies and others are
     as new ones, the mean is 1 - p, while the median shows nothing until p is near 1/2. It has a price: bad
     images, which are far from all others, hide copies. Nor is a ratio below 1 a proof of copies: where real
@@ -191,7 +192,7 @@ def nearest_ratio(generated: Tensor, train: Tensor, distance_of_unseen: float) -
 
 
 class _Given(nn.Module):
-    """Stands where torchmetrics expects the network that makes features: they are there already.
+    """A stand-in for the network that makes features, for torchmetrics: the features are there already.
 
     Args:
         num_features: F. Without it, torchmetrics would find it by an image drawn from torch's own state.
@@ -207,14 +208,14 @@ class _Given(nn.Module):
 
 @contextmanager
 def _randomness_of(*key: object) -> Iterator[None]:
-    """Inside, torch's own random state, from which torchmetrics draws, is that of the key."""
+    """Give torch, from whose random state torchmetrics draws, the state of a key within the block."""
     with torch.random.fork_rng(devices=[]):  # it draws on the processor alone
         torch.set_rng_state(generator(*key).get_state())
         yield
 
 
 def _comparable(*sets: Tensor, least: int = 2) -> list[Tensor]:
-    """Return the sets in float64 in the computer's memory, if they can be compared."""
+    """Return the sets in float64 in the computer's memory. Refuse sets that cannot be compared."""
     shapes = [tuple(features.shape) for features in sets]
     if any(len(shape) != 2 or shape[1] != shapes[0][-1] or shape[0] < least for shape in shapes):
         raise ValueError(
@@ -232,7 +233,7 @@ def _distances(points: Tensor, others: Tensor) -> Iterator[Tensor]:
 
 
 def _radii(features: Tensor, neighbours: int) -> Tensor:
-    """Return the distance of each to its k-th nearest other, shape (N,); the nearest of all is itself."""
+    """Return the distance of each image to its k-th nearest other one, (N,). The very nearest is itself."""
     return torch.cat([rows.kthvalue(neighbours + 1).values for rows in _distances(features, features)])
 
 

@@ -1,4 +1,4 @@
-"""What tasks measure of a network: a number, its unit, how it is printed, and which way is better.
+"""Measures of a network: a number, its unit, how it is printed, and which way is better.
 
 A task, ours or one's own, returns its measures as objects of the class `Measure`. The stage that measures
 writes them beside the numbers, so that tables, figures and the search know them without the task.
@@ -54,12 +54,12 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """Return the measure in words."""
+        """Return its name in words."""
         return self.words or self.name.replace("_", " ")
 
     @property
     def unit_of_differences(self) -> str:
-        """Return the printed unit of one value minus another; in per cent it would read as relative."""
+        """Return the printed unit of differences: points for per cent, which would read as relative."""
         return "points" if self.unit == "per cent" else self.unit
 
     @property
@@ -80,7 +80,7 @@ class Measure:
         return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
     def told(self) -> dict[str, Any]:
-        """Return all but the name, as JSON holds it: a direction is a word, since infinity is no number."""
+        """Return all entries but the name, as JSON holds them. Infinity is no number there, but a word."""
         said = asdict(self)
         del said["name"]
         return {**said, "best": self.direction}
@@ -92,7 +92,7 @@ class Measure:
 
 
 def told_measure(name: str, said: Mapping[str, Any]) -> Measure:
-    """Return the measure that `Measure.told` has written, or some of it."""
+    """Return the measure that `Measure.told` has written, whole or in part."""
     of = {direction: best for best, direction in _DIRECTIONS.items()}
     best = of[said["best"]] if said["best"] in of else float(said["best"])
     return Measure(name, **{**said, "best": best})
@@ -149,7 +149,7 @@ OURS = {
 
 
 def measure_of(name: str, told: Mapping[str, Measure] | None = None) -> Measure:
-    """Return the measure of a name: as the task has told it, else one of ours, else a loss.
+    """Return the measure of a name: as the task has told it, else one of ours, else a plain loss.
 
     Results that were made before tasks told their measures hold names alone.
     """
@@ -178,13 +178,13 @@ def check_given(
 
 
 def told_score(result: Mapping[str, Any], name: str) -> float | None:
-    """Return what a result on validation is worth by a measure, higher is better.
+    """Return the score of a result on validation by a measure; higher is better.
 
     Args:
         result: `validation`, values by measure, and `best`, the direction that the task told of each.
 
     Returns:
-        None where there is no finite value: what was trained has diverged.
+        The score; None where there is no finite value: the training has diverged.
     """
     value = result["validation"].get(name)
     if value is None or not math.isfinite(value):
@@ -195,9 +195,9 @@ def told_score(result: Mapping[str, Any], name: str) -> float | None:
 
 
 def best_trial(tried: Sequence[Mapping[str, Any]]) -> int:
-    """Return the place of the trial of a scale that is best on validation; the first of equals.
+    """Return the place of the trial of a scale that is best on validation; the first of equal ones.
 
-    If every trial diverged it is the first one too: the round after it says so by itself.
+    If every trial diverged, it is the first one too: the round after it reports that by itself.
     """
     scores = [told_score(trial, trial["decides"]) for trial in tried]
     worth = [-math.inf if score is None else score for score in scores]

@@ -36,7 +36,7 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
     outputs: Sequence[str] = ("image",)
 
     def wanted(self, batch: Split, _outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return an image for each image."""
+        """Return the shape of the images: an image for each image."""
         return {"image": tuple(batch.images.shape)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
@@ -46,7 +46,7 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return the mean error over a split; `loss` is the same under the name that every task has."""
+        """Return the mean error over a split. `loss` is the same under the name that all tasks have."""
         total = sum(
             _squares(found["image"], images).sum().item() for images, found in _outputs(network, split)
         )
@@ -54,10 +54,10 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return images, what the network and each of its branches alone make of them, and codes.
+        """Return images, their reconstructions by the network and by each branch alone, and codes.
 
-        uint8 (12, C, H, W): `truth`, `reconstructed`, and `alone.BRANCH`, for which the codes of the other
-        branches are 0. Of at most 500 images the codes, `code.BRANCH` (N, D), and labels (N,).
+        Images are uint8 (12, C, H, W): `truth`, `reconstructed`, and `alone.BRANCH`, for which the codes of
+        the other branches are 0. Codes, `code.BRANCH` (N, D), and labels (N,) are of at most 500 images.
         """
         chosen = _branched(network)
         images = scaled(as_float(split.take(torch.arange(min(ENCODED, len(split))))))
@@ -77,7 +77,7 @@ class reconstruction(OneLoss):  # noqa: N801  the name in parameters
         }
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return each image as the network gives it back."""
+        """Return the images as the network gives them back."""
         return Prediction(images=as_pixels(2 * network(scaled(images))["image"] - 1))
 
 
@@ -103,11 +103,11 @@ class transfer(reconstruction):  # noqa: N801
         self.weight = weight
 
     def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return an image for each image, and a score for each class."""
+        """Return the shapes of an image, and of a score for each class, for each image."""
         return {**super().wanted(batch, outputs), "classes": (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
-        """Return both terms of a batch, a scalar; 0 for classes where no image has a label."""
+        """Return the sum of both terms of a batch, a scalar. Without labels, the term of classes is 0."""
         images = scaled(batch.images)
         found = network(images)
         told = (batch.labels != UNLABELLED).sum().clamp(min=1)
@@ -134,7 +134,7 @@ class transfer(reconstruction):  # noqa: N801
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return that of reconstruction, and label and predicted label of every image, shape (N,)."""
+        """Return the evidence of reconstruction, and label and predicted label of all images, (N,)."""
         predicted = [found["classes"].argmax(1) for _, found in _outputs(network, split)]
         return {
             **super().evidence(network, split),
@@ -143,12 +143,12 @@ class transfer(reconstruction):  # noqa: N801
         }
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return the probability of each class, and the most probable one."""
+        """Return the probability of each class, and the most probable class."""
         return Prediction.of_scores(network(scaled(images))["classes"])
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Return floats -1..1 to 0..1."""
+    """Return floats -1..1 as floats 0..1."""
     return (images + 1) / 2
 
 
@@ -176,6 +176,6 @@ def _squares(made: Tensor, images: Tensor) -> Tensor:
 
 
 def _whole(codes: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return values of all inner branches for as many images as `own` has, which holds some of them."""
+    """Return values of all inner branches: those in `own`, and the others for as many images."""
     count = len(next(iter(own.values())))
     return {name: values[:count] for name, values in codes.items()} | own

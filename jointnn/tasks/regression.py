@@ -24,8 +24,8 @@ class regression(OneLoss):  # noqa: N801  the name in parameters
     squared error over the variance of the labels of the split, mean over numbers.
 
     Args:
-        mean: what the numbers lie around.
-        scale: how far they spread; networks learn slowly, or diverge, where it is far off.
+        mean: the centre of the numbers.
+        scale: the spread of the numbers; networks learn slowly, or diverge, where it is far off.
         unit: of the numbers, for tables and axes: "years".
         decimals: printed digits after the point.
     """
@@ -41,7 +41,7 @@ class regression(OneLoss):  # noqa: N801  the name in parameters
         self.absolute_error = replace(ABSOLUTE_ERROR, unit=plain, decimals=decimals)
 
     def wanted(self, batch: Split, outputs: int) -> dict[str, tuple[int, ...]]:
-        """Return a value for each number."""
+        """Return the shape of a value for each image and number."""
         return {WHOLE: (len(batch), outputs)}
 
     def loss(self, network: nn.Module, batch: Split) -> Tensor:
@@ -51,8 +51,7 @@ class regression(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def measures(self, network: nn.Module, split: Split) -> Mapping[Measure, float]:
-        """Return the mean errors over a split, and the share of the variance that is explained, if there is
-        any."""
+        """Return the mean errors over a split, and the explained share of its variance, if it has any."""
         numbers = split.labels.double()
         errors = self._estimates(network, split) - numbers
         squared, variance = errors.square().mean(dim=0), numbers.var(dim=0, correction=0)
@@ -66,23 +65,23 @@ class regression(OneLoss):  # noqa: N801  the name in parameters
 
     @torch.no_grad()
     def evidence(self, network: nn.Module, split: Split) -> dict[str, Tensor]:
-        """Return the numbers of every image and what the network takes them for, shape (N, K)."""
+        """Return the numbers of every image and their estimates, shape (N, K)."""
         return {"number": split.labels, "estimate": self._estimates(network, split).float()}
 
     def _estimates(self, network: nn.Module, split: Split) -> Tensor:
-        """Return what the network takes the numbers for, in their unit, shape (N, K)."""
+        """Return the estimates of the numbers in their unit, shape (N, K)."""
         return self._in_unit(_fitting(predictions(network, split), split.labels))
 
     def _in_unit(self, outputs: Tensor) -> Tensor:
         return outputs.double() * self.scale + self.mean
 
     def predict(self, network: nn.Module, images: Tensor) -> Prediction:
-        """Return what the network takes the numbers for, in their unit."""
+        """Return the estimates of the numbers, in their unit."""
         return Prediction(numbers=self._in_unit(network(images)).float())
 
 
 def _fitting(outputs: Tensor, numbers: Tensor) -> Tensor:
-    """Return the outputs of a network; other shapes than the labels' would be stretched without a word."""
+    """Return the outputs of a network. Refuse other shapes than the labels', which would be stretched."""
     if outputs.shape != numbers.shape:
         raise UserError(
             f"regression needs a network with {numbers.shape[1]} outputs for each image, one for each "

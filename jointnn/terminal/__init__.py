@@ -1,1 +1,1 @@
-"""What a person sees of a run: what it will take, a live table or plain lines, how it ends. No torch."""
+"""The view of a run in a terminal: its plan, a live table or plain lines, its end. No torch."""

@@ -1,27 +1,27 @@
-"""What a failed job says: its sentence first, then where its log is."""
+"""Messages of failed jobs: the sentence first, then the place of the log."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 SENTENCE = "error: "
-"""What a mistake begins with that a person can mend (`__main__`)."""
+"""Beginning of a message about a mistake that a person can mend (`__main__`)."""
 LINES = 12
 """Lines of a longer message, or of the end of a log without a sentence, that are shown."""
 INTERRUPTED = re.compile(r"exit status (130|143)\b|died with <Signals\.(SIGINT|SIGTERM)")
 REFUSED = re.compile(r"The error message was '(.*?)'\.?\n", re.DOTALL)
-"""What SLURM says of a submission that it does not take, in the words of Snakemake's plugin."""
+"""Pattern of SLURM's message on a submission that it does not take, as Snakemake's plugin words it."""
 KILLED = re.compile(r"exit status 137\b|died with <Signals\.SIGKILL")
 EXCEPTION = re.compile(r"^[\w.]+(Error|Exception|Interrupt|Exit|Warning)\b")
 
 
 def failure(label: str, logs: Sequence[str], told: str = "") -> str:
-    """Return what is shown of a failed job.
+    """Return the message about a failed job.
 
     Args:
         label: the job in words.
         logs: its logs: its own first, then that of a cluster.
-        told: what Snakemake says of it.
+        told: Snakemake's message about it.
     """
     read = [found for path in logs if any(found := sentence_in(_text(path)))]
     sentence, end = read[0] if read else ("", [])
@@ -46,7 +46,7 @@ def sentence_in(log: str) -> tuple[str, list[str]]:
 
 
 def _without(told: str) -> str:
-    """Return what is to be said of a job whose log says nothing."""
+    """Return the message about a job whose log says nothing."""
     if KILLED.search(told):
         return "the job was killed; often that is because memory was short."
     if refused := REFUSED.search(told):

@@ -13,10 +13,10 @@ class Work:
 
     Attributes:
         number: Snakemake's id of it.
-        experiment: what it belongs to; none of data.
-        kind: what jobs that take about equally long have in common, `train isolated`.
-        which: what tells it from those, `seed 0`.
-        log: what it prints.
+        experiment: its experiment; empty for jobs of data.
+        kind: the kind of jobs that take about equally long, `train isolated`.
+        which: its name among those, `seed 0`.
+        log: the path of its log.
         steps: of training that it does, from the first one on; none where it trains nothing.
         first_step: that first one, counted from the start of its method.
         needs: how much it takes of each resource that is shared.
@@ -39,7 +39,7 @@ class Work:
 
     @property
     def trains(self) -> bool:
-        """Return whether it trains."""
+        """Return whether it trains a network."""
         return self.steps > 0
 
 
@@ -61,7 +61,7 @@ class Left:
 
 
 def in_order(works: Iterable[Work]) -> list[Work]:
-    """Return jobs, each after those that it waits for, and those of a kind beside each other."""
+    """Return the jobs, each after those that it waits for, and those of a kind side by side."""
     named = {work.number: work for work in works}
     depths: dict[int, int] = {}
 
@@ -93,12 +93,12 @@ class Forecast:
         return sum(seconds for seconds, _ in done) / len(done) if done else None
 
     def begin(self, experiment: str) -> float:
-        """Return about the seconds that a job needs before its work: those that a start took."""
+        """Return about how long a job needs before its work: as long as a start took [s]."""
         taken = (self.taken(experiment, kind) for kind in ("initialise", "initialise_search"))
         return next((seconds for seconds in taken if seconds is not None), 0.0)
 
     def seconds(self, work: Work, under_way: Sequence[tuple[str, float, int]] = ()) -> float | None:
-        """Return how long a job takes, if anything like it has been run.
+        """Return how long a job takes [s], if anything like it has been run, else None.
 
         Where no run of its kind is known, a step counts as equally long as in other methods.
 
@@ -128,7 +128,7 @@ class Forecast:
         trained: Mapping[int, int],
         shared: Mapping[str, int],
     ) -> Left | None:
-        """Return how long is left; None where nothing is known, or not of every job that trains.
+        """Return the time that is left; None where it is not known of every job that trains.
 
         A job of which nothing is known takes as long as any job does to begin, at least.
 
@@ -162,7 +162,7 @@ class Forecast:
 
 
 def makespan(lasting: Sequence[tuple[Work, float]], shared: Mapping[str, int]) -> float:
-    """Return when the last of jobs ends, if each begins as soon as those before it and resources allow.
+    """Return when the last job ends [s], if each begins as soon as earlier jobs and resources allow.
 
     Args:
         lasting: jobs and their seconds; the first of those that could begin does.

@@ -1,4 +1,4 @@
-"""What Snakemake tells of a run, in our words: a handler of its logger.
+"""A handler of Snakemake's logger, which tells a run in our words.
 
 Snakemake sends records of Python's logging; those of jobs bear an `event`. All that it tells, file names
 and reasons included, stays in its own log, .snakemake/log/.
@@ -19,9 +19,9 @@ from jointnn.terminal.screens import WIDTH, Screen, label_of
 from jointnn.terminal.words import exactly, several
 
 INTERRUPT = "Terminating processes on user request"
-"""What Snakemake tells of Ctrl-C."""
+"""Snakemake's message on Ctrl-C."""
 LAST_JOBS = "Will exit after finishing currently running jobs"
-"""What it tells of SIGTERM."""
+"""Its message on SIGTERM."""
 NOISE = re.compile(
     "|".join(
         [
@@ -48,7 +48,7 @@ OF_A_GROUP = (
     "its group of jobs failed before this one wrote a log: SLURM did not take the submission, or ended it. "
     "Snakemake does not pass on why; squeue, sacct and sbatch by hand do."
 )
-"""What is told of jobs that fail as one submission."""
+"""Our sentence on jobs that fail as one submission."""
 
 
 class Handler(logging.Handler):
@@ -187,7 +187,7 @@ class Handler(logging.Handler):
         super().close()
 
     def last_line(self, progress: Progress) -> str:
-        """Return how a run ended, and what goes on with it where not all is done."""
+        """Return the line on how a run ended, with the command to go on where not all is done."""
         done, whole = len(progress.done), len(progress.works)
         if done == whole:
             found = [name for name in progress.run.experiments if Path("results", name).is_dir()]

@@ -10,7 +10,7 @@ from types import TracebackType
 
 
 def command_again(arguments: Sequence[str]) -> str:
-    """Return what to type to go on: the same command, or the one that called it."""
+    """Return the command to go on: the same command, or the one that called it."""
     if stage := os.environ.get("DVC_STAGE"):
         return f"dvc repro {stage}"
     program, *rest = arguments

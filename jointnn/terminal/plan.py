@@ -1,4 +1,4 @@
-"""What a run will do, before it does it: jobs, steps, time and disk, in a few lines."""
+"""The plan of a run, before it starts: jobs, steps, time and disk, in a few lines."""
 
 import configparser
 import shutil
@@ -33,12 +33,12 @@ class Run:
 
     @property
     def experiments(self) -> list[str]:
-        """Return the experiments that it is of."""
+        """Return the experiments of its jobs."""
         return sorted({work.experiment for work in self.works} - {""})
 
 
 def introduction(run: Run, earlier: EarlierRuns) -> list[str]:
-    """Return the lines that are said before a run starts."""
+    """Return the lines to say before a run starts."""
     kinds = Counter(work.kind.split(" ")[0] for work in run.works)
     jobs = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
     training = [line for name in run.experiments for line in _training(name, run.jobs.values())]
@@ -77,7 +77,7 @@ def _training(experiment: str, jobs: Iterable[Job]) -> Iterator[str]:
 
 
 def time_needed(run: Run) -> str:
-    """Return how long a run takes, as far as earlier runs tell it."""
+    """Return the sentence on the time of a run, as far as earlier runs tell it."""
     left = Forecast().left(run.works, {}, {}, run.shared)
     if left is None:
         return "Time: not known before the first jobs are done; then it stands beside them."
@@ -86,7 +86,7 @@ def time_needed(run: Run) -> str:
 
 
 def disk_needed(run: Run, earlier: EarlierRuns) -> str:
-    """Return the disk that the networks of a run take, once a start tells how large they are."""
+    """Return the sentence on the disk that a run's networks take; "" if it keeps none."""
     kept = {number: earlier.bytes_kept(job) for number, job in run.jobs.items()}
     networks = [number for number, count in kept.items() if count != 0]
     if not networks:

@@ -21,7 +21,7 @@ class Progress:
     """The state of a run. What a thread that draws looks at is replaced, never changed.
 
     Attributes:
-        run: what there is to do.
+        run: the jobs to do.
         running: when each job began that runs, by number.
         done: seconds of each job that is done.
         failed: jobs that failed.
@@ -61,15 +61,15 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Return for how long it has been running."""
+        """Return how long the run has been running [s]."""
         return time.monotonic() - self.began
 
     def since(self, number: int) -> float:
-        """Return for how long a job has been running."""
+        """Return how long a job has been running [s]."""
         return time.monotonic() - self.running.get(number, time.monotonic())
 
     def left(self) -> str:
-        """Return how long is left, in words; empty where nothing is known, and once a job has failed."""
+        """Return the time that is left, in words; "" where it is not known, or a job has failed."""
         if self.failed:
             return ""
         said, left = self._left
@@ -91,9 +91,9 @@ class Progress:
         return self.forecast.left(works, gone, trained, self.run.shared)
 
     def trained(self, number: int) -> int:
-        """Return the steps that a running job has done since it was begun; 0: not known.
+        """Return the steps that a running job has taken since it was begun; 0 if not known.
 
-        One that goes on from where it was stopped counts as faster by the steps that it need not do.
+        A job that goes on from where it was stopped counts as faster, by the steps that it need not take.
         """
         work = self.works[number]
         step, resumed = step_in(work, self.since(number))
@@ -103,14 +103,14 @@ class Progress:
         return max(round(work.steps * (step - first) / (last - first)), 1)
 
     def at_step(self, number: int) -> str:
-        """Return how far a running job is, in words: `step 300 of 1000`; empty where it does not say."""
+        """Return the step of a running job in words, `step 300 of 1000`; "" where its log does not say."""
         work = self.works[number]
         step, _ = step_in(work, self.since(number))
         return f"step {step:,} of {work.first_step + work.steps:,}" if step else ""
 
 
 def step_in(work: Work, since: float) -> tuple[int, int]:
-    """Return the last step that the log of a job tells, and the one from which it went on; 0: none.
+    """Return the last step in the log of a job, and the one from which it went on; 0 for none.
 
     Args:
         since: seconds since the job began; a log that is older is of an earlier run.

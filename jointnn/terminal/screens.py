@@ -27,7 +27,7 @@ STYLE = {FAILED: "red", RUNNING: "", TO_COME: "dim", DONE: "green"}
 
 
 def label_of(work: Work) -> str:
-    """Return a job in one line."""
+    """Return the label of a job, on one line."""
     return label(work.experiment, work.kind, work.which)
 
 
@@ -107,7 +107,7 @@ class Table:
 
 
 def drawn(progress: Progress, rows: int) -> "RenderableType":
-    """Return the table of a run, in at most so many rows: kinds that run first, then those to come."""
+    """Return the table of a run in at most `rows` rows: kinds that run first, then those to come."""
     from rich import box
     from rich.console import Group
     from rich.table import Table as RichTable
@@ -141,7 +141,7 @@ def drawn(progress: Progress, rows: int) -> "RenderableType":
 
 
 def _state(progress: Progress, works: Sequence[Work]) -> str:
-    """Return how far the jobs of a kind are."""
+    """Return the state of the jobs of a kind."""
     numbers = {work.number for work in works}
     if numbers & progress.failed:
         return FAILED
@@ -159,7 +159,7 @@ def _summary(progress: Progress) -> str:
 
 
 def _now(progress: Progress, works: Sequence[Work]) -> str:
-    """Return what runs of a kind: `seed 0: step 300 of 1,000`."""
+    """Return the running jobs of a kind, in words: `seed 0: step 300 of 1,000`."""
     told = []
     for work in works[:NAMED]:
         step = progress.at_step(work.number)

@@ -17,12 +17,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def kind_of(job: Job) -> str:
-    """Return what jobs that take about equally long have in common: rule and method, `train isolated`."""
+    """Return the kind of jobs that take about as long as a job: rule and method, `train isolated`."""
     return f"{job.rule} {job.method}" if hasattr(job, "method") else job.rule
 
 
 def which_of(job: Job) -> str:
-    """Return what tells a job from others of its kind: `round 2, seed 0`."""
+    """Return the name of a job among others of its kind: `round 2, seed 0`."""
     match job:
         case FetchJob():
             return job.dataset
@@ -44,14 +44,14 @@ def which_of(job: Job) -> str:
 
 
 def label(experiment: str, kind: str, which: str) -> str:
-    """Return a job in one line: `tiny: train isolated, seed 0`, or `fetch leaves` of no experiment."""
+    """Return the label of a job: `tiny: train isolated, seed 0`, or `fetch leaves` of no experiment."""
     if not experiment:
         return f"{kind} {which}".strip()
     return f"{experiment}: {kind}, {which}" if which else f"{experiment}: {kind}"
 
 
 def exactly(seconds: float) -> str:
-    """Return a duration that was measured: `0.4 s`, `12 s`, `1 min 5 s`, `2 h 3 min`."""
+    """Return a measured duration in words: `0.4 s`, `12 s`, `1 min 5 s`, `2 h 3 min`."""
     if seconds < 1:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -67,7 +67,7 @@ def exactly(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a duration that is a guess, in no more digits than a guess has: `about 3 min`."""
+    """Return a guessed duration in words, in no more digits than a guess has: `about 3 min`."""
     if seconds < 10:
         return "a few seconds"
     steps = (
@@ -82,7 +82,7 @@ def about(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes in two or three digits: `512 B`, `1.2 GB`."""
+    """Return a number of bytes in words, in two or three digits: `512 B`, `1.2 GB`."""
     units = ["B", "kB", "MB", "GB", "TB"]
     while count >= 999.5 and len(units) > 1:
         count /= 1000
@@ -92,5 +92,5 @@ def size(count: float) -> str:
 
 
 def several(count: int, one: str, more: str = "") -> str:
-    """Return a number and what it counts: `1 job`, `1,200 jobs`."""
+    """Return a number and what it counts, in words: `1 job`, `1,200 jobs`."""
     return f"{count:,} {one if count == 1 else more or one + 's'}"

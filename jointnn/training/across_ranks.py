@@ -1,4 +1,4 @@
-"""What is taken over all networks of a run whose networks lie on several ranks: mixing, distances, losses.
+"""Operations over all networks of a run that lie on several ranks: mixing, distances, losses.
 
 Pieces of layers go to one rank each, whole, and are those that one process works on: so every sum over
 networks has the same terms in the same order, and the same bits.
@@ -14,7 +14,7 @@ from jointnn.ranks.group import Group
 
 
 def shapes_of(layers: Sequence[Tensor], group: Group) -> list[Tensor]:
-    """Return layers of all networks as tensors without content, (n, D_l) each."""
+    """Return the coupled layers of all networks as tensors without content, (n, D_l) each."""
     return [torch.empty(len(group.names), layer.shape[1], device="meta") for layer in layers]
 
 
@@ -39,7 +39,7 @@ def mix_(layers: Sequence[Tensor], mixer: solvers.Mixer, step_size: float, group
 
 
 def distances_squared(layers: Sequence[Tensor], metric: str, group: Group) -> Tensor:
-    """Return the squared distance of each layer of each pair of networks, shape (L, n, n), in float64.
+    """Return the squared distances between all pairs of networks by layer, (L, n, n), in float64.
 
     Args:
         layers: of this rank's networks, (n_r, D_l) each.
@@ -63,5 +63,5 @@ def distances_squared(layers: Sequence[Tensor], metric: str, group: Group) -> Te
 
 
 def losses_of_all(losses: Tensor, group: Group) -> Tensor:
-    """Return the losses of all networks, (T, n), from those of this rank, (T, n_r), on the CPU."""
+    """Return the losses of all networks, (T, n), from this rank's losses (T, n_r), on the CPU."""
     return losses if group.size == 1 else torch.stack(group.joined(list(losses.T)), dim=1)

@@ -73,7 +73,7 @@ class Batched:
     def _loss(
         self, values: Mapping[str, Tensor], images: Tensor, labels: Tensor, numbers: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of one network, and its buffers afterwards: changed in place or put anew."""
+        """Return the loss of one network, and its buffers afterwards, new or changed in place."""
         named = {f"network.{name}": value for name, value in values.items()}
         loss: Tensor = functional_call(self._term, named, (Split(images, labels, **numbers),))
         return loss, {name: named[f"network.{name}"].detach() for name in self._buffers}
@@ -96,7 +96,10 @@ class Batched:
             into.copy_(gradient)
 
     def _whole(self, name: str) -> Place | None:
-        """Return where a parameter lies in the first network, if it is coupled: a row for each network."""
+        """Return the place of a coupled parameter in the first network; None for other parameters.
+
+        There is a row for each network.
+        """
         place = next(iter(self._networks.places.values()))[name]
         return place if place.slot < len(self._networks.coupled) else None
 
@@ -109,7 +112,7 @@ class _Term(nn.Module):
         self.network, self._descended = network, task.terms()[WHOLE]
 
     def forward(self, batch: Split) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss of the network on a batch, a scalar."""
         return self._descended(self.network, batch)
 
 
@@ -133,7 +136,7 @@ def _check_alike(modules: Mapping[str, nn.Module]) -> None:
 
 
 def _form(module: nn.Module) -> dict[str, str]:
-    """Return what decides how a network computes, but for its values, by name and in words."""
+    """Return all that decides how a network computes, but for its values: texts by name."""
     found = {}
     for name, value in chain(module.named_parameters(), module.named_buffers()):
         frozen = isinstance(value, nn.Parameter) and not value.requires_grad

@@ -32,7 +32,7 @@ def save(
     """Write a state: whole or not at all. Every rank calls it, and the first one writes.
 
     Args:
-        header: what the file is: experiment, method, seed, the digest of its settings.
+        header: the identity of the file: experiment, method, seed, the digest of its settings.
         group: the ranks that have the networks.
         history: whether it holds the records of this job, which a resumed one goes on with.
         optimizer: whether it holds the states of the optimizer, without which nothing trains on.
@@ -45,7 +45,7 @@ def save(
 
 
 def _joined(of_ranks: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the tensors of all ranks: of averages, each rank has the rows of its networks."""
+    """Return the tensors of all ranks in one mapping. Each rank has its networks' rows of averages."""
     found = {name: value for tensors in of_ranks for name, value in tensors.items()}
     if len(of_ranks) > 1:
         stacked = [name for name in found if name.startswith(f"{AVERAGE}/")]
@@ -84,7 +84,7 @@ def read(path: str | Path, expected: Mapping[str, Any]) -> tuple[dict[str, Tenso
 def _read_own(
     path: str | Path, expected: Mapping[str, Any], group: Group
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return what of a state is of this rank's networks, or of all, and its header."""
+    """Return the tensors of a state for this rank's networks, or for all, and its header."""
     header = read_header(path)
     check_header(path, header, expected)
     kinds = (NETWORKS, OPTIMIZER, GLIMPSES)

@@ -1,4 +1,4 @@
-"""What a person sees of a job that trains: a bar in a terminal, plain lines in a log."""
+"""The view of a job that trains: a bar in a terminal, plain lines in a log."""
 
 import sys
 from collections.abc import Iterator

@@ -167,8 +167,7 @@ class Coupling:
 
     @property
     def weights(self) -> Tensor:
-        """Return w_ijb of every block and pair of networks, shape (B, n, n), float64 in [0, 1]; 1 at the
-        start."""
+        """Return w_ijb, shape (B, n, n), float64 in [0, 1]; all are 1 at the start."""
         if self._found:
             return self._found[-1].weights.clone()
         return torch.ones(len(self.blocks), len(self.names), len(self.names), dtype=torch.float64)
@@ -180,17 +179,19 @@ class Coupling:
 
     @property
     def rounds(self) -> int:
-        """Return how often weights have been found."""
+        """Return how many times weights have been found."""
         return self._rounds
 
     @property
     def converged(self) -> bool:
-        """Return whether no weight changed by more than `tolerance` in some round; weights then stay
-        (4.2.2)."""
+        """Return whether in some round no weight changed by more than `tolerance`.
+
+        Weights then stay (4.2.2).
+        """
         return bool(self._found) and self._found[-1].converged
 
     def groups(self, count: int | None = None) -> list[list[str]]:
-        """Return the groups of networks that the present weights show, by average linkage on 1 - w.
+        """Return the groups of networks by the present weights, by average linkage on 1 - w.
 
         Args:
             count: number of groups; None cuts at the largest gap.
@@ -202,7 +203,7 @@ class Coupling:
         ]
 
     def split_half_ratios(self, halves: Mapping[str, tuple[str, str]]) -> Tensor:
-        """Return how far apart datasets lie in each layer, in units of chance: 1 is not told apart.
+        """Return the distances of datasets in each layer, in units of chance: 1 is not told apart.
 
         For that two networks of this coupling learn the two halves of each dataset, all with weights of 1.
         The squared distance of two datasets, mean over their four pairings of halves, is divided by that
@@ -298,7 +299,7 @@ class Coupling:
         self._hooks, self._optimizers, self._not_yet = [], [], set()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a training that goes on must know, tensors, numbers and texts; not the networks."""
+        """Return all that a training needs to go on: tensors, numbers and texts, without the networks."""
         found = self._found[-1] if self._found else None
         return {
             "names": list(self.names),
@@ -425,12 +426,11 @@ class Coupling:
 
     @property
     def _phase(self) -> Phase:
-        """Return the L2 start or a round: what is coupled now."""
+        """Return the present phase: the L2 start or a round."""
         return self._phases[min(self._rounds, len(self._phases) - 1)]
 
     def _averages(self) -> bool:
-        """Return whether the step just taken lies in the last half of its round, as far as that is
-        known."""
+        """Return whether the step just taken lies in the last half of its round, if that is known."""
         if not self._plan.averages:
             return False
         if self._alone:
@@ -438,7 +438,7 @@ class Coupling:
         return self._round_steps is not None and self._steps > self._started + self._round_steps // 2
 
     def _mixings(self, lr: float) -> list[Tensor | Mixing | None]:
-        """Return how each layer is mixed at a rate, on its device; None: it is not coupled."""
+        """Return each layer's mixing at a rate, on its device; None for a layer that is not coupled."""
         if self._mixer is None:
             self._mixing = None
             # Couplings depend on the shapes of layers alone.
@@ -476,7 +476,7 @@ class Coupling:
 
     @torch.no_grad()
     def _distances(self, k: int) -> Tensor:
-        """Return the squared distances (n, n) of a layer, in pieces: they are sums over its columns."""
+        """Return the squared distances (n, n) in a layer, summed over pieces of its columns."""
         layer = self._layers[k]
         # As of stacked layers, so that distances have the same bits.
         width = consistency.columns_measured_at_once(len(self.names))
@@ -532,13 +532,15 @@ class _Layer:
 
     @property
     def device(self) -> torch.device:
-        """Return where rows are mixed: with the first network."""
+        """Return the device where rows are mixed, that of the first network."""
         return self.parameters[0].of_networks[0].device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Return in what rows are mixed: float32 at least, where a mean of networks would not fit in
-        less."""
+        """Return the type in which rows are mixed.
+
+        It is float32 at least: a mean of networks would not fit in less.
+        """
         found = torch.float32
         for parameter in self.parameters:
             found = torch.promote_types(found, parameter.of_networks[0].dtype)
@@ -553,7 +555,7 @@ class _Layer:
         return torch.zeros(len(self.parameters[0].owners), self.size, dtype=self.dtype, device=self.device)
 
     def gathered(self, span: slice) -> Tensor:
-        """Return the columns of a span of all networks, a copy of shape (n, columns)."""
+        """Return a copy of the columns of a span of all networks, shape (n, columns)."""
         if values := self._alike(span):
             flat: Tensor = _flatten_dense_tensors(values)  # n > 1, so it is a copy
             return flat.view(-1, self.size)
@@ -582,8 +584,11 @@ class _Layer:
         torch._foreach_copy_(into, source)
 
     def _alike(self, span: slice) -> list[Tensor]:
-        """Return the parameters of all networks, network by network, if a span is the whole layer and all
-        are what rows are made of: then few calls do, which of small networks take most of the time."""
+        """Return the parameters of all networks, network by network, if rows can be made of them at once.
+
+        The span must be the whole layer, and all must have one type and device. Few calls then do, which
+        take most of the time of small networks.
+        """
         if span != slice(0, self.size):
             return []
         by_network = zip(*(parameter.of_networks for parameter in self.parameters), strict=True)
@@ -607,8 +612,7 @@ class _Layer:
 
 
 def _modules_of(networks: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Return the networks themselves, without what torch.compile or DistributedDataParallel wraps around
-    them."""
+    """Return the networks without the wrappers of torch.compile and DistributedDataParallel."""
     if not hasattr(networks, "items"):
         raise UserError("Give the networks by name, as in {'a': network_a, 'b': network_b}.")
     if len(networks) < 2:
@@ -697,7 +701,7 @@ def _check_names(first: nn.Module, layers: Sequence[str] | None) -> None:
 
 
 def _parameter(name: str, modules: Mapping[str, nn.Module]) -> _Parameter:
-    """Return a parameter of every network; refuses one that is missing or different somewhere."""
+    """Return a parameter of every network. Refuse one that is missing or different somewhere."""
     path, _, leaf = name.rpartition(".")
     found = []
     for network, module in modules.items():

@@ -28,7 +28,7 @@ class Couplings:
 
     @property
     def finite(self) -> bool:
-        """Return whether networks can be taken one at a time; under an infinite strength all are one."""
+        """Return whether networks can be taken one at a time. Under an infinite strength all are one."""
         return not solvers.is_infinite(self.strength)
 
     @property
@@ -38,7 +38,7 @@ class Couplings:
 
     @cached_property
     def mixer(self) -> solvers.Mixer:
-        """Return what solves the coupling term exactly."""
+        """Return the mixer that solves the coupling term exactly."""
         return solvers.Mixer(self.weights, self.strength)
 
 
@@ -87,7 +87,7 @@ def couplings_of(
 
 
 def base_strength(layers: Sequence[Tensor], settings: MethodSettings) -> float:
-    """Return lambda, as given, or from the half-life at the base learning rate."""
+    """Return lambda as it is given, or from the half-life at the base learning rate."""
     if settings.strength.lambda_ is not None:
         return settings.strength.lambda_
     assert settings.strength.half_life is not None
@@ -106,12 +106,12 @@ def descends_an_objective(settings: MethodSettings) -> bool:
 
 
 def effective_step(settings: MethodSettings, learning_rate: float) -> float:
-    """Return tau: lr / (1 - momentum) for SGD (departure 5); the learning rate itself for Adam."""
+    """Return tau: lr / (1 - momentum) for SGD (departure 5), the learning rate itself for Adam."""
     return learning_rate / (1 - settings.momentum if settings.optimiser == "sgd" else 1)
 
 
 def membership_of(plan: Plan) -> Tensor:
-    """Return which layers form which block, (B, L); no block crosses parts.
+    """Return the layers of each block as zeros and ones, (B, L). No block crosses parts.
 
     Raises:
         UserError: there is no block, since a layer has no neighbour.

@@ -8,7 +8,7 @@ from jointnn.errors import UserError
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of a setting: `auto` is a GPU that knows float64, or else the CPU.
+    """Return the device of a setting. `auto` is a GPU that knows float64, or else the CPU.
 
     Raises:
         UserError: there is no such device here, or it has no float64, in which distances are summed.

@@ -60,16 +60,16 @@ def dry_pass(
     augmentation: Augmentation | None = None,
     forms: Collection[Form] = (),
 ) -> Observed:
-    """Return what was seen of a network on a few images: it computes its losses and their gradients.
+    """Return the observations of a network on two images, on which it computes losses and gradients.
 
-    Random numbers are afterwards as they were. The network is used up: its buffers have seen the images.
+    Random states are afterwards as they were. The network is used up: its buffers have seen the images.
 
     Args:
         network: a new one, on the CPU.
         images: pixels, or activations, of which the first two are looked at, with their labels.
         outputs: classes of the dataset, or numbers of each image.
-        validation: what the task measures, where that is small enough.
-        augmentation: what is done to the pixels of a batch.
+        validation: images for the task to measure, if they are few enough.
+        augmentation: the change of a batch's pixels.
         forms: other forms in which it will compute gradients.
 
     Raises:
@@ -103,7 +103,7 @@ def dry_pass(
 
 
 def made_images(shape: Shape, outputs: int, labels: str) -> Split:
-    """Return two images of noise, uint8 (2, C, H, W), with labels, where there are no others yet.
+    """Return two images of noise, uint8 (2, C, H, W), with labels, where no images are prepared yet.
 
     Args:
         labels: `numbers`, or else classes.
@@ -117,7 +117,7 @@ def made_images(shape: Shape, outputs: int, labels: str) -> Split:
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """Within it random numbers are drawn, on one thread; afterwards all go on from where they were."""
+    """Use one thread within the block, and put random states and threads back at its end."""
     here, arrays, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         try:
@@ -134,9 +134,9 @@ def _sentence(what: str, seen: Observed | None = None, network: str = "") -> Ite
     """Turn whatever goes wrong within it into a sentence: what, where in the network and in whose file.
 
     Args:
-        what: does not work.
+        what: the failure in words.
         seen: of the network, whose innermost module at work is named.
-        network: what does not work where the network is at work, instead of `what`.
+        network: the failure while the network is at work, instead of `what`.
     """
     try:
         yield
@@ -148,7 +148,7 @@ def _sentence(what: str, seen: Observed | None = None, network: str = "") -> Ite
 
 
 def _at_work(seen: Observed | None) -> str:
-    """Return which module failed, and what it was given."""
+    """Return the module that failed and its inputs, in words; "" if none was at work."""
     if seen is None or not seen.running:
         return ""
     name, kind, shapes = seen.running[-1]
@@ -280,7 +280,7 @@ def _not_finite(what: str, loss: Tensor, outputs: Sequence[Any], named: Named) -
 
 
 def _wanted(task: Task, batch: Split, outputs: int) -> Mapping[str, Shape]:
-    """Return what a task says of the outputs that it needs; one's own may say nothing."""
+    """Return the shapes of outputs that a task needs. One's own task may say none."""
     says = getattr(task, "wanted", None)
     return says(batch, outputs) if says else {}
 
@@ -305,7 +305,7 @@ def _check_outputs(found: Sequence[Any], wanted: Mapping[str, Shape], named: Nam
 
 
 def _instead(shape: Shape, found: Any, name: str, named: Named) -> str:
-    """Return what a network gives instead of what the task needs, in words."""
+    """Return in words what a network gives instead of the shape that the task needs."""
     images, *rest = shape
     as_name = f" as {name!r}" if name else ""
     if isinstance(found, Tensor) and found.dim() == len(shape) == 2 and len(found) == images:
@@ -320,7 +320,7 @@ def _instead(shape: Shape, found: Any, name: str, named: Named) -> str:
 
 
 def _described(value: Any) -> str:
-    """Return a value in words."""
+    """Return a description of a value, in words."""
     if value is None:
         return "None"
     if isinstance(value, Tensor):

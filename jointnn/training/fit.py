@@ -81,7 +81,7 @@ class Fitted:
     blocks: list[str]
 
     def groups(self, count: int | None = None) -> list[list[str]]:
-        """Return the groups of datasets that the weights show, by average linkage on 1 - w.
+        """Return the groups of datasets by the weights, by average linkage on 1 - w.
 
         Args:
             count: number of groups; None cuts at the largest gap.
@@ -177,7 +177,7 @@ def fit(
 
 
 def _settings_of(method: str, settings: Mapping[str, Any]) -> MethodSettings:
-    """Return the settings of a method, refused where it does not read one."""
+    """Return the settings of a method. Refuse a setting that it does not read."""
     given = dict(settings)
     if found := {name: given.pop(name) for name in ("half_life", "lambda_") if name in given}:
         given["strength"] = {name.rstrip("_"): value for name, value in found.items()}
@@ -251,7 +251,7 @@ def _data_of(
 
 
 def _split(name: str, examples: Examples, task: Task) -> Split:
-    """Return examples as tensors on the CPU, refused where their labels are not what the task wants."""
+    """Return examples as tensors on the CPU. Refuse labels that are not of the task's kind."""
     if isinstance(examples, TensorDataset):
         examples = examples.tensors  # type: ignore[assignment]
     if isinstance(examples, Dataset):
@@ -295,7 +295,7 @@ def _network(
     options: Mapping[str, Any],
     seed: int,
 ) -> nn.Module:
-    """Return the network of one dataset at its start, which is that of all as far as they are alike."""
+    """Return the network of one dataset at its start: the common start, as far as networks are alike."""
     if isinstance(network, nn.Module):
         made = copy.deepcopy(network)
     else:
@@ -335,7 +335,7 @@ def _copied(state: State) -> dict[str, Tensor]:
 
 
 def _on_its_own(module: nn.Module) -> nn.Module:
-    """Return a network whose parameters are its own again, no views of what all have in common."""
+    """Return a network whose parameters are its own again, no longer views of stacked ones."""
     for parameter in module.parameters():
         parameter.grad = None
         parameter.data = parameter.data.clone()

@@ -15,7 +15,7 @@ from jointnn.training.state import State
 
 
 def batch_of(setup: Setup, index: int, step: int) -> Split:
-    """Return the images of a step, augmented, as floats, and the random numbers that the task asks for."""
+    """Return the images of a step as floats, augmented, with the task's random numbers."""
     batches, train = setup.batches[index], list(setup.data.values())[index].train
     chosen = batches.at(step)
     images, labels = train.take(chosen), train.labels[chosen.to(train.labels.device)]

@@ -57,7 +57,7 @@ def reweight(state: State, setup: Setup, plan: Plan) -> None:
 
 
 def distances_between(state: State, setup: Setup, plan: Plan) -> Tensor:
-    """Return the squared distance of each layer of each pair of networks, shape (L, n, n), in float64."""
+    """Return the squared distances between all pairs of networks by layer, (L, n, n), in float64."""
     return distances_squared(state.layers, plan.metric, setup.group)
 
 

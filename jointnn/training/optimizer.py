@@ -18,7 +18,7 @@ from jointnn.models.offloading import Memory
 from jointnn.models.stacked import StackedNetworks
 
 States = dict[nn.Parameter, dict[str, Tensor]]
-"""What an optimizer remembers of each row, such as its momentum_buffer, by torch's names."""
+"""States that an optimizer keeps of each row, such as its momentum_buffer, by torch's names."""
 Step = Callable[[list[nn.Parameter], States, float], None]
 """Steps rows that have gradients, at a learning rate, and updates their states."""
 
@@ -57,7 +57,7 @@ class Optimizer:
         self._update([row for row in rows if row.grad is not None], self._states, learning_rate)
 
     def states(self, index: int) -> dict[str, list[Tensor]]:
-        """Return each state of a network, such as momentum_buffer, with a tensor for each of its rows."""
+        """Return each state of a network, such as momentum_buffer, as a tensor for each of its rows."""
         rows = self.networks.rows[index]
         names = sorted(self._states[rows[0]])
         return {name: [self._states[row][name] for row in rows] for name in names}
@@ -99,7 +99,7 @@ class Optimizer:
 
 
 def step_of(settings: Training) -> Step:
-    """Return the step of the optimizer of settings, over rows of the stacked parameters."""
+    """Return the step function of the settings' optimizer, over rows of the stacked parameters."""
 
     @torch.no_grad()
     def step_of_sgd(rows: list[nn.Parameter], states: States, learning_rate: float) -> None:

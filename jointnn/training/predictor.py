@@ -55,14 +55,14 @@ class Use:
     trunk: str | None = None
 
     def notes(self) -> dict[str, str]:
-        """Return it as entries of the header of a network's file."""
+        """Return the entries for the header of a network's file."""
         told = {**vars(self), "task_options": json.dumps(dict(self.task_options), sort_keys=True)}
         told["outputs"] = json.dumps(self.outputs, ensure_ascii=False)
         return {key: str(value) for key, value in told.items() if value is not None}
 
     @classmethod
     def of_notes(cls, notes: Mapping[str, str], path: str | Path) -> "Use":
-        """Return it from the header of a network's file.
+        """Return the use that the header of a network's file describes.
 
         Raises:
             UserError: the file has no such entries.
@@ -91,9 +91,9 @@ class Predictor:
     made the images of training; then the network is asked as it is when tables are made.
 
     Attributes:
-        network: in evaluation mode, what `jointnn.load` gives.
+        network: the network of `jointnn.load`, in evaluation mode.
         outputs: the names of the classes, or of the numbers.
-        use: everything else that its file says.
+        use: all else that its file says.
     """
 
     def __init__(self, network: nn.Module, use: Use, device: str = "auto") -> None:
@@ -126,7 +126,7 @@ class Predictor:
         return cls(network, use, device)
 
     def predict(self, pictures: Sequence[Picture]) -> Prediction:
-        """Return what the network says of images, in their order.
+        """Return the prediction of the network on images, in their order.
 
         Args:
             pictures: paths, or images that Pillow has opened.
@@ -144,9 +144,9 @@ class Predictor:
         return Prediction.joined(parts)
 
     def images(self, pictures: Sequence[Picture]) -> Tensor:
-        """Return what the network takes in place of images, on the network's device.
+        """Return the inputs of the network for images, on the network's device.
 
-        Floats -1..1, shape (N, channels, size, size), or what the trunk makes of them.
+        They are floats -1..1, shape (N, channels, size, size), or the trunk's activations of those.
 
         Raises:
             UserError: an image cannot be read.
@@ -156,14 +156,16 @@ class Predictor:
         return as_float(self._stacked(list(self._taken(map(self._pixels, pictures)))))
 
     def pixels_of(self, content: bytes, where: str) -> np.ndarray:
-        """Return the pixels of an encoded image, uint8 (channels, size, size); `where` names it in
-        messages."""
+        """Return the pixels of an encoded image, uint8 (channels, size, size).
+
+        Messages name the image `where`.
+        """
         from jointnn.data.images import pixels_of
 
         return pixels_of(content, where, self.use.size, self.use.channels, self.use.fit)
 
     def stream(self, pixels: Iterable[np.ndarray]) -> Iterator[Prediction]:
-        """Yield what the network says of images, some of them at a time, as few as fit the memory.
+        """Yield predictions on images, some at a time: as few as fit the memory.
 
         Args:
             pixels: of each image, uint8 (channels, size, size); they are asked for one after the other.
@@ -184,8 +186,7 @@ class Predictor:
                 yield self._checked(found)
 
     def _taken(self, pixels: Iterable[np.ndarray]) -> Iterator[Tensor]:
-        """Yield what the network takes in place of each image: its pixels, or what the trunk makes of
-        it."""
+        """Yield the input of the network for each image: its pixels, or the trunk's activations."""
         images = (torch.from_numpy(np.array(image, order="C")) for image in pixels)
         if self._trunk is None or self.use.trunk is None:
             yield from images
@@ -197,8 +198,7 @@ class Predictor:
         return torch.stack(images).to(self._device)
 
     def names_of(self, numbers: Tensor) -> list[str]:
-        """Return what each column of `numbers` is: one of `outputs`, or counted where the task has no
-        labels."""
+        """Return the names of the columns of `numbers`: `outputs`, or counted if the task has no labels."""
         return self.outputs if self._task.labels else [str(k) for k in range(numbers.shape[1])]
 
     def _checked(self, found: Prediction) -> Prediction:

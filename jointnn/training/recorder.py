@@ -1,4 +1,4 @@
-"""What is written down of a training at its records: losses, measures, penalties; and what is refused."""
+"""The records of a training: losses, measures and penalties; and the refusal of divergence."""
 
 import math
 from collections.abc import Iterator

@@ -42,7 +42,7 @@ class Schedule:
             self.halvings, self.waited = self.halvings + 1, 0
 
     def state(self) -> dict[str, Any]:
-        """Return what a job that goes on must know."""
+        """Return all that a job that goes on must know."""
         return {"best": self.best, "waited": self.waited, "halvings": self.halvings}
 
     def go_on(self, state: Mapping[str, Any]) -> None:

@@ -36,14 +36,14 @@ class Setup:
     """All that stays as it is while n networks are trained.
 
     Attributes:
-        label: what is trained, for messages: experiment, seed and method.
+        label: name of the training in messages: experiment, seed and method.
         group: the ranks that train all networks; all that follows is of those that this one has.
         data: by dataset, in the order of the networks, on the device.
         task: the data term and its measures.
         settings: of the method.
         strength: lambda, how strongly two networks with weight 1 are coupled.
         seed: decides the order of the batches, with the dataset's name.
-        augmentation: what is done to the pixels of a batch, if anything.
+        augmentation: the change of a batch's pixels, if there is any.
         computing: the networks as they compute gradients, in their precision and memory layout.
         batches: of each dataset.
         drops: whether each network drops values at random.
@@ -67,12 +67,12 @@ class Setup:
 
     @property
     def names(self) -> list[str]:
-        """Return the datasets of all networks, in order."""
+        """Return the names of all datasets, in order."""
         return list(self.group.names)
 
     @property
     def drawn(self) -> int:
-        """Return how many random numbers the augmentation takes of each image."""
+        """Return how many random numbers the augmentation takes for each image."""
         return self.augmentation.numbers if self.augmentation else 0
 
 

@@ -18,7 +18,7 @@ from jointnn.training.schedule import Schedule
 Row = tuple[int, str, str, str, float]
 """A record: step, split, dataset, metric, value."""
 NETWORKS, OPTIMIZER, AVERAGE, GLIMPSES, ROUNDS = "networks", "optimizer", "average", "glimpses", "rounds"
-"""What the names of saved tensors begin with."""
+"""Beginnings of the names of saved tensors."""
 
 
 @dataclass
@@ -57,8 +57,8 @@ class State:
         rounds: the weights of every round begun so far.
         history: records of this job.
         glimpses: a few images by dataset and step, uint8.
-        alarms: what the task finds wrong with a trained network, by dataset.
-        diverged: what happened to a run that diverged and is kept (`Task.keeps_diverged`); usually empty.
+        alarms: alarms of the task about trained networks, by dataset.
+        diverged: sentence on a run that diverged and is kept (`Task.keeps_diverged`); usually empty.
     """
 
     networks: StackedNetworks
@@ -90,12 +90,12 @@ class State:
 
     @property
     def converged(self) -> bool:
-        """Return whether the weights of the last round are those that stay."""
+        """Return whether the weights of the last round stay."""
         return bool(self.rounds) and self.rounds[-1].converged
 
     @property
     def layers(self) -> Sequence[Tensor]:
-        """Return the layers between which distances are taken: averaged where there is an average."""
+        """Return the layers between which distances are taken, averaged where there is an average."""
         # What was averaged in a run that diverged went astray after its last record.
         return self.average.layers if self.average.count and not self.diverged else self.networks.coupled
 
@@ -116,7 +116,7 @@ class State:
             self.optimizer.put_states(index, {})
 
     def tensors(self, *, optimizer: bool = True) -> dict[str, Tensor]:
-        """Return everything in tensors, by name; the states of the optimizer only where asked for."""
+        """Return all tensors, by name; the states of the optimizer only where asked for."""
         found: dict[str, Tensor] = {}
         for index, (name, module) in enumerate(self.networks.modules.items()):
             found |= {f"{NETWORKS}/{name}/{key}": value for key, value in module.state_dict().items()}
@@ -131,7 +131,7 @@ class State:
         return found | {f"{ROUNDS}/{k}": found.weights for k, found in enumerate(self.rounds)}
 
     def numbers(self) -> dict[str, Any]:
-        """Return everything else, as JSON."""
+        """Return all else, as JSON."""
         return {
             "step": self.step,
             "averaged": self.average.count,
@@ -168,7 +168,7 @@ class State:
         self.diverged, self.alarms = numbers.get("diverged", ""), dict(numbers.get("alarms", {}))
 
     def _states_of(self, index: int) -> dict[str, Tensor]:
-        """Return the optimizer's states of a network by parameter; a single number for all as it is."""
+        """Return a network's optimizer states by parameter. A single number for all stays as it is."""
         found: dict[str, Tensor] = {}
         for state, rows in self.optimizer.states(index).items():
             if rows[0].dim() == 0:
@@ -192,7 +192,7 @@ class State:
 
 
 def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors below a name, by the rest of their names."""
+    """Return the tensors whose names begin with `prefix`/, by the rest of their names."""
     start = f"{prefix}/"
     return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
 

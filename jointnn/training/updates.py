@@ -112,7 +112,7 @@ def _step_at_work(state: State, setup: Setup, index: int, step: int, learning_ra
 def _coupled_means(
     state: State, setup: Setup, couplings: Tensor, place: int
 ) -> list[tuple[int, Tensor, Tensor]]:
-    """Return what pulls at a network for a turn, in which the others stay as they are, on its rank.
+    """Return the pull on a network for a turn, in which the others stay as they are, on its rank.
 
     The pull of the others is that of one network, their weighted mean, with the sum of their couplings: so
     it is worked out once, and others that lie on disk or on other ranks are read once per turn.
@@ -133,7 +133,7 @@ def _coupled_means(
 
 
 def _pulls(state: State, means: Sequence[tuple[int, Tensor, Tensor]], index: int) -> list[Pull]:
-    """Return what pulls at the layers of network `index`, as it lies while it is at work."""
+    """Return the pulls on the layers of network `index`, while it is at work."""
     rows = state.networks.rows[index]
     return [(rows[k], mean[None].to(rows[k].device), total[None].to(rows[k])) for k, mean, total in means]
 

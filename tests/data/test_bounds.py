@@ -1,4 +1,4 @@
-"""What a file says of its own size is doubted: labels, archives, Parquet files, links out of them."""
+"""Doubts about the size that a file claims: labels, archives, Parquet files, links out of them."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""What a source holds and does not give is counted, by kind and reason, and said."""
+"""Files that a source holds and does not give: they are counted, by kind and reason, and said."""
 
 import io
 import os

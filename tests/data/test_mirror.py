@@ -43,7 +43,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def built(name: str) -> Splits:
-    """What the command writes, read again; building it twice gives equal bytes."""
+    """Return the files that the command writes, read again. Building them twice gives equal bytes."""
     told = list(build(name, Path("mirror")))
     first = [Path(f"mirror/{name}/{split}.parquet").read_bytes() for split in ("train", "test")]
     assert [*build(name, Path("again"))] == [line.replace("mirror/", "again/", 1) for line in told]

@@ -1,4 +1,4 @@
-"""What the numbers of pixels mean: every mode and format that Pillow writes, against numpy's arithmetic."""
+"""The meaning of pixels' numbers: every mode and format that Pillow writes, against numpy's arithmetic."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What must be known of images before a score is believed: one class, rare classes, pictures twice."""
+"""Remarks on images to know before a score is believed: one class, rare classes, pictures twice."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is done to a source's images: a choice of classes, parts, the pool, another labelling."""
+"""Selection of a source's images: a choice of classes, parts, the pool, another labelling."""
 
 import numpy as np
 import pytest

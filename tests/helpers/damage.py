@@ -44,7 +44,7 @@ TENSORS, STATE = "data/prepared/third-8.safetensors", "a/state.safetensors"
 
 @dataclass(frozen=True)
 class Damage:
-    """What happens to a file.
+    """A damage to a file.
 
     Attributes:
         kind: how it is said.
@@ -109,7 +109,7 @@ class Kind:
 
     Attributes:
         path: where one lies; reading must name it.
-        read: what a job has of it.
+        read: returns the content that a job gets of it.
     """
 
     path: str
@@ -151,7 +151,7 @@ def kinds() -> dict[str, Kind]:
     prepared = {path: path.read_bytes() for path in sorted(Path("data/prepared").glob("*"))}
 
     def preparing() -> object:
-        """What the job writes; then what it wrote before is put back."""
+        """Return the files that the job writes, and put back those that it wrote before."""
         try:
             run_job("prepare", Path(prepare.settings_file))
             return {path: path.read_bytes() for path in prepared}

@@ -1,4 +1,4 @@
-"""What tests of several departures need: problems whose solution is known, and their batches."""
+"""Helpers for tests of several departures: problems whose solution is known, and their batches."""
 
 import torch
 
@@ -21,7 +21,7 @@ def without_pull_of_data(networks: int = 3, sizes=(2, 3, 4), **settings):
 
 
 def shrinkage(training, steps: int | None = None) -> list[float]:
-    """What every layer's differences are multiplied by in a run of l2reg."""
+    """Return the factors by which every layer's differences shrink in a run of l2reg."""
     before = [layer.data[0] - layer.data[1] for layer in training.networks.coupled]
     made = plan_of(training, "l2reg")
     couplings = couplings_of(

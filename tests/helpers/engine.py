@@ -126,7 +126,7 @@ class Project:
         )
 
     def run(self, *command: str, fails: bool = False) -> str:
-        """What a command prints, on both streams."""
+        """Run a command and return its output, on both streams."""
         process = self.start(*command)
         output, _ = process.communicate(timeout=900)
         assert (process.returncode != 0) == fails, f"{' '.join(command)}\n{output}"

@@ -120,7 +120,7 @@ def write_results(seed: int) -> None:
 
 
 def predictions(generator: np.random.Generator, final: float) -> dict[str, np.ndarray]:
-    """What a task with classes leaves: ten images of every label."""
+    """Return the evidence of a task with classes: ten images of every label."""
     label = np.repeat(np.arange(CLASSES), 10)
     chance = confused(final)
     predicted = np.array([generator.choice(CLASSES, p=chance[one]) for one in label])
@@ -128,7 +128,10 @@ def predictions(generator: np.random.Generator, final: float) -> dict[str, np.nd
 
 
 def completions(index: int, final: float) -> dict[str, np.ndarray]:
-    """What completion leaves: three images, colour in the last dataset, completed with an even tone."""
+    """Return the evidence of completion: three images, completed with an even tone.
+
+    The last dataset is in colour.
+    """
     truth = waves(index, range(1, 4))
     holed = truth.copy()
     holed[..., 4:10, 2:8] = 128
@@ -138,7 +141,10 @@ def completions(index: int, final: float) -> dict[str, np.ndarray]:
 
 
 def generated(index: int, final: float) -> dict[str, np.ndarray]:
-    """What generation leaves: real images, and made ones and lines between them, each of an even tone."""
+    """Return the evidence of generation: real images, and made ones and lines between them.
+
+    Made images are each of an even tone.
+    """
     real = waves(index, range(1, 5))
     tones = np.arange(16, dtype=np.uint8)[:, None, None, None] + round(100 * final)
     made = np.broadcast_to(tones, (16, *real.shape[1:])).copy()
@@ -146,7 +152,7 @@ def generated(index: int, final: float) -> dict[str, np.ndarray]:
 
 
 def branched(index: int, final: float, images: int = 3, points: int = 8) -> dict[str, np.ndarray]:
-    """What an auto-encoder of two branches leaves: even tones of a whole network and of each branch.
+    """Return the evidence of an auto-encoder of two branches: even tones of the whole and each branch.
 
     Private codes tell the dataset, shared ones the class, of which there are four.
     """

@@ -21,7 +21,7 @@ def blocks_of_page() -> list[str]:
 
 
 def block_with(words: str) -> str:
-    """Return the one block that holds such words."""
+    """Return the one block of the page with such words."""
     (block,) = [block for block in blocks_of_page() if words in block]
     return block
 
@@ -33,12 +33,12 @@ def core_script() -> str:
 
 
 def told_by_the_page() -> list[str]:
-    """Return what the page says that each `print` of the core prints."""
+    """Return the outputs that the page claims for each `print` of the core."""
     return told_in(core_script())
 
 
 def told_in(code: str) -> list[str]:
-    """Return what code says that each of its `print` prints, up to three dots."""
+    """Return the outputs that code claims for each of its `print`, up to three dots."""
     found = re.findall(r"^print\(.*?\)  # ([\[\w].*)$", code, flags=re.MULTILINE)
     return [said.split("...")[0] for said in found if not said.startswith("near")]
 

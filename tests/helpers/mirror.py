@@ -13,7 +13,7 @@ from jointnn.data.images import encode_png
 
 GREEN, RED, BLUE = (20, 160, 40), (200, 30, 20), (30, 40, 190)
 WORTHLESS = (255, 0, 255)
-"""What is cut off."""
+"""Colour of the parts that are cut off."""
 
 
 def framed(inside: tuple, width: int, height: int, box: tuple[int, int, int, int]) -> bytes:

@@ -164,8 +164,8 @@ class Mutation:
     """Files that are written wrong.
 
     Attributes:
-        kind: what was done, in words.
-        contents: what stands in each file now; None where it is gone.
+        kind: the change, in words.
+        contents: the present content of each file; None where it is gone.
     """
 
     kind: str
@@ -257,9 +257,9 @@ def mutation(files: dict[str, bytes], seed: int, number: int) -> Mutation:
 
 
 def _in_tree(change: Any) -> Any:
-    """Return the kind that changes one place of what a file holds.
+    """Return the kind of mutation that changes one place of a file's content.
 
-    MARK in what it gives stands for YAML by hand.
+    MARK in the result of `change` stands for YAML by hand.
     """
 
     def kind(file: str, before: bytes, draw: random.Random) -> tuple[str, bytes]:
@@ -436,4 +436,4 @@ KINDS = {
     "a file under another name": _named,
     "a file more": _named,
 }
-"""What is done to a file: from its name, bytes and a draw to its name and bytes now."""
+"""Changes of a file, by kind: from its name, bytes and a draw to its name and bytes afterwards."""

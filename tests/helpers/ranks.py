@@ -25,7 +25,7 @@ CONTEXT.set_forkserver_preload(["torch", "safetensors.numpy", "pydantic"])
 
 
 def in_group(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """What a function gives in each rank of a group of so many, all of them in this folder.
+    """Return the results of a function in each rank of a group of `size`, all in this folder.
 
     An error of a rank is raised here, where all ranks end in one.
     """
@@ -61,7 +61,7 @@ def _work(answer: Connection, where: tuple[int, int, str, str], function, argume
 
 
 def trained(count: int, method: str, settings: dict[str, Any], bytes_at_once: int | None = None) -> dict:
-    """What a method makes of so many small networks with batch norm, on this rank: of one seed."""
+    """Return a method's results for `count` small networks with batch norm, of one seed, on this rank."""
     groups.BYTES_AT_ONCE = bytes_at_once or groups.BYTES_AT_ONCE
     base = {"batch_size": 8, "steps": 20, "record_every": 5, "learning_rate": 0.05, "rounds": 3}
     group = Group.of(names(count))

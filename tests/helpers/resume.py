@@ -12,7 +12,7 @@ from jointnn.stages import run_training as running
 
 
 class Killed(BaseException):
-    """What stands for a kill in one process."""
+    """A stand-in for a kill, in one process."""
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def files_of(folder: str) -> dict[str, bytes]:
 
 
 def arrays_of(folder: str, dataset: str, kind: str = "networks") -> dict[str, np.ndarray]:
-    """What the state in a folder holds of a network: parameters and buffers, or another kind of tensors."""
+    """Return the arrays of a network in the state of a folder: parameters and buffers, or another kind."""
     start = f"{kind}/{dataset}/"
     arrays, _ = read_tensors(paths.state(folder))
     return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
@@ -127,7 +127,7 @@ def adversarial(name: str, settings: dict | None = None, **experiment) -> Jobs:
 
 
 def begun(job: TrainJob) -> tuple[Training, Plan]:
-    """What a job trains, at the common start of its seed, and its plan."""
+    """Return the training of a job, at the common start of its seed, and its plan."""
     state, setup, plan = build(job)
     state.load(start_of(job), {})
     return Training(state, setup), plan

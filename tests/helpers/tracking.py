@@ -44,7 +44,7 @@ class Project:
         return files.read_json(self.root / "work/settings" / record)
 
     def plan(self, record, upstream=(), **changes):
-        """What the workflow does when it is read."""
+        """Write the settings of a job, as the workflow does when it is read."""
         path = self.root / "work/settings" / record
         settings = self.settings(record, upstream, **changes)
         if not path.exists() or files.read_json(path) != settings:
@@ -226,7 +226,7 @@ def everything(project):
 
 
 def everything_anew(project):
-    """What one import into a store of its own gives; the store that was there is put aside."""
+    """Return the content of a new store after one import. The store that was there is put aside."""
     (project.root / "mlflow.db").rename(project.root / "before.db")
     import_runs(project.root, ["digits"], STORE)
     return everything(project)

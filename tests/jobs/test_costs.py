@@ -1,4 +1,4 @@
-"""What jobs will cost: their steps, seconds as earlier runs took, and the networks that they keep."""
+"""The costs of jobs: their steps, seconds as earlier runs took, and the networks that they keep."""
 
 from pathlib import Path
 

@@ -112,7 +112,7 @@ TOO_MANY = {
     "validation_images: 6 leave no image to train on of the class 'oak' of leaves, which has 3: classes "
     "give one each in turn. Lower it to 4, or add images of that class.": {"validation_images": 6},
 }
-"""What an experiment asks for, by what is said of it."""
+"""Settings of an experiment that asks for too much, by the sentence about it."""
 
 
 def test_a_manifest_that_is_damaged_is_left_to_the_job_that_reads_it():

@@ -18,7 +18,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 """Four activations of 16 MB that come and go twenty times."""
 AT_FIRST = dict.fromkeys(KEEP_FREED, str(1 << 17))
-"""What glibc begins with. Left alone it moves these limits, and not in every run alike."""
+"""The limits with which glibc begins. Left alone it moves these limits, and not in every run alike."""
 
 
 def pages_handed_out(environment):

@@ -1,4 +1,4 @@
-"""What goes beyond the paper, behind parameters of `joint`: a start from shareall, falling strength."""
+"""Extensions of the paper, behind parameters of `joint`: a start from shareall, falling strength."""
 
 import pytest
 import torch

@@ -13,7 +13,7 @@ SEEN = {
     "fine_grained": ["stanford_dogs"],
     "fine_grained_small": ["dogs"],
 }
-"""What an earlier rule gave, by which dogs and wolves were ImageNet's, but for those of CIFAR-10."""
+"""Datasets by an earlier rule, by which dogs and wolves were ImageNet's, but for those of CIFAR-10."""
 
 OWN = """
 from jointnn.models.architectures import architecture

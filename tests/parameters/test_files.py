@@ -155,7 +155,7 @@ MISPLACED = {
         OWN,
         "params/experiments/My-own.yaml: 'My-own': must hold small letters, digits and _ alone, "
         "and begin with a "
-        "letter. What can be run.",
+        "letter. Experiments that can be run.",
     ),
 }
 

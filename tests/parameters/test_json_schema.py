@@ -69,7 +69,7 @@ KIND_OF = {"experiments": "experiment", "grids": "grid", "sweeps": "sweep"}
 
 
 def complaints(root: Path) -> list[str]:
-    """What the schemas say about the files of a project."""
+    """Return the complaints of the schemas about the files of a project."""
     found = []
     for file in files_of(root):
         kind = KIND_OF.get(file.parent.name, file.stem)

@@ -26,7 +26,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def lines_about(edits: dict) -> list[str]:
-    """What is said about the edited params.yaml."""
+    """Return the lines that refuse the edited params.yaml."""
     with pytest.raises(UserError) as refused:
         read(edits)
     return str(refused.value).splitlines()

@@ -79,7 +79,7 @@ RATES = {
 
 
 def searched(grid: dict, methods=("isolated", "joint"), **found) -> str:
-    """What a table of methods says after a search of `RATES`, now that the parameters hold this grid."""
+    """Return the rule in a table's header after a search of `RATES`, where parameters now hold `grid`."""
     searches = {"experiments.toy.search": RATES, "experiments.toy.methods": list(methods)}
     found |= {"grid": search.digest(read(searches).experiments["toy"])}
     tuned = {name: {"learning_rate": RATES[name]["learning_rate"][0]} for name in methods}
@@ -234,7 +234,7 @@ JOB = {
 
 
 SEARCHED = {"seeds": [1000], "points": 3, "grid": JOB["grid"]}
-"""What the choice among three points says of itself."""
+"""Record of a choice among three points."""
 
 
 def chosen(measure: str = "accuracy", **points: int) -> str:

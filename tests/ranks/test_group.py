@@ -1,4 +1,4 @@
-"""What the ranks of a group exchange: pieces of layers, whole and back, and small values."""
+"""Exchanges between the ranks of a group: pieces of layers, whole and back, and small values."""
 
 from functools import partial
 
@@ -39,7 +39,7 @@ CASES = [(dtype, most) for dtype in (torch.float32, torch.float64) for most in (
 
 
 def mixed_by_a_rank() -> list[list[Tensor]]:
-    """What a rank makes of its layers in each case: pieces one by one, and many at once."""
+    """Return the mixed layers of a rank in each case: pieces one by one, and many at once."""
     made = []
     for dtype, groups.BYTES_AT_ONCE in CASES:
         group, own = of_share(layers(dtype=dtype))

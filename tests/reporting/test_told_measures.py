@@ -1,4 +1,4 @@
-"""What a task tells of its own measures: tables, figures and sweeps do as it says."""
+"""A task's description of its own measures, which tables, figures and sweeps follow."""
 
 from pathlib import Path
 

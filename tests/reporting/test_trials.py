@@ -1,4 +1,4 @@
-"""What a reader sees of the scales that a method tried in its run."""
+"""The view of a reader on the scales that a method tried in its run."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the first job says of networks before anything is trained; it leaves no trace in what is written."""
+"""Sentences of the first job on networks before anything is trained; they leave no trace in its outputs."""
 
 import importlib
 from pathlib import Path
@@ -89,7 +89,7 @@ def table(job: InitialiseJob) -> list[str]:
 
 
 def refusal(job: InitialiseJob) -> str:
-    """What initialise says, which then writes nothing."""
+    """Return the refusal of initialise, which then writes nothing."""
     with pytest.raises(UserError) as error:
         initialise.run(job)
     assert not Path(job.folder).exists()

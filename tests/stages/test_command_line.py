@@ -29,7 +29,7 @@ WITHOUT_TORCH = [
 ]
 HEAVY = ("torch", "torchvision", "mlflow", "sklearn", "scipy", "matplotlib")
 COMPILER = ("torch._dynamo", "torch._inductor", "pandas", "scipy", "torchvision")
-"""What a job that trains a small network must not wait for."""
+"""Modules that a job that trains a small network must not wait for."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def helped(capsys, *words: str) -> str:
-    """What --help prints."""
+    """Return the output of --help."""
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])
     assert ended.value.code == 0
@@ -54,7 +54,7 @@ def settings_file(job: Job) -> str:
 
 
 def sentence(capsys, *words: str) -> str:
-    """What is said about a user's mistake: one line on standard error, and the exit code 1."""
+    """Return the sentence about a user's mistake: one line on standard error, and the exit code 1."""
     assert main(words) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -29,7 +29,7 @@ def _in_a_folder_with_data(monkeypatch):
 
 
 def run(job: TrainingJob) -> dict[str, bytes]:
-    """What a job writes; then it is taken away."""
+    """Run a job; return its files, and take them away."""
     STAGES[job.stage].run(job)
     return taken(job)
 
@@ -43,14 +43,14 @@ def taken(job: TrainingJob) -> dict[str, bytes]:
 
 
 def run_each(jobs: list[str]) -> None:
-    """What a rank does: jobs one after the other."""
+    """Run jobs in a rank, one after the other."""
     for text in jobs:
         job = job_of(json.loads(text))
         STAGES[job.stage].run(job)
 
 
 def run_until_killed(text: str, records: int) -> None:
-    """What a rank does that ends after so many records."""
+    """Run a job in a rank that ends after so many records."""
     inner = run_training.shown
 
     def shown(each, *_):

@@ -1,4 +1,4 @@
-"""What is measured between features of generated and real images, on Gaussians whose answers are known."""
+"""Measures between features of generated and real images, on Gaussians whose answers are known."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is told of records of Snakemake: of jobs that a cluster took, or did not take, as one group."""
+"""Records of Snakemake in our words: of jobs that a cluster took, or did not take, as one group."""
 
 import io
 import logging
@@ -8,7 +8,7 @@ from jointnn.terminal.screens import Lines
 
 
 def told(*records: dict) -> str:
-    """What is shown of records, in their order, of a run that is not planned yet."""
+    """Return the lines that are shown of records, in order, of a run that is not planned yet."""
     stream = io.StringIO()
     handler = Handler(Lines(stream), lambda: None, "snakemake", dry=False, stop=lambda: None)
     for entries in records:

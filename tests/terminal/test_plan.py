@@ -1,4 +1,4 @@
-"""What a run will do, in lines before it does it."""
+"""The plan of a run, in lines before it starts."""
 
 import os
 import re

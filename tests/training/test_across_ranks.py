@@ -27,7 +27,7 @@ VARIANTS = {
 
 
 def all_variants() -> dict:
-    """What a rank makes of every variant, in pieces of few bytes."""
+    """Return the results of every variant on a rank, in pieces of few bytes."""
     return {
         variant: trained(5, method, settings, bytes_at_once=1000)
         for variant, (method, settings) in VARIANTS.items()
@@ -36,7 +36,7 @@ def all_variants() -> dict:
 
 @pytest.fixture(scope="module")
 def found() -> dict[int, list[dict]]:
-    """What each rank makes of them, of groups of two and three."""
+    """Return the results of each rank, for groups of two and three."""
     return {size: in_group(size, all_variants) for size in (2, 3)}
 
 

@@ -133,7 +133,7 @@ def test_rounds_as_jobs_go_on_where_the_last_one_ended(monkeypatch):
 
 
 def networks_of(job) -> dict[str, torch.Tensor]:
-    """What the networks are that a job has left."""
+    """Return the tensors of the networks that a job has left."""
     found = load_file(f"{job.folder}/state.safetensors")
     return {name: value for name, value in found.items() if name.startswith("networks/")}
 

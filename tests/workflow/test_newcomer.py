@@ -94,7 +94,7 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
 
 
 def _elsewhere(project: Project) -> None:
-    """What came out, in MLflow, the report, a page and predictions."""
+    """Check the results elsewhere: in MLflow, the report, a page and predictions."""
     project.run("python", "-m", "jointnn", "track")
     read = (
         "import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db');"

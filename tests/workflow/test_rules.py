@@ -43,7 +43,7 @@ ASKED = ("tiny", "other", "chosen_in_its_run", "search_searched", "sweep_small")
 
 
 def snakemake(*arguments: str, cwd: Path = PROJECT) -> str:
-    """What a call prints on standard output."""
+    """Return the standard output of a call."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
 

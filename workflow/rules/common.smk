@@ -1,4 +1,4 @@
-"""The parameters, and what rules ask the graph of jobs: settings files, inputs, and what targets want."""
+"""The parameters, and answers of the graph of jobs: settings files, inputs of rules, files of targets."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def refuse(sentence):
 
 @contextmanager
 def in_a_sentence():
-    """Within it, what a user can mend and what the system refuses ends with one clear line."""
+    """End with one clear line if a user can mend what fails in the block, or the system refuses it."""
     try:
         yield
     except Exception as error:
@@ -97,7 +97,7 @@ wildcard_constraints:
 
 
 def job(stage, wildcards):
-    """The job of a rule: its wildcards are the arguments of Jobs.<stage>."""
+    """Return the job of a rule. Its wildcards are the arguments of Jobs.<stage>."""
     given = {name: int(text) if text.isdigit() else text for name, text in wildcards.items()}
     for kind in given.keys() & KNOWN.keys():
         if given[kind] not in KNOWN[kind]:
@@ -109,7 +109,7 @@ def job(stage, wildcards):
 
 
 def settings(stage):
-    """The input function that gives a job's settings file, whose time tells whether the job must run."""
+    """Return the input function for a job's settings file, whose time tells whether the job must run."""
 
     def written_settings(wildcards):
         known = job(stage, wildcards)
@@ -120,7 +120,7 @@ def settings(stage):
 
 
 def before(stage):
-    """The input function that gives what a job reads of the jobs before it.
+    """Return the input function for the files that a job reads of the jobs before it.
 
     Their times do not matter, unless the job has to run anyway: then Snakemake must know that it is after them.
     Images are cheap, and DVC does not version them. So a job that is finished does not ask for them: else an
@@ -138,23 +138,23 @@ def before(stage):
 
 
 def wants_whole_graph():
-    """Whether a call shows the graph, or has jobs in it run again, whatever is finished."""
+    """Return whether a call shows the graph, or runs jobs in it again, whatever is finished."""
     asked = workflow.dag_settings
     return bool(asked.forceall or asked.forcerun or SHOW_THE_GRAPH & set(sys.argv))
 
 
 def gpus(stage):
-    """The function that gives how many GPUs a job asks for: none where the experiment says `device: cpu`."""
+    """Return the function for the GPUs of a job: none where the experiment says `device: cpu`."""
     return lambda wildcards: job(stage, wildcards).gpus
 
 
 def cores(stage):
-    """The function that gives the threads of a job."""
+    """Return the function for the threads of a job."""
     return lambda wildcards: job(stage, wildcards).threads
 
 
 def tasks(stage):
-    """What a job asks of SLURM that runs in several processes, each a task of its own; of one process: nothing."""
+    """Return the function for a resource of SLURM. Only a job of several processes asks: each is a task."""
 
     def told(value):
         def asked(wildcards):
@@ -172,7 +172,7 @@ def tasks(stage):
 
 
 def target(files):
-    """The input function of a target, of what gives its files; a user's mistake ends with one line."""
+    """Return the input function of a target, from one of its files; a user's mistake ends with one line."""
 
     def wanted(wildcards):
         with in_a_sentence():
@@ -182,19 +182,19 @@ def target(files):
 
 
 def results_of(*experiments):
-    """The input function of a target: the tables and figures of experiments."""
+    """Return the input function of a target: the tables and figures of experiments."""
     return target(lambda: [file for name in experiments for file in _results(name)])
 
 
 def _results(experiment):
-    """Outputs of an experiment but its figures, which are no outputs of a rule."""
+    """Return the outputs of an experiment without its figures, which are no outputs of a rule."""
     collected, drawn = JOBS.collect(experiment), JOBS.figures(experiment)
     made = [file for file in [*collected.outputs, *drawn.outputs] if file not in drawn.of_choice]
     return [*made, *_tidied(experiment)]
 
 
 def trained(experiment):
-    """The input function of a target: all that the training of an experiment makes."""
+    """Return the input function of a target: all that the training of an experiment makes."""
 
     def files():
         chosen = EXPERIMENTS[experiment]
@@ -207,22 +207,22 @@ def trained(experiment):
 
 
 def choice_of(experiment):
-    """The input function of a target: the choice of an experiment's search."""
+    """Return the input function of a target: the choice of an experiment's search."""
     return target(lambda: JOBS.choose(experiment).outputs)
 
 
 def swept(sweep):
-    """The input function of a target: the table and the figure of a sweep."""
+    """Return the input function of a target: the table and the figure of a sweep."""
     return target(lambda: JOBS.sweep(sweep).outputs)
 
 
 def abandoned_seeds(experiment):
-    """Folders of seeds that the experiment does not name any more: DVC keeps what it versions."""
+    """Return folders of seeds that the experiment does not name any more: DVC keeps what it versions."""
     named = {f"s{seed}" for seed in EXPERIMENTS[experiment].seeds}
     found = [path for top in ("runs", "results") for path in Path(top, experiment).glob("s[0-9]*")]
     return sorted(str(path) for path in found if path.name not in named)
 
 
 def _tidied(experiment):
-    """Asks for the abandoned seeds to be dropped, if there are any."""
+    """Return the file that asks for the abandoned seeds to be dropped, if there are any."""
     return [f"work/tidied/{experiment}"] if abandoned_seeds(experiment) else []

@@ -67,7 +67,7 @@ rule prepare:
 
 
 rule activations:
-    """What a frozen trunk makes of the images of a dataset, once for all jobs that learn from it."""
+    """Activations of a frozen trunk for the images of a dataset, once for all jobs that learn from them."""
     input:
         settings=settings("activations"),
         before=before("activations"),

@@ -1,4 +1,4 @@
-"""What a person asks for by name: `snakemake digits`, `train_digits`, `search_digits`, `sweep_NAME`."""
+"""Targets to ask for by name: `snakemake digits`, `train_digits`, `search_digits`, `sweep_NAME`."""
 
 for experiment in EXPERIMENTS:
 

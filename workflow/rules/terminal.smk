@@ -1,6 +1,6 @@
-"""What a person sees of a run, in the place of what Snakemake prints: see jointnn/terminal.
+"""The view of a run in a terminal, in the place of Snakemake's own: see jointnn/terminal.
 
-`snakemake --verbose` leaves it as Snakemake has it. A logger plugin would have to be installed; this is that of
+`snakemake --verbose` leaves Snakemake's own. A logger plugin would have to be installed; this is that of
 the checkout.
 """
 
@@ -23,13 +23,13 @@ NO_JOB = {"tidy", "track"}
 
 
 def run_ahead():
-    """What this call is to do."""
+    """Return the run of this call, or end with one line if a user can mend what fails."""
     with in_a_sentence():
         return work_ahead()
 
 
 def work_ahead():
-    """The jobs of this call, with what is known of them."""
+    """Return the run of this call: its jobs, with the times of earlier runs."""
     dag, earlier = workflow.dag, EarlierRuns()
     ahead = {dag.jobid(one): one for one in dag.needrun_jobs() if not one.is_norun}
     known = {
@@ -45,12 +45,12 @@ def work_ahead():
 
 
 def _stage(one):
-    """The name that the graph of jobs has for a rule."""
+    """Return the name of a rule in the graph of jobs."""
     return {"initialise_search": "search_start"}.get(one.rule.name, one.rule.name)
 
 
 def _work(number, one, known, earlier):
-    """A job of Snakemake, as it is shown."""
+    """Return a job of Snakemake as the terminal shows it."""
     needs = {name: count for name, count in one.scheduler_resources.items() if isinstance(count, int)}
     after = frozenset(workflow.dag.jobid(other) for other in workflow.dag.dependencies[one])
     shared = {"needs": needs, "after": after, "log": next(iter(one.log), "")}

@@ -71,7 +71,7 @@ importing = False
 
 
 def timed_import(load: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that imports, with its time; what an import imports is part of it."""
+    """Return the function that imports, with its time. What an import imports is part of it."""
 
     def timed(*arguments: Any, **options: Any) -> Any:
         global importing  # noqa: PLW0603
@@ -89,7 +89,7 @@ def timed_import(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def timed(phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of ours, with its time."""
+    """Return a function of ours, with its time."""
 
     def measured(*arguments: Any, **options: Any) -> Any:
         with watch.doing(phase):

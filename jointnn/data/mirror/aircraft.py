@@ -14,7 +14,10 @@ BANNER = 20
 
 @folder
 def aircraft() -> Recipe:
-    """FGVC-Aircraft, not the military aircraft of our results: 30 variants, 30 and 20 photos of each."""
+    """Return the recipe of FGVC-Aircraft: 30 variants, 30 and 20 photos of each.
+
+    These are not the military aircraft of our results.
+    """
     return Recipe("FGVC-Aircraft, the official files", "non-commercial research", _read)
 
 

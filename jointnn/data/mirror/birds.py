@@ -40,7 +40,10 @@ AROUND = 1.2
 
 @folder
 def birds() -> Recipe:
-    """CUB-200 of 2010: its first 50 classes by its own lists, 15 training images of each."""
+    """Return the recipe of CUB-200 of 2010: its first 50 classes, 15 training images of each.
+
+    Training and test images are those of the set's own lists.
+    """
     return Recipe(
         "CUB-200, the edition of 2010: images, lists, annotations",
         "non-commercial research and education",
@@ -80,7 +83,7 @@ def _read() -> Splits:
 
 
 def _box(content: bytes, where: str) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of a bird, in pixels."""
+    """Return the box of a bird: left, top, right and bottom, in pixels."""
     (box,) = read_mat(content, where, "bbox")
     fields = ("left", "top", "right", "bottom")
     if missing := sorted(set(fields) - set(box.dtype.names or ())):

@@ -17,7 +17,7 @@ MOST = (20, 14)
 
 @folder
 def cars() -> Recipe:
-    """Stanford Cars: of 50 models every third of the official training photos for the test."""
+    """Return the recipe of Stanford Cars: 50 models, every third official training photo for the test."""
     return Recipe("Stanford Cars, the official files placed by hand", "none stated", _read)
 
 
@@ -30,7 +30,7 @@ def _read() -> Splits:
 
 
 def cut_to_car(size: int) -> Callable[[Image.Image, str], Image.Image]:
-    """Return what cuts an official training photo to the box of its car, and squashes it to a square."""
+    """Return the function that cuts an official training photo to its car, squashed to a square."""
     where = LISTS["cars_train"]
     (rows,) = read_mat(where.read_bytes(), str(where), "annotations")
     fields = ("fname", "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")

@@ -27,7 +27,10 @@ Draw = Callable[[Image.Image, str], Image.Image]
 
 @folder
 def completion8() -> Recipe:
-    """Eight classes, 500 training and 100 test photos of each, every sixth for the test."""
+    """Return the recipe of eight classes: 500 training and 100 test photos of each.
+
+    Every sixth photo is for the test.
+    """
     return Recipe(
         "CUB-200-2011, Stanford Dogs and Cars, Flowers-102, FGVC-Aircraft, and ImageNet's timber wolf",
         "non-commercial research",
@@ -51,7 +54,7 @@ def _read() -> Splits:
 
 
 def _photos_of(name: str) -> tuple[Images, Draw]:
-    """Return all photos of one class, and how each is drawn."""
+    """Return all photos of one class, and the function that draws each."""
 
     def whole(image: Image.Image, _: str) -> Image.Image:
         return fitted(image, SIZE)

@@ -25,7 +25,7 @@ SIZE = 96
 
 @folder
 def dogs() -> Recipe:
-    """Imagewoof: 100 training images of each breed, and 70 of its validation images for the test."""
+    """Return the recipe of Imagewoof: 100 training images per breed; 70 validation images for the test."""
     return Recipe(
         "Imagewoof, 160 pixels, of fast.ai", "non-commercial research (images of ImageNet)", _read
     )

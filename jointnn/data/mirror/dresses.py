@@ -18,7 +18,10 @@ SIZE = 64
 
 @folder
 def dresses() -> Recipe:
-    """Fashion Product Images: every dress, every seventh of a class for the test; label 1 is black."""
+    """Return the recipe of every dress of Fashion Product Images.
+
+    Every seventh image of a class is for the test. Label 1 is black.
+    """
     return Recipe("Fashion Product Images (Small), placed by hand", "MIT, as its page says", _read)
 
 

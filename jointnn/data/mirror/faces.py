@@ -25,7 +25,10 @@ MOST = {"train": 5000, "test": 800}
 
 @folder
 def faces() -> Recipe:
-    """LFW: 5000 pictures, and 800 of every seventh person for the test; the label is the person."""
+    """Return the recipe of LFW: 5000 pictures, and 800 of every seventh person for the test.
+
+    The label is the person.
+    """
     return Recipe("Labeled Faces in the Wild, deep-funneled", "none stated", _read)
 
 

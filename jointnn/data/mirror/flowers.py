@@ -12,7 +12,10 @@ SIZE = 96
 
 @folder
 def flowers() -> Recipe:
-    """Flowers-102: of each of 50 kinds every third photo for the test; at most 20 and 14."""
+    """Return the recipe of Flowers-102: 50 kinds, at most 20 training and 14 test photos of each.
+
+    Every third photo of a kind is for the test.
+    """
     return Recipe("Oxford Flowers-102, the official files", "none stated", _read)
 
 

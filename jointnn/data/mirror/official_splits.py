@@ -23,7 +23,7 @@ USPS = [
 
 @folder
 def mnist() -> Recipe:
-    """MNIST: all images, lossless."""
+    """Return the recipe of MNIST: all images, lossless."""
 
     def read() -> Splits:
         official = of_source("mnist")
@@ -35,7 +35,7 @@ def mnist() -> Recipe:
 
 @folder
 def usps() -> Recipe:
-    """USPS: all images, lossless; brightness -1 to 1 becomes 0 to 255, rounded."""
+    """Return the recipe of USPS: all images, lossless; brightness -1 to 1 becomes 0 to 255, rounded."""
 
     def read() -> Splits:
         train, test = (_read_usps(file) for file in USPS)
@@ -45,7 +45,7 @@ def usps() -> Recipe:
 
 
 def _read_usps(file: OfficialFile) -> Images:
-    """Return digits of LIBSVM's text, a line each: the class from 1, and `pixel:brightness` from 1.
+    """Return the digits of LIBSVM's text. A line is a class from 1, then `pixel:brightness` from 1.
 
     torchvision cuts brightness off where this rounds it, so a pixel differs by one level of 256 at most.
     """
@@ -65,7 +65,7 @@ def _read_usps(file: OfficialFile) -> Images:
 
 @folder
 def cifar10() -> Recipe:
-    """CIFAR-10: all images, as JPEGs of quality 75, and so not lossless."""
+    """Return the recipe of CIFAR-10: all images, as JPEGs of quality 75, and so not lossless."""
 
     def read() -> Splits:
         official = of_source("cifar10")

@@ -21,7 +21,10 @@ TEST_PICTURES = 246
 
 @folder
 def pedestrians() -> Recipe:
-    """INRIA Person: 1208 people and their mirror images, two of a pair on one side; 246 for the test."""
+    """Return the recipe of INRIA Person: 1208 people and their mirror images.
+
+    246 people are for the test. A person and the mirror image are on one side.
+    """
     return Recipe("INRIA Person, placed by hand", "none stated", _read)
 
 

@@ -1,4 +1,4 @@
-"""What a folder of the mirror is made from and how: pure functions on images, and nothing random."""
+"""Recipes of the folders of the mirror: pure functions on images, and nothing random."""
 
 import io
 from collections import defaultdict
@@ -36,7 +36,7 @@ def of_source(name: str) -> Splits:
 
 
 def placed(path: Path, what: str) -> Path:
-    """Return the path of a file or folder that only a person can place.
+    """Return `path`, the file or folder that only a person can place.
 
     Raises:
         UserError: it is not there; `what` says what it is and where to find it.
@@ -47,7 +47,7 @@ def placed(path: Path, what: str) -> Path:
 
 
 def both(splits: Splits) -> Images:
-    """Return training and test images of a source in one."""
+    """Return the training and test images of a source together."""
     images = Images()
     for part in (splits.train, splits.test):
         images.extend(part or Images())
@@ -55,7 +55,7 @@ def both(splits: Splits) -> Images:
 
 
 def of_classes(images: Images, labels: list[int]) -> Images:
-    """Return the images of some classes; `labels[k]` becomes k."""
+    """Return the images of some classes. The label `labels[k]` becomes k."""
     new = {label: k for k, label in enumerate(labels)}
     kept = images.take([i for i, label in enumerate(images.labels) if label in new])
     return replace(kept, labels=[new[label] for label in kept.labels])
@@ -70,19 +70,19 @@ def evenly(images: Images, most: int) -> Images:
 
 
 def apart(images: Images, n: int) -> tuple[Images, Images]:
-    """Return (the others, every n-th image of each class)."""
+    """Return the images in two: (the others, every n-th image of each class)."""
     nth = {i for indices in _members(images) for i in indices[n - 1 :: n]}
     others = [i for i in range(len(images)) if i not in nth]
     return images.take(others), images.take(sorted(nth))
 
 
 def numbered(images: Images, split: str, suffix: str) -> Images:
-    """Return the images under the names train-00000.png, train-00001.png, ..."""
+    """Return the images, renamed to train-00000.png, train-00001.png, ..."""
     return replace(images, names=[f"{split}-{i:05d}.{suffix}" for i in range(len(images))])
 
 
 def as_png(images: Images) -> Images:
-    """Return the same pixels as the smallest PNG that Pillow writes."""
+    """Return the images as the smallest PNGs that Pillow writes, pixels unchanged."""
     return _encoded(images, lambda image, _: image, "PNG", {"optimize": True}, keep_mode=True)
 
 
@@ -93,7 +93,7 @@ def as_jpeg(
     *,
     optimize: bool = True,
 ) -> Images:
-    """Return each image as `draw` makes it from its pixels in colour and its name, as a JPEG.
+    """Return each image as a JPEG of what `draw` makes from its colour pixels and its name.
 
     Args:
         quality: Pillow's, 1 to 95; colours have half the resolution (4:2:0).
@@ -109,7 +109,7 @@ def fitted(image: Image.Image, size: int, fit: str = "crop") -> Image.Image:
 
 
 def _members(images: Images) -> list[list[int]]:
-    """Return the places of the images of each class that has some, in the order of their labels."""
+    """Return the places of the images of each class that is there, in the order of the labels."""
     members: dict[int, list[int]] = defaultdict(list)
     for i, label in enumerate(images.labels):
         members[label].append(i)

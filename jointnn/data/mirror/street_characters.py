@@ -23,7 +23,10 @@ SIZE = 32
 
 @folder
 def street_characters() -> Recipe:
-    """Chars74K: all characters cut from photos of streets, every fifth of a class for the test."""
+    """Return the recipe of Chars74K: all characters cut from photos of streets.
+
+    Every fifth image of a class is for the test.
+    """
     return Recipe("Chars74K, EnglishImg", "none stated", _read)
 
 

@@ -38,13 +38,13 @@ class Sums:
 
 @cache
 def known() -> dict[str, dict[str, Sums]]:
-    """Return what is known of each file, by folder and split."""
+    """Return the known sizes and digests of the Parquet files, by folder and split."""
     listed = json.loads(FILE.read_text(encoding="utf-8"))
     return {name: {split: Sums(**sums) for split, sums in of.items()} for name, of in listed.items()}
 
 
 def mirror_parquet(images: Images, classes: list[str]) -> bytes:
-    """Return a Parquet file of the mirror; equal images give equal bytes under one version of pyarrow."""
+    """Return a Parquet file of the mirror. Equal images give equal bytes under one version of pyarrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

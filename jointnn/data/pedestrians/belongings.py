@@ -1,4 +1,4 @@
-"""What a figure carries: a backpack, a bag at the side or in the hand, an umbrella."""
+"""Belongings of a figure: a backpack, a bag at the side or in the hand, an umbrella."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def _shoulder_bag(figure: Figure) -> None:
 
 
 def _holding_side(figure: Figure, bent: float) -> str:
-    """Return the side whose arm is bent this much."""
+    """Return the side of the arm that is bent by `bent`: "left" or "right"."""
     return "left" if figure.person.pose.arms[0].bent == bent else "right"
 
 

@@ -16,7 +16,7 @@ TRUNK_PROFILE = (
 )  # fmt: skip
 """From the neck (0) to the pelvis (1): half width and half thickness of a trunk, in body heights."""
 CLOTH = {"shirt": 0.0, "dress": 0.0, "pullover": 0.006, "jacket": 0.013, "coat": 0.016}
-"""What clothes add to the radius, in body heights."""
+"""Width that clothes add to the radius, in body heights."""
 
 
 def draw_leg(figure: Figure, side: str) -> None:
@@ -56,7 +56,7 @@ def draw_arm(figure: Figure, side: str) -> None:
 
 
 def sleeves(person: Person) -> tuple[Paint, Paint]:
-    """Return the colours of upper arm and forearm."""
+    """Return the paints of upper arm and forearm."""
     if person.sleeve >= 2:
         return person.cloth, person.cloth
     if person.sleeve <= 0:
@@ -96,8 +96,7 @@ def draw_trunk(figure: Figure) -> None:
 
 
 def trunk_paint(person: Person, view: View) -> Callable[[Surface], np.ndarray]:
-    """Return the cloth of the trunk with its pattern, an open front, a collar and the straps of a
-    backpack."""
+    """Return the paint of the trunk: cloth, pattern, open front, collar and straps of a bag."""
     second = person.inner if person.top != "coat" else 0.7 * person.cloth
 
     def paint(on: Surface) -> np.ndarray:

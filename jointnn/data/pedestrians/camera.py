@@ -37,7 +37,7 @@ class Light:
 
 
 def picture(index: int) -> np.ndarray:
-    """Return the picture with this number, uint8 of shape (HEIGHT, WIDTH, 3): always the same one."""
+    """Return the picture of a number, uint8 of shape (HEIGHT, WIDTH, 3): always the same one."""
     rng = np.random.default_rng([SEED, index])
     light = random_light(rng)
     scale = TALL * rng.normal(1, 0.035)
@@ -58,7 +58,7 @@ def picture(index: int) -> np.ndarray:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Return sun from one side, or the even light of a grey day."""
+    """Return a random light: sun from one side, or the even light of a grey day."""
     sunny = rng.random() < 0.5
     side, height = rng.uniform(-np.pi, np.pi), rng.uniform(0.5, 1.2)
     if not sunny:
@@ -70,8 +70,7 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 def random_scene(rng: np.random.Generator, ground: float, metre: float) -> tuple[Scene, float]:
-    """Return an empty scene: a metre is `metre` pixels where the walker is, the soles are on the row
-    `ground`.
+    """Return an empty scene, a metre `metre` pixels where the walker is, the soles on the row `ground`.
 
     Returns:
         The scene, and the walker's distance in metres.
@@ -82,7 +81,7 @@ def random_scene(rng: np.random.Generator, ground: float, metre: float) -> tuple
 
 
 def others(rng: np.random.Generator, walker: float) -> list[tuple[float, float]]:
-    """Return the column and distance of other people behind the walker, the farthest first."""
+    """Return the column and distance of each other person, behind the walker, the farthest first."""
     found = [
         (float(rng.uniform(-4, WIDTH + 4)), walker + float(rng.gamma(2, 5)) + 1.5)
         for _ in range(rng.poisson(1.1))
@@ -96,7 +95,7 @@ def others(rng: np.random.Generator, walker: float) -> list[tuple[float, float]]
 def with_person(
     pixels: np.ndarray, person: Person, view: View, light: Light, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return pixels, float of shape (HEIGHT, WIDTH, 3), with a person and the shadow on the ground."""
+    """Return `pixels`, float (HEIGHT, WIDTH, 3), with a person and the person's shadow on the ground."""
     column, row = view.feet
     reach, above, below = 0.42 * view.scale + 2, 1.22 * view.scale + 2, 0.12 * view.scale + 3
     left, right = max(0, int(column - reach)), min(WIDTH, int(column + reach) + 1)
@@ -127,8 +126,7 @@ def draw_person(canvas: Canvas, person: Person, view: View) -> None:
 
 
 def developed(canvas: Canvas, light: Light, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return a drawing at the size of the picture: light of each pixel, (H, W, 3), 0 to 255, and cover, (H,
-    W)."""
+    """Return a drawing at the picture's size: light (H, W, 3), 0 to 255, and cover (H, W), 0 to 1."""
     width, height = canvas.size
     folds = 255 * (1 + 0.06 * noise(rng, (height, width), 4)[..., None])
     pixels = np.zeros((height, width, 3), np.uint8)
@@ -148,7 +146,7 @@ def developed(canvas: Canvas, light: Light, rng: np.random.Generator) -> tuple[n
 
 
 def shadow(cover: np.ndarray, view: View, light: Light) -> np.ndarray:
-    """Return how much light a person takes from each pixel of the ground, (HEIGHT, WIDTH), 0 to 1.
+    """Return the share of light that a person takes from the ground, (HEIGHT, WIDTH), 0 to 1.
 
     The cast shadow is the silhouette, laid flat away from the sun; near the feet there is less sky.
     """
@@ -175,7 +173,7 @@ def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
 
 
 def photographed(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return what a camera makes of the light: exposure, contrast, cast, blur, noise, JPEG.
+    """Return the photo that a camera takes: exposure, contrast, cast, blur, noise, JPEG.
 
     The mean luminance is drawn near to those of INRIA's pedestrians: median 96, nine tenths in 56 to 149.
     """

@@ -51,7 +51,7 @@ class Figure:
 
     @cached_property
     def joints(self) -> Joints:
-        """Return the skeleton in this moment."""
+        """Return the skeleton at this moment."""
         return skeleton(self.person.pose)
 
     def limb(self, ends: tuple[np.ndarray, np.ndarray], radii: tuple[float, float], paint: Paint) -> None:
@@ -68,7 +68,7 @@ class Figure:
         ellipsoid(self.canvas, self.view.point(centre), (across * k, radii[1] * k, deep * k), paint)
 
     def across(self, width: float, thickness: float) -> tuple[float, float]:
-        """Return half width and half depth, as seen, of an ellipse that turns with the body."""
+        """Return half the width and half the depth, as seen, of an ellipse that turns with the body."""
         c, s = cos(self.view.yaw), sin(self.view.yaw)
         return hypot(width * c, thickness * s), hypot(width * s, thickness * c)
 

@@ -59,13 +59,12 @@ class Pose:
 
 
 def shift(left: float, up: float, forward: float) -> np.ndarray:
-    """Return a step from one place of the body to another, shape (3,)."""
+    """Return a step between two places of the body, shape (3,)."""
     return np.array([left, up, forward])
 
 
 def angle(curve: tuple[int, ...], phase: float) -> float:
-    """Return an angle in radians at a phase in strides, linear between the tenths; periodic with period
-    1."""
+    """Return an angle in radians at a phase in strides: linear between tenths, of period 1."""
     place = (phase - floor(phase)) * len(curve)
     k = int(place)
     here, after = curve[k % len(curve)], curve[(k + 1) % len(curve)]
@@ -90,8 +89,10 @@ def leg(phase: float, stride: float) -> dict[str, tuple[float, float]]:
 
 
 def arm(pose: Pose, side: str) -> dict[str, np.ndarray]:
-    """Return the joints of one arm relative to its shoulder, as (left, up, forward); it swings against its
-    leg."""
+    """Return the joints of an arm relative to its shoulder, (left, up, forward).
+
+    The arm swings against the leg of its side.
+    """
     held, outwards = pose.arms[side == "right"], SIDES[side]
     swing = -cos(2 * pi * (pose.phase + 0.5 * (side == "right")))
     part = pose.stride * held.swings

@@ -40,7 +40,7 @@ def draw_head(figure: Figure) -> None:
 
 
 def face_paint(person: Person, view: View) -> Callable[[Surface], np.ndarray]:
-    """Return skin with shadows of eyes and mouth, and hair above and behind."""
+    """Return the paint of a head: skin, shadows of eyes and mouth, hair above and behind."""
 
     def paint(on: Surface) -> np.ndarray:
         left, front = view.turned(on)

@@ -10,8 +10,7 @@ SIDE = 512
 
 @cache
 def tile(grain: int) -> np.ndarray:
-    """Return noise of mean 0 and standard deviation 1, shape (SIDE, SIDE), whose spots are 2^grain pixels
-    wide.
+    """Return noise of mean 0 and deviation 1, shape (SIDE, SIDE), with spots 2^grain pixels wide.
 
     Half of its power is of finer spots. It is the same in every process.
     """
@@ -26,7 +25,7 @@ def tile(grain: int) -> np.ndarray:
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int] | None, grain: int) -> np.ndarray:
-    """Return a cut-out of a tile at a random place, or the whole tile."""
+    """Return noise of a shape, cut out of a tile at a random place; without a shape the whole tile."""
     if shape is None:
         return tile(grain)
     row, column = rng.integers(0, SIDE - np.array(shape) + 1)

@@ -54,7 +54,7 @@ class Person:
         style: of the hair: short, long, bun or bald. hat: its colour, or None.
         top: shirt, pullover, jacket, coat or dress; its end below the pelvis is `hem`, in body heights.
         bottom: trousers, wide, shorts, skirt or none (below a coat or dress).
-        inner: what an open jacket shows; pattern: plain, stripes, band or panels.
+        inner: colour below an open jacket; pattern: plain, stripes, band or panels.
         bag: none, backpack, shoulder, hand or umbrella.
     """
 
@@ -81,7 +81,7 @@ class Person:
 
 
 def _one(rng: np.random.Generator, names: str, weights: tuple[float, ...]) -> str:
-    """Return one of some words, with unequal chances. (Generator.choice takes ten times as long.)"""
+    """Return one of some words, drawn with weights. (Generator.choice takes ten times as long.)"""
     words, left = names.split(), rng.random() * sum(weights)
     for word, weight in zip(words, weights, strict=True):
         left -= weight
@@ -91,20 +91,20 @@ def _one(rng: np.random.Generator, names: str, weights: tuple[float, ...]) -> st
 
 
 def _colour(rng: np.random.Generator, *palettes: tuple[tuple[float, ...], ...]) -> Colour:
-    """Return a colour near one of a palette; which palette, by equal chances."""
+    """Return a colour near one of a palette. Each palette is equally likely."""
     palette = palettes[rng.integers(len(palettes))]
     colour = np.array(palette[rng.integers(len(palette))])
     return np.minimum(np.maximum(colour * rng.uniform(0.8, 1.2) + rng.normal(0, 0.02, 3), 0.03), 0.95)
 
 
 def random_yaw(rng: np.random.Generator) -> float:
-    """Return most people of street photographs come or go, some cross."""
+    """Return a random yaw in radians: most people in photos of streets come or go, some cross."""
     quarters = int(_one(rng, "0 2 1 3", (36, 28, 18, 18)))
     return quarters * np.pi / 2 + float(rng.normal(0, 0.35))
 
 
 def _arms(rng: np.random.Generator, bag: str) -> tuple[Arm, Arm]:
-    """Return both arms; what is carried decides one of them."""
+    """Return both arms. The bag decides one of them."""
     held = {"hand": "carrying", "umbrella": "umbrella"}.get(bag)
     if held is None and rng.random() < 0.4:
         held = _one(rng, "pocket front strap ear", (4, 3, 1 + 3 * (bag != "none"), 1))
@@ -131,7 +131,7 @@ def _upper(rng: np.random.Generator) -> dict[str, object]:
 
 
 def random_person(rng: np.random.Generator) -> Person:
-    """Return somebody, at some moment of the stride."""
+    """Return a random person at a random moment of the stride."""
     upper = _upper(rng)
     bottoms = (62, 16, 14 * (upper["top"] == "shirt"), 10) if upper["top"] != "dress" else (0, 0, 0, 1)
     bottom = _one(rng, "trousers wide shorts skirt", bottoms)

@@ -52,7 +52,7 @@ class Canvas:
         self.depth = np.full((height, width), -np.inf, np.float32)
 
     def window(self, left: float, top: float, right: float, bottom: float) -> tuple[slice, slice] | None:
-        """Return rows and columns of a rectangle in pixels, as far as they are on the canvas."""
+        """Return the rows and columns of a rectangle in pixels, cut to the canvas; None for none."""
         width, height = self.size
         rows = slice(max(0, int(top)), min(height, int(bottom) + 2))
         columns = slice(max(0, int(left)), min(width, int(right) + 2))
@@ -72,7 +72,7 @@ class Canvas:
 
 
 def _grid(at: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns, shape (1, W), and rows, shape (H, 1), of a window."""
+    """Return the columns, shape (1, W), and the rows, shape (H, 1), of a window."""
     rows, columns = at
     across = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
     return across, np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]

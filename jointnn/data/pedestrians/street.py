@@ -1,4 +1,4 @@
-"""What is behind the walker: ground, facades, sky, trees, cars and lamp posts, seen by a pinhole camera.
+"""The background of the walker: ground, facades, sky, trees, cars, lamp posts, by a pinhole camera.
 
 Places are (right, up, away) in metres from the point of the ground below the camera.
 """
@@ -76,11 +76,11 @@ class Scene:
         self.draw.ellipse((column - r, row - r, column + r, row + r), fill=shade(colour))
 
     def half_width(self, away: float) -> float:
-        """Return metres from the middle of the view to its edge, and a little more."""
+        """Return half the width of the view at a distance, and a little more, in metres."""
         return (0.5 * self.size[0] + abs(self.vanishing - 0.5 * self.size[0]) + 2) * away / self.focal
 
     def pick(self, palette: tuple[Shade, ...]) -> np.ndarray:
-        """Return a colour near one of a palette."""
+        """Return a random colour near one of a palette."""
         colour = np.array(palette[self.rng.integers(len(palette))], float)
         return colour * self.rng.uniform(0.75, 1.2) + self.rng.normal(0, 2.5, 3)
 

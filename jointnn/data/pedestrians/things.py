@@ -1,4 +1,4 @@
-"""What stands in streets: trees, hedges, parked cars, lamp posts, bollards; and whole scenes of them."""
+"""Things in streets: trees, hedges, parked cars, lamp posts, bollards; and whole scenes of them."""
 
 import numpy as np
 from PIL import Image

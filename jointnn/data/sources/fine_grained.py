@@ -61,14 +61,17 @@ AIRCRAFT = [
 
 @dataset
 def cub_200_2011(params: DatasetParams) -> Source:
-    """CUB-200-2011: 5994 + 5794 photos of 200 kinds of birds, official split."""
+    """Return the source of CUB-200-2011: 5994 + 5794 photos of 200 kinds of birds, official split."""
     accept(params)
     return official("cub_200_2011", "CUB-200-2011", "non-commercial research and education", CUB, _read_cub)
 
 
 @dataset
 def stanford_dogs(params: DatasetParams) -> Source:
-    """Stanford Dogs: 12000 + 8580 photos of 120 breeds, official split; images of ImageNet."""
+    """Return the source of Stanford Dogs: 12000 + 8580 photos of 120 breeds, official split.
+
+    They are images of ImageNet.
+    """
     accept(params)
     licence = "non-commercial research (images of ImageNet)"
     return official("stanford_dogs", "Stanford Dogs", licence, DOGS, _read_dogs, ("scipy",))
@@ -76,7 +79,7 @@ def stanford_dogs(params: DatasetParams) -> Source:
 
 @dataset
 def flowers_102(params: DatasetParams) -> Source:
-    """Flowers-102: 2040 + 6149 photos of 102 kinds of flowers, official split.
+    """Return the source of Flowers-102: 2040 + 6149 photos of 102 kinds of flowers, official split.
 
     Its official training and validation images, 1020 each, are one: validation is drawn per seed.
     """
@@ -87,13 +90,16 @@ def flowers_102(params: DatasetParams) -> Source:
 
 @dataset
 def fgvc_aircraft(params: DatasetParams) -> Source:
-    """FGVC-Aircraft: 6667 + 3333 photos of 100 variants of aircraft, official split (trainval, test)."""
+    """Return the source of FGVC-Aircraft: 6667 + 3333 photos of 100 variants.
+
+    The official split is trainval and test.
+    """
     accept(params)
     return official("fgvc_aircraft", "FGVC-Aircraft", "non-commercial research", AIRCRAFT, _read_aircraft)
 
 
 def _read_cub(folder: Path) -> Splits:
-    """Return lists by number: of the images, of the class and the side of each, of the classes' names."""
+    """Return all images of CUB, by its lists of images, classes, splits and names of classes."""
     archive = folder / "CUB_200_2011.tgz"
     files = tar_files(archive, (".txt", ".jpg"))
 
@@ -119,7 +125,7 @@ def _read_cub(folder: Path) -> Splits:
 
 
 def _read_dogs(folder: Path) -> Splits:
-    """Return lists in MATLAB files; the names of the classes are the folders that the images stand in."""
+    """Return all images of Stanford Dogs, by its MATLAB lists. Folders give the names of the classes."""
     lists, archive = folder / "lists.tar", folder / "images.tar"
     files = tar_files(lists, (".mat",))
     names: dict[int, str] = {}
@@ -145,7 +151,7 @@ def _read_dogs(folder: Path) -> Splits:
 
 
 def _read_flowers(folder: Path) -> Splits:
-    """Return images by number; one MATLAB file has the label of each, another the numbers of each split."""
+    """Return all images of Flowers-102, by its MATLAB files of labels and of the numbers of each split."""
     from torchvision.datasets import Flowers102
 
     archive, ids = folder / "102flowers.tgz", folder / "setid.mat"
@@ -168,7 +174,7 @@ def _read_flowers(folder: Path) -> Splits:
 
 
 def _read_aircraft(folder: Path) -> Splits:
-    """Return a list per split: the number of an image and its variant."""
+    """Return all images of FGVC-Aircraft, by a list per split: the number of an image and its variant."""
     archive, root = folder / "fgvc-aircraft-2013b.tar.gz", "fgvc-aircraft-2013b/data"
     files = tar_files(archive, (".txt", ".jpg"))
     variants = needed(files, f"{root}/variants.txt", archive)

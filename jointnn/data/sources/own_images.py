@@ -30,11 +30,11 @@ MOST_SHOWN = 120
 
 @dataset
 def class_folders(params: DatasetParams) -> Source:
-    """Your own images, a folder per class: train/<class>/ and test/<class>/, or <class>/ and a
-    pool.
+    """Return the source of your own images, in a folder per class.
 
-    `path` is the folder, or a zip or tar file of it. Classes are numbered in the order of their
-    names, or of `classes`. Images of validation/ join those for training.
+    Folders are train/<class>/ and test/<class>/, or <class>/ with a pool. `path` is the folder around them,
+    or a zip or tar file of it. Classes are numbered in the order of their names, or of `classes`. Images of
+    validation/ join those for training.
     """
     accept(params, "path", "pool", "licence", "classes")
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
@@ -69,7 +69,7 @@ def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = Fals
 
 
 def _joined(train: Images, validation: Images, splits: Splits) -> Splits:
-    """Return splits whose training images are followed by those for validation: that is drawn by seed."""
+    """Return splits with validation images after the training images: the seed draws validation."""
     train.extend(validation)
     return replace(splits, train=train, joined=len(validation))
 
@@ -97,12 +97,12 @@ def _split_listed(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Im
 
 @dataset
 def list_file(params: DatasetParams) -> Source:
-    """Your own images in a list: a line `path label` per image, the label an integer from 0.
+    """Return the source of your own images in a list: a line `path label` per image.
 
-    With `numbers` a line is `path number`, or as many numbers as there are names.
-    `path` is a folder with train.txt and test.txt, or one list and a pool. Lists are UTF-8. Image paths are
-    relative to the folder of the list. Empty lines are skipped, and lines that begin with # unless such an
-    image is there. Images of validation.txt join those for training.
+    The label is an integer from 0. With `numbers` a line is `path number`, or as many numbers as there are
+    names. `path` is a folder with train.txt and test.txt, or one list with a pool. Lists are UTF-8. Image
+    paths are relative to the folder of the list. Empty lines are skipped, and lines that begin with #
+    unless such an image is there. Images of validation.txt join those for training.
     """
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a folder with train.txt and test.txt, or a list file"))
@@ -127,7 +127,7 @@ def list_file(params: DatasetParams) -> Source:
 
 
 def _lists(path: Path) -> dict[str, Path]:
-    """Return the list of each split: the first by its name. One list alone is that of `train`."""
+    """Return the list of each split, the first by its name. A single list is that of `train`."""
     if path.is_file() or (not path.is_dir() and (path.suffix != "" or _near(path))):
         return {"train": path}
     found = {split: files[0] for split, files in files_of_splits(path, ".txt").items() if split}
@@ -135,7 +135,7 @@ def _lists(path: Path) -> dict[str, Path]:
 
 
 def _near(path: Path) -> list[Path]:
-    """Return files whose names are that of `path` with an ending."""
+    """Return the files named as `path` with an ending."""
     return sorted(file for file in path.parent.glob("*") if file.stem == path.name and file.is_file())
 
 
@@ -159,13 +159,13 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
 
 
 def _names_in(file: Path, labels: int) -> list[str]:
-    """Return names of the listed images inside the list's folder; what is wrong is said on reading."""
+    """Return the paths of listed images inside the list's folder. Reading refuses the others."""
     paths = (below(file.parent, words[0]) for _, words in _lines(file, labels))
     return [path for path in paths if path is not None]
 
 
 def _located(folder: Path, name: str) -> Path:
-    """Return the file of a name that a list gives: another code of the same letters is the same name."""
+    """Return the file that a list names. Other Unicode codes of the same letters are the same name."""
     if name.isascii():
         return folder / name
     name = os.fsdecode(name.encode())  # the list's own bytes, whatever the computer's encoding is
@@ -234,7 +234,7 @@ def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
 
 
 def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, tuple[float, ...] | None]:
-    """Return the path, the class and the numbers of a line, of which one of the last two says nothing."""
+    """Return path, class and numbers of a line. The class is 0 beside numbers; else there are none."""
     name, *labels = words
     if numbers:
         if len(labels) < len(numbers):
@@ -254,6 +254,6 @@ def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, 
 
 
 def _cut(words: list[str]) -> str:
-    """Return a line as a sentence can show it."""
+    """Return a line, cut to what a message can show."""
     line = " ".join(words)
     return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."

@@ -26,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataset
 def mirror(params: DatasetParams) -> Source:
-    """A dataset of the mirror, a folder that JOINTNN_MIRROR names: <path>/{train,test}.parquet."""
+    """Return the source <path>/{train,test}.parquet in the mirror, the folder that JOINTNN_MIRROR names."""
     accept(params, "path", "licence", "numbers", "most_classes")
     name = needed_path(params, "the name of the dataset's folder in the mirror")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
@@ -39,7 +39,7 @@ def mirror(params: DatasetParams) -> Source:
 
 
 def held_by_mirror(name: str) -> Path | None:
-    """Return the mirror folder, if JOINTNN_MIRROR names one that holds the dataset."""
+    """Return the mirror folder if JOINTNN_MIRROR names one that holds the dataset, else None."""
     folder = os.environ.get(MIRROR, "")
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
@@ -67,7 +67,7 @@ def _refuse_mirror(name: str) -> Splits:
 
 @dataset
 def parquet(params: DatasetParams) -> Source:
-    """Your own Parquet files: a folder with train.parquet and test.parquet, or one file and a pool.
+    """Return the source of your own Parquet files: train.parquet and test.parquet, or a file and a pool.
 
     The layout is that of the Hugging Face Hub: column `image` (struct of bytes and path), column
     `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
@@ -102,8 +102,10 @@ def _card_of(path: Path) -> Path | None:
 
 
 def _files(folder: Path) -> tuple[Path, ...]:
-    """Return the files of all splits of a folder; of one that is missing its plain name, so that it is the
-    one missed. What cannot be meant is said on reading.
+    """Return the files of all splits of a folder.
+
+    For a missing split its plain name is there, so that this file is the one missed. Reading refuses files
+    that cannot be meant.
     """
     found = files_of_splits(folder, ENDING, pieces=True)
     return tuple(
@@ -156,7 +158,7 @@ def _read(
     *,
     labels_alone: bool = False,
 ) -> Splits:
-    """Return the images of a file or folder, with labels that mean the same in every file."""
+    """Return the images of a file or folder. A label means the same in every file."""
     left_out = LeftOut()
     files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
     named = {
@@ -189,7 +191,7 @@ def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
 
 
 def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
-    """Return the files of each split of a folder, and count what else it holds.
+    """Return the files of each split of a folder; count all else there in `left_out`.
 
     Raises:
         UserError: training or test images are missing, or files cannot be meant.

@@ -22,7 +22,10 @@ IMAGES = {"cars_train": 8144, "cars_test": 8041}
 
 @dataset
 def stanford_cars(params: DatasetParams) -> Source:
-    """Stanford Cars: 8144 + 8041 photos of 196 models of cars, official split; placed by hand."""
+    """Return the source of Stanford Cars: 8144 + 8041 photos of 196 models, official split.
+
+    The files are placed by hand.
+    """
     accept(params)
     if mirror := held_by_mirror("stanford_cars"):
         return source_in_mirror(mirror, "stanford_cars", "none stated")
@@ -57,7 +60,7 @@ def _how_to_place(missing: Path) -> str:
 
 
 def _read_split(split: str) -> Images:
-    """Return a list in a MATLAB file: a structure per image, with its file and its class."""
+    """Return the images of a split, by its MATLAB list: a structure per image, with its file and class."""
     where, folder = LISTS[split], FOLDER / split
     (rows,) = read_mat(where.read_bytes(), str(where), "annotations")
     fields = rows.dtype.names or ()

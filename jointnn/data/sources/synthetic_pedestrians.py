@@ -16,7 +16,7 @@ MOST = 100_000
 
 @dataset
 def synthetic_pedestrians(params: DatasetParams) -> Source:
-    """People who walk in streets, 64 x 128 pixels in colour, as many as `pool` says and a fifth more.
+    """Return the source of drawn people who walk in streets, 64 x 128 in colour: `pool` and a fifth more.
 
     Size and place in the picture are those of the pedestrians of INRIA. The fifth is the test; every part
     has as many. There is no file: the seed stands for the content, and the code that draws is among the
@@ -35,7 +35,7 @@ def synthetic_pedestrians(params: DatasetParams) -> Source:
 
 
 def how_many(params: DatasetParams) -> int:
-    """Return the number of pictures to make: of each part the pool and the test, a fifth of it.
+    """Return the number of pictures to make: for each part the pool, and a fifth of it for the test.
 
     Raises:
         UserError: there is no `pool`, or it asks for more than MOST pictures.
@@ -55,7 +55,7 @@ def how_many(params: DatasetParams) -> int:
 
 
 def _drawn(count: int) -> Splits:
-    """Return the first pictures, this many, in one class; no split of their own."""
+    """Return the first `count` pictures in one class, without a split of their own."""
     pixels = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
     for index in range(count):
         pixels[index] = picture(index)

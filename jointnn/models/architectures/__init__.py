@@ -20,7 +20,7 @@ class Pretrained(Registry):
     def __call__(self, *, imagenet: bool | str) -> Self: ...
 
     def __call__(self, entry: Any = None, *, imagenet: bool | str = False) -> Any:  # noqa: ARG002
-        """Add an entry, or return what adds one."""
+        """Add an entry, or return the decorator that adds one."""
         return self if entry is None else super().__call__(entry)
 
 

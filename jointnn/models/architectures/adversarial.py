@@ -12,7 +12,7 @@ from jointnn.models.gan import Began, Dcgan
 
 @architecture
 def dcgan(classes: int, channels: int, size: int, width: int = 128, latent: int = 100) -> nn.Module:  # noqa: ARG001
-    """Deep convolutional GAN (Radford, Metz, Chintala 2016, Figure 1 and Section 3).
+    """Build a deep convolutional GAN (Radford, Metz, Chintala 2016, Figure 1 and Section 3).
 
     z goes through a dense layer to 4 x 4 pixels, and each transposed convolution doubles the side and
     halves the channels: 1024, 512, 256, 128 at the paper's 64 pixels. Batch norm but at the generator's
@@ -56,7 +56,7 @@ def began(
     gain: float = 0.001,
     diversity: float = 0.5,
 ) -> nn.Module:
-    """Boundary equilibrium GAN (Berthelot, Schumm, Metz 2017, Figure 1).
+    """Build a boundary equilibrium GAN (Berthelot, Schumm, Metz 2017, Figure 1).
 
     The discriminator encodes an image to `latent` values and decodes them; the generator is a decoder of
     its own. Convolutions of 3 x 3 in pairs with ELU, no batch norm; an encoder halves the image by
@@ -83,7 +83,10 @@ def began(
 
 
 def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
-    """Return from an image to its code: pairs of convolutions, halving in between; dense from 8 x 8."""
+    """Return the layers from an image to its code: pairs of convolutions with a halving in between.
+
+    From 8 x 8 pixels on there is one dense layer.
+    """
     layers = OrderedDict[str, nn.Module](encode=_convolved(channels, width))
     for k in range(1, halvings + 1):
         pair = [*_convolved(width * k, width * k), *_convolved(width * k, width * (k + 1), stride=2)]
@@ -96,7 +99,10 @@ def _encoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedD
 
 
 def _decoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedDict[str, nn.Module]":
-    """Return from a code to an image: dense to 8 x 8, then pairs of convolutions between doublings."""
+    """Return the layers from a code to an image: dense to 8 x 8, then pairs of convolutions.
+
+    Between the pairs the sides double.
+    """
     layers = OrderedDict[str, nn.Module](
         dense=nn.Sequential(nn.Linear(latent, width * 64), nn.Unflatten(1, (width, 8, 8)))
     )
@@ -114,13 +120,13 @@ def _convolved(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 def _dense_to_grid(latent: int, width: int, side: int) -> nn.Sequential:
-    """Return z to a grid of features, with batch norm."""
+    """Return the layer from z to a grid of features, with batch norm and ReLU."""
     dense = nn.Linear(latent, width * side**2, bias=False)
     return nn.Sequential(dense, nn.Unflatten(1, (width, side, side)), nn.BatchNorm2d(width), nn.ReLU())
 
 
 def _halvings(name: str, size: int, smallest: int) -> int:
-    """Return how often a side is halved down to the smallest grid, at least once."""
+    """Return how often a side halves down to the smallest grid, at least once."""
     halvings = (size // smallest).bit_length() - 1
     if halvings < 1 or smallest << halvings != size:
         raise UserError(

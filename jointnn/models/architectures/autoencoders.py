@@ -13,7 +13,7 @@ LAYERS = [*(f"encode{k}" for k in (1, 2, 3, 4)), "code", *(f"decode{k}" for k in
 
 @architecture
 def autoencoder(classes: int, channels: int, size: int, width: int = 32) -> nn.Module:  # noqa: ARG001
-    """Nine convolutions: three halve the image, three see all of it, three double it. No batch norm.
+    """Build nine convolutions: three halve the image, three see all of it, three double it. No batch norm.
 
     The paper gives the number of layers alone; their table is ours (docs/method.md). Images in -1..1, no
     limit on what comes out.

@@ -12,7 +12,7 @@ from jointnn.models.branched import Branch, Branched
 
 @architecture
 def branched(classes: int, channels: int, size: int, branches: Mapping[str, Any]) -> nn.Module:
-    """Branches of layers, merged by concatenation (Epstein, Meir, Michaeli 2018).
+    """Build branches of layers, merged by concatenation (Epstein, Meir, Michaeli 2018).
 
     Args:
         classes: scores of a branch that ends in `scores`.

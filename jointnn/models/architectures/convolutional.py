@@ -10,9 +10,9 @@ from jointnn.models.architectures import architecture
 
 @architecture
 def small_conv(classes: int, channels: int, size: int, width: int = 16) -> nn.Module:
-    """Three strided convolutions, one dense layer, a head: five layers for images of 8 to 64 pixels.
+    """Build three strided convolutions, a dense layer and a head, for images of 8 to 64 pixels.
 
-    Strides instead of pooling: on a CPU a step is then half as long.
+    These are five layers. Strides take the place of pooling: on a CPU a step is then half as long.
 
     Args:
         classes: outputs of the head.

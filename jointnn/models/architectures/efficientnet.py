@@ -29,7 +29,7 @@ class Rescale(nn.Module):
     """Floats -1..1, which every network here takes, to (x - 127) / 128, which these weights take."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return images of the same shape, (N, 3, S, S)."""
+        """Return the rescaled images, of the same shape (N, 3, S, S)."""
         rescaled: Tensor = ((images + 1) * 127.5 - 127) / 128
         return rescaled
 
@@ -41,7 +41,7 @@ class SameConv2d(nn.Conv2d):
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return (N, C, S, S) to (N, C', S / stride, S / stride), rounded up."""
+        """Map (N, C, S, S) to (N, C', S / stride, S / stride), rounded up."""
         side, kernel, stride = inputs.shape[-1], self.kernel_size[0], self.stride[0]
         missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
         before, after = missing // 2, missing - missing // 2
@@ -66,7 +66,7 @@ class InvertedResidual(nn.Module):
         self.adds = stride == 1 and before == after
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return (N, C, S, S) to (N, C', S / stride, S / stride)."""
+        """Map (N, C, S, S) to (N, C', S / stride, S / stride)."""
         found: Tensor = inputs
         if hasattr(self, "_expand_conv"):
             found = nn.functional.relu6(self._bn0(self._expand_conv(found)))
@@ -77,7 +77,10 @@ class InvertedResidual(nn.Module):
 
 @trunk(imagenet=True)
 def efficientnet_lite0(channels: int, size: int) -> nn.Module:
-    """Stem and blocks 0 to 12: images (N, 3, size, size) in -1..1 to (N, 192, size / 32, size / 32)."""
+    """Build the stem and blocks 0 to 12.
+
+    They map images (N, 3, size, size) in -1..1 to (N, 192, size / 32, size / 32).
+    """
     if channels != 3 or size < 32:
         raise UserError(
             f"The trunk efficientnet_lite0 takes colour images of at least 32 pixels, not {channels} "
@@ -97,7 +100,7 @@ def efficientnet_lite0(channels: int, size: int) -> nn.Module:
 def efficientnet_lite0_end(
     classes: int, channels: int, size: int, dropout: float = 0.2, pretrained: bool = True
 ) -> nn.Module:
-    """Blocks 13 to 15, the head convolution and a head, on activations of the trunk `efficientnet_lite0`.
+    """Build blocks 13 to 15, the head convolution and a head, on activations of `efficientnet_lite0`.
 
     Args:
         classes: outputs of the head, which begins at random.
@@ -131,7 +134,7 @@ def _block(index: int, pretrained: bool = True) -> InvertedResidual:
 
 
 def _weights(prefix: str, name: str = "") -> dict[str, Tensor]:
-    """Return parameters and buffers below a name of the published file, under another name."""
+    """Return the parameters and buffers below a name of the published file, under another name."""
     return {
         f"{name}.{key.removeprefix(f'{prefix}.')}".lstrip("."): value
         for key, value in _published().items()
@@ -153,7 +156,7 @@ def _published() -> dict[str, Tensor]:
 
 
 def weights_in(file: Path) -> dict[str, Tensor]:
-    """Return tensors by name from a file of torch.save; what would run code of its own is refused.
+    """Return the tensors of a file of torch.save, by name. A file that would run code is refused.
 
     Raises:
         UserError: it holds anything else than tensors, or is damaged.

@@ -16,13 +16,13 @@ SMALLEST = 75
 
 @architecture(imagenet="weights")
 def inception_v3(classes: int, channels: int, size: int, weights: str = "imagenet") -> nn.Module:
-    """InceptionV3 (Szegedy et al. 2016), torchvision's, without the auxiliary head: 16 layers and a head.
+    """Build torchvision's InceptionV3 (Szegedy et al. 2016) without the auxiliary head.
 
-    A layer is a top-level module: five stem convolutions, eleven Mixed blocks, and `fc`, the head, of the
-    dataset's own classes. It is a sequence of them, so that activations can be checkpointed layer by
-    layer; names of parameters are torchvision's. Images go in as the task gives them, -1..1: the weights
-    come from TensorFlow and expect that, so torchvision's `transform_input`, for images normalised by
-    ImageNet's means, is left out. Dropout of 0.5 stands before the head.
+    It has 16 layers and a head. A layer is a top-level module: five stem convolutions, eleven Mixed blocks,
+    and `fc`, the head, of the dataset's own classes. It is a sequence of them, so that activations can be
+    checkpointed layer by layer; names of parameters are torchvision's. Images go in as the task gives them,
+    -1..1: the weights come from TensorFlow and expect that, so torchvision's `transform_input`, for images
+    normalised by ImageNet's means, is left out. Dropout of 0.5 stands before the head.
 
     Args:
         classes: outputs of the head.
@@ -60,7 +60,7 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def weights_file() -> Path:
-    """Return where torchvision's parameters lie, or would lie, in the cache of torch.hub."""
+    """Return the path of torchvision's parameters in the cache of torch.hub, there or not."""
     from torchvision.models import Inception_V3_Weights
 
     address = Inception_V3_Weights.IMAGENET1K_V1.url
@@ -68,8 +68,7 @@ def weights_file() -> Path:
 
 
 def imagenet_weights() -> dict[str, Tensor]:
-    """Return torchvision's parameters by name, from the cache of torch.hub or, at first use, from the
-    network.
+    """Return torchvision's parameters by name, from the cache of torch.hub or, at first, from the net.
 
     Raises:
         UserError: they cannot be downloaded, or the file in the cache is another one.

@@ -25,7 +25,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return (N, C, S, S) to (N, C', S / stride, S / stride)."""
+        """Map (N, C, S, S) to (N, C', S / stride, S / stride)."""
         found = functional.relu(self.norm1(self.conv1(inputs)))
         return functional.relu(self.norm2(self.conv2(found)) + self.shortcut(inputs))
 
@@ -42,7 +42,7 @@ def small_resnet(
     width: int = 16,
     blocks: int = 4,
 ) -> nn.Module:
-    """A stem, residual blocks that each halve the image and double the channels, and a head.
+    """Build a stem, residual blocks that each halve the image and double the channels, and a head.
 
     Args:
         classes: outputs of the head.

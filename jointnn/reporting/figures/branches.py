@@ -1,4 +1,4 @@
-"""What auto-encoders make of images: of the whole code, and of that of one branch alone."""
+"""Outputs of auto-encoders for images: of the whole code, and of that of one branch alone."""
 
 from matplotlib.figure import Figure
 
@@ -13,7 +13,7 @@ MOST_METHODS = 2
 
 @figure
 def reconstructions(context: Context) -> Figure:
-    """Test images of each dataset on top, and a row of what every method makes of them below.
+    """Draw test images of each dataset on top, and below a row of what every method makes of them.
 
     Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
@@ -30,7 +30,7 @@ def reconstructions(context: Context) -> Figure:
 
 @figure
 def branches(context: Context) -> Figure:
-    """Test images, what a network makes of them, and what of the code of each branch alone.
+    """Draw test images, what a network makes of them, and of the code of each branch alone.
 
     Codes of the other branches are 0 then. For two methods whose networks have branches, `jae` and
     `joint` before others; of the first seed that has them. Reads
@@ -51,7 +51,7 @@ def branches(context: Context) -> Figure:
 
 
 def with_branches(context: Context, evidence: Evidence, kind: str) -> dict[str, list[str]]:
-    """Return branches of the methods that have several in every dataset; the preferred methods come first.
+    """Return the branches of the methods that have several in every dataset, preferred methods first.
 
     Args:
         kind: of the evidence by which branches are known: `alone` or `code`.
@@ -68,7 +68,7 @@ def with_branches(context: Context, evidence: Evidence, kind: str) -> dict[str, 
 
 
 def _shown(context: Context, evidence: Evidence) -> int:
-    """Return images of a dataset: as many as a row has room for, and as every dataset has."""
+    """Return how many images of a dataset are shown: a row has room for them, every dataset has them."""
     fewest = min((len(images) for name, images in evidence.items() if name.endswith("/truth")), default=0)
     return min(fewest, max(1, PER_PAGE // len(context.datasets)))
 

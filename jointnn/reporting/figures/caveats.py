@@ -1,4 +1,4 @@
-"""What contradicts the first impression of the weights, said in the picture itself."""
+"""Remarks in figures that contradict a first impression of the weights."""
 
 import numpy as np
 
@@ -12,8 +12,10 @@ MORE = 0.05  # how far weights of late blocks must lie above those of early ones
 
 
 def verdict(context: Context) -> str:
-    """Return that the groups of `groups_round` are not told apart, why, and whether those of another round
-    are; empty if they are."""
+    """Return a sentence if the groups of `groups_round` are not told apart; "" if they are.
+
+    It says why, and whether the groups of another round are told apart.
+    """
     doubt = context.found[context.groups_round - 1].doubt
     if not doubt:
         return ""
@@ -25,8 +27,10 @@ def verdict(context: Context) -> str:
 
 
 def said_of_weights(context: Context) -> str:
-    """Return what a reader of weights would not guess: that they pull nothing, or that keeping late blocks
-    pays no more than sharing early ones; empty where nothing of the kind is so."""
+    """Return a remark on the weights that a reader would not guess; "" where there is none.
+
+    Either they pull nothing, or keeping late blocks pays no more than sharing early ones.
+    """
     method = context.label(context.in_rounds)
     if context.pulls_nothing:
         return (
@@ -52,8 +56,10 @@ def _mean(weights: np.ndarray) -> float:
 
 
 def _as_good(context: Context) -> str | None:
-    """Return the best method that shares early layers alone, if the one with weights is not above it by
-    more than the standard deviation over seeds of their difference."""
+    """Return the best method that shares early layers alone, if it is as good as the one with weights.
+
+    That is, the latter is not above it by more than the deviation over seeds of their difference.
+    """
     table = paired_differences(context)
     rivals = [name for name in EARLY_ALONE if name in table]
     ours = context.in_rounds

@@ -1,4 +1,4 @@
-"""Networks on a circle, with edges between those that share: what both forms of Figure 2 draw."""
+"""Networks on a circle, with edges between those that share: the drawing of both forms of Figure 2."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ Edges = Mapping[tuple[int, int], float]
 
 
 def points_on_circle(networks: int) -> NDArray[np.float64]:
-    """Return where networks stand, shape (n, 2): on the unit circle, clockwise from the top."""
+    """Return the places of networks, shape (n, 2): on the unit circle, clockwise from the top."""
     angles = np.pi / 2 - 2 * np.pi * (np.arange(networks) + 0.5) / networks
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -59,5 +59,5 @@ def draw_names(axes: Axes, names: Sequence[str], labels: Sequence[int]) -> None:
 
 
 def group_colour(label: int) -> str:
-    """Return the colour of a group, by its number; grey for `NO_GROUP`."""
+    """Return the colour of a group's number; grey for `NO_GROUP`."""
     return RULE if label == NO_GROUP else GROUPS[label % len(GROUPS)]

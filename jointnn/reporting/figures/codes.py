@@ -35,11 +35,11 @@ AREA = 6.0  # square points, of a dot
 
 @figure
 def codes(context: Context) -> Figure:
-    """t-SNE of the codes of each branch, all datasets together: coloured by dataset, below by
-    class where there are several, counted from 0 in each dataset.
+    """Draw t-SNE of the codes of each branch, all datasets together.
 
-    Of the first seed, and of `jae` if its networks have branches, else of `joint`, else of another
-    method. Reads results/<experiment>/s<seed>/evidence.safetensors.
+    Points are coloured by dataset and, below, by class where there are several, counted from 0 in each
+    dataset. The codes are those of the first seed, and of `jae` if its networks have branches, else of
+    `joint`, else of another method. Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
     for seed in context.seeds:
         evidence = context.evidence(seed)
@@ -66,7 +66,7 @@ class Colouring:
 
 
 def _drawn(context: Context, evidence: Evidence, method: str, names: Sequence[str]) -> Figure:
-    """Return a column per branch, named above; a row per colouring, its legend to the right."""
+    """Return a figure with a column per branch, named above, and a row per colouring, its legend right."""
     parts = [f"{method}/{dataset}" for dataset in context.datasets]
     most = max(1, MOST_POINTS // len(parts))
     counts = [len(evidence[f"{part}/code_label"][:most]) for part in parts]
@@ -97,7 +97,7 @@ def _drawn(context: Context, evidence: Evidence, method: str, names: Sequence[st
 
 
 def by_class(labels: NDArray[np.float64]) -> Colouring:
-    """Return the most frequent classes, as many as there are colours, in order; the rest are pale."""
+    """Return a colouring by class. The most frequent classes have colours, in order; the rest is pale."""
     classes, counts = np.unique(labels.astype(int), return_counts=True)
     shown = np.sort(classes[np.argsort(-counts, kind="stable")[: len(CLASSES)]]).tolist()
     place = {label: index for index, label in enumerate(shown)}
@@ -109,10 +109,10 @@ def by_class(labels: NDArray[np.float64]) -> Colouring:
 
 
 def embedded(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return t-SNE of codes (N, D), each dimension standardised: points (N, 2), the same for the same
-    codes.
+    """Return points (N, 2) of codes (N, D) by t-SNE, each dimension standardised.
 
-    Codes that are all the same, as those of a branch that died, become one point.
+    The same codes always give the same points. If all codes are equal, as those of a branch that died, they
+    become one point.
     """
     # These take seconds to import, and other figures do without them.
     from sklearn.manifold import TSNE

@@ -1,4 +1,4 @@
-"""What each network makes of images with a hole."""
+"""Completions: the outputs of each network for images with a hole."""
 
 from matplotlib.figure import Figure
 
@@ -13,17 +13,16 @@ PER_DATASET = 2
 
 @figure
 def completions(context: Context) -> Figure:
-    """Two test images of every dataset: with the hole, as each method completes them, and as they are.
+    """Draw two test images per dataset: with the hole, as each method completes them, and whole.
 
-    Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
+    They are of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
     missing = "This figure needs what networks make of images with a hole."
     return sheet_of_first(context, lambda evidence: sheet_rows(context, evidence), missing)
 
 
 def sheet_rows(context: Context, evidence: Evidence) -> dict[str, Row]:
-    """Return the images of each row, dataset by dataset, each (C, H, W); empty without a completed
-    image."""
+    """Return the images (C, H, W) of each row, dataset by dataset; {} where none was completed."""
 
     def row(method: str, key: str) -> Row:
         return context.images_of(evidence, method, key, PER_DATASET)

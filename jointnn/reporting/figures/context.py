@@ -1,4 +1,4 @@
-"""What a figure may ask for: the settings of stage `figures` and the files of an experiment."""
+"""The data of figures: the settings of stage `figures` and the files of an experiment."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diver
 
 @dataclass(frozen=True)
 class Context:
-    """An experiment as figures see it. What was not run is None or empty, never an error.
+    """An experiment as figures see it. Results of what was not run are None or empty, never an error.
 
     Attributes:
         rounds: of each method whose rounds are jobs of their own, how many there are.
@@ -52,7 +52,7 @@ class Context:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Context":
-        """Return a context of the settings of stage `figures`; keys that no figure reads are left out.
+        """Return the context of the settings of stage `figures`. Keys that no figure reads are left out.
 
         Raises:
             UserError: a dataset stands in no planted group or in several; `groups_round` is no round.
@@ -70,15 +70,15 @@ class Context:
         return context
 
     def label(self, name: str) -> str:
-        """Return what to print for a dataset or method."""
+        """Return the printed name of a dataset or method."""
         return self.labels.get(name, printed(name))
 
     def planted(self) -> list[int] | None:
-        """Return the planted group of every dataset; None if none were planted."""
+        """Return the planted group of each dataset; None if none were planted."""
         return planted_labels(self.groups, self.datasets) if self.groups else None
 
     def folder(self, seed: int) -> Path:
-        """Return everything that one seed trained."""
+        """Return the folder of all that one seed trained."""
         return Path(paths.seed_folder(self.experiment, seed))
 
     def folders_of_training(self, method: str) -> list[str]:
@@ -90,12 +90,11 @@ class Context:
 
     @property
     def in_rounds(self) -> str:
-        """Return the method whose weights are shown: the first whose rounds are jobs; empty if there is
-        none."""
+        """Return the method whose weights are shown: the first whose rounds are jobs; "" for none."""
         return next((name for name in self.methods if name in self.rounds), "")
 
     def history(self, method: str, seed: int, name: str) -> pd.DataFrame:
-        """Return history.csv or test_history.csv of a method, parts joined; empty if it was not run.
+        """Return history.csv or test_history.csv of a method, its parts joined; empty if it was not run.
 
         Returns:
             Columns step, split, dataset, metric, value, and part (the folder it came from).
@@ -117,9 +116,9 @@ class Context:
 
     @cached_property
     def weights(self) -> dict[int, NDArray[np.float64]]:
-        """Return the weights of every seed that has all rounds, shape (K, B, n, n), in order of datasets.
+        """Return the weights (K, B, n, n) of every seed that has all rounds, in the order of datasets.
 
-        Those of a run that diverged say nothing and are left out.
+        The weights of a run that diverged say nothing and are left out.
         """
         found = {}
         for seed in self.seeds:
@@ -133,16 +132,16 @@ class Context:
 
     @property
     def groups_count(self) -> int | None:
-        """Return how many groups were planted; None if none were."""
+        """Return the number of planted groups; None if none were planted."""
         return len(self.groups) if self.groups else None
 
     def found_groups(self, weights: NDArray[np.float64]) -> list[int]:
-        """Return groups at `groups_round` of one seed's weights (K, B, n, n): as many as were planted."""
+        """Return the groups at `groups_round` in one seed's weights (K, B, n, n), as many as planted."""
         return find_groups(weights[self.groups_round - 1], self.groups_count)
 
     @cached_property
     def found(self) -> list[Groups]:
-        """Return the groups of every round, found in the mean over seeds; empty if there are no weights."""
+        """Return the groups of every round, found in the mean over seeds; [] if there are no weights."""
         of_rounds = zip(*self.weights.values(), strict=True)
         return [Groups.of(runs, self.groups_count) for runs in of_rounds]
 
@@ -160,19 +159,19 @@ class Context:
 
     @cached_property
     def ratios(self) -> pd.DataFrame:
-        """Return how far apart datasets lie in units of the null of split halves, as `ratios_of` has it.
+        """Return the distances of datasets in units of the null of split halves, as `ratios_of` does.
 
         Empty where halves were not trained.
         """
         return ratios_of(self.experiment, self.seeds, self.in_rounds)
 
     def blocks(self) -> list[str]:
-        """Return the names of the blocks; empty if there are no weights."""
+        """Return the names of the blocks; [] if there are no weights."""
         seeds = list(self.weights)
         return list(self._weight_records(seeds[0])[0]["blocks"]) if seeds else []
 
     def metrics(self) -> pd.DataFrame:
-        """Return the rows of results/<experiment>/s<seed>/metrics.csv of all seeds that are there."""
+        """Return the rows of results/<experiment>/s<seed>/metrics.csv of all seeds that have one."""
         folder = Path("results", self.experiment)
         files = {seed: folder / f"s{seed}" / "metrics.csv" for seed in self.seeds}
         tables = [
@@ -189,11 +188,11 @@ class Context:
 
     @property
     def drawn(self) -> Measure:
-        """Return how that metric is printed, and which way is better."""
+        """Return the measure of that metric: how it is printed, and which way is better."""
         return self.measure_of(self.measure)
 
     def measure_of(self, metric: str) -> Measure:
-        """Return how a metric is printed, and which way is better, as the task has told it."""
+        """Return the measure of a metric, as the task has told it: its print, and which way is better."""
         return measure_of(metric, self._told)
 
     @cached_property
@@ -201,15 +200,17 @@ class Context:
         return read_measures(self.experiment, self.seeds)
 
     def evidence(self, seed: int) -> dict[str, NDArray[Any]]:
-        """Return what the task left of the networks of a seed, as joint/birds/predicted; empty if not
-        there."""
+        """Return the task's evidence on the networks of a seed, by names such as joint/birds/predicted.
+
+        It is empty where there is none.
+        """
         path = Path("results", self.experiment, f"s{seed}", "evidence.safetensors")
         return read_tensors(path)[0] if path.exists() else {}
 
     def images_of(
         self, evidence: Mapping[str, NDArray[Any]], method: str, key: str, count: int | None = None
     ) -> list[NDArray[np.uint8]]:
-        """Return the first `count` images, or all, under a key of every dataset; empty if one has none."""
+        """Return the first `count` images, or all, under a key of every dataset; [] if one has none."""
         names = [f"{method}/{dataset}/{key}" for dataset in self.datasets]
         if not all(name in evidence for name in names):
             return []

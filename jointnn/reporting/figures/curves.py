@@ -23,10 +23,10 @@ LEAST_CHANGE = 0.1  # of the consistency loss, relative to its largest value, to
 
 @figure
 def figure_3_curves(context: Context) -> Figure:
-    """The first measure on the test split against steps, and the consistency loss of `joint`.
+    """Draw the first measure on the test split against steps, and the consistency loss of `joint`.
 
-    Average over datasets; lines are means over seeds, bands one standard deviation. Right: the same,
-    enlarged. Reads test_history.csv of every method and history.csv of the rounds of `joint`.
+    It is the average over datasets; lines are means over seeds, bands one standard deviation. Right: the
+    same, enlarged. Reads test_history.csv of every method and history.csv of the rounds of `joint`.
     """
     curves = learning_curves(context, context.measure)
     if not curves:
@@ -45,10 +45,10 @@ def figure_3_curves(context: Context) -> Figure:
 
 @figure
 def figure_5_errors(context: Context) -> Figure:
-    """Average test error against steps, every method: a panel for each measure that is an error.
+    """Draw the average test error of every method against steps, a panel for each measure that is an error.
 
-    Average over datasets; lines are means over seeds, bands one standard deviation. Of errors there is
-    more to see on a logarithmic scale. Reads test_history.csv of every method.
+    It is the average over datasets; lines are means over seeds, bands one standard deviation. A logarithmic
+    scale shows more of errors. Reads test_history.csv of every method.
     """
     panels = {
         metric: learning_curves(context, metric)
@@ -70,9 +70,9 @@ def figure_5_errors(context: Context) -> Figure:
 
 @figure
 def convergence(context: Context) -> Figure:
-    """The convergence measure M of BEGAN against steps, every method.
+    """Draw the convergence measure M of BEGAN against steps, for every method.
 
-    Average over datasets; lines are means over seeds, bands one standard deviation. Reads
+    It is the average over datasets; lines are means over seeds, bands one standard deviation. Reads
     test_history.csv of every method.
     """
     curves = learning_curves(context, "convergence")
@@ -93,7 +93,7 @@ def learning_curves(context: Context, metric: str) -> dict[str, pd.DataFrame]:
 
 
 def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
-    """Return the mean and standard deviation over seeds of a metric on the test split, as it is printed.
+    """Return mean and standard deviation over seeds of a metric on the test split, in printed units.
 
     Returns:
         Index step, columns mean and std. Only steps at which every dataset was tested.
@@ -110,8 +110,7 @@ def learning_curve(context: Context, method: str, metric: str) -> pd.DataFrame:
 
 
 def curves_table(context: Context) -> pd.DataFrame:
-    """Return the learning curves as one table: column step, then the mean of every method that was
-    tested."""
+    """Return the learning curves as one table: column step, then the mean of every tested method."""
     curves = learning_curves(context, context.measure)
     means = pd.DataFrame({method: curve["mean"] for method, curve in curves.items()})
     return means.rename_axis("step").reset_index()

@@ -21,7 +21,7 @@ MOST_TICKS = 6
 
 @figure
 def differences(context: Context) -> Figure:
-    """Each method minus isolated training, average over datasets: a dot per seed, a bar the mean.
+    """Draw each method minus isolated training, average over datasets: dots are seeds, bars means.
 
     Reads results/<experiment>/s<seed>/metrics.csv.
     """
@@ -50,7 +50,7 @@ def differences(context: Context) -> Figure:
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the range of differences that is drawn: all but those of methods that are far off."""
+    """Return the range of differences to draw, without methods that are far off."""
     means = table.mean()
     usual = max(float(np.median(means.abs())), abs(float(means.get("joint", 0.0))))
     near = table.loc[:, means.abs() <= FAR * usual]
@@ -62,7 +62,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def paired_differences(context: Context) -> pd.DataFrame:
-    """Return the test measure, average over datasets, minus that of isolated training, as it is printed.
+    """Return the test measure minus that of isolated training, average over datasets, in printed units.
 
     Returns:
         A row per seed, a column per method in the order of the context. Empty without isolated.
@@ -98,9 +98,9 @@ def _draw_differences(axes: Axes, row: int, values: pd.Series, colour: str) -> N
 
 @figure
 def confusion(context: Context) -> Figure:
-    """Label against prediction, a row per planted group (or dataset), for three methods.
+    """Draw label against prediction, a row per planted group (or dataset), for three methods.
 
-    Counts of all seeds and datasets of a group, as a fraction of each label's images. Reads
+    Counts are over all seeds and datasets of a group, as a fraction of each label's images. Reads
     results/<experiment>/s<seed>/evidence.safetensors.
     """
     rows = predictions(context)
@@ -137,7 +137,10 @@ def confusion(context: Context) -> Figure:
 
 
 def predictions(context: Context) -> pd.DataFrame:
-    """Return every image of the test split, by method: columns method, dataset, label, predicted, seed."""
+    """Return a row for every image of the test split, by method.
+
+    Columns are method, dataset, label, predicted and seed.
+    """
     tables = []
     for seed in context.seeds:
         evidence = context.evidence(seed)
@@ -149,7 +152,7 @@ def predictions(context: Context) -> pd.DataFrame:
 
 
 def confusion_matrix(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return fractions of each label's images, shape (classes, classes); NaN without images."""
+    """Return the fractions of each label's images by prediction, (classes, classes); NaN without images."""
     classes = 1 + int(max(rows.label.max(), rows.predicted.max())) if len(rows) else 1
     counts = np.zeros((classes, classes))
     np.add.at(counts, (rows.label.to_numpy(int), rows.predicted.to_numpy(int)), 1)

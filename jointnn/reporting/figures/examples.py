@@ -18,9 +18,9 @@ IMAGE = 0.57  # inches, of an image
 
 @figure
 def examples(context: Context) -> Figure:
-    """The first images of each dataset, one per class in turn, with their labels if those differ.
+    """Draw the first images of each dataset, one per class in turn, with their labels if those differ.
 
-    Reads data/prepared/<dataset>-<size>.safetensors: what training and validation are drawn from.
+    Reads data/prepared/<dataset>-<size>.safetensors, from which training and validation are drawn.
     """
     files = {name: Path(paths.prepared(name, context.size or 0)) for name in context.datasets}
     files = {name: file for name, file in files.items() if file.exists()}
@@ -50,7 +50,7 @@ def examples(context: Context) -> Figure:
 
 
 def one_per_class(labels: np.ndarray, count: int) -> list[int]:
-    """Return indices of the first image of every class, then of the second, ...: `count` at most.
+    """Return the indices of the first image of each class, then of the second, ...: `count` at most.
 
     Images whose labels are numbers, (N, K), are of one class.
     """

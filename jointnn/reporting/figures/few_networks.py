@@ -39,9 +39,9 @@ def is_few(context: Context) -> bool:
 
 
 def pairs_by_block(context: Context) -> Figure:
-    """Return the weight of each pair in each block, at `groups_round`: circles are seeds, bars their mean.
+    """Draw the weight of each pair in each block, at `groups_round`: circles are seeds, bars means.
 
-    Of two networks the dashed rule is the first weight, which is the same whatever the data.
+    For two networks the dashed rule is the first weight, which is the same whatever the data.
     """
     blocks, pairs = context.blocks(), _pairs(context)
     values = np.array([runs[context.groups_round - 1] for runs in context.weights.values()])
@@ -67,7 +67,7 @@ def pairs_by_block(context: Context) -> Figure:
 
 
 def pairs_by_round(context: Context) -> Figure:
-    """Return a map for each pair: weights of the first seed, a row per round and a column per block."""
+    """Draw a map for each pair: weights of the first seed, a row per round and a column per block."""
     seed, values = next(iter(context.weights.items()))
     rounds, blocks = values.shape[:2]
     pairs = _pairs(context)
@@ -88,7 +88,7 @@ def pairs_by_round(context: Context) -> Figure:
 
 
 def said_of_few(context: Context) -> str:
-    """Return why there is no graph and no group, and what else a reader must know of the weights."""
+    """Return why there is no graph and no group, and further remarks on the weights."""
     if len(context.datasets) == 2:
         first = first_weight(context)
         value = "" if first is None else f" ({first:.2f})"

@@ -1,4 +1,4 @@
-"""What generators make: Figure 6, and the way from one image to another."""
+"""Images that generators make: Figure 6, and the way from one image to another."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ from jointnn.reporting.figures.image_sheet import PER_PAGE, Evidence, Row, rows_
 
 @figure
 def figure_6_generated(context: Context) -> Figure:
-    """Real images of each dataset on top, and a row of generated ones for every method below.
+    """Draw real images of each dataset on top, and below a row of generated ones for every method.
 
-    The latent values are the same in every row. Of the first seed that has them. Reads
+    The latent values are the same in every row. Images are of the first seed that has them. Reads
     results/<experiment>/s<seed>/evidence.safetensors.
     """
     count = max(1, PER_PAGE // len(context.datasets))
@@ -25,19 +25,20 @@ def figure_6_generated(context: Context) -> Figure:
 
 @figure
 def interpolations(context: Context) -> Figure:
-    """Of each dataset and method a straight line between two latent values, the same for every method.
+    """Draw images on a straight line between two latent values, the same for every method.
 
-    Of the first seed that has them. Reads results/<experiment>/s<seed>/evidence.safetensors.
+    There is one line for each dataset and method, of the first seed that has them. Reads
+    results/<experiment>/s<seed>/evidence.safetensors.
     """
     return _sheet(context, lambda evidence, method: context.images_of(evidence, method, "between"))
 
 
 @figure
 def along_training(context: Context) -> Figure:
-    """Images that each generator makes of one latent value while it learns.
+    """Draw images that each generator makes of one latent value while it learns.
 
-    Columns are steps, the same for every method, evenly spaced. Of the first seed that has them. Reads
-    results/<experiment>/s<seed>/evidence.safetensors.
+    Columns are steps, the same for every method, evenly spaced. Images are of the first seed that has them.
+    Reads results/<experiment>/s<seed>/evidence.safetensors.
     """
     count = max(2, PER_PAGE // len(context.datasets))
 
@@ -56,7 +57,7 @@ def along_training(context: Context) -> Figure:
 
 
 def _sheet(context: Context, row: Callable[[Evidence, str], Row], real: int = 0) -> Figure:
-    """Return a row of every method, below a row of as many real images of each dataset as are wanted."""
+    """Return a sheet with a row for every method, below a row of `real` real images of each dataset."""
 
     def rows(evidence: Evidence) -> dict[str, Row]:
         found = rows_of_methods(context, lambda method: row(evidence, method))

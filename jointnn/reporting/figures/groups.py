@@ -1,4 +1,4 @@
-"""Who shares with whom: Figure 2, the graph of the weights, and what each seed found."""
+"""Groups that share: Figure 2, the graph of the weights, and the groups that each seed found."""
 
 import textwrap
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ LETTERS_PER_LINE = 105  # of the caption, in two columns
 
 @figure
 def figure_2_groups(context: Context) -> Figure:
-    """Networks on a circle, a graph per block: edges by relative weight, found groups in colour.
+    """Draw networks on a circle, a graph per block: edges by relative weight, found groups in colour.
 
     A network's marker shows its planted group. Groups that are not told apart have no colour, and the
     figure says why. Below four networks: the weights of each pair. Reads weights.json of round
@@ -87,7 +87,7 @@ class Circle:
 
     @property
     def largest(self) -> float:
-        """Return the weight of the widest edge: the largest between two networks, but not next to none."""
+        """Return the weight of the widest edge: the largest between two networks, never near 0."""
         apart = ~np.eye(self.weights.shape[-1], dtype=bool)
         return float(max(self.weights[:, apart].max(), LEAST_WIDEST))
 
@@ -106,7 +106,7 @@ def _circle(context: Context, chosen: NDArray[np.float64]) -> Circle:
 
 
 def _below(weights: NDArray[np.float64], labels: list[int]) -> str:
-    """Return what stands below a graph: mean weights inside and across groups; without any, the range."""
+    """Return the text below a graph: mean weights inside and across groups; without groups, the range."""
     if NO_GROUP in labels:
         pairs = weights[~np.eye(len(weights), dtype=bool)]
         return f"weights {pairs.min():.2f} to {pairs.max():.2f}"
@@ -125,7 +125,7 @@ def _draw_graph(axes: Axes, circle: Circle, weights: NDArray[np.float64]) -> Non
 
 
 def _handles(circle: Circle) -> list[Line2D]:
-    """Return per network its number and name, the found group as colour, the planted one as marker."""
+    """Return a legend entry per network: number, name, colour of the found group, marker of the planted."""
     return [
         Line2D([], [], marker=marker, color=group_colour(label), ls="none", ms=6, label=f"{number} {name}")
         for number, (name, label, marker) in enumerate(
@@ -154,7 +154,7 @@ def _caption(context: Context) -> list[str]:
 
 
 def groups_table(context: Context) -> pd.DataFrame:
-    """Return what every seed found in every round; empty without weights.
+    """Return the groups that every seed found in every round; empty without weights.
 
     Returns:
         Columns seed, round, separation, adjusted_rand_index (empty without planted groups), groups

@@ -23,7 +23,7 @@ Evidence = Mapping[str, NDArray[Any]]
 
 
 def sheet_of_first(context: Context, rows: Callable[[Evidence], Mapping[str, Row]], missing: str) -> Figure:
-    """Return the sheet of the first seed whose evidence gives rows, datasets as groups; else a note."""
+    """Return the sheet of the first seed whose evidence gives rows, in groups by dataset; else a note."""
     for seed in context.seeds:
         if found := rows(context.evidence(seed)):
             named = {context.label(name): images for name, images in found.items()}
@@ -37,7 +37,7 @@ def rows_of_methods(context: Context, row: Callable[[str], Row]) -> dict[str, Ro
 
 
 def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
-    """Return the images of every row as one picture of their own pixels.
+    """Return a figure of the images of all rows, pasted into one picture with their own pixels.
 
     Args:
         rows: by the name that stands to the left; each has as many images, as many for each group.
@@ -60,7 +60,7 @@ def sheet(rows: Mapping[str, Row], groups: Sequence[str]) -> Figure:
 
 
 def _starts(groups: int, per_group: int, side: int) -> list[int]:
-    """Return the left edge of every image, in pixels."""
+    """Return the left edge of each image of a row, in pixels."""
     gaps = [
         round(WIDE_GAP * side) if k % per_group == 0 else math.ceil(GAP * side)
         for k in range(1, per_group * groups)
@@ -69,7 +69,7 @@ def _starts(groups: int, per_group: int, side: int) -> list[int]:
 
 
 def _drawn(canvas: NDArray[np.uint8], side: int, left: float) -> Figure:
-    """Return the picture without names, for which there are `left` inches."""
+    """Return a figure of the picture, without names, but with `left` inches for them."""
     inch = min(LARGEST / side, (DOUBLE - left) / canvas.shape[1])
     drawing = new_figure(left + inch * canvas.shape[1], 0.3 + inch * canvas.shape[0])
     axes = drawing.subplots()

@@ -26,7 +26,7 @@ NUMBERS = {2: "two", 3: "three"}
 
 @figure
 def figure_2_sharing(context: Context) -> Figure:
-    """Networks on a circle, for a lower and an upper block: edges join mutual nearest neighbours.
+    """Draw networks on a circle for a lower and an upper block: edges join mutual nearest neighbours.
 
     An edge is drawn where each of the two networks is among the other's three most influential ones,
     those with the largest weights; its width shows the weight, mean over seeds. Of four networks among
@@ -65,15 +65,17 @@ def figure_2_sharing(context: Context) -> Figure:
 
 
 def neighbours(networks: int) -> int:
-    """Return among how many of the other's strongest each end of an edge must be: three, and fewer than
-    there are others, for else all pairs would have an edge."""
+    """Return among how many of the other's strongest each end of an edge must be: three, or fewer.
+
+    They are fewer than there are others, for else all pairs would have an edge.
+    """
     return min(NEIGHBOURS, networks - 2)
 
 
 def middle_blocks(blocks: int) -> list[int]:
-    """Return the middle block of the first half, and its mirror image in the second; one if there is one.
+    """Return the middle block of the first half, and its mirror image in the second half.
 
-    Of an auto-encoder of nine layers, whose blocks are 0 to 7: blocks 1 and 6.
+    A single block is both. Of an auto-encoder of nine layers, whose blocks are 0 to 7, they are 1 and 6.
     """
     low = max(0, (blocks // 2 - 1) // 2)
     return sorted({low, blocks - 1 - low})
@@ -82,8 +84,9 @@ def middle_blocks(blocks: int) -> list[int]:
 def mutual_neighbours(
     weights: NDArray[np.float64], count: int = NEIGHBOURS
 ) -> dict[tuple[int, int], float]:
-    """Return pairs in which each is among the `count` most influential networks of the other, and their
-    weights.
+    """Return the weights of the pairs whose networks are mutual nearest neighbours.
+
+    Each is among the `count` most influential networks of the other.
 
     Args:
         weights: of one block, shape (n, n). A network with the same weight as the last of the `count`

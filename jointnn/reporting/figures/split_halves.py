@@ -1,4 +1,4 @@
-"""How far apart datasets lie, layer by layer, in units of what halves of one dataset have by chance."""
+"""Distances of datasets, layer by layer, in units of what halves of one dataset have by chance."""
 
 import textwrap
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ PALER_THAN = 3.0
 
 @figure
 def split_halves(context: Context) -> Figure:
-    """The ratio of every pair (rows) in every layer (columns), mean over seeds; 1: not told apart.
+    """Draw the ratio of every pair (rows) in every layer (columns), mean over seeds; 1: not told apart.
 
     Pairs stand from the closest to the farthest, those inside planted groups first. Reads ratios.json of
     the halves of all seeds.
@@ -70,7 +70,7 @@ def split_halves(context: Context) -> Figure:
 
 
 def _blocks(context: Context, means: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows to show, sorted: of pairs inside planted groups and across, or of all."""
+    """Return the blocks of rows to show, named and sorted: pairs inside planted groups, across, or all."""
     order = means.mean(axis=1).sort_values(kind="stable").index
     ends = means.loc[order]
     if len(ends) > MOST_PAIRS:

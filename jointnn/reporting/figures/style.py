@@ -59,7 +59,7 @@ MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
 
 
 def look(method: str, methods: Sequence[str]) -> Look:
-    """Return the look of a method; those without one of their own take one in the order of `methods`."""
+    """Return the look of a method. One without its own look takes one by its place in `methods`."""
     if (own := row_of(method).look) is not None:
         return own
     position = [name for name in methods if row_of(name).look is None].index(method)
@@ -68,8 +68,10 @@ def look(method: str, methods: Sequence[str]) -> Look:
 
 
 def part_and_layers(block: str) -> tuple[str, str]:
-    """Return generator and up1-up2 of the block generator.up1-generator.up2; no part if its layers share
-    none."""
+    """Return part and layers of a block: generator, up1-up2 of generator.up1-generator.up2.
+
+    The part is "" if the layers share none.
+    """
     first, _, last = block.partition("-")
     part = first.rpartition(".")[0]
     if not part or (last and last.rpartition(".")[0] != part):
@@ -78,17 +80,17 @@ def part_and_layers(block: str) -> tuple[str, str]:
 
 
 def block_title(block: str) -> str:
-    """Return a block's name as the title of a panel: its part above its layers."""
+    """Return the title of a block's panel: its part above its layers."""
     return "\n".join(filter(None, part_and_layers(block)))
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of `width` by `height` inches that makes room for its labels."""
+    """Return an empty figure of `width` by `height` inches, which makes room for its labels."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def grid_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return `count` panels in rows of at most `columns`; `height` in inches is that of a row."""
+    """Return a figure and its `count` panels, in rows of at most `columns`, each `height` inches high."""
     columns = min(columns, count)
     rows = -(-count // columns)
     drawing = new_figure(width, height * rows)
@@ -113,7 +115,9 @@ def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def crisp(pixels: NDArray[Any], side: int) -> NDArray[Any]:
-    """Return pixels (H, W, ...) repeated, since some viewers of SVG blur small images: about `FINE` a side.
+    """Return pixels (H, W, ...), repeated until an image has about `FINE` a side.
+
+    Some viewers of SVG blur small images.
 
     Args:
         side: pixels of the side of an image in it.
@@ -123,7 +127,7 @@ def crisp(pixels: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def heat_map(axes: Axes, values: NDArray[np.float64]) -> ScalarMappable:
-    """Return a matrix in 0..1 as squares of one hue; NaN (the diagonal of weights) stays pale."""
+    """Draw a matrix in 0..1 as squares of one hue, and return the map. NaN (the diagonal) stays pale."""
     axes.set_facecolor(PALE)
     mesh: ScalarMappable
     if len(values) > MOST_SQUARES:
@@ -152,9 +156,9 @@ def numbered_map(axes: Axes, values: NDArray[np.float64]) -> None:
 
 
 def to_svg(drawing: Figure) -> bytes:
-    """Return the figure as SVG: no date, ids of a fixed salt, so equal figures give equal bytes.
+    """Return a figure as SVG without a date, with ids of a fixed salt. Equal figures give equal bytes.
 
-    To be called within `style()`, in which the figure was drawn too.
+    It must be called within `style()`, in which the figure was drawn too.
     """
     # Square panels find their place in two rounds: after one, titles are cut off at the edge.
     drawing.draw_without_rendering()
@@ -164,5 +168,5 @@ def to_svg(drawing: Figure) -> bytes:
 
 
 def style() -> AbstractContextManager[None]:
-    """Return the settings of matplotlib under which every figure is drawn, whatever the user's own are."""
+    """Return a context with the settings of matplotlib for every figure, whatever the user's own are."""
     return context(["default", STYLE])

@@ -22,11 +22,10 @@ GREY = "#777777"
 
 
 def sweep_curve(results: SweepResults) -> Figure:
-    """Return the mean over seeds of every method at every number, bars one standard deviation, yardsticks
-    dashed.
+    """Draw the mean over seeds of every method at every number, yardsticks as dashed lines.
 
-    Numbers stand at even distances: 0 to 7000 on one axis would be legible on no scale of their own.
-    Where a result is missing the line has a gap.
+    Bars are one standard deviation. Numbers stand at even distances: 0 to 7000 on one axis would be legible
+    on no scale of their own. Where a result is missing the line has a gap.
     """
     drawing = new_figure(WIDTH, HEIGHT)
     axes = drawing.subplots()
@@ -84,8 +83,7 @@ def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float]) -> None:
 
 
 def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Return middles of texts near `places`, so that none covers another, and all between 0 and 1 if they
-    can be.
+    """Return middles of texts near `places`, of which none covers another; between 0 and 1 if possible.
 
     Args:
         places: of the middles, as wished, in any order, as fractions of the height of the panel.
@@ -106,13 +104,13 @@ def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
 
 
 def _middles(pile: Sequence[int], heights: Sequence[float]) -> list[float]:
-    """Return the middles of the texts of a pile, above its bottom."""
+    """Return the middles of a pile's texts, counted from its bottom."""
     tops = list(accumulate(heights[k] for k in pile))
     return [top - heights[k] / 2 for k, top in zip(pile, tops, strict=True)]
 
 
 def _bottom(pile: Sequence[int], places: Sequence[float], heights: Sequence[float]) -> float:
-    """Return where a pile begins: least squared distances to the places, within 0 and 1 if it fits."""
+    """Return the bottom of a pile: least squared distances to the places, within 0 and 1 if it fits."""
     middles = _middles(pile, heights)
     wished = [places[k] - middle for k, middle in zip(pile, middles, strict=True)]
     height = sum(heights[k] for k in pile)

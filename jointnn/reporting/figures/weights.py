@@ -33,7 +33,7 @@ COLUMNS = 5
 
 @figure
 def weights(context: Context) -> Figure:
-    """Heat maps of the weights of the first seed: a row per round, a column per block.
+    """Draw heat maps of the weights of the first seed: a row per round, a column per block.
 
     Datasets stand in the order of their planted groups. Below four networks: a map per pair, a row per
     round. Reads weights.json of all rounds.
@@ -89,7 +89,7 @@ def _name_blocks(panels: Sequence[Axes], blocks: Sequence[str], side: float) -> 
 
 
 def _in_lines(layers: str) -> str:
-    """Return a line for each layer of a block; for each word where it is one layer."""
+    """Return the layers of a block on a line each; a single layer with a line for each word."""
     mark = "-" if "-" in layers else "_"
     return layers.replace(mark, f"{mark}\n")
 
@@ -103,7 +103,7 @@ def _rule_between(axes: Axes, planted: list[int]) -> None:
 
 @figure
 def separation(context: Context) -> Figure:
-    """Mean weight inside and across groups against the round, per block and in the upper half.
+    """Draw the mean weight inside and across groups against the round, by block and in the upper half.
 
     Groups are the planted ones, else those found in the mean over seeds, if they are told apart there.
     Reads weights.json of all rounds.

@@ -37,7 +37,7 @@ class Part:
 
     @property
     def hardness(self) -> tuple[float, float, float]:
-        """Return what orders parts: the largest is the one that least bears the claim out."""
+        """Return the key that orders parts. The part with the largest key least bears the claim out."""
         return self.holds, -self.fails, -self.gain
 
 
@@ -54,7 +54,10 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """Return the differences; of many, the one that decides: the hardest, or of the best column."""
+        """Return the differences in words; of many, only the one that decides.
+
+        That is the hardest one, or that of the best column.
+        """
         if len(self.parts) > SHOWN:
             told = f"{_told(self.decides, self.unit)} ({self.among})"
         else:
@@ -63,7 +66,7 @@ class Finding:
 
 
 def compare(comparison: Comparison, table: PageTable) -> Finding:
-    """Return what a table says of a comparison.
+    """Return the finding of a table on a comparison.
 
     Every difference is tested one-sided, from its printed mean, deviation and number of seeds. That all of
     several hold has the largest of their chances, that one of them fails the smallest times their number
@@ -118,7 +121,7 @@ def _part(comparison: Comparison, table: PageTable, other: str, column: str, sig
 def _above(difference: Difference, bound: float, sign: int) -> float:
     """Return the chance of a difference as far above a bound (below, with sign -1) if it lies at it.
 
-    1 of fewer than three seeds, which tell nothing.
+    It is 1 for fewer than three seeds, which tell nothing.
     """
     if difference.error is None or difference.seeds < LEAST_SEEDS:
         return 1.0
@@ -142,7 +145,7 @@ def _verdict(holds: float, fails: float) -> Verdict:
 
 
 def _told(part: Part, unit: str) -> str:
-    """Return a difference with its deviation, as pages print it."""
+    """Return a difference with its deviation in words, as pages print it."""
     difference = part.difference
     where = "" if part.column == AVERAGE else f" on {part.column}"
     digits = difference.decimals
@@ -152,7 +155,7 @@ def _told(part: Part, unit: str) -> str:
 
 
 def overall(verdicts: Sequence[Verdict]) -> str:
-    """Return what is said of a claim after all runs that bear on it."""
+    """Return the verdict on a claim in words, after all runs that bear on it."""
     if Verdict.HOLDS in verdicts and Verdict.FAILS in verdicts:
         return "holds in one run and not in another"
     for decided in (Verdict.HOLDS, Verdict.FAILS, Verdict.NOISE):

@@ -1,4 +1,4 @@
-"""claims.yaml: statements of the paper, where it makes them, and what of ours bears on each."""
+"""The content of claims.yaml: statements of the paper, their places, and what of ours bears on each."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -39,7 +39,7 @@ class Comparison(Strict):
     measure: Text | None = None
     """Title of the measure; without it the first of the page."""
     is_: Literal["better", "worse"] = Field(default="better", alias="is")
-    """What it must be."""
+    """The side on which it must lie."""
     by: Number = 0
     """By more than this, in units of the measure; below 0 it may be as much on the wrong side."""
     within: Positive | None = None
@@ -53,7 +53,7 @@ class Read(Strict):
 
     page: PageName
     finding: Text
-    """What was read, in few words."""
+    """The finding in few words."""
     verdict: Verdict
     words: Text | None = None
     """Words of the page that say so: while they stand there, so does the finding."""
@@ -91,7 +91,7 @@ class Claim(Strict):
 
     @property
     def compared(self) -> list[tuple[str, Comparison]]:
-        """Return each page whose numbers are compared, and how."""
+        """Return each page whose numbers are compared, with the comparison."""
         return [(page, self.holds_if) for page in self.pages] if self.holds_if else []
 
 

@@ -30,7 +30,7 @@ NUMBERS = PAGES / "paper.csv"
 """The paper's numbers: columns experiment,method,dataset,measure,value,source."""
 CAPTIONS = Path("workflow/report")
 SWEEP = "sweep_"
-"""What the target of a sweep begins with."""
+"""Beginning of the name of a sweep's target."""
 MARK = "<!-- Made by python -m jointnn page: edit the text in readings/, not here. -->"
 """The first line of every page of the project, by which one that a person wrote is told."""
 OWN_MARK = "<!-- Made by python -m jointnn page, anew at every call. -->"
@@ -42,7 +42,7 @@ FILES = {
     "figures/split_halves.csv": "how far apart datasets lie by layer, in units of chance, of every seed",
     "figures/trials.csv": "what trials of a scale reached on validation, of every seed",
 }
-"""What a page names of an experiment's folder."""
+"""Files in the folder of an experiment that a page names, and what they hold."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ class Place:
 
     @property
     def mark(self) -> str:
-        """Return the first line of such pages."""
+        """Return the first line of the pages of this place."""
         return MARK if self.ours else OWN_MARK
 
     def page(self, name: str) -> Path:
-        """Return the file of an experiment's page, or of that of a sweep."""
+        """Return the file of the page of an experiment or a sweep."""
         return (PAGES if self.ours else Path("results")) / f"{name}.md"
 
     def image(self, drawn: Path, name: str) -> str:
-        """Return how the page links to a figure; the project's pages have copies, in docs/images/."""
+        """Return the page's link to a figure. The project's pages link to a copy, made in docs/images/."""
         if not self.ours:
             return PurePosixPath(drawn).relative_to("results").as_posix()
         copy = IMAGES / f"{name}.svg"
@@ -122,7 +122,7 @@ def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
 
 
 def rendered(template: str, name: str, place: Place, **values: Any) -> str:
-    """Return a template with its values, and on a page of ours with what a person wrote."""
+    """Return a template with its values, and on a page of the project with a person's text."""
     what, reading = read_reading(name) if place.ours else ("", "")
     option = " --docs" if place.ours else ""
     return filled(
@@ -152,7 +152,10 @@ def filled(template: str, **values: Any) -> str:
 
 
 def read_reading(name: str) -> tuple[str, str]:
-    """Return what a person wrote: what the experiment is, and its reading; a sentence where nothing is."""
+    """Return a person's text on an experiment: what it is, and its reading.
+
+    Where one is missing, a sentence says so.
+    """
     path = PAGES / "readings" / f"{name}.md"
     missing = f"Not written yet: {path.as_posix()} has no "
     text = _text(path) if path.exists() else ""
@@ -162,7 +165,7 @@ def read_reading(name: str) -> tuple[str, str]:
 
 
 def figures(name: str, wanted: Sequence[str], place: Place) -> tuple[list[str], list[str]]:
-    """Return the figures with their captions, and those that are not drawn."""
+    """Return the Markdown of the figures with their captions, and the names of those not drawn."""
     blocks, missing = [], []
     for one in wanted:
         drawn = Path(paths.figure(name, one))
@@ -174,7 +177,7 @@ def figures(name: str, wanted: Sequence[str], place: Place) -> tuple[list[str], 
 
 
 def figure(drawn: Path, name: str, said: str, place: Place) -> str:
-    """Return a figure and what is said of it.
+    """Return the Markdown of a figure and its caption.
 
     Args:
         name: of its copy, on a page that has copies.
@@ -185,7 +188,7 @@ def figure(drawn: Path, name: str, said: str, place: Place) -> str:
 
 
 def caption(figure: str) -> str:
-    """Return the caption of a figure in the report, as Markdown; its name if it has none."""
+    """Return the caption of a figure in the report, as Markdown, or its name if it has none."""
     path = CAPTIONS / f"{figure}.rst"
     text = _text(path) if path.exists() else f"``{figure}``"
     return " ".join(text.replace("``", "`").split())

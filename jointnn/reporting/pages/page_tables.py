@@ -58,7 +58,7 @@ class Difference:
     decimals: int
 
     def reversed(self) -> "Difference":
-        """Return the other row minus the one."""
+        """Return the difference of the rows in the other order."""
         return replace(self, mean=-self.mean)
 
 
@@ -83,11 +83,11 @@ class PageTable:
 
     @property
     def datasets(self) -> list[str]:
-        """Return the columns but the average, in their order."""
+        """Return the columns besides the average, in their order."""
         return [name for name in dict.fromkeys(column for _, column in self.cells) if name != AVERAGE]
 
     def difference(self, row: str, other: str, column: str) -> Difference | None:
-        """Return `row` minus `other`: paired if the page has it, else of their means; None if one lacks."""
+        """Return `row` minus `other`: paired if the page has that, else of means; None if one lacks."""
         if found := self.differences.get((row, other, column)):
             return found
         if found := self.differences.get((other, row, column)):
@@ -97,7 +97,7 @@ class PageTable:
 
 
 def _unpaired(one: Cell, two: Cell) -> Difference:
-    """Return the difference of two means, as Welch has it."""
+    """Return the difference of two means without pairs, by Welch's test."""
     mean, decimals = one.mean - two.mean, max(one.decimals, two.decimals)
     seeds = min(one.seeds, two.seeds)
     if one.deviation is None or two.deviation is None:
@@ -130,7 +130,7 @@ class _Parts:
                 self.differences[match["ours"], match["other"], name] = difference
 
     def table(self) -> PageTable:
-        """Return the table."""
+        """Return the table that was read."""
         seeds, cells = int(self.header["seeds"]), {}
         columns, *lines = self.rows
         for name, *texts in lines:
@@ -148,7 +148,7 @@ class _Parts:
 
 
 def tables_of(page: str) -> list[PageTable]:
-    """Return the tables of results on a page, in their order; other tables are left out."""
+    """Return the tables of results on a page, in their order. Other tables are left out."""
     found: list[_Parts] = []
     said = ""
     for block in re.split(r"\n(?:[ \t]*\n)+", page):
@@ -171,7 +171,7 @@ def _lines(text: str) -> list[list[str]]:
 
 
 def _row(name: str) -> str:
-    """Return what a row is called, without the corner that it is."""
+    """Return the name of a row without the corner that it is."""
     match = CORNER.fullmatch(name)
     return match["name"] if match else name
 

@@ -36,7 +36,7 @@ class Chapter:
 
 
 def report_of(chapters: list[Chapter], missing: list[str]) -> str:
-    """Return the report.
+    """Return the report as HTML.
 
     Args:
         missing: experiments that run by default and have no results yet.
@@ -54,7 +54,7 @@ def report_of(chapters: list[Chapter], missing: list[str]) -> str:
 
 
 def _part(chapter: Chapter) -> Mapping[str, object]:
-    """Return a chapter in HTML, with the names and anchors of its sections for the contents."""
+    """Return a chapter as HTML, with the names and anchors of its sections for the contents."""
 
     def anchor(heading: str, separator: str) -> str:
         words = re.findall(r"\w+", heading.lower())
@@ -79,7 +79,7 @@ def _part(chapter: Chapter) -> Mapping[str, object]:
 
 
 def _download(found: re.Match[str]) -> str:
-    """Return a link that saves a file of results, which is part of the page: no browser opens those."""
+    """Return a link that saves a file of results, embedded in the page: no browser opens such files."""
     file = Path("results", found[1])
     return f'<a download="{escape(file.name)}" href="{_embedded(file)}">'
 

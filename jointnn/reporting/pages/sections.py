@@ -1,4 +1,4 @@
-"""What the sections of a results page say: rows of tables and values, for the templates."""
+"""The sections of a results page: rows of tables and values, for the templates."""
 
 import json
 import re
@@ -25,7 +25,7 @@ Rows = list[list[str]]
 
 
 def results(table: str) -> str:
-    """Return table.md without its title and its list of sources, headings a level deeper."""
+    """Return table.md without its title and list of sources, its headings a level deeper."""
     body = re.split(r"^Data:$", table, maxsplit=1, flags=re.MULTILINE)[0]
     return re.sub(r"^## ", "### ", re.sub(r"\A# .*\n+", "", body), flags=re.MULTILINE).strip()
 
@@ -33,7 +33,7 @@ def results(table: str) -> str:
 def beside_the_paper(
     paper: pd.DataFrame, summary: pd.DataFrame, told: Mapping[str, Measure]
 ) -> dict[str, Any]:
-    """Return `paper`, rows with the paper's numbers beside ours, and their `sources`; empty without any.
+    """Return `paper`, rows of the paper's numbers beside ours, and their `sources`; both empty if none.
 
     Args:
         paper: rows of the experiment: columns method, dataset, measure, value (as printed there), source.
@@ -54,19 +54,19 @@ def beside_the_paper(
 
 
 def _under(head: list[str], lines: Rows) -> Rows:
-    """Return a table with its head; none without lines."""
+    """Return a table with its head; [] without rows."""
     return [head, *lines] if lines else []
 
 
 def _spread(measure: Measure, mean: float, deviation: float) -> str:
-    """Return mean ± standard deviation as the measure is printed; of one seed there is no deviation."""
+    """Return mean ± standard deviation as the measure is printed; the mean alone for one seed."""
     return measure.number(mean) + ("" if pd.isna(deviation) else f" ± {measure.number(deviation)}")
 
 
 def selected(
     experiment: ExperimentParams, table: pd.DataFrame | None, told: Mapping[str, Measure]
 ) -> dict[str, Any]:
-    """Return the settings of every method, and what the grid measured on validation.
+    """Return the settings of every method, and the results of the grid on validation.
 
     Args:
         table: search/<experiment>/grid.csv; None if it is not there.
@@ -88,7 +88,7 @@ def selected(
 
 
 def settings(experiment: ExperimentParams) -> tuple[dict[str, Any], Rows]:
-    """Return the settings of all methods, and a row of what each has besides."""
+    """Return the settings of all methods, and a table of further settings of each method."""
     lines = [["method", "chosen"]]
     for name in experiment.methods:
         own = [f"preset `{preset}`"] if (preset := row_of(name).preset) else []
@@ -100,7 +100,9 @@ def settings(experiment: ExperimentParams) -> tuple[dict[str, Any], Rows]:
 def settings_of_sweep(
     experiments: Mapping[str, ExperimentParams],
 ) -> list[tuple[str, dict[str, Any], Rows]]:
-    """Return those of experiments of a sweep, once of all that have the same: numbers, settings, rows.
+    """Return the settings of a sweep's experiments, once for all that have the same.
+
+    Each entry has their numbers, the settings of all methods, and the table of each method.
 
     Args:
         experiments: by their number, as it is printed.
@@ -117,7 +119,7 @@ def settings_of_sweep(
 
 
 def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame, measure: Measure) -> Rows:
-    """Return two more columns: the validation score of the chosen point, and the spread over points."""
+    """Return the rows with two more columns: validation score of the chosen point, spread over points."""
     column = f"validation_{measure.name}"
     found = [[*lines[0], "chosen point", "all points"]]
     for line, name in zip(lines[1:], experiment.methods, strict=True):
@@ -137,7 +139,7 @@ def _with_scores(lines: Rows, experiment: ExperimentParams, table: pd.DataFrame,
 
 
 def _not_as_chosen(experiment: ExperimentParams, table: pd.DataFrame) -> list[str]:
-    """Return methods whose settings are not those of the chosen point."""
+    """Return the methods whose settings are not those of the chosen point."""
     chosen = table[table.chosen].drop_duplicates("method").set_index("method").settings
     return [
         printed(name)
@@ -147,14 +149,14 @@ def _not_as_chosen(experiment: ExperimentParams, table: pd.DataFrame) -> list[st
 
 
 def _sorted(experiment: ExperimentParams, name: str) -> str:
-    """Return what was tuned, in the order in which the grid writes it."""
+    """Return the tuned settings of a method in words, in the order in which the grid writes them."""
     return in_words(dict(sorted(experiment.tuned.get(name, {}).items())))
 
 
 def data(
     experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return each dataset, its source and what is done to its images."""
+    """Return name, source and further parameters of each dataset."""
     untold = {"source", "of_imagenet"}
     return [
         (name, datasets[name].source, datasets[name].model_dump(exclude_defaults=True, exclude=untold))
@@ -163,9 +165,10 @@ def data(
 
 
 def counts(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) -> Rows:
-    """Return a row per dataset, in the order of the tables: its source, where it lies, classes, images.
+    """Return a table with a row per dataset: name, source and parameters, classes, numbers of images.
 
-    Counts are those of data/raw/<dataset>/manifest.json; a dash where the data are not at hand.
+    Rows are in the order of the tables. Counts are those of data/raw/<dataset>/manifest.json; a dash stands
+    where the data are not at hand.
     """
     lines = [["dataset", "source", "classes", "training", "validation", "test"]]
     for name, source, done in data(experiment, datasets):
@@ -182,7 +185,7 @@ def counts(experiment: ExperimentParams, datasets: Mapping[str, DatasetParams]) 
 
 
 def groups(table: pd.DataFrame, number: int | None) -> str:
-    """Return what the seeds found, as Markdown: the groups of a round, and how runs ended.
+    """Return the groups that the seeds found, as Markdown: those of a round, and how runs ended.
 
     Args:
         table: figures/groups.csv of the experiment.
@@ -211,13 +214,13 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
 
 
 def ratios(name: str, experiment: ExperimentParams) -> str:
-    """Return what the data tell apart in each layer, as Markdown; nothing where halves were not trained."""
+    """Return the table of how far the data are told apart by layer, as Markdown; "" without halves."""
     lines = by_layer(read_ratios(name), experiment.groups)
     return grid(lines, 3 if "closest" in lines[0] else 1) if lines else ""
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> Rows:
-    """Return wall time of a seed and peak memory per method (table: `times`); nothing if none were kept."""
+    """Return wall time of a seed and peak memory by method (table: `times`); [] if none were kept."""
     of_method = table.set_index("method") if len(table) else pd.DataFrame()
     lines: Rows = []
     for name in methods:

@@ -46,7 +46,7 @@ class Line:
 
 
 def page_of_the_paper() -> str:
-    """Return the text of the page.
+    """Return the text of the page on the paper's claims.
 
     Raises:
         UserError: claims.yaml is wrong, or names what no page of results holds.
@@ -80,7 +80,7 @@ def page_of_the_paper() -> str:
 
 
 def _lines(claim: Claim) -> list[Line]:
-    """Return what bears on a claim: numbers first, then what was read, at last why nothing can be said.
+    """Return the lines on a claim: numbers first, then readings, at last why nothing can be said.
 
     Raises:
         UserError: a page does not hold what the claim names; names the claim.
@@ -99,12 +99,12 @@ def _lines(claim: Claim) -> list[Line]:
 
 
 def _counted(lines: Sequence[Line], claims: Claims) -> list[Verdict]:
-    """Return the verdicts of runs that stand in for the paper's."""
+    """Return the verdicts of the runs that count, which are not on planted groups."""
     return [line.verdict for line in lines if line.page not in claims.planted]
 
 
 def _rows(said: str, place: str, lines: Sequence[Line], claims: Claims) -> list[list[str]]:
-    """Return a row of the table for every line; the claim and its place stand in the first."""
+    """Return a row of the table for every line. The claim and its place stand in the first."""
     rows: list[list[str]] = []
     for line in lines:
         where = line.where + (" (planted)" if line.page in claims.planted else "")
@@ -113,7 +113,7 @@ def _rows(said: str, place: str, lines: Sequence[Line], claims: Claims) -> list[
 
 
 def _table(page: str, measure: str | None) -> PageTable:
-    """Return the table of a measure, or of the page's first; of several the one with most seeds."""
+    """Return the table of a measure, or of the page's first one. Of several, it has the most seeds."""
     tables = tables_of(_text(page))
     wanted = measure or (tables[0].measure if tables else "")
     own = [table for table in tables if table.measure == wanted]
@@ -123,7 +123,7 @@ def _table(page: str, measure: str | None) -> PageTable:
 
 
 def _place(one: Read) -> str:
-    """Return links to a page and its picture, having seen that they are there."""
+    """Return the links to a page and its picture, after checking that both are there."""
     text = " ".join(_text(one.page).split())
     if one.words and " ".join(one.words.split()) not in text:
         raise UserError(
@@ -138,7 +138,7 @@ def _place(one: Read) -> str:
 
 
 def _path(page: str) -> Path:
-    """Return the file of a page: of results, or with ../ another one of the documentation."""
+    """Return the file of a page of results or, with ../, of another page of the documentation."""
     return PAGES.parent / f"{page[3:]}.md" if page.startswith("../") else PAGES / f"{page}.md"
 
 
@@ -154,7 +154,7 @@ def _link(page: str) -> str:
 
 
 def _cited(task: Task, claim: Claim, numbers: pd.DataFrame, claims: Claims) -> str:
-    """Return where the paper makes a claim, and what its own numbers say of it where it prints some."""
+    """Return where the paper makes a claim, and the finding of its own numbers where it prints some."""
     if task.beside is None or claim.holds_if is None:
         return claim.place
     table = of_the_paper(numbers[numbers.experiment == task.beside], claims.columns)
@@ -162,7 +162,7 @@ def _cited(task: Task, claim: Claim, numbers: pd.DataFrame, claims: Claims) -> s
 
 
 def of_the_paper(numbers: pd.DataFrame, columns: dict[str, str]) -> PageTable:
-    """Return the paper's numbers of an experiment as a table: one run each, no deviations.
+    """Return the paper's numbers of an experiment as a table of one run each, without deviations.
 
     Args:
         numbers: rows of paper.csv.
@@ -179,7 +179,7 @@ def of_the_paper(numbers: pd.DataFrame, columns: dict[str, str]) -> PageTable:
 
 
 def _numbers(numbers: pd.DataFrame, columns: dict[str, str]) -> list[list[str]]:
-    """Return the paper's numbers of Task I, methods by datasets."""
+    """Return the paper's numbers of Task I as a table, methods by datasets."""
     table = of_the_paper(numbers[numbers.experiment == TASK_I], columns)
     cells, heads = table.cells, [*table.datasets, AVERAGE]
     methods = dict.fromkeys(name for name, _ in cells)

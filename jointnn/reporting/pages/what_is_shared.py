@@ -17,7 +17,7 @@ def experiments_of(params: Params) -> list[str]:
 
 
 def page_of(params: Params, place: Place) -> str:
-    """Return the text of the page."""
+    """Return the text of the page on what the data tell apart."""
     found = []
     for name in experiments_of(params):
         experiment, drawn = params.experiments[name], Path(paths.figure(name, paths.SPLIT_HALVES))

@@ -30,14 +30,14 @@ LATEX_SPECIAL = {
 
 
 def escape_latex(text: str) -> str:
-    """Return `text` as LaTeX prints it: special characters escaped."""
+    """Return `text` with the special characters of LaTeX escaped."""
     return re.sub(".", lambda found: LATEX_SPECIAL.get(found[0], found[0]), text)
 
 
 def table_latex(measured: Sequence[Results]) -> str:
-    r"""table.tex: a float per measure, to be \input into a document that uses booktabs.
+    r"""Return table.tex: a float per measure, to be \input into a document that uses booktabs.
 
-    Across both columns of a page if there are more than four datasets.
+    A float goes across both columns of a page if there are more than four datasets.
     """
     return "\n".join(_table(results, first=index == 0) for index, results in enumerate(measured))
 

@@ -27,7 +27,7 @@ MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus=
 
 
 def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
-    """Return a Markdown table of its head and rows, padded so that its source reads well too.
+    """Return a Markdown table of a head and rows, padded so that its source reads well too.
 
     Args:
         words: columns that hold words and begin at the left; those after them, numbers, end at the right.
@@ -39,7 +39,7 @@ def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
 
 
 def table_markdown(measured: Sequence[Results]) -> str:
-    """Return table.md: a title, per measure a table with its sentences, at last what the data are."""
+    """Return table.md: a title, a table per measure with its sentences, and at the end the data."""
     blocks = [f"# {measured[0].experiment}"]
     for index, results in enumerate(measured):
         if len(measured) > 1:
@@ -52,7 +52,7 @@ def table_markdown(measured: Sequence[Results]) -> str:
 
 
 def _table(results: Results, *, first: bool) -> list[str]:
-    """Return header, methods by datasets, footnotes, paired differences."""
+    """Return the blocks of a table: header, methods by datasets, footnotes, paired differences."""
     notes = Notes(results.seeds)
     lines = [columns(results), *rows(results, results.methods, notes, MARKDOWN)]
     if results.reference:

@@ -1,4 +1,4 @@
-"""What a table of results says in any language: its sentences, its cells, its footnotes."""
+"""The content of a table of results in any language: its sentences, its cells, its footnotes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Notes:
     def letter(
         self, there: Mapping[int, float], collapsed: Sequence[int] = (), diverged: Sequence[int] = ()
     ) -> str:
-        """Return the letter of a cell's footnote; empty if there is nothing to say."""
+        """Return the letter of a cell's footnote; "" if there is nothing to say."""
         missing = tuple(seed for seed in self.seeds if seed not in there)
         has_no_value = not there and len(diverged) < len(self.seeds)
         if has_no_value or not (missing or collapsed):
@@ -42,7 +42,7 @@ class Notes:
         return self.letters.setdefault(key, chr(ord("a") + len(self.letters)))
 
     def sentences(self) -> list[tuple[str, str]]:
-        """Return (letter, what it says) of each footnote, in the order in which cells asked for them."""
+        """Return (letter, sentence) of each footnote, in the order in which cells asked for them."""
         return [(letter, self._sentence(*key)) for key, letter in self.letters.items()]
 
     def _sentence(self, missing: Sequence[int], collapsed: Sequence[int], diverged: Sequence[int]) -> str:
@@ -69,15 +69,15 @@ def _with_commas(seeds: Sequence[int]) -> str:
 
 
 def capitalised(text: str) -> str:
-    """Return `text` as a sentence begins; names within it keep their letters."""
+    """Return `text` with its first letter as a capital; other letters stay, as in names."""
     return text[:1].upper() + text[1:]
 
 
 def header(results: Results, *, first: bool = True) -> list[str]:
-    """Return the sentences over a table: what it shows, of how many seeds, how it was selected.
+    """Return the sentences over a table: what it shows, over which seeds, how it was selected.
 
     Args:
-        first: what holds for all tables of an experiment is said over the first one.
+        first: whether it is the first table, above which the sentences on all tables stand.
     """
     seeds = ", ".join(map(str, results.seeds))
     count = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)} ({seeds})"
@@ -119,7 +119,7 @@ def header(results: Results, *, first: bool = True) -> list[str]:
 
 
 def sources(results: Results) -> list[str]:
-    """Return where each dataset comes from, and what of it was left out: "leaves: class_folders"."""
+    """Return the source of each dataset, and what was left out of it: "leaves: class_folders"."""
     left_out = results.notes.left_out
     return [
         f"{printed(name)}: {source}" + (f"; left out: {left_out[name]}" if name in left_out else "")
@@ -128,23 +128,23 @@ def sources(results: Results) -> list[str]:
 
 
 def remarks(results: Results) -> list[str]:
-    """Return what is to be known of the images of each dataset before a score is believed."""
+    """Return what to know of the images of each dataset before believing a score, in words."""
     return [f"{printed(name)}: {' '.join(said)}" for name, said in results.notes.remarks.items()]
 
 
 def columns(results: Results) -> list[str]:
-    """Return the heads of the columns."""
+    """Return the names of the columns."""
     return ["method", *map(printed, results.columns)]
 
 
 def name_in(results: Results, method: str) -> str:
-    """Return what a row is called, with the method that it is where it is a corner of its family."""
+    """Return the printed name of a row, with the method that it equals where it is a corner."""
     name = printed(method)
     return f"{name} (= {printed(results.corners[method])})" if method in results.corners else name
 
 
 def rows(results: Results, methods: Sequence[str], notes: Notes, markup: Markup) -> list[list[str]]:
-    """Return a row per method: its name and a cell per dataset."""
+    """Return a row of texts per method: its name and a cell per dataset."""
     return [
         [
             name_in(results, method),
@@ -170,13 +170,12 @@ def _cell(results: Results, method: str, dataset: str, notes: Notes, markup: Mar
 
 
 def compared(results: Results) -> list[str]:
-    """Return the methods that a table compares with every other, seed by seed, where they have an
-    average."""
+    """Return the methods that a table compares with every other one, where they have an average."""
     return [name for name in OURS if name in results.methods and results.cell(name, AVERAGE)]
 
 
 def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
-    """Return per method: `ours` minus it in the average, mean and deviation over seeds, and seeds won."""
+    """Return a row per method: `ours` minus it on average, mean and deviation over seeds, seeds won."""
     found = []
     for method in [*results.methods, *results.reference]:
         differences = results.paired(ours, method)
@@ -191,20 +190,20 @@ def paired_rows(results: Results, ours: str, markup: Markup) -> list[list[str]]:
 
 
 def joining(results: Results) -> str:
-    """Return the row that tells what joining does to each dataset; empty where none is there to tell."""
+    """Return the row that tells what joining does to each dataset; "" where there is none."""
     there = [name for name in (*JOINING, ALONE) if name in results.methods and results.cell(name, AVERAGE)]
     ours = next((name for name in there if name != ALONE), "")
     return ours if ALONE in there and results.corners.get(ours) != ALONE else ""
 
 
 def dataset_columns(results: Results, markup: Markup) -> list[str]:
-    """Return the heads of its columns."""
+    """Return the names of the columns of the table by dataset."""
     ours = printed(joining(results))
     return ["dataset", f"{ours} {markup.minus} {ALONE}", f"seeds with {ours} {_better(results)}"]
 
 
 def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
-    """Return per dataset: joining minus `isolated`, mean and deviation over seeds, and seeds won."""
+    """Return a row per dataset: joining minus `isolated`, mean and deviation over seeds, seeds won."""
     found, ours = [], joining(results)
     for dataset in results.datasets:
         differences = results.paired(ours, ALONE, dataset)
@@ -214,13 +213,16 @@ def dataset_rows(results: Results, markup: Markup) -> list[list[str]]:
 
 
 def harm(results: Results) -> str:
-    """Return a sentence on the datasets that joining harms."""
+    """Return the sentence on the datasets that joining harms."""
     harmed = results.harmed(joining(results), ALONE)
     return harm_where(listed(list(map(printed, harmed))), results.seeds, ": there, train alone")
 
 
 def harm_where(where: str, seeds: Sequence[int], advice: str = "") -> str:
-    """Return that sentence of datasets that are listed already; empty: of none."""
+    """Return the sentence on the datasets that joining harms.
+
+    The text `where` lists them; it is empty if there are none.
+    """
     if len(seeds) < LEAST_SEEDS:
         return f"Fewer than {LEAST_SEEDS} seeds do not tell whether joining harms one of them."
     test = "paired t-test over seeds, one-sided, 5 %"
@@ -230,7 +232,7 @@ def harm_where(where: str, seeds: Sequence[int], advice: str = "") -> str:
 
 
 def difference(values: Sequence[float], number: Callable[..., str], markup: Markup) -> str:
-    """Return the mean and deviation of differences, with a sign."""
+    """Return mean and deviation of differences in print, with a sign."""
     if not values:
         return MISSING
     mean, deviation = mean_and_deviation(values)
@@ -243,13 +245,13 @@ def _per_cent(value: float, sign: str = "") -> str:
 
 
 def paired_columns(results: Results, ours: str, markup: Markup) -> list[str]:
-    """Return the heads of the columns of the paired table."""
+    """Return the names of the columns of the paired table."""
     relative = ["in per cent of it"] if results.measure.relative else []
     name = printed(ours)
     return ["method", f"{name} {markup.minus} method", *relative, f"seeds with {name} {_better(results)}"]
 
 
 def _better(results: Results) -> str:
-    """Return where the better of two lies, in a word."""
+    """Return the side on which the better of two lies, in a word."""
     better = results.measure.better
     return {"higher": "above", "lower": "below"}.get(better, better)

@@ -1,4 +1,4 @@
-"""Results over seeds: the rows of metrics.csv and summary.csv, and what a table is made of."""
+"""Results over seeds: the rows of metrics.csv and summary.csv, and the values of tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ LEAST_SEEDS = 3
 def read_metrics(
     experiment: str, methods: Sequence[str], datasets: Sequence[str], seeds: Sequence[int]
 ) -> pd.DataFrame:
-    """Return all metrics of an experiment, in the order of the arguments, with dataset `average` added.
+    """Return all metrics of an experiment, in the order of the arguments, with the dataset `average`.
 
     Reads results/<experiment>/s<seed>/metrics.csv. `average` is the mean over all datasets; where
     one of them is missing there is none, since a mean over fewer cannot be compared.
@@ -51,15 +51,14 @@ def read_metrics(
 
 
 def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean, standard deviation (n - 1; empty for one seed) and number of seeds of every
-    metric."""
+    """Return mean, standard deviation (n - 1; empty for one seed) and number of seeds of each metric."""
     groups = metrics.groupby([key for key in KEYS if key != "seed"], sort=False).value
     return groups.agg(mean="mean", std="std", seeds="count").reset_index()
 
 
 @dataclass(frozen=True)
 class Results:
-    """The values of one measure on the test split: what a table is made of.
+    """The values of one measure on the test split, of which a table is made.
 
     Attributes:
         measure: as the task has told it.
@@ -70,7 +69,7 @@ class Results:
         diverged: (method, dataset) -> seeds whose run diverged; they have no values.
         features: the network in whose features generated images are measured, if any.
         generated: how many of them, where an experiment says so.
-        notes: what is to be said of the images.
+        notes: remarks on the images.
         seen: datasets whose images the networks have probably seen before.
         corners: methods whose settings make them another one, and which.
     """
@@ -97,11 +96,11 @@ class Results:
         return [*self.datasets, AVERAGE]
 
     def cell(self, method: str, dataset: str) -> Mapping[int, float]:
-        """Return the value of every seed that is there."""
+        """Return the value of each seed that has one."""
         return self.values.get((method, dataset), {})
 
     def is_best(self, method: str, dataset: str) -> bool:
-        """Return whether no competitor prints a better mean; a cell that lacks seeds never is.
+        """Return whether no competitor prints a better mean. A cell that lacks seeds is never best.
 
         A row that is another method under its own name does not share the first place with that one.
         """
@@ -114,19 +113,19 @@ class Results:
         return scores[method] == max(scores.values())
 
     def paired(self, method: str, other: str, dataset: str = AVERAGE) -> list[float]:
-        """Return `method` minus `other` on a dataset or on average, one number per seed of both."""
+        """Return `method` minus `other` on a dataset or on average, a number per seed that both have."""
         return [ours - theirs for ours, theirs in self._pairs(method, other, dataset)]
 
     def won(self, method: str, other: str, dataset: str = AVERAGE) -> int:
-        """Return of how many of these seeds `method` is the better one."""
+        """Return the number of these seeds on which `method` is the better one."""
         score = self.measure.score
         return sum(score(ours) > score(theirs) for ours, theirs in self._pairs(method, other, dataset))
 
     def harmed(self, method: str, other: str) -> list[str]:
         """Return the datasets on which `method` is worse than `other` beyond noise.
 
-        That is, a paired t-test over seeds, one-sided, gives chance less than `NOISE`. Of fewer than
-        three seeds nothing is said.
+        A paired t-test over seeds, one-sided, then gives chance less than `NOISE`. With fewer than three
+        seeds no dataset counts as harmed.
         """
         score = self.measure.score
         found = []
@@ -150,11 +149,11 @@ class Results:
         return None if deviation is None else mean > deviation / math.sqrt(len(worse))
 
     def relative(self, method: str, other: str) -> list[float]:
-        """Return that difference over what `other` has, in per cent."""
+        """Return `method` minus `other` on average over what `other` has, in per cent, by seed."""
         return [100 * (ours - theirs) / theirs for ours, theirs in self._pairs(method, other)]
 
     def _pairs(self, method: str, other: str, dataset: str = AVERAGE) -> list[tuple[float, float]]:
-        """Return the values of two methods on a dataset or on average, of each seed of both."""
+        """Return the values of two methods on a dataset or on average, for each seed that both have."""
         ours, theirs = self.cell(method, dataset), self.cell(other, dataset)
         return [(ours[seed], theirs[seed]) for seed in self.seeds if seed in ours and seed in theirs]
 
@@ -172,7 +171,7 @@ def results_from(
 ) -> Results:
     """Return the test results of one metric, as tables need them (settings: stage collect).
 
-    What the task tells of it stands beside the metrics of each seed.
+    The task's description of it is read beside the metrics of each seed.
     """
     told = read_measures(settings["experiment"], settings["seeds"])
     rows = metrics[(metrics.metric == metric) & (metrics.split == "test")]
@@ -202,7 +201,7 @@ def results_from(
 
 
 def _seeds_with(metrics: pd.DataFrame, flag: str) -> dict[tuple[str, str], list[int]]:
-    """Return (method, dataset) -> seeds for which a metric that is 0 or 1 is 1."""
+    """Return the seeds for which a metric that is 0 or 1 is 1, by (method, dataset)."""
     rows = metrics[(metrics.metric == flag) & (metrics.split == "test") & (metrics.value > 0)]
     found: dict[tuple[str, str], list[int]] = {}
     for method, dataset, seed in zip(rows.method, rows.dataset, rows.seed, strict=True):
@@ -222,6 +221,6 @@ def _beyond_noise(differences: Sequence[float]) -> bool:
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    """Return the mean and standard deviation (n - 1); of one value there is no deviation."""
+    """Return mean and standard deviation (n - 1); the deviation is None for one value."""
     series = pd.Series(list(values), dtype=float)
     return float(series.mean()), float(series.std()) if len(series) > 1 else None

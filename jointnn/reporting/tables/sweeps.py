@@ -36,7 +36,7 @@ class SweepResults(Results):
         values: (method, number) -> {seed: value}.
         dataset: whose measure it is, or `average`.
         over: the datasets of the average; none where they are others in each experiment.
-        along: what the number is, in words.
+        along: the meaning of the number, in words.
         each: the results of the experiment of each number, dataset by dataset.
         yardsticks: figures that others report by source, in the unit of the metric, the best first.
     """
@@ -49,12 +49,12 @@ class SweepResults(Results):
 
     @property
     def columns(self) -> list[str]:
-        """Return no average: across numbers it would mean nothing."""
+        """Return the numbers as columns. There is no average: across numbers it would mean nothing."""
         return self.datasets
 
     @property
     def place(self) -> str:
-        """Return whose measure it is, in words."""
+        """Return the dataset of the measure, or the datasets of its average, in words."""
         if self.dataset != AVERAGE:
             return printed(self.dataset)
         named = listed(list(map(printed, self.over)))
@@ -62,7 +62,7 @@ class SweepResults(Results):
 
 
 def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
-    """Return the results of a sweep, from results/<experiment>/metrics.csv of each (settings: stage sweep).
+    """Return the results of a sweep, from each results/<experiment>/metrics.csv (settings: stage sweep).
 
     Raises:
         UserError: an experiment has no value of the measure on the test split of the dataset.
@@ -101,7 +101,7 @@ def read_sweep(settings: Mapping[str, Any]) -> SweepResults:
 
 
 def _each(settings: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Results]:
-    """Return the results of each experiment by its number, from its table.
+    """Return the results of each experiment from its table, by its number.
 
     Args:
         numbers: of each experiment, as it is printed.
@@ -124,7 +124,7 @@ Marks = Mapping[tuple[str, str], Sequence[int]]
 
 
 def _marked(settings: Mapping[str, Any], each: Mapping[str, Marks]) -> Marks:
-    """Return the seeds that are marked in experiments, by method and number."""
+    """Return the seeds that are marked in any experiment, by method and number."""
     return {
         (method, number): [seed for seed in settings["seeds"] if seed in marked]
         for number, of in each.items()
@@ -134,7 +134,7 @@ def _marked(settings: Mapping[str, Any], each: Mapping[str, Marks]) -> Marks:
 
 
 def _selection(rules: Mapping[str, str]) -> str:
-    """Return the selection rule, once if it is the same for all numbers."""
+    """Return the selection rule, only once if it is the same for all numbers."""
     numbers: dict[str, list[str]] = {}
     for number, rule in rules.items():
         numbers.setdefault(rule, []).append(number)
@@ -157,8 +157,10 @@ def summarise_sweep(results: SweepResults) -> pd.DataFrame:
 
 
 def sweep_markdown(results: SweepResults) -> str:
-    """Return table.md: a title, what it shows, methods by numbers, footnotes, paired differences, and apart
-    from it the yardsticks."""
+    """Return table.md: title, description, methods by numbers, footnotes, paired differences, yardsticks.
+
+    The yardsticks stand apart.
+    """
     notes = Notes(results.seeds)
     about = f"Dataset: {results.place}. Columns: {results.along}."
     lines = [["method", *results.columns], *rows(results, results.methods, notes, MARKDOWN)]
@@ -181,7 +183,7 @@ def sweep_markdown(results: SweepResults) -> str:
 
 
 def _joining(results: SweepResults) -> list[str]:
-    """Return whom joining harms at which number, and a row per dataset of joining minus `isolated`."""
+    """Return the sentence on whom joining harms at which number, and joining minus `isolated` as table."""
     there = {number: ours for number, found in results.each.items() if (ours := joining(found))}
     if not results.over or not there:
         return []
@@ -203,7 +205,7 @@ def _joining(results: SweepResults) -> list[str]:
 
 
 def _paired(results: SweepResults, ours: str) -> str:
-    """Return what the paired differences are, and where `ours` is behind a competitor."""
+    """Return sentences on the paired differences, and on where `ours` is behind a competitor."""
     measure = results.measure
     spread = ", mean ± standard deviation" if len(results.seeds) > 1 else ""
     unit = measure.unit_of_differences
@@ -221,7 +223,7 @@ def _paired(results: SweepResults, ours: str) -> str:
 
 
 def _where(results: SweepResults, ours: str, is_behind: bool | None) -> str:
-    """Return the competitors of which that holds, by number: "a and b at 20; c at 30"."""
+    """Return the competitors for which `behind` is `is_behind`, by number: "a and b at 20; c at 30"."""
     others = [name for name in results.methods if name != ours]
     places = []
     for number in results.columns:
@@ -231,7 +233,7 @@ def _where(results: SweepResults, ours: str, is_behind: bool | None) -> str:
 
 
 def _paired_lines(results: SweepResults, ours: str) -> list[list[str]]:
-    """Return a row per method but `ours`, references last, and a column per number."""
+    """Return a table: a row per method but `ours`, references last, and a column per number."""
     head = [f"{printed(ours)} {MARKDOWN.minus} method", *results.columns]
     lines = [_differences(results, ours, name) for name in results.methods if name != ours]
     references = [_differences(results, ours, name) for name in results.reference]

@@ -1,4 +1,4 @@
-"""What a run cost, from Snakemake's benchmark files."""
+"""Costs of a run, from Snakemake's benchmark files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ import pandas as pd
 
 
 def times(experiment: str, seeds: Sequence[int]) -> pd.DataFrame:
-    """Return the wall time and peak memory from Snakemake's benchmark files
-    logs/<experiment>/s<seed>/**.tsv.
+    """Return wall time and peak memory by method, from Snakemake's benchmark files.
 
-    The jobs of a method, such as the rounds of `joint`, are added up; memory is their largest.
+    The files are logs/<experiment>/s<seed>/**.tsv. The jobs of a method, such as the rounds of `joint`, are
+    added up; memory is their largest.
 
     Returns:
         Columns method, seconds (mean over seeds), seconds_std, peak_mb (largest), jobs (per seed),

@@ -1,4 +1,4 @@
-"""What runs look like in MLflow: imported from files, by one process at a time, as often as one likes.
+"""Runs in MLflow: imported from files, by one process at a time, as often as one likes.
 
 One MLflow experiment per experiment; in it a run per method and, below that one, a run per seed, and one
 named `report` with the tables and figures. A run of a seed is known by its key, the tag `jointnn.key`:

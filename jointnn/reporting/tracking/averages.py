@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from jointnn.reporting.tracking.runs import Points
 
 AVERAGE = "average"
-"""What stands for a dataset in the name of a mean over all of them, as in the tables."""
+"""Name in the place of a dataset for a mean over all of them, as in the tables."""
 DEVIATION = "std/"
 
 
 def with_average(points: Points) -> Points:
-    """Return points and, of each metric that several datasets have, the mean over them.
+    """Return the points, and the mean over datasets of each metric that several datasets have.
 
-    A step counts where all of these have a value.
+    A step counts if all of these datasets have a value there.
     """
     groups: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     datasets = defaultdict(set)
@@ -33,7 +33,7 @@ def with_average(points: Points) -> Points:
 
 
 def over_seeds(seeds: Sequence[Points], *, every: bool) -> Points:
-    """Return the mean over seeds where all have a value, and of several the deviation (n - 1).
+    """Return the mean over seeds where all have a value, and for several seeds the deviation (n - 1).
 
     Args:
         every: whether each has a deviation, also the single datasets of an average.
@@ -55,11 +55,11 @@ def over_seeds(seeds: Sequence[Points], *, every: bool) -> Points:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean; infinite or NaN values go through."""
+    """Return the mean. Infinite or NaN values go through."""
     return sum(values) / len(values)
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Return the sample standard deviation; infinite or NaN values give NaN."""
+    """Return the sample standard deviation; NaN if a value is infinite or NaN."""
     centre = mean(values)
     return math.sqrt(sum((value - centre) * (value - centre) for value in values) / (len(values) - 1))

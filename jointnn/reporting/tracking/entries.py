@@ -1,4 +1,4 @@
-"""What runs of MLflow are to hold: one for a seed, one for a method above its seeds, one for the report."""
+"""The content of runs of MLflow: one for a seed, one for a method above its seeds, one for the report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Entry:
     """A run of MLflow.
 
     Args:
-        key: what names it, also after another import.
+        key: its name, also after another import.
         status: RUNNING, FINISHED or FAILED.
         started, seconds: when it began, in seconds since 1970, and how long it took.
         curves: metrics by step.
@@ -58,8 +58,10 @@ class Entry:
 
     @cached_property
     def state(self) -> str:
-        """Return the digest of what is imported: where it is the same, nothing is new. Times, which a
-        checkout changes, do not count."""
+        """Return the digest of all that is imported. Where it is the same, nothing is new.
+
+        Times, which a checkout changes, do not count.
+        """
         points = sorted((*place, repr(value)) for place, value in self.curves.items())
         shown = [
             [self.key, self.name, self.status, self.parameters, self.tags, self.note],
@@ -70,7 +72,7 @@ class Entry:
 
 
 def of_seed(root: Path, run: RunFiles) -> Entry:
-    """Return the run of one seed."""
+    """Return the entry of one seed."""
     origins = tables.origins(root, run.datasets)
     tags = _colored(run.method) | {
         METHOD: run.method,
@@ -97,23 +99,23 @@ def of_seed(root: Path, run: RunFiles) -> Entry:
 
 
 def _colored(method: str) -> dict[str, str]:
-    """Return the color of a method, that of the figures."""
+    """Return the tag with the color of a method in figures; {} if it has none."""
     look = row_of(method).look
     return {COLOR: look.color} if look else {}
 
 
 def finals_of(run: RunFiles) -> dict[str, float]:
-    """Return figures of the evaluation, with their mean over datasets, and what the run cost."""
+    """Return the numbers of the evaluation, with their means over datasets, and the costs of the run."""
     of_datasets = ("final/", f"minus_{ALONE}/")
     figures = {(name, 0): value for name, value in run.finals.items() if name.startswith(of_datasets)}
     return dict(run.finals) | {name: value for (name, _), value in with_average(figures).items()}
 
 
 def of_method(root: Path, experiment: str, method: str, seeds: Sequence[RunFiles]) -> Entry:
-    """Return the run of a method: means over its seeds under the names that these have, and deviations.
+    """Return the entry of a method: means over its seeds under the seeds' names, and deviations.
 
-    It has curves once every seed has ended, and figures once every seed is evaluated: so all are means
-    over the same seeds. A method without runs of its own has the figures of the table.
+    It has curves once every seed has ended, and numbers once every seed is evaluated: so all are means
+    over the same seeds. A method without runs of its own has the numbers of the table.
     """
     found = {run.status for run in seeds}
     status = next((worst for worst in ("RUNNING", "FAILED") if worst in found), "FINISHED")
@@ -144,7 +146,7 @@ def of_method(root: Path, experiment: str, method: str, seeds: Sequence[RunFiles
 
 
 def of_report(root: Path, experiment: str) -> Entry | None:
-    """Return the run with the tables and figures of an experiment, if there are any."""
+    """Return the entry with the tables and figures of an experiment; None if there are none."""
     artifacts = find.report(root, experiment)
     if not artifacts:
         return None
@@ -161,9 +163,9 @@ def of_report(root: Path, experiment: str) -> Entry | None:
 
 
 def columns(measured: Iterable[str]) -> tuple[str, ...]:
-    """Return the metrics that a table of methods is to show: test measures, each with its deviation.
+    """Return the metrics for a table of methods: test measures, each with its deviation.
 
-    Of several datasets that is their average; the loss comes only where nothing else is measured.
+    For several datasets it is their average. The loss is among them only where nothing else is measured.
     """
     names = sorted(name for name in measured if name.startswith("final/") and "/test/" in name)
     means = [name for name in names if name.endswith(f"/{AVERAGE}")] or names

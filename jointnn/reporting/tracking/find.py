@@ -18,14 +18,14 @@ from jointnn.reporting.tracking.runs import RunFiles, TrackedJob, ended, wanted
 
 
 def experiments(root: Path) -> list[str]:
-    """Return names of the experiments that have runs or results, sorted."""
+    """Return the names of the experiments that have runs or results, sorted."""
     places = ("runs", f"{paths.RESUME}/runs", "results")
     folders = {path for place in places for path in _folders(root / place)} - {root / paths.SWEEPS}
     return sorted({path.name for path in folders if list(path.glob("s*")) or _is_summed_up(path)})
 
 
 def is_planned(root: Path, experiment: str) -> bool:
-    """Return whether a workflow has settings for its jobs."""
+    """Return whether a workflow has written settings for an experiment's jobs."""
     return (root / paths.SETTINGS / "runs" / experiment).exists()
 
 
@@ -42,7 +42,7 @@ def find_runs(root: Path, experiment: str) -> Iterator[RunFiles]:
 
 
 def report(root: Path, experiment: str) -> dict[str, Path]:
-    """Return the tables and figures of an experiment, by the name that they have in MLflow."""
+    """Return the tables and figures of an experiment, by their names in MLflow."""
     folder = root / "results" / experiment
     tables = [folder / name for name in ("table.md", "table.tex", "summary.csv", "metrics.csv")]
     found = [*tables, *sorted(folder.glob("figures/*.svg"))]
@@ -52,13 +52,13 @@ def report(root: Path, experiment: str) -> dict[str, Path]:
 
 
 def page(root: Path, experiment: str) -> Path | None:
-    """Return the page of an experiment's results, the user's or that of the documentation."""
+    """Return the page of an experiment's results: the user's, or that of the documentation."""
     places = [root / folder / f"{experiment}.md" for folder in ("results", "docs/results")]
     return next((path for path in places if path.is_file()), None)
 
 
 def modified(files: Iterable[Path]) -> list[float]:
-    """Return times of the last change of those files that are there, sorted, in seconds since 1970."""
+    """Return the times of the last change of the files that exist, sorted, in seconds since 1970."""
     found = []
     for path in files:
         with suppress(FileNotFoundError):
@@ -75,7 +75,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _everywhere(root: Path, folder: Path) -> list[str]:
-    """Return names of the folders inside `folder`, be it among outputs, settings or resume points."""
+    """Return the names of the folders inside `folder`, among outputs, settings or resume points."""
     inside = [
         each for part in ("", paths.SETTINGS, paths.RESUME) for each in _folders(root / part / folder)
     ]
@@ -98,7 +98,7 @@ def _job(root: Path, folder: Path, record: str = "settings.json") -> TrackedJob:
 
 
 def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
-    """Return all jobs that may belong to a run, in their order: one, or an L2 start, sigma and rounds."""
+    """Return all jobs that may belong to a run, in order: one, or an L2 start, sigma and rounds."""
     folder = seed_folder / method
     inside = [name for name in _everywhere(root, folder) if name.startswith(("l2", "round_"))]
     if not inside:
@@ -108,7 +108,7 @@ def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
 
 
 def _trials(root: Path, chain: Sequence[TrackedJob]) -> list[TrackedJob]:
-    """Return the trials of a scale that the sigma of a run was chosen by: they cost time, too."""
+    """Return the trials of a scale that chose the sigma of a run: they cost time, too."""
     of_sigma = [job for job in chain if job.record_path.name == "sigma.settings.json"]
     return [
         found
@@ -158,7 +158,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
 def _times(
     root: Path, chain: list[TrackedJob], sources: list[Path], seconds: float | None
 ) -> tuple[float, float]:
-    """Return when the first job of a run began, and how long its jobs took together.
+    """Return when the first job of a run began, and how long its jobs took together [s].
 
     Snakemake measures both; without its files, as in a clone, times of the outputs have to do. A record
     does not tell: `accept` writes it again.
@@ -173,7 +173,7 @@ def _times(
 
 
 def _owner(files: list[Path]) -> str:
-    """Return whose files they are: a name, or a number that has none here."""
+    """Return the owner of files: a name, or a number that has no name here."""
     for path in files:
         with suppress(FileNotFoundError):
             try:
@@ -184,8 +184,7 @@ def _owner(files: list[Path]) -> str:
 
 
 def _outputs(root: Path, job: TrackedJob, finished: bool) -> Path | None:
-    """Return where the history of a job is: among its outputs once it has ended, before in its resume
-    point."""
+    """Return the folder of a job's history: its outputs once it has ended, before that its resume point."""
     return root / job.folder if finished or job.fresh else _training(root, job)
 
 
@@ -198,8 +197,10 @@ def _training(root: Path, job: TrackedJob) -> Path | None:
 
 
 def _diverged(root: Path, job: TrackedJob) -> str:
-    """Return what a job says that diverged, or nothing: in its networks where it ended, or where it
-    stopped."""
+    """Return the sentence of a job that diverged; "" if it did not.
+
+    It lies in the networks of a job that ended, else where the job stopped.
+    """
     state = root / paths.state(str(job.folder))
     if job.fresh and state.exists():
         return tensors.diverged(state)
@@ -209,14 +210,14 @@ def _diverged(root: Path, job: TrackedJob) -> str:
 
 
 def _alarms(root: Path, job: TrackedJob) -> str:
-    """Return what the task finds wrong with the networks of a job."""
+    """Return the alarms of the task about the networks of a job, in words."""
     state = root / paths.state(str(job.folder))
     alarms = tensors.numbers_of_state(state).get("alarms", {}) if state.exists() else {}
     return "; ".join(alarms[name] for name in sorted(alarms))
 
 
 def _halves(root: Path, first: TrackedJob) -> dict[str, float]:
-    """Return what networks of split halves say of a run, if they began where its first job did."""
+    """Return the ratios of split halves, if they began where the first job of a run did; else {}."""
     folder = first.folder.parent / "halves"
     halves = _job(root, folder)
     starts = [
@@ -226,7 +227,7 @@ def _halves(root: Path, first: TrackedJob) -> dict[str, float]:
 
 
 def _artifacts(root: Path, jobs: list[TrackedJob], halves: Mapping[str, float]) -> dict[str, Path]:
-    """Return the weights of the rounds, sigma, and the ratios of split halves."""
+    """Return the files of the rounds' weights, of sigma, and of the ratios of split halves."""
     found = {f"{job.folder.name}/weights.json": root / job.folder / "weights.json" for job in jobs}
     for job in jobs:
         if job.record_path.name == "sigma.settings.json":

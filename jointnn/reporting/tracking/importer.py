@@ -1,4 +1,4 @@
-"""Runs from files into MLflow, so that a second import of the same files changes nothing."""
+"""Import of runs from files into MLflow, such that a second import of the same files changes nothing."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -136,7 +136,7 @@ class _Import:
         self.done.diverged += files.status == "FAILED"
 
     def put(self, entry: Entry, parent: str = "") -> "Run":
-        """Return the run of an entry: made, brought up to date where it has grown, made anew where not."""
+        """Return the run of an entry. It is made, brought up to date where it has grown, or made anew."""
         tags = {**self.common, **entry.tags} | ({PARENT: parent} if parent else {})
         held = self.known.get(entry.key)
         if held is not None and self.is_same(held, entry):
@@ -160,7 +160,7 @@ class _Import:
         return run
 
     def is_same(self, held: "Run", entry: Entry) -> bool:
-        """Return whether a run holds all that it is to hold."""
+        """Return whether a run holds all that it has to hold."""
         tags, networks = held.data.tags, self.networks
         are_left = LEFT in tags and entry.networks and networks and networks.takes(entry.networks)
         return tags.get(STATE) == entry.state and not are_left
@@ -193,8 +193,10 @@ class _Import:
 
 
 def _has_grown(held: "Run", entry: Entry) -> bool:
-    """Return whether a run holds nothing but what it is to hold, so that the rest can be added: MLflow
-    changes no parameter and forgets no value."""
+    """Return whether a run holds nothing but parts of the entry, so that the rest can be added.
+
+    MLflow changes no parameter and forgets no value.
+    """
     tags, state = held.data.tags, held.data.tags.get(STATE, "")
     params = {name: text(value) for name, value in entry.parameters.items()}
     values = dict(entry.values)
@@ -211,19 +213,19 @@ def _has_grown(held: "Run", entry: Entry) -> bool:
 
 
 def _of_a_person(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags that are neither ours nor MLflow's, and a description that a person wrote."""
+    """Return the tags that are neither ours nor MLflow's, and a description that a person wrote."""
     own = {name: value for name, value in tags.items() if not name.startswith(("jointnn.", "mlflow."))}
     note = tags.get(NOTE, "")
     return own | ({NOTE: note} if note and files.digest(note) != tags.get(OUR_NOTE) else {})
 
 
 def _described(note: str, held: Mapping[str, str]) -> dict[str, str]:
-    """Return tags with a description, unless there is one that a person wrote."""
+    """Return the tags of a description; {} if a person wrote one."""
     return {NOTE: note, OUR_NOTE: files.digest(note)} if note and NOTE not in _of_a_person(held) else {}
 
 
 def commit(root: Path) -> dict[str, str]:
-    """Return tags for the commit of the checkout, and whether files differ from it; none without git."""
+    """Return tags for the commit of the checkout, and whether files differ from it; {} without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(root), *arguments]

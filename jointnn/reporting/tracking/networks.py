@@ -34,9 +34,9 @@ class Written:
 
     Args:
         datasets: those that have one.
-        inputs: what a network takes, in words.
+        inputs: inputs of a network, in words.
         example: one input, nested lists of shape (1, ...); None where no data is at hand.
-        outputs: shapes of what a network gives, -1 where any size goes; by name if it gives several,
+        outputs: shapes of a network's outputs, -1 where any size goes; by name if there are several,
             otherwise under "".
     """
 
@@ -102,7 +102,7 @@ def _folder_for(store: Store, run: "Run") -> Iterator[Path]:
 
 
 def _model(run: "Run", written: Written) -> Any:
-    """Return what MLflow's file MLmodel says of the networks."""
+    """Return the description of the networks for MLflow's file MLmodel."""
     from mlflow.models import Model
 
     example = {"artifact_path": EXAMPLE, "type": "ndarray", "format": "tf-serving"}

@@ -53,15 +53,14 @@ def of_method(seeds: Sequence[int]) -> str:
 
 
 def harm(root: Path, experiment: str, method: str) -> str:
-    """Return what the table says of the datasets that a method harms, as a paragraph; empty if it says
-    nothing of it."""
+    """Return the table's sentence on the datasets that a method harms, as a paragraph; "" without one."""
     table = _text(root / "results" / experiment / "table.md")
     found = re.search(rf"`{re.escape(printed(method))}` minus [^\n]*({HARMS} [^\n]*)", table)
     return f"\n\n{found[1]}" if found else ""
 
 
 def of_experiment(root: Path, name: str, runs: Sequence[RunFiles], shown: str) -> str:
-    """Return the description of an experiment: what it is, its table, where its page is.
+    """Return the description of an experiment: its problem, its table, the place of its page.
 
     Args:
         shown: the address of the artifacts of its report in MLflow; empty without one.
@@ -82,7 +81,7 @@ def of_experiment(root: Path, name: str, runs: Sequence[RunFiles], shown: str) -
 
 
 def _problem(run: RunFiles) -> str:
-    """Return what is learned, in a sentence, from the parameters of a run."""
+    """Return the problem of an experiment in a sentence, from the parameters of a run."""
     told = run.parameters
     count = told.get("train_images")
     images = f"{count} training images each" if count else "all their training images"
@@ -93,12 +92,12 @@ def _problem(run: RunFiles) -> str:
 
 
 def _tables(text: str) -> str:
-    """Return a table of results without its headline and the list of sources."""
+    """Return the tables of results without headline and list of sources."""
     return re.split(r"^Data:", text.partition("\n")[2], flags=re.MULTILINE)[0].strip()
 
 
 def _first_paragraph(text: str) -> str:
-    """Return the first paragraph of a page that is text, and not a headline, a comment, a table, a link."""
+    """Return the first paragraph of text on a page: no headline, comment, table or link."""
     parts = (part.strip() for part in text.split("\n\n"))
     return next((" ".join(part.split()) for part in parts if re.match(r"[A-Za-z`*]", part)), "")
 

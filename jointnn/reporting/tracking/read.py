@@ -25,8 +25,11 @@ MEND = " Delete it and run its job again."
 
 
 def histories(tables: list[Path]) -> tuple[Points, list[str]]:
-    """Return all points and the names of the datasets. Two jobs that follow each other may both have the
-    step between them: the first one counts, as it does when a run is imported while it trains."""
+    """Return all points and the names of the datasets.
+
+    Two jobs that follow each other may both have the step between them. The first one counts, as it does
+    when a run is imported while it trains.
+    """
     points: Points = {}
     datasets = set()
     for path in tables:
@@ -40,8 +43,10 @@ def histories(tables: list[Path]) -> tuple[Points, list[str]]:
 
 
 def finals(path: Path, method: str) -> dict[str, float]:
-    """Return figures of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a; of
-    `joint` also what joining gave or took, as minus_isolated/accuracy/test/mnist_a."""
+    """Return the numbers of a method in the metrics.csv of an evaluation, as final/accuracy/test/mnist_a.
+
+    For `joint` they include what joining gave or took, as minus_isolated/accuracy/test/mnist_a.
+    """
     by_method: dict[str, dict[str, float]] = {}
     for row in _rows(path, METRICS_COLUMNS):
         name = f"{row['metric']}/{row['split']}/{row['dataset']}"
@@ -55,9 +60,9 @@ def finals(path: Path, method: str) -> dict[str, float]:
 
 
 def ratios(path: Path) -> dict[str, float]:
-    """Return how far apart datasets lie by layer, in units of chance, from a ratios.json of split halves.
+    """Return distances of datasets by layer, in units of chance, from a ratios.json of split halves.
 
-    For each layer the mean over pairs, and the closest and the farthest of them: split_halves/conv1/mean.
+    For each layer they are the mean over pairs, the closest and the farthest: split_halves/conv1/mean.
     """
     content = read_json(path) or {}
     found: dict[str, float] = {}
@@ -70,8 +75,7 @@ def ratios(path: Path) -> dict[str, float]:
 
 
 def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
-    """Return the mean and deviation over seeds, by method and name of the metric
-    (final/accuracy/test/mnist_a, std/final/...)."""
+    """Return mean and deviation over seeds, by method and metric (final/accuracy/test/mnist_a, std/...)."""
     path = root / "results" / experiment / "summary.csv"
     found: dict[str, dict[str, float]] = {}
     for row in _rows(path, SUMMARY_COLUMNS):
@@ -83,7 +87,7 @@ def summary(root: Path, experiment: str) -> dict[str, dict[str, float]]:
 
 
 def costs(root: Path, chain: list[TrackedJob]) -> dict[str, float]:
-    """Return the wall time [s] and peak memory [MB] of a run, if Snakemake measured every job of it."""
+    """Return wall time [s] and peak memory [MB] of a run; {} if Snakemake did not measure all its jobs."""
     measured = []
     for job in chain:
         folder = job.folder.relative_to("runs")
@@ -122,7 +126,7 @@ class Origin:
 
 
 def origins(root: Path, datasets: list[str]) -> list[Origin]:
-    """Return of those datasets whose manifest is at hand: results may be there without the data."""
+    """Return the origins of the datasets whose manifests are at hand. Results may be there without data."""
     manifests = {name: read_json(root / paths.raw(name) / "manifest.json") for name in datasets}
     found = []
     for name, manifest in manifests.items():
@@ -135,14 +139,14 @@ def origins(root: Path, datasets: list[str]) -> list[Origin]:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what a file holds, or None: a job may take it away at any time."""
+    """Return the content of a file, or None: a job may take a file away at any time."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return path.read_bytes()
     return None
 
 
 def read_json(path: Path) -> Any:
-    """Return the value of a JSON file, or None."""
+    """Return the value in a JSON file; None where there is no file."""
     text = _content(path)
     try:
         return None if text is None else unsealed(json.loads(text))
@@ -151,7 +155,7 @@ def read_json(path: Path) -> Any:
 
 
 def _rows(path: Path, columns: tuple[str, ...], delimiter: str = ",") -> list[dict[str, str]]:
-    """Return the rows of a table; none where there is no file."""
+    """Return the rows of a table; [] where there is no file."""
     text = (_content(path) or b"").decode(errors="replace")
     rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
     if any(row.get(column) is None for row in rows for column in columns):

@@ -17,7 +17,7 @@ BOOKKEEPING = {
     *("stage", "code", "before", "identity", "record", "settings"),
     *("experiment", "seed", "method", "start", "until", "round"),
 }
-"""What a record says besides what tells one run from another; `settings` are taken out of their box."""
+"""Entries of a record that do not tell one run from another; `settings` are taken out of their box."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TrackedJob:
         folder: where its outputs are, relative to the root: runs/digits/s0/isolated.
         record_path: its record, relative to the root.
         record: the settings that its outputs were made with; None while there are none.
-        settings: what it is to be made with; None where no workflow was read, as in a fresh clone.
+        settings: the settings of now; None where no workflow was read, as in a fresh clone.
     """
 
     folder: Path
@@ -38,23 +38,25 @@ class TrackedJob:
 
     @property
     def fresh(self) -> bool:
-        """Return whether its outputs are there and made with the settings of now."""
+        """Return whether its outputs are there, made with the settings of now."""
         return self.record is not None and self.settings in (None, self.record)
 
     @property
     def round(self) -> int:
-        """Return k of a job in a folder round_k; 0 for other jobs."""
+        """Return k for a job in a folder round_k; 0 for other jobs."""
         number = self.folder.name.removeprefix("round_")
         return int(number) if number.isdigit() else 0
 
     @property
     def newest(self) -> Mapping[str, Any]:
-        """Return what it is to be made with, or else was made with."""
+        """Return the settings of now, or else those that its outputs were made with."""
         return self.settings or self.record or {}
 
     def is_made_from(self, before: "TrackedJob") -> bool:
-        """Return whether its outputs were made from those that `before` has now: its record holds the
-        digest of that one's record."""
+        """Return whether its outputs were made from the present ones of `before`.
+
+        Its record then holds the digest of that job's record.
+        """
         if self.record is None or before.record is None:
             return False
         made_from = [job["record"] for job in self.record.get("before", {}).values()]
@@ -62,13 +64,13 @@ class TrackedJob:
 
 
 def ended(jobs: list[TrackedJob]) -> list[TrackedJob]:
-    """Return those jobs that make a run that has ended, in their order; none if it has not.
+    """Return the jobs of a run that has ended, in order; [] if it has not.
 
     Once a job has run again with new settings, the later jobs of its chain still have old outputs:
     together they are no run. While none has run again, they are the run of the older settings.
 
     Args:
-        jobs: all that is known of one method and seed, in their order.
+        jobs: all known jobs of one method and seed, in their order.
     """
     done = _within([(job, job.record) for job in jobs if job.record is not None])
     rounds = sum(job.round > 0 for job in done)
@@ -78,12 +80,12 @@ def ended(jobs: list[TrackedJob]) -> list[TrackedJob]:
 
 
 def wanted(jobs: list[TrackedJob]) -> list[TrackedJob]:
-    """Return those jobs that make the run as its settings are now."""
+    """Return the jobs of the run as its settings are now."""
     return _within([(job, job.newest) for job in jobs if job.newest])
 
 
 def _within(chain: list[tuple[TrackedJob, Mapping[str, Any] | None]]) -> list[TrackedJob]:
-    """Return a chain without rounds that belong to older settings, which had more of them."""
+    """Return a chain without rounds of older settings, which had more of them."""
     # The first round tells: it is the first that is made anew.
     counts = (count for _, settings in chain if (count := _rounds(settings)) is not None)
     last = next(counts, math.inf)
@@ -102,11 +104,11 @@ class RunFiles:
     Args:
         settings: of its jobs, in their order, by the path of the record.
         finished: whether every job has ended.
-        diverged: what a job says that diverged; empty if none has.
-        alarms: what the task finds wrong with the networks at their end; empty if nothing.
+        diverged: sentence of a job that diverged; empty if none has.
+        alarms: alarms of the task about the networks at their end; empty if there are none.
         points: its curves.
         datasets: names, sorted.
-        finals: figures of the evaluation, and what the run cost, by name of the metric.
+        finals: numbers of the evaluation, and costs of the run, by name of the metric.
         artifacts: files shown with the run, by the name that they have there.
         state: the file that holds its networks; None while there are none.
         started: when its first job began, in seconds since 1970.
@@ -132,7 +134,7 @@ class RunFiles:
 
     @property
     def status(self) -> str:
-        """Return as MLflow has it."""
+        """Return the status as MLflow names it."""
         return "FAILED" if self.diverged else "FINISHED" if self.finished else "RUNNING"
 
     @property
@@ -142,22 +144,22 @@ class RunFiles:
 
     @cached_property
     def digest(self) -> str:
-        """Return of the settings of all its jobs."""
+        """Return the digest of the settings of all its jobs."""
         return files.digest(self.settings)
 
     @property
     def place(self) -> str:
-        """Return what it shares with runs of other settings: digits/joint/0."""
+        """Return the part of its key that it shares with runs of other settings: digits/joint/0."""
         return f"{self.experiment}/{self.method}/{self.seed}"
 
     @property
     def key(self) -> str:
-        """Return what names it: digits/joint/0/<digest of its settings>."""
+        """Return its key: digits/joint/0/<digest of its settings>."""
         return f"{self.place}/{self.digest}"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Return all that its jobs were told, as one flat list, with method and seed."""
+        """Return all settings of its jobs as one flat mapping, with method and seed."""
         flat: dict[str, Any] = {}
         for record in self.settings.values():
             told = {name: value for name, value in record.items() if name not in BOOKKEEPING}
@@ -166,7 +168,7 @@ class RunFiles:
 
 
 def artifacts_digest(artifacts: Mapping[str, Path]) -> str:
-    """Return of names and contents, of those files that are still there."""
+    """Return the digest of the names and contents of those files that are still there."""
     found = {}
     for name, path in artifacts.items():
         with suppress(FileNotFoundError):
@@ -175,8 +177,7 @@ def artifacts_digest(artifacts: Mapping[str, Path]) -> str:
 
 
 def flattened(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings as one list: {"strength": {"half_life": 3}} becomes {"strength.half_life":
-    3}."""
+    """Return nested settings on one level: {"strength": {"half_life": 3}} as {"strength.half_life": 3}."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:

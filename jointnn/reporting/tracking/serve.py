@@ -37,7 +37,7 @@ OF_EXPERIMENT = 'MLflowLocalStorage-1.1-ExperimentPage-["{}"]-ReactComponentStat
 
 
 def bound(port: int) -> socket.socket:
-    """Return a socket at a port of this machine, which nobody else can take any more.
+    """Return a socket that holds a port of this machine, so that nobody else can take it.
 
     Raises:
         UserError: the port is in use, or not ours to take.
@@ -91,13 +91,13 @@ def serve(
 
 
 def head(experiments: Iterable[Shown]) -> str:
-    """Return what is put into MLflow's page."""
+    """Return the lines that are put into the head of MLflow's page."""
     tables = {OF_EXPERIMENT.format(each.id): _table(each.columns) for each in experiments if each.columns}
     return HEAD.replace("AT_FIRST", json.dumps(SWITCHES | tables).replace("<", "\\u003c"))
 
 
 def _table(metrics: Iterable[str]) -> dict[str, Any]:
-    """Return how MLflow keeps the columns of a table of runs; names are long."""
+    """Return MLflow's settings for the columns of a table of runs; they are wide, since names are long."""
     columns = [f"metrics.`{name}`" for name in metrics]
     widths = {"columnOrder": columns, "columnWidths": dict.fromkeys(columns, 230)}
     return {"selectedColumns": columns, **widths}

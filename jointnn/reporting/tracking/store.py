@@ -47,7 +47,7 @@ def is_new(root: Path, store: str) -> bool:
 
 @contextmanager
 def opened(root: Path, store: str) -> Iterator["Store"]:
-    """The store at a URI, held alone until the block ends; another import waits.
+    """Open the store at a URI and hold it alone until the block ends. Another import waits.
 
     Two processes that create the tables of one new file would break each other.
 
@@ -179,7 +179,7 @@ class Store:
         self.artifacts = artifacts
 
     def open_experiment(self, name: str) -> "Experiment":
-        """Return an experiment, which is created if there is none.
+        """Return an experiment, and create it if there is none.
 
         Raises:
             UserError: it was deleted in MLflow, or its artifacts are not beside the store.
@@ -218,7 +218,7 @@ class Store:
         return found
 
     def create(self, experiment: str, entry: Entry, tags: Mapping[str, str]) -> "Run":
-        """Return a new run, with tags and nothing else yet."""
+        """Create a run that has tags and nothing else yet, and return it."""
         started = int(entry.started * 1000)
         return self.client.create_run(experiment, started, {**tags, KEY: entry.key}, entry.name)
 
@@ -229,7 +229,7 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def folder(self, run: "Run") -> Path | None:
-        """Return where the files of a run lie, if that is here."""
+        """Return the folder of a run's files if it is on this machine, else None."""
         place = urlparse(run.info.artifact_uri)
         return Path(unquote(place.path)) if self.artifacts and place.scheme == "file" else None
 
@@ -308,9 +308,9 @@ class Store:
 
 
 KIND = "custom_model_development"
-"""What MLflow calls an experiment of trained models: its page then shows runs and no traces."""
+"""MLflow's kind of an experiment of trained models: its page then shows runs and no traces."""
 
 
 def text(value: Any) -> str:
-    """Return a parameter as MLflow keeps it: text as it is, all else as JSON."""
+    """Return a parameter as MLflow keeps it: a text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -19,7 +19,7 @@ AGAIN = "everything that jointnn put into it is imported again"
 
 
 def database(store: str) -> str:
-    """Return the file of an SQLite store; "" for a server or another database."""
+    """Return the file of an SQLite store; "" for a server or another kind of database."""
     return store.removeprefix(DATABASE) if store.startswith(DATABASE) else ""
 
 
@@ -40,7 +40,7 @@ def check(store: str, path: Path | None) -> None:
 
 
 def sentence(store: str, error: str) -> str | None:
-    """Return what to say of an error that MLflow raised on a store; None of one that is not the store's."""
+    """Return our sentence on an error that MLflow raised about a store; None for any other error."""
     for pattern, said in SENTENCES.items():
         if found := re.search(pattern, error, re.DOTALL):
             return f"The MLflow store {store} " + said.format(
@@ -75,7 +75,7 @@ SENTENCES = {
         "http://HOST:PORT."
     ),
 }
-"""What to say, by what MLflow, SQLAlchemy or SQLite say."""
+"""Our sentences, by patterns of those of MLflow, SQLAlchemy and SQLite."""
 
 
 def _check_file(store: str, path: Path) -> None:
@@ -100,7 +100,7 @@ def _check_file(store: str, path: Path) -> None:
 
 
 def _revisions() -> set[str]:
-    """Return the versions of its tables that the installed MLflow knows, without importing it."""
+    """Return the versions of the tables that the installed MLflow knows, without importing it."""
     spec = find_spec("mlflow")
     folders = spec.submodule_search_locations if spec else None
     files = [

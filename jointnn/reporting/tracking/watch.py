@@ -1,4 +1,4 @@
-"""Imports again and again while runs train."""
+"""Repeated imports while runs train."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""What a person calls: python -m jointnn TOOL."""
+"""The tools that a person calls: python -m jointnn TOOL."""

@@ -21,7 +21,7 @@ from jointnn.stages.tools import golden_bytes as golden
 LOG = "workflow/accepted.csv"
 COLUMNS = ("date", "commit", "experiment", "records", "because")
 OF_CODE = {"code", "before"}
-"""What a record knows of code, its own and that of the jobs before it."""
+"""Entries of a record on code: its own, and that of the jobs before it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _commit_of_clean_tree() -> str:
-    """Return the commit that is checked out; what is accepted must be what anybody can look at."""
+    """Return the commit that is checked out. Refuse a changed tree, which nobody could look at."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{LOG}")
     if changed:
         raise UserError(
@@ -78,7 +78,7 @@ def _git(*arguments: str) -> str:
 
 
 def _differs_in_code_alone(job: Job) -> bool:
-    """Return whether a job's record has its settings and those of all before it, but other code."""
+    """Return whether a job's record differs in code alone, not in settings of it or jobs before it."""
     record = Path(job.record)
     if not record.exists():
         return False

@@ -39,7 +39,7 @@ class Pile:
 
     Attributes:
         where: the folder that they lie in.
-        what: what they are, and how they come back.
+        what: their kind, and how they come back.
         files: their paths.
     """
 
@@ -49,7 +49,7 @@ class Pile:
 
     @property
     def bytes(self) -> int:
-        """Return the room that they take."""
+        """Return the room that they take, in bytes."""
         return sum(file.lstat().st_size for file in self.files)
 
 
@@ -98,7 +98,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def piles(params: Params, experiment: str | None = None) -> list[Pile]:
-    """Return what can be removed and made again without training, of one experiment or of all.
+    """Return the files that can go and come back without training, of one experiment or of all.
 
     Raises:
         UserError: the experiment is not known.
@@ -136,7 +136,7 @@ def piles(params: Params, experiment: str | None = None) -> list[Pile]:
 
 
 def superseded(params: Params, experiment: str) -> Pile:
-    """Return the runs of an experiment that are of other settings, seeds or methods than it has now.
+    """Return the runs of an experiment with other settings, seeds or methods than it has now.
 
     Raises:
         UserError: there are no runs of that name.
@@ -153,7 +153,7 @@ def superseded(params: Params, experiment: str) -> Pile:
 
 
 def _is_of(job: Job | None) -> bool:
-    """Return whether what lies in a job's folder is its own, of code of before or not made to the end."""
+    """Return whether the files in a job's folder are its own, also of older code or unfinished."""
     if job is None:
         return False
     record = Path(job.record)
@@ -161,7 +161,7 @@ def _is_of(job: Job | None) -> bool:
 
 
 def _resume_points(jobs: Iterable[Job], experiment: str | None) -> tuple[Path, ...]:
-    """Return the last states of jobs that have ended, or that have other settings now."""
+    """Return the files of last states of jobs that have ended, or that have other settings now."""
     places = [Path(paths.RESUME, top, experiment or "") for top in ("runs", "search")]
     needed = [Path(job.resume) for job in jobs if not is_finished(job) and _goes_on(job)]
     return tuple(
@@ -173,7 +173,7 @@ def _resume_points(jobs: Iterable[Job], experiment: str | None) -> tuple[Path, .
 
 
 def _goes_on(job: Job) -> bool:
-    """Return whether a job would go on from the state that is kept for it, or tells why it diverged."""
+    """Return whether a job would go on from the state kept for it, or tells there why it diverged."""
     state = Path(paths.state(job.resume))
     try:
         return not state.is_file() or read_header(state).get("job") == job.digest
@@ -182,7 +182,7 @@ def _goes_on(job: Job) -> bool:
 
 
 def _prepared(datasets: Iterable[str] | None, params: Params) -> tuple[Path, ...]:
-    """Return prepared images, of some datasets or of all."""
+    """Return the files of prepared images, of some datasets or of all."""
     own = [Path(path) for one in params.datasets.values() if (path := getattr(one, "path", None))]
     named = None if datasets is None else tuple(f"{name}-" for name in datasets)
     return tuple(
@@ -195,7 +195,7 @@ def _prepared(datasets: Iterable[str] | None, params: Params) -> tuple[Path, ...
 
 
 def _logs(jobs: Iterable[Job], experiment: str | None) -> tuple[Path, ...]:
-    """Return the logs of jobs that are done, or that there are no more; others tell what went wrong."""
+    """Return the logs of jobs that are done or gone. Others tell what went wrong."""
     unfinished = {job.log for job in jobs if not is_finished(job)}
     found = _files(Path("logs", experiment) if experiment else "logs", "**/*.log")
     return tuple(file for file in found if file.as_posix() not in unfinished)
@@ -216,7 +216,7 @@ def _names_in(folder: str) -> Mapping[str, None]:
 
 
 def _in_git() -> frozenset[str]:
-    """Return what git versions, below the folders that jobs write to."""
+    """Return the files that git versions below the folders that jobs write to."""
     listed = ["git", "ls-files", "-z", "--", *WRITTEN]
     try:
         found = subprocess.run(listed, check=True, capture_output=True, text=True)

@@ -116,7 +116,7 @@ def _inputs(use: "Use") -> str:
 
 
 def _command(use: "Use", path: str) -> str:
-    """Return what to type to use a network on images; none where it takes none."""
+    """Return the command that uses a network on images; "" where the network takes none."""
     if use.task == "generation":
         return ""
     to = "made" if use.task in ("completion", "reconstruction") else "predictions.csv"

@@ -28,13 +28,13 @@ class FinishedRun:
     Attributes:
         job: the job that ended it.
         datasets: the networks that there are.
-        notes: what a state of it must say of itself.
+        notes: entries that the header of its state must have.
     """
 
     def __init__(
         self, experiment: str, method: str, seed: int | None = None, jobs: Jobs | None = None
     ) -> None:
-        """Find it.
+        """Find the run.
 
         Args:
             seed: None: the first one of the experiment.
@@ -79,7 +79,7 @@ class FinishedRun:
         }
 
     def use(self, dataset: str) -> "Use":
-        """Return what is done to an image before a network sees it, and what its outputs mean.
+        """Return the use of a dataset's network: the way from an image to its inputs, and its outputs.
 
         Raises:
             UserError: the experiment has no such dataset, or its manifest is missing.
@@ -127,8 +127,10 @@ class FinishedRun:
         return network
 
     def own_code(self) -> list[Path]:
-        """Return files of the project's folder that its networks need: modules of one's own, and what they
-        import there."""
+        """Return the files of the project's folder that its networks need.
+
+        They are modules of one's own, and what those import there.
+        """
         from jointnn.jobs.code_digests import files_run
 
         root = Path.cwd()
@@ -139,7 +141,7 @@ class FinishedRun:
 
 
 def within(root: Path, files: Iterable[Path]) -> list[Path]:
-    """Return those of some files that are modules of a folder and none of this package, sorted."""
+    """Return the files that are modules of a folder, sorted, without those of this package."""
     below = {file: file.relative_to(root) for file in files if file.is_relative_to(root)}
     return sorted(
         file
@@ -153,7 +155,7 @@ def within(root: Path, files: Iterable[Path]) -> list[Path]:
 def without_start(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of an architecture without the weights that it begins with.
 
-    They are overwritten by the trained ones, and whoever loads these may not have them.
+    The trained weights replace them, and whoever loads those may not have them.
     """
     from jointnn.models.architectures import architecture
 

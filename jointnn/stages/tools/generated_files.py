@@ -18,7 +18,7 @@ def write_or_check(path: str, text: str, source: str, stage: str, check: bool) -
     """Write a file, or see whether it is up to date.
 
     Args:
-        source: what it is made from, for the message.
+        source: its origin, for the message.
         stage: that writes it.
 
     Raises:

@@ -28,7 +28,7 @@ FOLDER = Path("tests/golden")
 SHOWN = 8
 """Values of an array that are kept: some from all over it."""
 NAMES_IN_STATES = {"networks": "network", "optimizer": "optimiser", "glimpses": "glimpse"}
-"""What arrays of a saved state are called here, where names outlive file formats."""
+"""Names of the arrays of a saved state here, where names outlive file formats."""
 OF_NUMBERS = {"weights.json", "sigma.json", "distances.json", "ratios.json", "validation.json"}
 """JSON files whose numbers are golden, beside those of the points of a search."""
 TOLERANCE = 1e-5
@@ -39,7 +39,7 @@ another processor rounds otherwise: from Intel's AVX-512 to AMD's AVX2, 599 of 7
 
 
 def machine(threads: int = 1) -> str:
-    """Return what bytes depend on: torch's version, the processor's abilities, its vendor and threads."""
+    """Return all that bytes depend on: version of torch, abilities and vendor of the processor, threads."""
     import torch
 
     vendor = platform.machine()
@@ -73,7 +73,7 @@ def _run_jobs(project: Path, folder: Path) -> None:
 
 
 def arrays_in(folder: Path) -> dict[str, np.ndarray]:
-    """Return every array that jobs have written below a folder, under names that no file format decides."""
+    """Return all arrays that jobs have written below a folder, under names apart from file formats."""
     found: dict[str, np.ndarray] = {}
     for path in sorted(folder.rglob("*")):
         near = path.relative_to(folder)
@@ -108,7 +108,7 @@ def _arrays_of(path: Path, near: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _numbers(value: Any, place: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Return the numbers of a JSON value, lists of one shape as one array."""
+    """Yield the numbers of a JSON value with their names, lists of one shape as one array."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _numbers(inner, f"{place}/{key}")
@@ -119,7 +119,7 @@ def _numbers(value: Any, place: str) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def digests_of(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, str]]:
-    """Return the SHA-256 of each array, of its type, shape and bytes: its first 16 digits, by group."""
+    """Return the SHA-256 of each array (type, shape and bytes), its first 16 digits, by group and name."""
     found: dict[str, dict[str, str]] = {}
     for place, value in arrays.items():
         group, name = _split(place)
@@ -130,7 +130,7 @@ def digests_of(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, str]]:
 
 
 def samples_of(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a few values from all over each array, one after another, by group: for other machines."""
+    """Return some values from all over the arrays of each group, in one array, for other machines."""
     found: dict[str, list[np.ndarray]] = {}
     for place, value in sorted(arrays.items()):
         flat = value.reshape(-1)
@@ -140,7 +140,7 @@ def samples_of(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _split(place: str) -> tuple[str, str]:
-    """Return the group of an array, such as a network, and its name in there."""
+    """Return the group of an array, such as a network, and its name in the group."""
     group, _, name = place.rpartition("/")
     return group, name
 

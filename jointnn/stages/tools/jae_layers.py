@@ -44,8 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def page(params: Params) -> str:
-    """Return all experiments with networks of branches; those that have the same networks under one
-    title."""
+    """Return the page on all experiments with networks of branches, equal networks under one title."""
     sections: dict[str, list[str]] = {}
     for name, experiment in params.experiments.items():
         if experiment.architecture == "branched":
@@ -55,7 +54,7 @@ def page(params: Params) -> str:
 
 
 def section(params: Params, name: str) -> str:
-    """Return the networks of an experiment."""
+    """Return the tables of the networks of an experiment, as Markdown."""
     experiment = params.experiments[name]
     tied = {
         method: list(merged_settings(params, name, method).get("tied", [])) for method in experiment.methods

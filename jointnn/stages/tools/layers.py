@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _known(jobs: Jobs, job: ProblemJob, dataset: str) -> "Known":
-    """Return what is known of a dataset: its images where they are prepared, else noise of their shape."""
+    """Return the known data of a dataset: its images if they are prepared, else noise of their shape."""
     from jointnn.stages.check_networks import Known, known_from_files
     from jointnn.tasks.activations import activations_of, trunk_of
     from jointnn.training.dry_pass import made_images

@@ -82,7 +82,7 @@ def build(name: str, to: Path) -> Iterator[str]:
 
 
 def _what(content: bytes, path: Path, sums: Sums) -> str | None:
-    """Return what a file is, as its digests tell; None if it is neither ours nor what a recipe gives."""
+    """Return the kind of a file by its digests, in words; None if neither ours nor a recipe's."""
     found = sha256(content)
     if found == sums.sha256:
         return f"SHA-256 {found}, the file of the results pages."

@@ -60,7 +60,7 @@ class Found:
         rarest: how many of those for training and validation are of the class that has least.
         side: pixels of the shorter side that most images have at least.
         grey: whether all images that were looked at are grey.
-        left_out: what else is there, in words; nothing where there is nothing.
+        left_out: other files there, in words; empty where there are none.
     """
 
     entry: dict[str, Any]
@@ -124,7 +124,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def look(path: str) -> Found:
-    """Return what a path holds.
+    """Return the contents of a path.
 
     Raises:
         UserError: it holds no images of at least two classes, or cannot be read.
@@ -155,7 +155,7 @@ def look(path: str) -> Found:
 
 
 def pool_of(counts: Sequence[int]) -> int:
-    """Return how many images of classes of so many are not for the test; the rarest keeps one for it."""
+    """Return the number of images that are not for the test. The rarest class keeps one for the test."""
     pool = round(OF_POOL * sum(counts))
     if -(-pool // len(counts)) < min(counts):
         return pool
@@ -163,7 +163,7 @@ def pool_of(counts: Sequence[int]) -> int:
 
 
 def _source_at(path: str) -> str:
-    """Return the source that reads a path."""
+    """Return the name of the source that reads a path."""
     place = Path(path)
     if not place.exists():
         near = nearest(
@@ -178,13 +178,13 @@ def _source_at(path: str) -> str:
 
 
 def _shown(path: str) -> str:
-    """Return a path as parameters have it: relative to the project's folder where it lies in there."""
+    """Return a path for parameters: relative to the project's folder if it lies inside."""
     whole = Path(os.path.normpath(Path(path).absolute()))
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
 def _some(source: Source, splits: Splits) -> list[tuple[bytes, str]]:
-    """Return the content and the place of some images, evenly over all of them."""
+    """Return the content and the place of some images, taken evenly from all."""
     files = [
         file for file in source.files if file.suffix not in (".txt", ".csv") and not _is_container(file)
     ]
@@ -218,7 +218,7 @@ def _check_name(name: str, params: Params) -> None:
 
 
 def _dataset_name(path: str, experiment: str, taken: set[str]) -> str:
-    """Return a name for a dataset after its folder; after the experiment, too, where that one is taken."""
+    """Return a name for a dataset, after its folder and, if that name is taken, the experiment."""
     stem = Path(os.path.normpath(Path(path).absolute())).name.partition(".")[0].lower()
     name = re.sub("[^a-z0-9]+", "_", stem).strip("_")
     name = name if re.match("[a-z]", name) else f"set_{name}".rstrip("_")
@@ -268,7 +268,7 @@ def _experiment(name: str, found: Mapping[str, Found]) -> str:
 
 
 def _grid(name: str) -> str:
-    """Return the text of the file of its search."""
+    """Return the text of the file of an experiment's search."""
     search = {
         method: {"learning_rate": list(LEARNING_RATES), setting: values}
         for method, (setting, values) in SEARCHED.items()
@@ -282,7 +282,7 @@ def _grid(name: str) -> str:
 
 
 def _with_line(name: str) -> str:
-    """Return the text of params.yaml with a line for the experiment; all else stays as it is."""
+    """Return the text of params.yaml with a line for the experiment. All else stays as it is."""
     lines = read_text("params.yaml").splitlines(keepends=True)
     at = next((k for k, line in enumerate(lines) if line.startswith("experiments:")), None)
     if at is None:  # said by the reader
@@ -299,7 +299,7 @@ def _with_line(name: str) -> str:
 
 
 def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
-    """Return what was found and written, and what to type next."""
+    """Return a summary of the images and the written files, and what to type next."""
     experiment = params.experiments[name]
     steps, networks = experiment.settings["steps"], len(found)
     whole = steps * networks * len(experiment.methods) * len(experiment.seeds)

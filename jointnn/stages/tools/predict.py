@@ -81,7 +81,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _predictor(arguments: argparse.Namespace) -> "Predictor":
-    """Return the network that the command line names."""
+    """Return the predictor that the command line names."""
     from jointnn.training.predictor import Predictor
 
     path = Path(arguments.what)
@@ -112,7 +112,7 @@ def _predictor(arguments: argparse.Namespace) -> "Predictor":
 
 
 def _file_of(path: Path, dataset: str | None) -> Path:
-    """Return the file of a network, in a folder that of a dataset."""
+    """Return the file of a network; in a folder, the file of a dataset's network."""
     if path.is_file():
         return path
     names = sorted(file.stem for file in path.glob("*.safetensors"))
@@ -134,7 +134,7 @@ class Answers:
         predictor: the network.
         found: the images.
         read: those that could be read, so far.
-        unread: what is wrong with each of the others, by its place among all.
+        unread: sentence on each of the others, by its place among all.
     """
 
     predictor: "Predictor"
@@ -143,7 +143,7 @@ class Answers:
     unread: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin."""
+        """Begin the stream of predictions."""
         self.batches: Iterator[Prediction] = self.predictor.stream(self._pixels())
 
     def _pixels(self) -> Iterator[np.ndarray]:
@@ -185,7 +185,7 @@ def _write_table(answers: Answers, first: "Prediction | None", to: Path | None) 
 
 
 def _rows(found: "Prediction", predictor: "Predictor") -> tuple[list[str], list[list[str]]]:
-    """Return columns and the cells of each image; floats keep every digit."""
+    """Return the columns, and the cells of each image. Floats keep every digit."""
     if found.probabilities is not None and found.predicted is not None:
         classes = [predictor.outputs[k] for k in found.predicted.tolist()]
         cells = _cells(found.probabilities.cpu().numpy())
@@ -228,7 +228,7 @@ def _write_images(answers: Answers, first: "Prediction", to: Path | None) -> Non
 
 
 def _targets(images: Sequence[NewImage], to: Path) -> list[Path]:
-    """Return where each image goes: to its own place below the folder, as a PNG.
+    """Return the file of each image: at its own place below the folder, as a PNG.
 
     Raises:
         UserError: two would be one file, or one would be written over what it is made of.

@@ -75,7 +75,10 @@ def _check_known(name: str, known: list[str], params: Params) -> None:
 
 
 def _first_unfinished(jobs: Jobs, name: str) -> Job | None:
-    """Return the first job of an experiment, or a sweep, that is not up to date; images do not count."""
+    """Return the first job of an experiment or a sweep that is not up to date; None if all are.
+
+    Jobs that make images do not count.
+    """
     if name.startswith("sweep_"):
         last: list[Job] = [jobs.sweep(name.removeprefix("sweep_"))]
     else:

@@ -59,12 +59,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def folder_of(params: Params, name: str) -> str:
-    """Return the results of an experiment or a sweep."""
+    """Return the folder of the results of an experiment or a sweep."""
     return f"results/{name}" if name in params.experiments else paths.sweep(name.removeprefix(SWEEP))
 
 
 def chapter_of(params: Params, name: str) -> Chapter:
-    """Return the page of an experiment or a sweep, and what has changed since it was run."""
+    """Return the chapter of an experiment or a sweep, with the settings that have changed since its run."""
     if name in params.experiments:
         return Chapter(name, page_of(params, name, Place(ours=False)), outdated_in_experiment(params, name))
     sweep = name.removeprefix(SWEEP)

@@ -36,7 +36,7 @@ FROM_ZERO = ("reconstruction", "transfer")
 
 
 class ExportedNetworks:
-    """Writes the networks of runs whose state is no larger than a limit; params.yaml is read once.
+    """A writer of the networks of runs whose state is no larger than a limit; params.yaml is read once.
 
     Those of many runs are written by a second process, while MLflow is started in this one: the import
     of torch alone takes two seconds.
@@ -70,7 +70,7 @@ class ExportedNetworks:
         self.ahead.close()
 
     def takes(self, run: RunFiles) -> bool:
-        """Return whether the state of a run is no larger than the limit; one that is missing is not."""
+        """Return whether the state of a run is within the limit. A missing state is."""
         most = self.most_megabytes * MEGABYTE
         return not (run.state and run.state.is_file() and run.state.stat().st_size > most)
 
@@ -95,7 +95,7 @@ class ExportedNetworks:
             return NOT_SHOWN.format(why=error)
 
     def _as_logged(self, run: RunFiles, folder: Path) -> Written:
-        """Return what goes in and out of the networks in a folder: one of their kind is tried."""
+        """Return the inputs and outputs of the networks in a folder. One of each kind is tried."""
         files = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
         headers = {name: read_header(files[name]) for name in run.datasets if name in files}
         kind = json.dumps(
@@ -143,7 +143,7 @@ def _tried(run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mappi
 
 
 def _example(run: RunFiles, dataset: str, network: "nn.Module") -> tuple["Tensor", str]:
-    """Return one input of a network, and in words what it takes."""
+    """Return one input of a network, and its inputs in words."""
     import torch
 
     from jointnn.data.splits import as_float
@@ -169,6 +169,6 @@ def _example(run: RunFiles, dataset: str, network: "nn.Module") -> tuple["Tensor
 
 
 def _shape(value: "Tensor", counts: set[int]) -> tuple[int, ...]:
-    """Return the shape of an output; datasets that differ in their classes have scores of any number."""
+    """Return the shape of an output. It ends in -1 for scores if datasets differ in their classes."""
     shape = tuple(value.shape)
     return (*shape[:-1], -1) if len(shape) == 2 and len(counts) > 1 else shape

@@ -58,7 +58,7 @@ def test_a_block_has_the_part_that_its_layers_have_in_common(block, named):
 
 
 def title_boxes(axes: Axes) -> Iterator[Bbox]:
-    """What the lines of a panel's titles cover, without the empty ones below a part."""
+    """Yield the boxes of the lines of a panel's titles, without the empty lines below a part."""
     for text in axes.findobj(Text):
         if text.get_text().strip() and text.get_text() in {axes.get_title(), axes.get_title("left")}:
             box = text.get_window_extent()

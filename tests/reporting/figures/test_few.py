@@ -1,4 +1,4 @@
-"""What pictures of weights say where a first impression would be wrong: few datasets, groups of chance."""
+"""Sentences in pictures of weights where a first impression would be wrong: few datasets, chance groups."""
 
 from itertools import combinations
 from pathlib import Path

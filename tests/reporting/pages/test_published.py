@@ -27,7 +27,7 @@ def test_every_reading_is_found():
 
 PARAMS = read_params(PROJECT)
 OLDER = "This page is older than its parameters."
-"""What a reading says whose experiment was not run again since its settings were chosen anew."""
+"""Sentence of a reading whose experiment was not run again since its settings were chosen anew."""
 EXPERIMENTS = [path.stem for path in READINGS if path.stem in PARAMS.experiments]
 SWEEPS = [path.stem.removeprefix("sweep_") for path in READINGS if path.stem.startswith("sweep_")]
 

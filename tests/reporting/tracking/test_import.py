@@ -1,4 +1,4 @@
-"""What an import puts into MLflow, and that it can be repeated, cut short or done twice at once."""
+"""The content that an import puts into MLflow; imports repeated, cut short or done twice at once."""
 
 import multiprocessing
 import os

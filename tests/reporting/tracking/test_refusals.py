@@ -1,4 +1,4 @@
-"""What an import refuses, in a sentence: unknown experiments, damaged files, stores that cannot be used."""
+"""Refusals of an import, in a sentence: unknown experiments, damaged files, stores that cannot be used."""
 
 import multiprocessing
 import socket

@@ -28,7 +28,7 @@ def files() -> set[str]:
 
 
 def cleaned(*words: str) -> set[str]:
-    """What a call removes."""
+    """Return the files that a call removes."""
     before = files()
     assert main(["clean", *words]) == 0
     return before - files()

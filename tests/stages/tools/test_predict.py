@@ -48,7 +48,7 @@ def project(home, monkeypatch):
 
 @pytest.fixture(scope="module")
 def ran(home):
-    """What runs an experiment, once."""
+    """Return a function that runs an experiment, once."""
     done = set()
 
     def once(experiment: str) -> None:
