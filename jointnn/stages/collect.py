@@ -1,4 +1,4 @@
-"""Stage `collect`: the metrics of all seeds of an experiment become its tables.
+"""collect: the metrics of all seeds of an experiment become its tables.
 
 Reads results/<experiment>/s<seed>/metrics.csv. Writes metrics.csv, summary.csv, table.md and table.tex
 into results/<experiment>/, and the means for `dvc metrics` into results/<experiment>.metrics.json.

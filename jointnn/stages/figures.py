@@ -1,4 +1,4 @@
-"""Stage `figures`: the figures of an experiment as SVG files.
+"""figures: the figures of an experiment as SVG files.
 
 Each figure says which files it reads; what was not run is left out. Writes
 results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well

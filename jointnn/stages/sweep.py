@@ -1,4 +1,4 @@
-"""Stage `sweep`: experiments that differ in one number become one table and one figure.
+"""sweep: experiments that differ in one number become one table and one figure.
 
 Reads results/<experiment>/metrics.csv of each. Writes results/sweeps/<sweep>/summary.csv, table.md and
 curve.svg.

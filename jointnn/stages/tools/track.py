@@ -1,4 +1,4 @@
-"""The stage `track`: results of runs appear in MLflow."""
+"""track: results of runs appear in MLflow."""
 
 import argparse
 import sys
