@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
-from jointnn.errors import UserError, shown
+from jointnn.errors import UserError, short, shown
 
 NOT_STATED = "not stated"
 ONE_CLASS = ["image"]
@@ -165,7 +165,7 @@ def checked_number(text: object, name: str, place: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"{place}: {name} is {text!r}, which is no finite number. Mend it or drop the image."
+            f"{place}: {name} is {short(repr(text))}, which is no finite number. Mend it or drop the image."
         )
     return value
 
