@@ -9,7 +9,7 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,6 +109,14 @@ def image_files(folder: Path, others: list[str] | None = None) -> list[Path]:
         if others is not None:
             others += [f"{top}/{name}" for name in names if not is_image(name)]
     return sorted(map(Path, found))
+
+
+def names_beside(folder: Path, used: Iterable[Path]) -> tuple[str, ...]:
+    """Return the names of all below a folder that is none of the files `used`, as far as it is counted."""
+    others, taken = list[str](), set(map(str, used))
+    for top, _, names in walk(folder, others=others):
+        others += [f"{top}/{name}" for name in names]
+    return tuple(sorted(name for name in others if name.removeprefix("./") not in taken))
 
 
 def read_tree(path: Path, *, names_alone: bool = False) -> Tree:

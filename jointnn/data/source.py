@@ -118,6 +118,7 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
+        beside: names of what lies among the files and is left out, which decides nothing but what is told.
         labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
             before they are fetched. None where it is not.
     """
@@ -129,6 +130,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     labels: Callable[[], Splits] | None = None
 
     def name_of(self, file: Path) -> str:

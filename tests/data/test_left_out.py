@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers.dataset import parquet, picture, pixels, read, refused, write
 
-from jointnn.data.digests import ABSENT, source_digest
+from jointnn.data.digests import ABSENT, kept_digests, source_digest
 from jointnn.data.left_out import MOST, LeftOut, in_words
 from jointnn.data.new_images import find_images
 from jointnn.data.schema import DatasetParams
@@ -437,3 +437,40 @@ def test_words_name_the_most_frequent_kinds_and_how_many_more_there_are():
         {"kind": ".k01", "reason": "why", "count": 2, "first": "first1"},
     ]
     assert in_words([]) == "" and not LeftOut()
+
+
+# --- told anew ---
+
+
+def test_what_is_left_out_is_in_a_digest_of_its_own_and_not_in_that_of_the_images():
+    folders()
+    for k in range(3):
+        write(f"lists/{k}.png", picture(k))
+    for split in ("train", "test"):
+        write(f"lists/{split}.txt", "0.png 0\n")
+        write(f"files/{split}.parquet", parquet([0], ["a"]))
+    write("lists/all.txt", "0.png 0\n1.png 0\n")
+    places = {
+        "own": "class_folders",
+        "lists": "list_file",
+        "lists/all.txt": "list_file",
+        "files": "parquet",
+    }
+    for path, source in places.items():
+        params = DatasetParams(source=source, path=path)
+        before, told = kept_digests("mine", params)
+        assert (told == "") == (path in ("own", "files"))
+        folder = path.removesuffix("/all.txt")
+        seen = {told}
+        for name in ("late.heic", "later", "sub/.hidden.png", os.fsdecode(b"\xe9.txt")):
+            write(f"{folder}/{name}", b"x")
+            found = kept_digests("mine", params)
+            assert found[0] == before
+            if path != "lists/all.txt" or "/" not in name:
+                assert found[1] not in seen
+            seen.add(found[1])
+        write(f"{folder}/later", b"other content")
+        assert kept_digests("mine", params) == found
+        for name in ("late.heic", "later", "sub/.hidden.png", os.fsdecode(b"\xe9.txt")):
+            Path(folder, name).unlink()
+        assert kept_digests("mine", params) == (before, told)

@@ -1,7 +1,7 @@
 """Images of one's own without any code: class folders, an archive of them, or a list file."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +12,7 @@ from jointnn.data.archives import (
     image_files,
     inside,
     is_archive,
+    names_beside,
     read_tree,
     walk,
 )
@@ -47,13 +48,14 @@ def class_folders(params: DatasetParams) -> Source:
     """
     accept(params, "path", "pool", "licence", "classes")
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
-    is_packed = is_archive(path) and not path.is_dir()
+    is_packed, others = is_archive(path) and not path.is_dir(), list[str]()
     return Source(
-        files=(path,) if is_packed else tuple(image_files(path)),
+        files=(path,) if is_packed else tuple(image_files(path, others)),
         root=path.parent,
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_folders(path, params),
+        beside=tuple(sorted(others)),
         # Of a tar file every byte must be read to find its names.
         labels=(lambda: _read_folders(path, params, names_alone=True))
         if not is_packed or path.suffix.lower() == ".zip"
@@ -123,16 +125,28 @@ def list_file(params: DatasetParams) -> Source:
         if file.is_file()
         for name in _names_in(file, labels)
     }
+    files = (*lists.values(), *sorted(images))
     return Source(
-        files=(*lists.values(), *sorted(images)),
+        files=files,
         root=lists["train"].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_lists(path, params.classes, params.numbers or [], params.most_classes),
+        beside=names_beside(path, files) if path.is_dir() else _names_among(path, images),
         labels=lambda: _read_lists(
             path, params.classes, params.numbers or [], params.most_classes, names_alone=True
         ),
     )
+
+
+def _names_among(file: Path, images: Collection[Path]) -> tuple[str, ...]:
+    """Return the names of what lies in the folders out of which a list takes images, beside those."""
+    found = list[str]()
+    for folder in sorted({image.parent for image in images}):
+        top, _, names = next(walk(folder, others=found))
+        found += [f"{top}/{name}" for name in names]
+    taken = {str(file), *map(str, images)}
+    return tuple(name for name in found if name.removeprefix("./") not in taken)
 
 
 def _lists(path: Path) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.archives import walk
+from jointnn.data.archives import names_beside, walk
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
 from jointnn.data.left_out import LeftOut
@@ -78,12 +78,14 @@ def parquet(params: DatasetParams) -> Source:
     """
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
+    files = (path,) if _is_file(path) else _files(path)
     return Source(
-        files=(path,) if _is_file(path) else _files(path),
+        files=files,
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read(path, params.classes, params.numbers or [], params.most_classes),
+        beside=() if _is_file(path) else names_beside(path, files),
         labels=lambda: _read(
             path, params.classes, params.numbers or [], params.most_classes, labels_alone=True
         ),
