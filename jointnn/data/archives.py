@@ -25,7 +25,7 @@ from jointnn.errors import UserError, one_line, short
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _MADE_BY = {
-    "thumbnails": ("@eadir", "@__thumb", "thumbnails", "_thumbnails", "thumbs", "_thumbs"),
+    "thumbnails": ("@eadir", "@__thumb", "thumbnails", "_thumbnails"),
     "the bin of a network drive": ("@recycle", "#recycle", "@recently-deleted", "network trash folder"),
     "copies of a network drive": (
         "#snapshot",
@@ -48,7 +48,7 @@ _MADE_BY = {
         *("@autoupdate", "@cloudsync", "@database", "@docker", "@download", "@iscsi", "@optware", "@spool"),
         *("@quarantine", "@sharebin", "@synodrive", "@synologydrive", "@upload_tmp", "@userpreference"),
     ),
-    "the bin of Windows": ("$recycle.bin", "recycler", "recycled"),
+    "the bin of Windows": ("$recycle.bin", "recycler"),
     "of Windows": (
         *(
             "system volume information",

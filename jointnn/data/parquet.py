@@ -147,9 +147,9 @@ def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
             raise UserError(f"{where} has {count} columns named {column!r}. Keep the one that is meant.")
         if not count:
             raise UserError(
-                f"{where} has no column {column!r}, only {schema.names}. Images are read "
+                f"{where} has no column {column!r}, only {short(str(schema.names), 300)}. Images are read "
                 "from a column `image` (struct of bytes and path) and classes from `label` "
-                "(integers), or numbers from the columns that `numbers` names."
+                "(integers, or texts, which name them), or numbers from the columns that `numbers` names."
             )
     image = schema.field("image").type
     bytes_of = [image.field(i).type for i in range(image.num_fields) if image.field(i).name == "bytes"]

@@ -142,8 +142,8 @@ def list_file(params: DatasetParams) -> Source:
 def _names_among(file: Path, images: Collection[Path]) -> tuple[str, ...]:
     """Return the names of what lies in the folders out of which a list takes images, beside those."""
     found = list[str]()
-    for folder in sorted({image.parent for image in images}):
-        top, _, names = next(walk(folder, others=found))
+    for folder in sorted({str(image).rpartition("/")[0] for image in images}):
+        top, _, names = next(walk(Path(folder), others=found))
         found += [f"{top}/{name}" for name in names]
     taken = {str(file), *map(str, images)}
     return tuple(name for name in found if name.removeprefix("./") not in taken)

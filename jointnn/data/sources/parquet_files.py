@@ -73,8 +73,9 @@ def parquet(params: DatasetParams) -> Source:
     """Your own Parquet files: a folder with train.parquet and test.parquet, or one file and a pool.
 
     The layout is that of the Hugging Face Hub: column `image` (struct of bytes and path), column
-    `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
-    train-00000-of-00002.parquet are read in order. Images of validation.parquet join those for training.
+    `label` (integers, or texts, which name the classes), or with `numbers` columns of these names. In a
+    folder, pieces named train-00000-of-00002.parquet are read in order. Images of validation.parquet join
+    those for training.
     """
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
