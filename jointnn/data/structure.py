@@ -226,11 +226,11 @@ def _to_complete(path: Path, root: _Folder, told: dict[str, str], lacks: str) ->
         return f"{advice}, or rename {told['validation']} to test if those are the images to report on"
     if lacks == "test" and root.folders[told["train"]].filled and len(root.folders) == 1:
         first = (
-            f"name {path / told['train']} as `path`"
+            f"name {path / told['train']} as `path`, and"
             if is_folder
-            else f"pack the folders in {told['train']}/ without it"
+            else f"pack the folders in {told['train']}/ without it, and say"
         )
-        advice += f"; or, if they are to be split, {first}, and with `pool` how many are not for the test"
+        advice += f"; or, if they are to be split, {first} with `pool` how many are not for the test"
     return advice
 
 

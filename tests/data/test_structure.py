@@ -288,7 +288,7 @@ def test_advice_on_an_archive_is_what_can_be_done_with_an_archive():
     own = {"source": "class_folders"}
     said = "k.zip/test is missing: k.zip holds train, half of a split. Pack it again with test/; or"
     refused(said, **own, path="k.zip")
-    refused("pack the folders in train/ without it, and with `pool`", **own, path="k.zip")
+    refused("pack the folders in train/ without it, and say with `pool`", **own, path="k.zip")
     refused("k.zip is a file, and no folder in it can be named", **own, path="k.zip/train", pool=2)
     with zipfile.ZipFile("again.zip", "w") as file:
         for k in range(4):
