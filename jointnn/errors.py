@@ -2,12 +2,26 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 from traceback import extract_tb
 
+_LONGEST = 400
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST + 1},}}")
+
+_HALF_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Of UTF-16, which stands for no byte of a name."""
+
 
 class UserError(Exception):
-    """A mistake that a user can mend, with the value found and what to do; `__main__` exits with 1."""
+    """A mistake that a user can mend, with the value found and what to do; `__main__` exits with 1.
+
+    Whatever a name in it holds, it can be printed and read: see `shown` and `short`.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        """Keep the sentence, without bytes that no terminal prints and without words of a page."""
+        super().__init__(_LONG_WORD.sub(lambda word: short(word[0], _LONGEST), shown(sentence)))
 
 
 class UnwrittenError(UserError):
@@ -49,7 +63,6 @@ def missing_extra(error: ModuleNotFoundError) -> UserError | None:
 
 _PACKAGE = Path(__file__).parent
 _SPEAK_FOR_THEMSELVES = (RuntimeError, TypeError, ValueError, Warning)
-_LONGEST = 400
 
 
 def failed(what: str, error: Exception) -> UserError:
@@ -163,12 +176,21 @@ def one_line(error: BaseException) -> str:
 def shown(path: object) -> str:
     """Return a path as text that can be printed: bytes that are not UTF-8 are written \\xff."""
     text = os.fsdecode(path) if isinstance(path, bytes | os.PathLike) else str(path)
+    if text.isascii():
+        return text
+    text = _HALF_LETTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def short(text: str, most: int = 120) -> str:
+    """Return a text as a sentence can show it: of a long one its beginning and its end."""
+    return text if len(text) <= most else f"{text[: most - 30]}...{text[-27:]}"
+
+
 def _named(error: OSError) -> str:
-    """Return the files that an error is about, in words."""
-    files = [shown(file) for file in (error.filename, error.filename2) if isinstance(file, str | bytes)]
+    """Return which files an error is about."""
+    named = (error.filename, error.filename2)
+    files = [short(shown(file), _LONGEST) for file in named if isinstance(file, str | bytes)]
     return " and ".join(files) or "The system refuses"
 
 

@@ -9,7 +9,7 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,25 +19,40 @@ from typing import Any
 from jointnn.data.bounds import Bounded, most_unpacked, too_much
 from jointnn.data.image_formats import HEAD, is_image, why_no_image
 from jointnn.data.left_out import LeftOut
+from jointnn.data.regular_files import kind_of, read_regular, refuse_special
 from jointnn.data.structure import split_of
-from jointnn.errors import UserError, one_line
+from jointnn.errors import UserError, one_line, short
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-OF_SYSTEMS = {
-    "@eadir": "thumbnails of a network drive",
-    "@recycle": "the bin of a network drive",
-    "#recycle": "the bin of a network drive",
-    "#snapshot": "copies of a network drive",
-    "$recycle.bin": "the bin of Windows",
-    "system volume information": "of Windows",
-    "lost+found": "of a disk",
-    "__macosx": "of macOS",
-    "__pycache__": "of Python",
-}
-"""Folders that systems put between those of a person, in small letters, and what they are."""
+_MADE_BY = {
+    "thumbnails": ["@eadir", "@__thumb", "thumbnails", "_thumbnails"],
+    "the bin of a network drive": ["@recycle", "#recycle", "@recently-deleted", "network trash folder"],
+    "copies of a network drive": [
+        "#snapshot", "~snapshot", "@recently-snapshot", "@sharesnap", "@snapshot"
+    ],
+    "of a network drive": [
+        "@tmp", "@synoresource", "@appstore", "@appconf", "@appdata", "@apphome", "@apptemp", "@appshare",
+        "@autoupdate", "@cloudsync", "@database", "@docker", "@download", "@iscsi", "@optware", "@spool",
+        "@quarantine", "@sharebin", "@synodrive", "@synologydrive", "@upload_tmp", "@userpreference",
+    ],
+    "the bin of Windows": ["$recycle.bin", "recycler"],
+    "of Windows": [
+        "system volume information", "$extend", "$sysreset", "$winreagent", "$windows.~bt", "$windows.~ws",
+        "windowsimagebackup",
+    ],
+    "of a disk": ["lost+found", "$orphanfiles"],
+    "of macOS": ["__macosx", "temporary items", "thevolumesettingsfolder"],
+    "of Python": ["__pycache__"],
+}  # fmt: skip
+OF_SYSTEMS = {name: maker for maker, names in _MADE_BY.items() for name in names}
+"""Folders that systems put between those of a person, in small letters, and what they are. A class may
+begin with @, as the name of an account does: so each is known by its whole name."""
+_FOUND_BY_CHKDSK = re.compile(r"found\.\d{3}")
+_SAYS_UTF_8 = 0x800
 KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 """Kinds of a member of a zip file: a file or folder, or 0 where the program said nothing of it."""
 HIDDEN = "names that begin with a dot"
+FILE, FOLDER = "file", "folder"
 
 
 @dataclass(frozen=True)
@@ -60,12 +75,28 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path, others: list[str] | None = None) -> list[Path]:
     """Return the images below a folder, sorted; other files and hidden ones are no images.
 
     Folders that cannot be read have none; `read_tree` refuses them.
+
+    Args:
+        others: the paths of what is left out are added to it.
     """
-    return sorted(Path(top) / name for top, _, names in walk(folder) for name in names if is_image(name))
+    found = []
+    for top, _, names in walk(folder, others=others):
+        found += [f"{top}/{name}" for name in names if is_image(name)]
+        if others is not None:
+            others += [f"{top}/{name}" for name in names if not is_image(name)]
+    return sorted(map(Path, found))
+
+
+def names_beside(folder: Path, used: Iterable[Path]) -> tuple[str, ...]:
+    """Return the names of all below a folder that is none of the files `used`, as far as it is counted."""
+    others, taken = list[str](), set(map(str, used))
+    for top, _, names in walk(folder, others=others):
+        others += [f"{top}/{name}" for name in names]
+    return tuple(sorted(name for name in others if name.removeprefix("./") not in taken))
 
 
 def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
@@ -78,12 +109,19 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
         UserError: something points outside, is a link in an archive, damaged, missing, or cannot be read.
     """
     if not path.exists():
+        if around := next((of for of in path.parents if of.is_file()), None):
+            raise UserError(
+                f"{path} cannot be read: {around} is a file, and no folder in it can be named. Name the "
+                "file, or unpack it and name the folder."
+            )
         raise UserError(f"{path} is missing. Put the images there or mend the dataset's `path`.")
     if not path.is_dir() and not is_archive(path):
         raise UserError(
             f"{path} is a file, and none of the archives that are read ({', '.join(ARCHIVES)}). Name a "
             "folder of images, or unpack the file and name what was in it."
         )
+    if not path.is_dir():
+        refuse_special(path)
     read = _read_folder if path.is_dir() else _read_archive
     tree = read(path, names_alone)
     folders = tree.folders | {str(parent) for name in tree.images for parent in PurePosixPath(name).parents}
@@ -95,7 +133,8 @@ def inside(folder: Path, path: Path, place: str) -> Path:
     try:
         leads_out = not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
-        raise UserError(f"{place!r} can be the name of no file: {error}. Mend it.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{place!r} can be the name of no file: {reason}. Mend it.") from error
     if leads_out:
         raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
     return path
@@ -114,34 +153,75 @@ def below(folder: Path, name: str) -> str | None:
         return None
 
 
-def walk(folder: Path, left_out: LeftOut | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(
+    folder: Path, left_out: LeftOut | None = None, others: list[str] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield every folder below one, with the names of its folders and files; hidden ones do not count.
 
+    Nor does what is no regular file: who reads a pipe waits for ever. Links to folders are among the
+    folders, and are not followed.
+
     Args:
-        left_out: where hidden files and folders are counted. None: nowhere, and folders that cannot be read
-            are passed over.
+        left_out: where that is counted. None: nowhere, and folders that cannot be read are passed over.
+        others: the paths of what is counted are added to it.
 
     Raises:
         UserError: a folder cannot be read.
     """
-
-    def refuse(error: OSError) -> None:
-        if left_out is not None:
-            raise UserError(
-                f"{error.filename} could not be read: {error.strerror}. Give yourself the right to read "
-                "it, or move it elsewhere."
-            )
-
-    for top, folders, names in os.walk(folder, onerror=refuse):
-        if left_out is not None:
-            for name in folders:
+    waiting = [os.fspath(folder)]
+    while waiting:
+        top = waiting.pop()
+        folders, names, below = [], [], []
+        for entry in _entries(top, refuses=left_out is not None):
+            name, kind = entry.name, _kind(entry)
+            counted: tuple[str, str] | None = None
+            if kind == FOLDER:
                 if reason := _hides(name):
-                    left_out.add(f"folder {name}", reason, f"{top}/{name}")
-            for name in names:
-                if _is_hidden_image(name):
-                    left_out.add("hidden", HIDDEN, f"{top}/{name}")
-        folders[:] = [name for name in folders if not _hides(name)]
-        yield top, folders, [name for name in names if not _is_of_system(name)]
+                    counted = f"folder {name}", reason
+                else:
+                    folders.append(name)
+                    if not entry.is_symlink():
+                        below.append(entry.path)
+            elif kind != FILE:
+                counted = kind, "no regular file"
+            elif _is_hidden_image(name):
+                counted = "hidden", HIDDEN
+            elif not _is_of_system(name):
+                names.append(name)
+            if counted and left_out is not None:
+                left_out.add(*counted, entry.path)
+            if counted and others is not None:
+                others.append(entry.path)
+        yield top, folders, names
+        waiting += reversed(below)
+
+
+def _entries(folder: str, *, refuses: bool) -> "list[os.DirEntry[str]]":
+    """Return what a folder holds, in the order of names: which one is told of is the same everywhere."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if refuses:
+            raise UserError(
+                f"{folder} could not be read: {error.strerror}. Give yourself the right to read "
+                "it, or move it elsewhere."
+            ) from error
+        return []
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    """Return what lies there, or what the link there leads to; a link that leads nowhere is a file, which
+    cannot be read.
+    """
+    try:
+        if entry.is_file():
+            return FILE
+        if entry.is_dir():
+            return FOLDER
+        return kind_of(entry.stat().st_mode)
+    except OSError:
+        return FILE
 
 
 def count_others(top: str, names: list[str], left_out: LeftOut) -> None:
@@ -153,10 +233,10 @@ def count_others(top: str, names: list[str], left_out: LeftOut) -> None:
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of a file; b"" where it cannot be read or is no file."""
+    """Return the first bytes of a file; none where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(HEAD) if path.is_file() else b""
+            return file.read(HEAD)
     except OSError:
         return b""
 
@@ -172,22 +252,26 @@ def _is_hidden_image(name: str) -> bool:
 
 
 def _hides(name: str) -> str:
-    """Return the reason why a folder of this name does not count; "" where it does."""
-    return OF_SYSTEMS.get(name.lower(), "") or (HIDDEN if name.startswith(".") else "")
+    """Return why a folder of this name does not count; nothing where it does."""
+    if name.startswith("."):
+        return HIDDEN
+    small = name.lower()
+    return OF_SYSTEMS.get(small, "") or ("of a disk" if _FOUND_BY_CHKDSK.fullmatch(small) else "")
 
 
 def _read_folder(root: Path, names_alone: bool) -> Tree:
-    tree = Tree({}, set())
+    tree, images = Tree({}, set()), list[Path]()
     for top, folders, names in walk(root, tree.left_out):
         for path in (Path(top) / name for name in folders):
             if path.is_symlink():
                 raise UserError(f"{path} is a link to a folder. Put the images into the folder itself.")
             tree.folders.add(path.relative_to(root).as_posix())
         count_others(top, names, tree.left_out)
-    for path in image_files(root):
+        images += [Path(top) / name for name in names if is_image(name)]
+    for path in sorted(images):
         inside(root, path, str(path))
         try:
-            content = b"" if names_alone else path.read_bytes()
+            content = b"" if names_alone else read_regular(path)
         except OSError as error:
             raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
         tree.images[path.relative_to(root).as_posix()] = content
@@ -279,10 +363,25 @@ def _zip_members(path: Path) -> Iterator[_Member]:
         if sum(member.file_size for member in archive.infolist()) > most_unpacked(size):
             raise too_much(path, size)
         for member in archive.infolist():
-            _check_member(path, member.filename, stat.S_IFMT(member.external_attr >> 16) not in KINDS)
+            name = _name_in_zip(member)
+            _check_member(path, name, stat.S_IFMT(member.external_attr >> 16) not in KINDS)
             # Some programs of Windows write their own separator, which the format does not know.
-            name = member.filename.replace("\\", "/")
+            name = name.replace("\\", "/")
             yield _Member(name, name.endswith("/"), partial(_of_zip, archive, member))
+
+
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member: of UTF-8 also where a packer wrote that and did not say so.
+
+    Python reads what says nothing as code page 437, in which Vögel would become V├╢gel.
+    """
+    name = member.filename
+    if member.flag_bits & _SAYS_UTF_8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
 
 
 def _of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, count: int | None) -> bytes:
@@ -342,10 +441,12 @@ def _of_tar(archive: tarfile.TarFile, member: tarfile.TarInfo, count: int | None
 
 def _check_member(path: Path, name: str, is_link: bool) -> None:
     parts = re.split(r"[/\\]", name)
-    if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name):
-        raise UserError(f"{path}: its member {name!r} points outside of the archive. Pack it again.")
+    if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:[/\\]", name):
+        raise UserError(f"{path}: its member {short(name)!r} points outside of the archive. Pack it again.")
     if is_link:
-        raise UserError(f"{path}: its member {name!r} is a link or device. Pack the images themselves.")
+        raise UserError(
+            f"{path}: its member {short(name)!r} is a link or device. Pack the images themselves."
+        )
 
 
 def _folder_around(images: dict[str, bytes]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Source, source_of
+from jointnn.errors import shown
 from jointnn.io import files, paths
 
 CACHE = Path("work/digests")
@@ -30,7 +31,10 @@ def source_digest(params: DatasetParams) -> str:
     Raises:
         OSError: a file cannot be read.
     """
-    source = source_of(params)
+    return _digest_of(source_of(params))
+
+
+def _digest_of(source: Source) -> str:
     contents: dict[str, str] = source.checksums
     if not contents:
         try:
@@ -47,17 +51,20 @@ _version = cache(version)
 """Asked for by every dataset, and slow to find."""
 
 
-def kept_digest(dataset: str, params: DatasetParams) -> str:
-    """Return `source_digest`, or the digest of the fetched images where the source is not at hand.
+def kept_digests(dataset: str, params: DatasetParams) -> tuple[str, str]:
+    """Return `source_digest`, and the digest of the names of what is left out; "" where that is nothing.
 
-    So images that DVC brought stay fresh on a machine without their source.
+    Where the files are not at hand, those that the fetched images came with: so images that DVC brought
+    stay fresh on a machine without their source.
     """
-    found, record = source_digest(params), Path(paths.raw(dataset), "settings.json")
+    source, record = source_of(params), Path(paths.raw(dataset), "settings.json")
+    found = _digest_of(source)
+    beside = files.digest([shown(name) for name in source.beside]) if source.beside else ""
     if found != ABSENT or not record.exists():
-        return found
+        return found, beside
     before = files.read_json(record)
     same = before.get("source") == params.of_fetch()
-    return str(before["source_digest"]) if same else found
+    return (str(before["source_digest"]), str(before.get("left_out", ""))) if same else (found, beside)
 
 
 def digests_of_files(source: Source) -> dict[str, str]:

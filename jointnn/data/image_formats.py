@@ -103,14 +103,15 @@ def why_no_image(name: str, head: bytes) -> tuple[str, str]:
     kind = ending or "without an ending"
     if ending in _WHY_OF:
         return kind, _WHY_OF[ending]
-    if (found := _ending_by(head)) in SUFFIXES:
+    if (found := ending_by(head)) in SUFFIXES:
         return kind, f"images by their content; give them the ending {found}"
     if found:
         return kind, _WHY_OF[found]
     return kind, "not an ending of images" if ending else "images are known by their ending"
 
 
-def _ending_by(head: bytes) -> str:
+def ending_by(head: bytes) -> str:
+    """Return the ending that an image should have by its first bytes; nothing where they tell none."""
     for beginning, ending in _BEGINNINGS.items():
         if head.startswith(beginning):
             return ending

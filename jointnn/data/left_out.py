@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from jointnn.errors import short, shown
+
+MOST_SHOWN = 400
+"""Letters of a path that are kept."""
 MOST = 8
 """Kinds that a sentence names; the manifest has all."""
 
@@ -21,9 +25,14 @@ class LeftOut:
     first: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, kind: str, reason: str, place: str, count: int = 1) -> None:
-        """Count what lies at `place`, or `count` of which that is the first."""
-        self.counts[kind, reason] = self.counts.get((kind, reason), 0) + count
-        self.first.setdefault((kind, reason), place)
+        """Count what lies at `place`, or `count` of which that is the first.
+
+        Names are kept as they can be written: one that is not UTF-8 is no reason to fail, since nothing is
+        read from there.
+        """
+        key = short(shown(kind)), reason
+        self.counts[key] = self.counts.get(key, 0) + count
+        self.first.setdefault(key, short(shown(place), MOST_SHOWN))
 
     def update(self, others: "LeftOut") -> None:
         """Add what is counted elsewhere."""

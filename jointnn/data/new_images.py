@@ -8,6 +8,7 @@ from pathlib import Path
 from jointnn.data.archives import count_others, image_files, is_archive, read_tree, walk
 from jointnn.data.image_formats import USUAL
 from jointnn.data.left_out import LeftOut
+from jointnn.data.regular_files import read_regular
 from jointnn.errors import UserError
 
 
@@ -89,6 +90,6 @@ def _of_file(path: Path, below: str) -> NewImage:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error

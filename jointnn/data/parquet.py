@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from jointnn.data.bounds import most_unpacked, too_much
+from jointnn.data.class_names import letters
 from jointnn.data.dataset_card import names_of_labels
 from jointnn.data.source import ONE_CLASS, Images, checked_number
-from jointnn.errors import UserError
+from jointnn.errors import UserError, short, shown
 
 AT_ONCE = 256
 """Rows that are unpacked before what they hold is looked at."""
@@ -78,15 +79,15 @@ def from_parquet(
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
     _check_columns(table.schema, where, numbers)
-    encoded = pc.struct_field(table["image"], "bytes").to_pylist()
+    encoded = _bytes_of(pc.struct_field(table["image"], "bytes"))
     places = [f"{where}, row {i}" for i in range(len(encoded))]
-    labels = [0] * len(encoded) if numbers else table["label"].to_pylist()
+    labels, named = ([0] * len(encoded), None) if numbers else _labels(table["label"], where)
     for place, image, label in zip(places, encoded, labels, strict=True):
         if image is None or label is None:
             raise UserError(f"{place} has no {'label' if image else 'image bytes'}. Fill it in or drop it.")
     columns = [_numbers(table, name, places) for name in numbers]
-    images = Images(encoded, labels, _names(table), places, list(zip(*columns, strict=True)))
-    return images, ONE_CLASS if numbers else _classes(table.schema, where)
+    images = Images(encoded, labels, _names(table, where), places, list(zip(*columns, strict=True)))
+    return images, ONE_CLASS if numbers else named or _classes(table.schema, where)
 
 
 def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images, list[str] | None]:
@@ -106,10 +107,11 @@ def labels_from_parquet(file: Path, numbers: Sequence[str] = ()) -> tuple[Images
         count = opened.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _damaged(str(file), error) from error
-    labels = [0] * count if numbers else [-1 if of is None else of for of in table["label"].to_pylist()]
+    labels, named = ([0] * count, None) if numbers else _labels(table["label"], str(file))
     places = [f"{file}, row {i}" for i in range(count)]
-    images = Images([b""] * count, labels, [""] * count, places)
-    return images, ONE_CLASS if numbers else _classes(opened.schema_arrow, str(file))
+    known = [-1 if of is None else of for of in labels]
+    images = Images([b""] * count, known, [""] * count, places)
+    return images, ONE_CLASS if numbers else named or _classes(opened.schema_arrow, str(file))
 
 
 def _check_size(file: Any, where: str, size: int) -> None:
@@ -146,30 +148,150 @@ def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
             raise UserError(f"{where} has {count} columns named {column!r}. Keep the one that is meant.")
         if not count:
             raise UserError(
-                f"{where} has no column {column!r}, only {schema.names}. Images are read "
+                f"{where} has no column {column!r}, only {short(str(schema.names), 300)}. Images are read "
                 "from a column `image` (struct of bytes and path) and classes from `label` "
-                "(integers), or numbers from the columns that `numbers` names."
+                "(integers, or texts, which name them), or numbers from the columns that `numbers` names."
             )
     image = schema.field("image").type
-    fields = [image.field(i) for i in range(image.num_fields)]
-    if not any(f.name == "bytes" and _holds_bytes(f.type) for f in fields):
-        raise UserError(f"{where}: `image` is a {image}. It must be a struct of bytes and path.")
+    bytes_of = [image.field(i).type for i in range(image.num_fields) if image.field(i).name == "bytes"]
+    if not pa.types.is_struct(image) or not bytes_of:
+        raise UserError(
+            f"{where}: `image` is a {short(str(image))}. It must be a struct of bytes and path."
+        )
+    if not _holds_bytes(bytes_of[0]):
+        raise UserError(
+            f"{where}: in the struct `image`, `bytes` is a {short(str(bytes_of[0]))}. It must be binary: "
+            "each "
+            "value all bytes of an encoded image, such as a PNG."
+        )
     for name in numbers:
         kind = schema.field(name).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            raise UserError(f"{where}: `{name}` is a {kind}. It must be a column of numbers.")
-    if not numbers and not pa.types.is_integer(label := schema.field("label").type):
+            raise UserError(f"{where}: `{name}` is a {short(str(kind))}. It must be a column of numbers.")
+    if not numbers:
+        _check_label(schema.field("label").type, where)
+
+
+def _check_label(kind: Any, where: str) -> None:
+    """Refuse labels of another type than integers and texts, with what leads on."""
+    import pyarrow as pa
+
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_integer(inner) or _is_text(inner):
+        return
+    if pa.types.is_floating(kind):
         raise UserError(
-            f"{where}: `label` is a {label}. Classes must be integers from 0; if labels are numbers, "
-            "say so with numbers: [label]."
+            f"{where}: `label` is a {kind}. Classes must be integers from 0, or texts, which name them; "
+            "if labels "
+            "are numbers, say so with numbers: [label]."
         )
+    several = "one label for each image is read; " if pa.types.is_nested(kind) else ""
+    raise UserError(
+        f"{where}: `label` is a {short(str(kind))}, and {several}classes must be integers from 0, or "
+        "texts, which "
+        "name them. Write the column anew as one of these; or, if labels are quantities, as numbers with a "
+        "name of their own, which `numbers` gives."
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    """Return whether a type is one of those that Arrow has for texts."""
+    from pyarrow import types
+
+    return any(is_one(kind) for is_one in (types.is_string, types.is_large_string, types.is_string_view))
 
 
 def _holds_bytes(kind: Any) -> bool:
-    """Return whether a type of Arrow holds bytes."""
+    """Return whether a type is one of those that can hold bytes: binary, or a list of numbers of a byte."""
     from pyarrow import types
 
-    return any(is_one(kind) for is_one in (types.is_binary, types.is_large_binary, types.is_binary_view))
+    if types.is_dictionary(kind):
+        return _holds_bytes(kind.value_type)
+    if _is_list(kind):
+        return bool(types.is_uint8(kind.value_type))
+    of_bytes = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(is_one(kind) for is_one in of_bytes)
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return any(is_one(kind) for is_one in (types.is_list, types.is_large_list, types.is_fixed_size_list))
+
+
+def _bytes_of(column: Any) -> list[Any]:
+    """Return a column of bytes, of whatever type that holds them; None where there are none."""
+    found: list[Any] = []
+    for piece in _decoded(column).chunks:
+        if not _is_list(piece.type):
+            found += piece.to_pylist()
+            continue
+        # A number of each byte would be a hundred times as large.
+        found += [_packed(of.values) if of.is_valid else None for of in piece]
+    return found
+
+
+def _packed(values: Any) -> bytes:
+    packed: bytes = values.to_numpy(zero_copy_only=False).astype("uint8").tobytes()
+    return packed
+
+
+def _decoded(column: Any) -> Any:
+    """Return a column whose values stand in it themselves, and not in a dictionary beside it."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return column
+    pieces = [piece.dictionary_decode() for piece in column.chunks]
+    return pa.chunked_array(pieces, column.type.value_type)
+
+
+def labels_are_names(file: Path) -> bool:
+    """Return whether the labels of a file are texts: the names of classes, in the order of the alphabet.
+
+    Of a file that cannot be read nothing is said: who reads it does.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        kind = pq.read_schema(file).field("label").type
+    except (pa.ArrowException, OSError, KeyError):
+        return False
+    return _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _labels(column: Any, where: str) -> tuple[list[Any], list[str] | None]:
+    """Return labels, None where there is none, and the names of the classes where labels are texts.
+
+    These are numbered in the order of the alphabet, as class folders are.
+    """
+    column = _decoded(column)
+    if not _is_text(column.type):
+        return column.to_pylist(), None
+    texts = [text and letters(text) for text in _texts(column, where, "label")]
+    names = sorted({text for text in texts if text})  # an empty one names nothing
+    label_of = {name: label for label, name in enumerate(names)}
+    return [label_of[text] if text else None for text in texts], names
+
+
+def _texts(column: Any, where: str, what: str) -> list[str | None]:
+    """Return a column of texts; one that is not UTF-8, as Arrow lets pass, is refused by its row."""
+    texts: list[str | None]
+    try:
+        texts = column.to_pylist()
+    except UnicodeDecodeError:
+        for row, value in enumerate(column):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{where}, row {row}: its {what} is no text in UTF-8, near "
+                    f"{shown(bytes(error.object[:60]))}. "
+                    "Write the column anew in UTF-8."
+                ) from error
+        raise
+    return texts
 
 
 def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:
@@ -178,12 +300,14 @@ def _numbers(table: Any, name: str, places: Sequence[str]) -> list[float]:
     return [checked_number(value, name, place) for value, place in told]
 
 
-def _names(table: Any) -> list[str]:
-    """Return the path of each image, or numbers as names where paths are missing."""
+def _names(table: Any, where: str) -> list[str]:
+    """Return the path kept for each image, or a number where there is none."""
     import pyarrow.compute as pc
 
     fields = [field.name for field in table.schema.field("image").type]
-    paths = pc.struct_field(table["image"], "path").to_pylist() if "path" in fields else []
+    paths = (
+        _texts(_decoded(pc.struct_field(table["image"], "path")), where, "path") if "path" in fields else []
+    )
     return (
         [str(path) for path in paths] if all(paths) and paths else [f"{i:05d}" for i in range(len(table))]
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from jointnn.data.class_names import letters
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import ONE_CLASS, Images, Splits
-from jointnn.errors import UserError
+from jointnn.errors import UserError, short
 from jointnn.registry import nearest
 
 
@@ -31,6 +31,7 @@ def arrange(splits: Splits, params: DatasetParams, name: str) -> tuple[Images, I
         splits = named_classes_of(splits, [params.only_class], "only_class", name)
     if params.only_classes is not None:
         splits = named_classes_of(splits, params.only_classes, "only_classes", name)
+    refuse_gaps(splits)
     train, test = nth_part(splits.train, *params.which_part()), splits.test
     is_official = test is not None
     if test is not None:
@@ -67,8 +68,49 @@ def refuse_labels_outside(splits: Splits) -> None:
             if not 0 <= label < len(splits.classes):
                 raise UserError(
                     f"{place} has the label {label}, but the {len(splits.classes)} classes have "
-                    f"the labels 0 to {len(splits.classes) - 1}. Mend the label."
+                    f"the labels 0 to {len(splits.classes) - 1}. {_mended(splits)}"
                 )
+
+
+def _mended(splits: Splits) -> str:
+    """Return what to do about labels outside of 0..classes-1."""
+    used = {*splits.train.labels, *(splits.test.labels if splits.test else ())}
+    if min(used) == 1 and max(used) == len(splits.classes):
+        return "Labels count from 0: subtract 1 from each."
+    return "Mend the label."
+
+
+def refuse_gaps(splits: Splits) -> None:
+    """Refuse numbers of classes that have no image at all: years, codes, numbers that count from 1.
+
+    Names of classes that are not their numbers come from the source: then the class is empty, which
+    `check_filled` says.
+    """
+    count = len(splits.classes)
+    if splits.classes != [str(label) for label in range(count)]:
+        return
+    labels = [*splits.train.labels, *(splits.test.labels if splits.test else ())]
+    places = [*splits.train.places, *(splits.test.places if splits.test else ())]
+    used = set(labels)
+    missing = [label for label in range(count) if label not in used]
+    beyond = next((k for k, label in enumerate(labels) if missing and label > missing[0]), None)
+    if beyond is None:
+        return
+    said = f"{places[beyond]} has the label {labels[beyond]}, "
+    if missing == [0]:
+        raise UserError(
+            f"{said}and no image has the label 0: are classes numbered from 1? Labels count from 0: "
+            "subtract 1 "
+            "from each."
+        )
+    few = ", ".join(map(str, missing[:3])) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    raise UserError(
+        f"{said}but no image has {few}: labels are the numbers of classes, and count from 0 without gaps. "
+        "Number "
+        f"the {len(used)} classes that have images from 0 to {len(used) - 1}; or, if labels are "
+        "quantities, such "
+        "as years, name them with `numbers`."
+    )
 
 
 def first_classes_of(splits: Splits, count: int, name: str) -> Splits:
@@ -180,7 +222,7 @@ def check_filled(
     Args:
         pool: how many images were drawn for training and validation; None where the source says which.
     """
-    empty = [repr(classes[label]) for label in sorted(set(range(len(classes))) - set(train.labels))]
+    empty = [repr(short(classes[label])) for label in sorted(set(range(len(classes))) - set(train.labels))]
     if empty:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
         advice = "Add images, take the class out, or set `ignore_labels` for a task without classes."

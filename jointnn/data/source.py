@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
-from jointnn.errors import UserError, shown
+from jointnn.errors import UserError, short, shown
 
 NOT_STATED = "not stated"
 LARGEST_NUMBER = 3.4e38
@@ -122,6 +122,7 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
+        beside: names of what lies among the files and is left out, which decides nothing but what is told.
         labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
             before they are fetched. None where it is not.
     """
@@ -133,6 +134,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     labels: Callable[[], Splits] | None = None
 
     def name_of(self, file: Path) -> str:
@@ -169,7 +171,7 @@ def checked_number(text: object, name: str, place: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"{place}: {name} is {text!r}, which is no finite number. Mend it or drop the image."
+            f"{place}: {name} is {short(repr(text))}, which is no finite number. Mend it or drop the image."
         )
     if abs(value) > LARGEST_NUMBER:
         raise UserError(

@@ -17,6 +17,50 @@ WORDS = {
 }
 """Names of a split, in letters of any case: those that the Hugging Face Hub knows."""
 _SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
+_ALIKE = {
+    "train": (
+        *("trn", "trainings", "learning"),
+        *("entrainement", "entraînement", "apprentissage", "entrenamiento", "addestramento", "treino"),
+        *("treinamento", "opleiding", "обучение", "训练", "训练集", "訓練", "学習"),
+    ),
+    "validation": ("vali", "valids", "validierung", "validierungs", "validación", "validacion"),
+    "test": (
+        *("tst", "tests", "holdout", "heldout", "hold", "held", "unseen", "query", "prüf", "prüfung"),
+        *("prueba", "pruebas", "prova", "teste", "essai", "тест", "测试", "测试集", "測試", "テスト"),
+    ),
+}
+_SPLIT_ALIKE = _SPLIT_OF | {word: split for split, words in _ALIKE.items() for word in words}
+"""Words that tell of a split in the name of a folder, which is then asked about."""
+_SHORT_ALIKE = {"tr": "train", "ts": "test", "te": "test", "va": "validation"}
+"""The same beside another word alone, as in imagesTr: by themselves they are elements and languages."""
+_OF_IMAGES = frozenset(
+    (
+        *("set", "sets", "data", "dataset", "images", "image", "img", "imgs", "photos", "pictures", "pics"),
+        *(
+            "split",
+            "folder",
+            "dir",
+            "samples",
+            "daten",
+            "datensatz",
+            "bilder",
+            "fotos",
+            "menge",
+            "my",
+            "the",
+        ),
+        *("new", "out", "final", "full", "all", "of", "for", "cropped", "resized", "small", "jpg", "png"),
+    )
+)
+"""Words of such a name that say nothing of what is on the images."""
+_ENDINGS_ALIKE = tuple(
+    f"{joint}{word}"
+    for word in sorted(_OF_IMAGES, key=len, reverse=True)
+    if len(word) > 2
+    for joint in ("s", "")
+)
+BOXES = ("labels", "annotations", "label", "annotation", "xmls", "bboxes")
+"""Folders beside images/ that hold what is to be known of each of them, in files."""
 LEVELS, SHOWN = 3, 6
 """Levels of a tree of folders that are shown, and folders of each."""
 EXPECTED = (
@@ -92,6 +136,11 @@ class _Folder:
         """Return the inner folders that hold images, by name."""
         return {name: folder for name, folder in self.folders.items() if folder.images}
 
+    @property
+    def is_around(self) -> bool:
+        """Return whether its images lie in folders of it, all or most of them."""
+        return 2 * len(self.own) <= self.images and bool(self.filled)
+
 
 def arrangement(
     path: Path,
@@ -160,68 +209,123 @@ def _splits(path: Path, root: _Folder, meant: Collection[str]) -> dict[str, str]
     if others and all(folder.own and not folder.filled for folder in (*named, *others)):
         return None
     lacks = "test" if "train" in told else "train"
-    advice = f"Add {path / lacks}"
-    if lacks == "test" and "validation" in told:
-        advice += f", or rename {told['validation']} to test if those are the images to report on"
-    elif lacks == "test" and root.folders[told["train"]].filled and len(root.folders) == 1:
-        advice += (
-            f"; or, if they are to be split, name {path / told['train']} as `path`, and with `pool` how "
-            "many are not for the test"
-        )
     raise UserError(
         f"{path / lacks} is missing: {path} holds {' and '.join(sorted(told.values()))}, half of a split. "
-        f"{advice}.\n{tree(path, root)}\n{EXPECTED}"
+        f"{_to_complete(path, root, told, lacks)}.\n{tree(path, root)}\n{EXPECTED}"
     )
+
+
+def _to_complete(path: Path, root: _Folder, told: dict[str, str], lacks: str) -> str:
+    """Return what is to be done where a folder holds the splits `told` and lacks one."""
+    is_folder = path.is_dir()
+    advice = f"Add {path / lacks}" if is_folder else f"Pack it again with {lacks}/"
+    alike = [name for name in sorted(root.filled) if _split_alike(name)[0] == lacks]
+    if len(alike) == 1:
+        return f"{advice}, or rename {alike[0]} to {lacks} if that is what it is"
+    if lacks == "test" and "validation" in told:
+        return f"{advice}, or rename {told['validation']} to test if those are the images to report on"
+    if lacks == "test" and root.folders[told["train"]].filled and len(root.folders) == 1:
+        first = (
+            f"name {path / told['train']} as `path`, and"
+            if is_folder
+            else f"pack the folders in {told['train']}/ without it, and say"
+        )
+        advice += f"; or, if they are to be split, {first} with `pool` how many are not for the test"
+    return advice
 
 
 def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: Collection[str]) -> None:
     """Refuse folders that are no classes: that lie around classes, or hold the same folders again."""
-    shown = f"{tree(path, root)}\n{EXPECTED}"
+    shown_tree = f"{tree(path, root)}\n{EXPECTED}"
     if top.own:
         count = len(top.own) - 1
         others = f", nor do{'es' * (count == 1)} {count} other{'s' * (count > 1)}" if count else ""
         raise UserError(
             f"{path / top.own[0]} lies in no class folder{others}. Move it into the folder of its class."
-            f"\n{shown}"
+            f"\n{shown_tree}"
         )
     classes = top.filled
     if any(letters(name) in meant for name in classes):
         return
-    if not prefix and _are_like_splits(classes):
+    if not prefix and (alike := _like_splits(classes)):
         raise UserError(
-            f"{path} holds {' and '.join(sorted(classes))}, which look like splits and are none by their "
-            f"names. Rename them to train and test; or, if they are classes, name them with `classes`."
-            f"\n{shown}"
+            f"{path} holds {_listed(alike)}, which look like splits and are none by their "
+            f"names. {_renamed(alike, classes)}; or, if they are classes, name them with "
+            f"`classes`.\n{shown_tree}"
         )
-    if any(folder.own for folder in classes.values()):
+    _check_boxes(path, top, prefix, shown_tree)
+    # One picture beside the classes, as an overview of them, makes no class of the folder around them.
+    around = {name: folder for name, folder in classes.items() if folder.is_around}
+    if not around:
         return
-    below = {name for folder in classes.values() for name in folder.filled}
-    if not below:
-        return
-    if any(map(split_of, below)):
-        inner = next(name for name, folder in classes.items() if any(map(split_of, folder.filled)))
+    below = {name for folder in around.values() for name in folder.filled}
+    split_inside = next(
+        (name for name, folder in around.items() if _holds_splits(folder, at_least=1 + _is_mixed(classes))),
+        None,
+    )
+    if split_inside is not None:
         if len(classes) == 1 and not prefix:
-            raise UserError(f"{path} is the folder around {inner}/. {_name_inner(path, inner)}\n{shown}")
+            raise UserError(
+                f"{path} is the folder around {split_inside}/. "
+                f"{_name_inner(path, split_inside)}\n{shown_tree}"
+            )
         raise UserError(
-            f"{path / prefix / inner} holds the folders of a split, which lie outside of the classes. Move "
-            f"images from <class>/train to train/<class>.\n{shown}"
+            f"{path / prefix / split_inside} holds the folders of a split, which lie outside of the "
+            "classes. "
+            f"Move images from <class>/train to train/<class>.\n{shown_tree}"
         )
     if len(classes) == 1:
         (inner,) = classes
         raise UserError(
             f"{path / prefix} holds {inner} alone, and that holds {_folders(len(below))}: which are the "
             f"classes? {_name_inner(path, inner, prefix)} If {inner} is the one class, say so with "
-            f"`classes: [{inner}]`.\n{shown}"
+            f"`classes: [{inner}]`.\n{shown_tree}"
         )
-    again = Counter(name for folder in classes.values() for name in folder.filled)
+    again = Counter(name for folder in around.values() for name in folder.filled)
     if max(again.values()) > 1:
         listed = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
         raise UserError(
             f"{path / prefix} holds folders ({listed}) that hold the same folders again "
             f"({again.most_common(1)[0][0]}): which are the classes? If the outer ones are, name them with "
             f"`classes`; if the inner ones are, rename the outer ones to train and test, or move images "
-            f"together.\n{shown}"
+            f"together.\n{shown_tree}"
         )
+
+
+def _is_mixed(classes: dict[str, _Folder]) -> bool:
+    """Return whether images lie directly in some of the folders: they may be classes with folders."""
+    return any(folder.own for folder in classes.values())
+
+
+def _holds_splits(folder: _Folder, at_least: int) -> bool:
+    return len({split for name in folder.filled if (split := split_of(name))}) >= at_least
+
+
+def _check_boxes(path: Path, top: _Folder, prefix: str, shown_tree: str) -> None:
+    """Refuse images/ alone beside labels/: of what lies there, no image says its class by its folder."""
+    boxes = next((name for name in sorted(top.folders) if name.casefold() in BOXES), None)
+    if boxes and [name.casefold() for name in top.filled] == ["images"]:
+        (images,) = top.filled
+        raise UserError(
+            f"{path / prefix} holds {images}/ with all images and {boxes}/ beside it, as for YOLO: boxes "
+            "and "
+            "labels in files of their own are not read. Put each image into the folder of its class, or "
+            "write "
+            f"a list with a line `path label` for each (source: list_file).\n{shown_tree}"
+        )
+
+
+def _listed(names: Collection[str]) -> str:
+    ordered = sorted(names)
+    more = [f"{len(ordered) - SHOWN} more"] if len(ordered) > SHOWN else []
+    return " and ".join([", ".join(ordered[:SHOWN]), *more]) if more else " and ".join(ordered)
+
+
+def _renamed(alike: Collection[str], classes: dict[str, _Folder]) -> str:
+    advice = "Rename them to train and test"
+    if any(classes[name].filled for name in alike):
+        return advice
+    return f"{advice} and put their images into a folder for each class: train/<class>/, test/<class>/"
 
 
 def _name_inner(path: Path, inner: str, prefix: str = "") -> str:
@@ -230,11 +334,54 @@ def _name_inner(path: Path, inner: str, prefix: str = "") -> str:
     return f"Take the folder {inner} away, and leave what is in it."
 
 
-def _are_like_splits(names: Collection[str]) -> bool:
-    """Return whether each name holds the word of a split, as train_images, not all of the same one."""
-    words = (map(split_of, re.split(r"[\W_\d]+", name)) for name in names)
-    splits = [next(filter(None, of), "") for of in words]
-    return all(splits) and len(set(splits)) > 1
+def _like_splits(classes: dict[str, _Folder]) -> list[str]:
+    """Return the folders that look like splits: as train_images and test_images, or trainset and holdout.
+
+    A class may have such a word in its name (test tube, passenger train). So two splits are asked for, and
+    that their names be alike in all else: bounding_box_train and bounding_box_test. One is enough where it
+    says nothing else, and holds folders: train_images/<class>/.
+    """
+    alike = {name: _split_alike(name) for name in classes}
+    said = {name: of for name, of in alike.items() if of[0]}
+    if len(said) == len(classes) and len({split for split, _ in said.values()}) > 1:
+        return sorted(said)
+    of_rest: dict[str, list[str]] = {}
+    for name, (_, rest) in said.items():
+        of_rest.setdefault(rest, []).append(name)
+    for rest, names in of_rest.items():
+        if len({said[name][0] for name in names}) > 1 or (
+            not rest and any(classes[name].is_around and not split_of(name) for name in names)
+        ):
+            return sorted(names)
+    return []
+
+
+def _split_alike(name: str) -> tuple[str, str]:
+    """Return which split a name tells of, or nothing, and what else it says: ("train", "bounding box").
+
+    Numbers, single letters and words for images in general say nothing: trainA, train2017, my_train_images.
+    """
+    # trainImages and imagesTr are two words each.
+    parted = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", letters(name))
+    words = [word.casefold() for word in re.split(r"[\W_\d]+", parted) if word]
+    split, rest = "", []
+    for word in words:
+        found = _SPLIT_ALIKE.get(_without_ending(word), "") or (
+            _SHORT_ALIKE.get(word, "") if len(words) > 1 else ""
+        )
+        if found and not split:
+            split = found
+        elif len(word) > 1 and word not in _OF_IMAGES:
+            rest.append(word)
+    return split, " ".join(rest)
+
+
+def _without_ending(word: str) -> str:
+    """Return a word without a word for images at its end: train of trainset and Trainingsdaten."""
+    for ending in _ENDINGS_ALIKE:
+        if word.endswith(ending) and word.removesuffix(ending) in _SPLIT_ALIKE:
+            return word.removesuffix(ending)
+    return word
 
 
 def _no_image(path: Path, root: _Folder, left_out: LeftOut) -> str:

@@ -5,7 +5,7 @@ Functions of the parameters; which job comes after which is said by `graph`.
 
 from typing import Any
 
-from jointnn.data.digests import kept_digest
+from jointnn.data.digests import kept_digests
 from jointnn.errors import UserError
 from jointnn.parameters.schema import Params
 
@@ -13,12 +13,14 @@ from jointnn.parameters.schema import Params
 def fetch(params: Params, dataset: str) -> dict[str, Any]:
     """Return the settings of the job that brings a dataset into the Parquet layout."""
     source = params.datasets[dataset]
-    return {
+    digest, left_out = kept_digests(dataset, source)
+    settings = {
         "stage": "fetch",
         "dataset": dataset,
         "source": source.of_fetch(),
-        "source_digest": kept_digest(dataset, source),
+        "source_digest": digest,
     }
+    return settings | ({"left_out": left_out} if left_out else {})
 
 
 def prepare(params: Params, dataset: str, size: int) -> dict[str, Any]:

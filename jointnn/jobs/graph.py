@@ -112,7 +112,8 @@ class Jobs:
         """Return the job that says which data an experiment learns from."""
         datasets = self._experiment(experiment).datasets
         settings = {"stage": "inventory", "experiment": experiment, "datasets": datasets}
-        return self._job(InventoryJob, settings, {name: self.fetch(name) for name in datasets})
+        told = self._left_out(experiment)[0]
+        return self._job(InventoryJob, settings | told, {name: self.fetch(name) for name in datasets})
 
     @_once
     def prepare(self, dataset: str, size: int) -> PrepareJob:
@@ -223,7 +224,8 @@ class Jobs:
     def collect(self, experiment: str) -> CollectJob:
         """Return the job that brings all seeds of an experiment into tables."""
         settings = result_jobs.collect(self.params, experiment)
-        return self._job(CollectJob, settings, self._evaluations(experiment))
+        told, fetched = self._left_out(experiment)
+        return self._job(CollectJob, settings | told, {**self._evaluations(experiment), **fetched})
 
     @_once
     def figures(self, experiment: str) -> FiguresJob:
@@ -287,6 +289,15 @@ class Jobs:
             for name in chosen.datasets
         }
 
+    def _left_out(self, experiment: str) -> tuple[dict[str, Any], dict[str, Job]]:
+        """Return what tables are told of what is left out, and the jobs that say it, if there is any.
+
+        So a file beside the images makes tables anew, and no network: those know images alone.
+        """
+        jobs = {name: self.fetch(name) for name in self._experiment(experiment).datasets}
+        told = {name: job.left_out for name, job in jobs.items() if job.left_out}
+        return {"left_out": told} if told else {}, {f"data/{name}": jobs[name] for name in told}
+
     def _evaluations(self, experiment: str) -> dict[str, Job]:
         seeds = self._experiment(experiment).seeds
         return {f"s{seed}": self.evaluate(experiment, seed) for seed in seeds}
@@ -299,7 +310,8 @@ class Jobs:
     ) -> Made:
         """Return a job of these settings after the jobs `before`, with the digests that decide it."""
         known = {name: job.known for name, job in (before or {}).items()}
-        decisive = {key: value for key, value in settings.items() if key not in model.only_looked_at}
+        hidden = model.only_looked_at | model.told_alone
+        decisive = {key: value for key, value in settings.items() if key not in hidden}
         job = model(
             **settings,
             code=self._code(settings),

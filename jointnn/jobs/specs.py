@@ -43,6 +43,9 @@ class Job(Strict, ABC):
     only_looked_at: ClassVar[frozenset[str]] = frozenset()
     """Fields that its settings file has and its record has not: nothing that it writes depends on them."""
 
+    told_alone: ClassVar[frozenset[str]] = frozenset()
+    """Fields that its record has and jobs after it do not see: they change what it tells, and no number."""
+
     stage: str
     code: dict[str, str] = {}
     """Digests of the code that it runs, by file."""
@@ -73,8 +76,9 @@ class Job(Strict, ABC):
 
     @cached_property
     def digest(self) -> str:
-        """Return the digest of its record."""
-        return sha256(self.text.encode())[:16]
+        """Return the digest of its record, as far as jobs after it see it."""
+        seen = {name: value for name, value in self._recorded().items() if name not in self.told_alone}
+        return sha256(to_json(seen).encode())[:16]
 
     @cached_property
     def known(self) -> Before:
@@ -151,11 +155,14 @@ class FetchJob(Job):
     """A job that brings a dataset into the Parquet layout."""
 
     makes_images: ClassVar[bool] = True
+    told_alone: ClassVar[frozenset[str]] = frozenset({"left_out"})
     stage: Literal["fetch"] = "fetch"
     dataset: str
     source: dict[str, Any]
     """An entry of the parameters, see DatasetParams."""
     source_digest: str = "absent"
+    left_out: str = ""
+    """The digest of the names of what its source holds and is not read."""
 
     @property
     def folder(self) -> str:
@@ -180,6 +187,8 @@ class InventoryJob(Job):
     stage: Literal["inventory"] = "inventory"
     experiment: str
     datasets: list[str]
+    left_out: dict[str, str] = {}
+    """Of datasets of which something is left out: see FetchJob."""
 
     @property
     def folder(self) -> str:
@@ -655,6 +664,8 @@ class CollectJob(Job):
     task: str = ""
     features: str | None = None
     generated: int | None = None
+    left_out: dict[str, str] = {}
+    """Of datasets of which something is left out: see FetchJob."""
 
     @property
     def folder(self) -> str:

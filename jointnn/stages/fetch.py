@@ -42,6 +42,7 @@ def run(job: FetchJob) -> None:
             f"The source has {found.joined} images for validation. They join those for training, and "
             "validation is drawn from all of them, by seed."
         )
+    sources = digests_of_files(source)  # before the first is written: a name may be none of UTF-8
     splits = {}
     for split, images in {"train": train, "test": test}.items():
         kept = _turned(images, params.rotate) if params.rotate else images
@@ -55,7 +56,7 @@ def run(job: FetchJob) -> None:
         "licence": source.licence,
         "classes": classes,
         "splits": splits,
-        "source_files": digests_of_files(source),
+        "source_files": sources,
     }
     if params.numbers:
         manifest["numbers"] = params.numbers

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import socket
 import tarfile
 import zipfile
 from collections import Counter
@@ -11,10 +12,15 @@ from pathlib import Path
 import pytest
 from helpers.dataset import parquet, picture, pixels, read, refused, write
 
+from jointnn.data.digests import ABSENT, kept_digests, source_digest
 from jointnn.data.left_out import MOST, LeftOut, in_words
+from jointnn.data.new_images import find_images
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import source_of
 from jointnn.errors import UserError
+from jointnn.io.files import read_json
+from jointnn.jobs.specs import FetchJob
+from jointnn.stages import fetch
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +84,12 @@ def test_an_archive_counts_what_its_folder_counts(form):
     assert (left_out(path), read(source="class_folders", path=path)[0].content) == before
 
 
-@pytest.mark.parametrize("name", ["@eaDir", "@EADIR", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".thumbnails",
-                                  "System Volume Information", ".git", "lost+found"])  # fmt: skip
+@pytest.mark.parametrize("name", ["@eaDir", "@EADIR", "#recycle", "$RECYCLE.BIN", "__MACOSX",
+                                  ".thumbnails", "System Volume Information", ".git", "lost+found", "@tmp",
+                                  "@SynoResource",
+                                  "@Recently-Snapshot", "@__thumb", "@appstore", "RECYCLER", "found.000",
+                                  "FOUND.123", "~snapshot", ".Trash-1000", "Thumbnails", "$Extend",
+                                  "Network Trash Folder", ".snapshot", ".ipynb_checkpoints"])  # fmt: skip
 @pytest.mark.parametrize("below", ["train", "train/ant", "test", "."])
 def test_folders_of_systems_are_no_classes_and_shift_no_labels(name, below):
     folders()
@@ -89,6 +99,120 @@ def test_folders_of_systems_are_no_classes_and_shift_no_labels(name, below):
     assert (pixels(train), train.labels, classes) == ([0, 1], [0, 1], ["ant", "bee"])
     assert (pixels(test), test.labels) == ([10, 11], [0, 1])
     assert left_out() == {f"folder {name}": 1}
+
+
+@pytest.mark.parametrize("name", ["@artist", "found.object", "$100", "#1", "recycling", "lost", "~"])
+def test_folders_that_only_begin_as_those_of_systems_are_classes(name):
+    folders()
+    for split in ("train", "test"):
+        write(f"own/{split}/{name}/0.png", picture(50))
+    assert name in read(source="class_folders", path="own")[2] and left_out() == {}
+
+
+# --- pipes, sockets, devices ---
+
+
+def special(path: str, kind: str) -> None:
+    """Something at a path that is no regular file."""
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(path)
+        case "device":
+            Path(path).symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are those of POSIX")
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize("name", ["pipe", "x.png", "notes.txt", ".hidden"])
+def test_what_is_no_regular_file_is_counted_and_nobody_waits_for_it(kind, name):
+    folders()
+    before = read(source="class_folders", path="own"), digest("class_folders")
+    special(f"own/train/ant/{name}", kind)
+    assert left_out() == {kind: 1}
+    assert (read(source="class_folders", path="own"), digest("class_folders")) == before
+    assert find_images(["own"]).left_out.entries()[0]["kind"] == kind
+    for split in ("train", "test"):
+        write(f"own/{split}.txt", f"{split}/ant/0.png 0\n")
+        write(f"files/{split}.parquet", parquet([0], ["a"]))
+    special(f"files/{name}", kind)
+    assert left_out("own", "list_file")[kind] == 1
+    assert left_out("files", "parquet") == {kind: 1}
+
+
+def digest(source: str) -> str:
+    return source_digest(DatasetParams(source=source, path="own"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are those of POSIX")
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize(
+    ("source", "path", "place"),
+    [
+        ("class_folders", "own.zip", "own.zip"),
+        ("class_folders", "own.tar.gz", "own.tar.gz"),
+        ("list_file", "lists", "lists/train.txt"),
+        ("list_file", "listed", "listed/x.png"),
+        ("parquet", "files", "files/train.parquet"),
+        ("parquet", "one.parquet", "one.parquet"),
+    ],
+)
+def test_what_is_named_and_no_regular_file_is_refused_and_nobody_waits_for_it(kind, source, path, place):
+    for folder in ("lists", "listed", "files"):
+        Path(folder).mkdir()
+    for split in ("train", "test"):
+        write(f"listed/{split}.txt", "x.png 0\n")
+    write("files/test.parquet", parquet([0], ["a"]))
+    special(place, kind)
+    params = DatasetParams(source=source, path=path)
+    assert source_digest(params) == ABSENT
+    refused(f"{place} is a {kind}, and no regular file", source=source, path=path)
+
+
+# --- names that are not UTF-8 ---
+
+
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_a_name_that_is_not_utf_8_is_counted_where_nothing_is_read_from_it(form):
+    folders()
+    strange = os.fsdecode(b"\xe9")
+    for name in (
+        f"train/ant/{strange}.txt",
+        f"train/ant/1.{strange}",
+        f".{strange}/1.png",
+        "train/@eaDir/x",
+    ):
+        write(f"own/{name}", b"x")
+    path = "own"
+    if form == "tar":
+        path = "own.tar"
+        with tarfile.open(path, "w") as packed:
+            packed.add("own", ".")
+    assert left_out(path) == {".txt": 1, ".\\xe9": 1, "folder .\\xe9": 1, "folder @eaDir": 1}
+    job = FetchJob(dataset="mine", source={"source": "class_folders", "path": path})
+    fetch.run(job)
+    told = read_json("data/raw/mine/manifest.json")["left_out"]
+    assert {entry["first"].removeprefix("own/") for entry in told} == {
+        r"train/ant/\xe9.txt", r"train/ant/1.\xe9", r".\xe9", "train/@eaDir"
+    }  # fmt: skip
+
+
+def test_a_class_whose_name_is_not_utf_8_is_refused_so_and_nothing_is_written():
+    folders()
+    Path("own/train", os.fsdecode(b"\xe9")).mkdir()
+    refused(r"own/train/\xe9 has a name that is not UTF-8. Rename it", source="class_folders", path="own")
+    with pytest.raises(UserError, match="not UTF-8"):
+        fetch.run(FetchJob(dataset="mine", source={"source": "class_folders", "path": "own"}))
+    assert not Path("data").exists()
+
+
+def test_every_sentence_can_be_printed_whatever_names_it_holds():
+    strange = os.fsdecode(b"a/\xff.png")
+    said = str(UserError(" and ".join([strange, "x" * 5000, "\ud800", "are wrong."])))
+    said.encode()
+    assert r"a/\xff.png" in said and len(said) < 600 and "xxx..." in said
 
 
 def test_folders_and_images_beside_the_splits_are_counted():
@@ -209,6 +333,83 @@ def test_pieces_are_read_in_the_order_of_their_numbers(first):
     assert train.labels == [k % 2 for k in range(11) for _ in range(k + 1)]
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["train-1", "train-3"], "holds train-3.parquet, a piece by its name, but no number 2"),
+        (["train-2", "train-3"], "but no number 1"),
+        (["train-3"], "but no number 1"),
+        (["train-0", "train-00002"], "but no number 1"),
+        (["train-1", "train-01"], "but 1 is there twice"),
+        (["train-1", "train-more"], "holds train-more.parquet beside train-1.parquet"),
+        (["train-1", "train"], "beside train-1.parquet: each would be the whole split"),
+        (["train-1", "train-00000-of-00001"], "beside train-1.parquet: each would be the whole split"),
+    ],
+)
+def test_pieces_that_say_not_of_how_many_are_refused_where_one_lacks(names, says):
+    files("test.parquet", *(f"{name}.parquet" for name in names))
+    refused(says, source="parquet", path="own")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pieces_that_say_not_of_how_many_are_read_in_the_order_of_their_numbers(first):
+    for k in range(11):
+        write(f"own/train-{first + k}.parquet", parquet([k % 2] * (k + 1), ["a", "b"]))
+    files("test.parquet")
+    assert read(source="parquet", path="own")[0].labels == [k % 2 for k in range(11) for _ in range(k + 1)]
+
+
+@pytest.mark.parametrize("name", ["train-00000-of-00003", "test-2-of-2", "train-00000-of-00002-0123abcd"])
+def test_one_of_several_pieces_is_no_dataset_and_the_advice_gives_right_data(name):
+    files(f"{name}.parquet")
+    refused(
+        "pieces by its name, and alone not the whole", source="parquet", path=f"own/{name}.parquet", pool=2
+    )
+    Path(f"own/{name}.parquet").rename("own/some.parquet")
+    write("own/some.parquet", parquet([0, 1, 0, 1], ["a", "b"]))
+    assert read(source="parquet", path="own/some.parquet", pool=2)[2] == ["a", "b"]
+
+
+def test_all_that_lies_beside_parquet_files_is_counted():
+    files("train.parquet", "test.parquet", "more/train.parquet", "old.parquet")
+    for name in (
+        "images/1.png",
+        "labels.csv",
+        "x.arrow",
+        "train.parquet.crdownload",
+        "README",
+        "@eaDir/1.png",
+    ):
+        write(f"own/{name}", b"x")
+    assert left_out(source="parquet") == {
+        ".parquet": 2, ".png": 1, ".csv": 1, ".arrow": 1, ".crdownload": 1, "without an ending": 1,
+        "folder @eaDir": 1,
+    }  # fmt: skip
+
+
+def test_all_that_lies_beside_lists_and_their_images_is_counted():
+    for k in range(4):
+        write(f"own/images/{k}.png", picture(k))
+    for k, name in enumerate(("train.txt", "test.txt", "images/notes.txt")):
+        write(f"own/{name}", f"images/{k}.png 0\n")
+    for name in ("images/a.heic", "images/a.jxl", "images/scan", "train.csv", "@eaDir/1.png"):
+        write(f"own/{name}", picture(9))
+    everything = {".heic": 1, ".jxl": 1, "without an ending": 1, ".csv": 1, ".txt": 1, "folder @eaDir": 1}
+    assert left_out(source="list_file") == everything | {".png": 2}
+    # Of one list the folders that it takes images out of.
+    write("own/all.txt", "images/0.png 0\nimages/1.png 0\n")
+    alone = left_out("own/all.txt", "list_file")
+    assert alone == {".heic": 1, ".jxl": 1, "without an ending": 1, ".txt": 1, ".png": 2}
+
+
+def test_an_image_that_a_list_names_by_a_link_is_not_left_out():
+    write("own/images/0.png", picture(0))
+    Path("own/link.png").symlink_to("images/0.png")
+    for split in ("train", "test"):
+        write(f"own/{split}.txt", "link.png 0\n")
+    assert left_out(source="list_file") == {}
+
+
 def test_parquet_files_and_lists_that_are_no_split_are_counted():
     files("train.parquet", "test.parquet", "unsupervised.parquet")
     assert left_out(source="parquet") == {".parquet": 1}
@@ -236,3 +437,40 @@ def test_words_name_the_most_frequent_kinds_and_how_many_more_there_are():
         {"kind": ".k01", "reason": "why", "count": 2, "first": "first1"},
     ]
     assert in_words([]) == "" and not LeftOut()
+
+
+# --- told anew ---
+
+
+def test_what_is_left_out_is_in_a_digest_of_its_own_and_not_in_that_of_the_images():
+    folders()
+    for k in range(3):
+        write(f"lists/{k}.png", picture(k))
+    for split in ("train", "test"):
+        write(f"lists/{split}.txt", "0.png 0\n")
+        write(f"files/{split}.parquet", parquet([0], ["a"]))
+    write("lists/all.txt", "0.png 0\n1.png 0\n")
+    places = {
+        "own": "class_folders",
+        "lists": "list_file",
+        "lists/all.txt": "list_file",
+        "files": "parquet",
+    }
+    for path, source in places.items():
+        params = DatasetParams(source=source, path=path)
+        before, told = kept_digests("mine", params)
+        assert (told == "") == (path in ("own", "files"))
+        folder = path.removesuffix("/all.txt")
+        seen = {told}
+        for name in ("late.heic", "later", "sub/.hidden.png", os.fsdecode(b"\xe9.txt")):
+            write(f"{folder}/{name}", b"x")
+            found = kept_digests("mine", params)
+            assert found[0] == before
+            if path != "lists/all.txt" or "/" not in name:
+                assert found[1] not in seen
+            seen.add(found[1])
+        write(f"{folder}/later", b"other content")
+        assert kept_digests("mine", params) == found
+        for name in ("late.heic", "later", "sub/.hidden.png", os.fsdecode(b"\xe9.txt")):
+            Path(folder, name).unlink()
+        assert kept_digests("mine", params) == (before, told)

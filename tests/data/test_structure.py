@@ -195,6 +195,107 @@ def test_an_archive_is_looked_at_as_its_folder_is():
     refused("half.zip/test is missing: half.zip holds train", source="class_folders", path="half.zip")
 
 
+# --- splits under other names, whatever lies beside them ---
+
+LIKE_SPLITS = [
+    ["train_images/a/1", "train_images/b/2", "test_images/a/3", "extra/4"],
+    ["train_images/a/1", "train_images/b/2", "extra/4"],
+    ["Trainingsdaten/a/1", "Trainingsdaten/b/2", "Testdaten/a/3", "Testdaten/b/4", "Testdaten/overview"],
+    ["trainset/a/1", "trainset/b/2", "holdout/a/3", "holdout/sheet"],
+    ["trainset/1", "testset/2"],
+    ["train/1", "holdout/2"],
+    ["train2/1", "test2/2", "sample/3"],
+    ["trainA/1", "trainB/2", "testA/3", "testB/4"],
+    ["imagesTr/1", "imagesTs/2", "notes/3"],
+    ["train2017/1", "val2017/2"],
+    ["TrainImages/1", "ValidationImages/2", "other/3"],
+    ["bounding_box_train/1", "bounding_box_test/2", "gallery/3"],
+    ["entraînement/1", "essai/2", "divers/3"],
+    ["entrenamiento/1", "pruebas/2", "otros/3"],
+    ["训练集/1", "测试集/2", "其他/3"],
+    ["my-train-data/1", "held_out/2", "thumbs up/3"],
+]
+
+
+@pytest.mark.parametrize("images", LIKE_SPLITS)
+def test_folders_that_look_like_splits_are_asked_about_whatever_lies_beside_them(images):
+    names = [f"{name}.png" for name in images]
+    told = refusal(*names)
+    assert "look like splits and are none by their names" in told and "\nFound:\n" in told
+    assert "Rename them to train and test" in told.splitlines()[0]
+    is_flat = not any(name.count("/") > 1 for name in names)
+    assert ("put their images into a folder for each class" in told) == is_flat
+    assert "pool" not in told.splitlines()[0]
+    # Who names them as classes is believed.
+    assert found(*names, meant=tuple({name.partition("/")[0] for name in names})).train == ""
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["passenger train", "test tube", "bus"],
+        ["trainers", "testudo", "boots"],
+        ["training shoe", "evaluation board", "x"],
+        ["tr", "ts", "te"],
+        ["valley", "developer", "contest", "restrain"],
+        ["train", "trains", "bus"],
+        ["0", "1", "10"],
+        ["A", "B"],
+    ],
+)
+def test_classes_whose_names_hold_such_words_by_chance_are_classes(classes):
+    assert found(*(f"{name}/1.png" for name in classes)).train == ""
+
+
+def test_a_picture_beside_classes_makes_no_class_of_the_folder_around_them():
+    told = refusal("a/cat/1.png", "a/dog/1.png", "b/cat/1.png", "b/dog/1.png", "b/sheet.png")
+    assert "hold the same folders again (cat)" in told
+    told = refusal("set/cat/1.png", "set/dog/1.png", "set/sheet.png")
+    assert "own holds set alone, and that holds 2 folders" in told
+    told = refusal("cat/train/1.png", "cat/test/1.png", "cat/sheet.png", "dog/1.png")
+    assert "Move images from <class>/train to" in told
+    # A class with folders is one if most of its pictures lie in itself, and folders may have any names.
+    for images in (
+        ["cat/1.png", "cat/2.png", "cat/more/3.png", "dog/1.png", "dog/2.png", "dog/more/3.png"],
+        ["cat/day/1.png", "cat/night/1.png", "dog/1.png"],
+        ["vehicle/train/1.png", "vehicle/bus/1.png", "animal/1.png"],
+    ):
+        assert found(*images).train == ""
+
+
+def test_half_a_split_beside_what_looks_like_the_other_half_says_so():
+    assert "rename holdout to test if that is" in refusal("train/a/1.png", "holdout/a/1.png")
+    assert "rename trainset to train if that is" in refusal("trainset/a/1.png", "test/a/1.png")
+
+
+@pytest.mark.parametrize("boxes", ["labels", "annotations", "Annotations"])
+@pytest.mark.parametrize("prefix", ["", "train/"])
+def test_images_beside_labels_are_no_classes(boxes, prefix):
+    images = [f"{prefix}images/1.png", f"{prefix}images/2.png", "test/images/1.png"][: 3 if prefix else 2]
+    told = refusal(*images, folders=(f"{prefix}{boxes}",))
+    assert f"holds images/ with all images and {boxes}/ beside it, as for YOLO" in told
+    deeper = "images/train/1.png", "images/val/1.png"
+    assert "as for YOLO" in refusal(*deeper, folders=("labels", "labels/train"))
+    # A class may hold its pictures so.
+    assert found("cat/images/1.png", "dog/images/2.png", folders=("cat/labels", "dog/labels"),
+                 meant=("cat",)).train == ""  # fmt: skip
+
+
+def test_advice_on_an_archive_is_what_can_be_done_with_an_archive():
+    with zipfile.ZipFile("k.zip", "w") as file:
+        for k in range(4):
+            file.writestr(f"train/{'ab'[k % 2]}/{k}.png", picture(k))
+    own = {"source": "class_folders"}
+    said = "k.zip/test is missing: k.zip holds train, half of a split. Pack it again with test/; or"
+    refused(said, **own, path="k.zip")
+    refused("pack the folders in train/ without it, and say with `pool`", **own, path="k.zip")
+    refused("k.zip is a file, and no folder in it can be named", **own, path="k.zip/train", pool=2)
+    with zipfile.ZipFile("again.zip", "w") as file:
+        for k in range(4):
+            file.writestr(f"{'ab'[k % 2]}/{k}.png", picture(k))
+    assert read(**own, path="again.zip", pool=2)[2] == ["a", "b"]
+
+
 # --- where nothing is ---
 
 

@@ -9,6 +9,7 @@ from helpers.jobs import finish
 from helpers.params import read
 
 from jointnn.io.files import write_atomically
+from jointnn.jobs import data_jobs
 from jointnn.jobs.freshness import is_finished, is_fresh, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import Job
@@ -72,3 +73,20 @@ def test_times_of_the_future_become_times_of_the_past():
     assert of_the_past(["old", "new", "none"]) == ["old", "new", "none"]
     assert Path("old").stat().st_mtime == 1000
     assert Path("new").stat().st_mtime < time.time()
+
+
+def test_what_is_left_out_makes_tables_anew_and_no_network(monkeypatch):
+    for told in ("one", "two", ""):
+        monkeypatch.setattr(data_jobs, "kept_digests", lambda *_, told=told: ("images", told))
+        of = Jobs(read())
+        if told == "one":
+            for made in of.in_order(of.collect("toy"), of.inventory("toy")):
+                finish(made)
+        data = [of.fetch(name) for name in of.params.experiments["toy"].datasets]
+        reported = [of.collect("toy"), of.inventory("toy"), *data]
+        assert all(is_fresh(job) == (told == "one") for job in reported)
+        trained = [job for job in of.in_order(of.collect("toy")) if job not in reported]
+        assert len(trained) > 5 and all(is_fresh(job) for job in trained)
+        fetched = {file for job in data for file in job.made}
+        asked = set(of.inputs(of.collect("toy")))
+        assert asked.isdisjoint(fetched) == (not told)

@@ -53,6 +53,13 @@ def test_own_images_and_an_own_network_need_no_more_than_to_be_named(tmp_path):
     project.snakemake()
     assert "joint" in project.path("results/mine/table.md").read_text()
     assert NOTHING in project.snakemake("-n")
+    # What is left out is told anew, and trains nothing.
+    project.write("pictures/light/train/a/late.heic", "")
+    jobs = project.jobs("-n")
+    assert {name: jobs[name] for name in jobs if name != "total"} == {"fetch": 1, "collect of mine": 1}
+    project.snakemake()
+    assert "left out: 1 .heic" in project.path("results/mine/table.md").read_text()
+    assert NOTHING in project.snakemake("-n")
     project.edit("my_networks.py", "nn.ReLU()", "nn.Tanh()")
     jobs = project.jobs("-n")
     assert jobs["initialise of mine"] == jobs["isolated of mine"] == jobs["evaluate of mine"] == 1

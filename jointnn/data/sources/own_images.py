@@ -1,14 +1,26 @@
 """Images of one's own without any code: class folders, an archive of them, or a list file."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.archives import Tree, below, image_files, inside, is_archive, read_tree
+from jointnn.data.archives import (
+    Tree,
+    below,
+    count_others,
+    image_files,
+    inside,
+    is_archive,
+    names_beside,
+    read_tree,
+    walk,
+)
 from jointnn.data.bounds import LONGEST_LABEL, counted_classes
 from jointnn.data.class_names import letters
+from jointnn.data.image_formats import HEAD, ending_by, is_image
 from jointnn.data.left_out import LeftOut
+from jointnn.data.regular_files import read_regular
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import (
     NOT_STATED,
@@ -18,14 +30,12 @@ from jointnn.data.source import (
     Splits,
     accept,
     checked_number,
+    in_utf8,
     needed_path,
 )
 from jointnn.data.sources import dataset
 from jointnn.data.structure import arrangement, files_of_splits
-from jointnn.errors import UserError
-
-MOST_SHOWN = 120
-"""Letters of a wrong line that a sentence shows."""
+from jointnn.errors import UserError, short
 
 
 @dataset
@@ -38,13 +48,14 @@ def class_folders(params: DatasetParams) -> Source:
     """
     accept(params, "path", "pool", "licence", "classes")
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
-    is_packed = is_archive(path) and not path.is_dir()
+    is_packed, others = is_archive(path) and not path.is_dir(), list[str]()
     return Source(
-        files=(path,) if is_packed else tuple(image_files(path)),
+        files=(path,) if is_packed else tuple(image_files(path, others)),
         root=path.parent,
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_folders(path, params),
+        beside=tuple(sorted(others)),
         # Of a tar file every byte must be read to find its names.
         labels=(lambda: _read_folders(path, params, names_alone=True))
         if not is_packed or path.suffix.lower() == ".zip"
@@ -58,7 +69,7 @@ def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = Fals
     meant = {*(names or ()), *(params.only_classes or ()), *filter(None, [params.only_class])}
     found = arrangement(path, tree.images, tree.folders, tree.left_out, meant)
     prefixes = [found.train, *filter(None, [found.validation, found.test])]
-    classes = names or sorted({name for prefix in prefixes for name in _class_names(tree, prefix)})
+    classes = names or sorted({name for prefix in prefixes for name in _class_names(path, tree, prefix)})
     train = _split_listed(path, tree, found.train, classes)
     test = None if found.test is None else _split_listed(path, tree, found.test, classes)
     return _joined(
@@ -74,9 +85,9 @@ def _joined(train: Images, validation: Images, splits: Splits) -> Splits:
     return replace(splits, train=train, joined=len(validation))
 
 
-def _class_names(tree: Tree, prefix: str) -> list[str]:
-    below = (name.removeprefix(prefix) for name in tree.folders if name.startswith(prefix))
-    return [letters(name) for name in below if "/" not in name]
+def _class_names(path: Path, tree: Tree, prefix: str) -> list[str]:
+    below = (name.removeprefix(prefix) for name in sorted(tree.folders) if name.startswith(prefix))
+    return [letters(in_utf8(name, path / prefix / name)) for name in below if "/" not in name]
 
 
 def _split_listed(path: Path, tree: Tree, prefix: str, classes: list[str]) -> Images:
@@ -114,16 +125,28 @@ def list_file(params: DatasetParams) -> Source:
         if file.is_file()
         for name in _names_in(file, labels)
     }
+    files = (*lists.values(), *sorted(images))
     return Source(
-        files=(*lists.values(), *sorted(images)),
+        files=files,
         root=lists["train"].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_lists(path, params.classes, params.numbers or [], params.most_classes),
+        beside=names_beside(path, files) if path.is_dir() else _names_among(path, images),
         labels=lambda: _read_lists(
             path, params.classes, params.numbers or [], params.most_classes, names_alone=True
         ),
     )
+
+
+def _names_among(file: Path, images: Collection[Path]) -> tuple[str, ...]:
+    """Return the names of what lies in the folders out of which a list takes images, beside those."""
+    found = list[str]()
+    for folder in sorted({str(image).rpartition("/")[0] for image in images}):
+        top, _, names = next(walk(Path(folder), others=found))
+        found += [f"{top}/{name}" for name in names]
+    taken = {str(file), *map(str, images)}
+    return tuple(name for name in found if name.removeprefix("./") not in taken)
 
 
 def _lists(path: Path) -> dict[str, Path]:
@@ -141,21 +164,62 @@ def _near(path: Path) -> list[Path]:
 
 def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
     """Yield (place, [path, label, ...]) of each line that says something."""
+    text = _text(file)
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        words = line.strip().rsplit(maxsplit=labels)
+        if words and (not words[0].startswith("#") or _is_there(file.parent, words[0])):
+            yield f"{file}, line {number}", words
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    return os.path.isfile(_located(folder, name))  # noqa: PTH113  # no of a name that is too long, too
+
+
+def _text(file: Path) -> str:
+    """Return the text of a list; what is none is refused by what it is."""
     try:
-        # Whatever the computer's own encoding is, and with or without the mark that Windows puts first.
-        text = file.read_bytes().decode("utf-8-sig")
+        content = read_regular(file)
     except FileNotFoundError as error:
         near = "".join(f"There is {other}: name that." for other in _near(file)[:1])
         usual = "A folder needs train.txt and test.txt; one list alone needs a `pool`."
         raise UserError(f"{file} is missing. {near or usual}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is no text in UTF-8: {error.reason}. Save it as UTF-8.") from error
     except OSError as error:
         raise UserError(f"{file} could not be read: {error.strerror}. Replace it.") from error
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        words = line.strip().rsplit(maxsplit=labels)
-        if words and (not words[0].startswith("#") or _located(file.parent, words[0]).is_file()):
-            yield f"{file}, line {number}", words
+    if kind := ending_by(content[:HEAD]):
+        raise UserError(
+            f"{file} is an image by its content ({kind}), and no list. Name the list of the images, or "
+            "for a "
+            "folder for each class their folder, with source: class_folders."
+        )
+    if other := next((source for begin, source in _OTHER_SOURCES.items() if content.startswith(begin)), ""):
+        raise UserError(f"{file} is no list by its content. Is it for source: {other}? Name that.")
+    encoding = _utf_16(content)
+    if encoding:
+        raise UserError(f"{file} is no text in UTF-8 but in {encoding}. Save it as UTF-8.")
+    if b"\0" in content:
+        raise UserError(
+            f"{file} is no text: it holds NUL bytes. Name a list, a line `path label` per image."
+        )
+    try:
+        # Whatever the computer's own encoding is, and with or without the mark that Windows puts first.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is no text in UTF-8: {error.reason}. Save it as UTF-8.") from error
+
+
+_OTHER_SOURCES = {b"PK\3\4": "class_folders", b"\x1f\x8b": "class_folders", b"PAR1": "parquet"}
+
+
+def _utf_16(content: bytes) -> str:
+    """Return the name of the encoding of a text in two or four bytes a letter, which may have no mark."""
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    zeros = [content[k::4].count(0) * 4 > len(content) // 2 for k in range(4)]
+    if sum(zeros) == 3:
+        return "UTF-32"
+    return "UTF-16" if zeros in ([True, False] * 2, [False, True] * 2) else ""
 
 
 def _names_in(file: Path, labels: int) -> list[str]:
@@ -169,11 +233,12 @@ def _located(folder: Path, name: str) -> Path:
     if name.isascii():
         return folder / name
     name = os.fsdecode(name.encode())  # the list's own bytes, whatever the computer's encoding is
-    if (folder / name).exists():
+    if os.path.exists(folder / name):  # noqa: PTH110  # which says no of a name that is too long, too
         return folder / name
     found = folder
     for part in PurePosixPath(name).parts:
-        others = found.iterdir() if found.is_dir() and not (found / part).exists() else ()
+        lacks = found.is_dir() and not os.path.exists(found / part)  # noqa: PTH110
+        others = found.iterdir() if lacks else ()
         found = next((other for other in others if letters(other.name) == letters(part)), found / part)
     return found
 
@@ -196,35 +261,59 @@ def _read_lists(
     lists = _lists(path)
     splits = {split: _read_list(file, numbers, names_alone) for split, file in lists.items()}
     train = splits["train"]
-    left_out = LeftOut()
-    for file in by_split.get("", ()) if path.is_dir() else ():
-        left_out.add(file.suffix.lower(), "no list of a split by its name", str(file))
-    if path.is_dir() and not names_alone:
-        _count_unlisted(path, splits.values(), left_out)
+    left_out = _unlisted(path, lists.values(), splits.values())
     train.extend(validation := splits.get("validation", Images()))
     classes = ONE_CLASS if numbers else names or counted_classes(train.labels, train.places, most)
     return Splits(train, splits.get("test"), classes, left_out, len(validation))
 
 
-def _count_unlisted(folder: Path, splits: Iterable[Images], left_out: LeftOut) -> None:
-    """Count the images below a folder that no list names."""
-    listed = {_located(folder, name).resolve() for images in splits for name in images.names}
-    for path in image_files(folder):
-        if path.resolve() not in listed:
-            left_out.add(path.suffix.lower(), "named by no list", str(path))
+def _unlisted(path: Path, lists: Iterable[Path], splits: Iterable[Images]) -> LeftOut:
+    """Count what lies beside lists and the images that they name: all below a folder.
+
+    Of a list that is named alone, what lies in the folders out of which it takes images: other datasets may
+    lie beside it.
+    """
+    left_out, used = LeftOut(), {os.path.realpath(file) for file in lists}
+    folder = path if path.is_dir() else path.parent
+    listed = {os.path.realpath(_located(folder, name)) for images in splits for name in images.names}
+    taken_from = sorted({name.rpartition("/")[0] for name in listed})
+    walks = (
+        walk(path, left_out)
+        if path.is_dir()
+        else (next(walk(Path(of), left_out)) for of in taken_from if os.path.isdir(of))  # noqa: PTH112
+    )
+    for top, _, names in walks:
+        place = os.path.realpath(top)
+        for name in names:
+            real, ending = os.path.join(place, name), PurePosixPath(name).suffix.lower()  # noqa: PTH118
+            if real in used or real in listed:
+                continue
+            if Path(top, name).is_symlink() and os.path.realpath(real) in used | listed:
+                continue
+            if is_image(name):
+                left_out.add(ending, "named by no list", f"{top}/{name}")
+            elif ending == ".txt" and top == str(path):
+                left_out.add(ending, "no list of a split by its name", f"{top}/{name}")
+            else:
+                count_others(top, [name], left_out)
+    return left_out
 
 
 def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
     images = Images()
     for place, words in _lines(file, len(numbers) or 1):
         name, label, values = _label(words, numbers, place)
-        path = inside(file.parent, _located(file.parent, name), f"{place}: {name}")
+        path = inside(file.parent, _located(file.parent, name), f"{place}: {short(name)}")
         try:
-            content = b"" if names_alone else path.read_bytes()
+            content = b"" if names_alone else read_regular(path)
             images.add(content, label, name, f"{place}: {path}", values)
         except OSError as error:
+            other = name.replace("\\", "/")
+            advice = "Mend the line or add the image."
+            if other != name and _located(file.parent, other).is_file():
+                advice = f"Folders are parted by /, so write {short(other)} in lists."
             raise UserError(
-                f"{place}: {path} could not be read: {error.strerror}. Mend the line or add the image."
+                f"{place}: {short(str(path))} could not be read: {error.strerror}. {advice}"
             ) from error
     if not len(images):
         raise UserError(
@@ -254,6 +343,5 @@ def _label(words: list[str], numbers: list[str], place: str) -> tuple[str, int, 
 
 
 def _cut(words: list[str]) -> str:
-    """Return a line, cut to what a message can show."""
-    line = " ".join(words)
-    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."
+    """Return a line as a sentence can show it."""
+    return short(" ".join(words))

@@ -2,15 +2,17 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from jointnn.data.archives import names_beside, walk
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
 from jointnn.data.dataset_card import card_of, class_names_in
 from jointnn.data.left_out import LeftOut
-from jointnn.data.parquet import from_parquet, labels_from_parquet
+from jointnn.data.parquet import from_parquet, labels_are_names, labels_from_parquet
+from jointnn.data.regular_files import read_regular, refuse_special
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
 from jointnn.data.sources import dataset
@@ -21,6 +23,8 @@ MIRROR = "JOINTNN_MIRROR"
 ENDING = ".parquet"
 NUMBERED = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-zA-Z]+)?$")
 """The end of the name of a piece, after which the Hub may put a digest."""
+COUNTED = re.compile(r"^[^-]+-(\d+)$")
+"""The name of a piece that does not say of how many."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -70,17 +74,20 @@ def parquet(params: DatasetParams) -> Source:
     """Return the source of your own Parquet files: train.parquet and test.parquet, or a file and a pool.
 
     The layout is that of the Hugging Face Hub: column `image` (struct of bytes and path), column
-    `label` (integers), or with `numbers` columns of these names. In a folder, pieces named
-    train-00000-of-00002.parquet are read in order. Images of validation.parquet join those for training.
+    `label` (integers, or texts, which name the classes), or with `numbers` columns of these names. In a
+    folder, pieces named train-00000-of-00002.parquet are read in order. Images of validation.parquet join
+    those for training.
     """
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
+    files = _inputs(path)
     return Source(
-        files=_inputs(path),
+        files=files,
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read(path, params.classes, params.numbers or [], params.most_classes),
+        beside=() if _is_file(path) else names_beside(path, files),
         labels=lambda: _read(
             path, params.classes, params.numbers or [], params.most_classes, labels_alone=True
         ),
@@ -122,6 +129,8 @@ def pieces_of(files: Sequence[Path]) -> list[Path]:
         UserError: there are a whole and pieces, or several wholes; or pieces are missing, or of two sets.
     """
     numbered = {path: match for path in files if (match := NUMBERED.search(path.stem))}
+    if counted := {path: int(match[1]) for path in files if (match := COUNTED.search(path.stem))}:
+        return _counted_on(files, counted)
     whole = [path for path in files if "-" not in path.stem]
     kinds = [whole[:1], list(numbered)[:1], [path for path in files if path not in {*whole, *numbered}][:1]]
     if len(whole) > 1 or len(listed := [kind[0].name for kind in kinds if kind]) > 1:
@@ -150,6 +159,40 @@ def pieces_of(files: Sequence[Path]) -> list[Path]:
     return sorted(numbered, key=lambda path: int(numbered[path][1]))
 
 
+def _counted_on(files: Sequence[Path], counted: dict[Path, int]) -> list[Path]:
+    """Return pieces named train-1, train-2 in the order of their numbers; refuse a set with gaps."""
+    if other := next((path for path in files if path not in counted), None):
+        raise UserError(
+            f"{files[0].parent} holds {other.name} beside {next(iter(counted)).name}: each would be the "
+            "whole split. Keep the file or files that are meant, and move the others elsewhere."
+        )
+    ordered = sorted(counted, key=lambda path: counted[path])
+    numbers = [counted[path] for path in ordered]
+    first = min(numbers[0], 1)
+    for expected, path in enumerate(ordered, start=first):
+        if counted[path] != expected:
+            is_twice = counted[path] < expected
+            wrong = f"{expected - 1} is there twice" if is_twice else f"no number {expected}"
+            raise UserError(
+                f"{path.parent} holds {path.name}, a piece by its name, but {wrong}. Put the whole set "
+                "there, "
+                "each piece once; or, if it is no piece, name it without a number."
+            )
+    return ordered
+
+
+def _refuse_piece(path: Path) -> None:
+    """Refuse one of several pieces that `path` names alone: it is not the set that it is part of."""
+    match = NUMBERED.search(path.stem)
+    if match and int(match[2]) > 1:
+        raise UserError(
+            f"{path} is one of {int(match[2])} pieces by its name, and alone not the whole. Put all "
+            "pieces of "
+            f"train and of test into {path.parent} and name that folder; or, if this piece alone is meant, "
+            f"give it another name, such as {path.with_name('some' + path.suffix)}."
+        )
+
+
 def _read(
     path: Path,
     names: list[str] | None,
@@ -160,11 +203,15 @@ def _read(
 ) -> Splits:
     """Return the images of a file or folder. A label means the same in every file."""
     left_out = LeftOut()
+    if _is_file(path):
+        _refuse_piece(path)
     files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
     named = {
         split: [_read_file(file, numbers, labels_alone) for file in pieces]
         for split, pieces in files.items()
     }
+    if not numbers and all(labels_are_names(file) for pieces in files.values() for file in pieces):
+        named = _of_one_alphabet(named)
     ordered = [piece for split in SPLITS for piece in named.get(split, ())]
     card = _card_of(path)
     if card and names is None and any(piece.classes is None for piece in ordered):
@@ -190,6 +237,20 @@ def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
     return {"labels without names": f"The labels of {nameless[0]} have no names: {same}."}
 
 
+def _of_one_alphabet(named: dict[str, list[Named]]) -> dict[str, list[Named]]:
+    """Return files whose labels are texts, with labels in the order of the alphabet of all their names."""
+    pieces = [piece for of_split in named.values() for piece in of_split]
+    names = sorted({name for piece in pieces for name in piece.classes or ()})
+    label_of = {name: label for label, name in enumerate(names)}
+
+    def renumbered(piece: Named) -> Named:
+        order = [label_of[name] for name in piece.classes or ()]
+        labels = [order[label] if label >= 0 else label for label in piece.images.labels]
+        return Named(piece.file, replace(piece.images, labels=labels), names)
+
+    return {split: [renumbered(piece) for piece in of_split] for split, of_split in named.items()}
+
+
 def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
     """Return the files of each split of a folder; count all else there in `left_out`.
 
@@ -197,15 +258,32 @@ def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
         UserError: training or test images are missing, or files cannot be meant.
     """
     found = files_of_splits(folder, ENDING, pieces=True)
-    for file in found.pop("", ()):
-        left_out.add(ENDING, "no split by its name", file.name)
+    found.pop("", None)
     for split in ("train", "test"):
         if split not in found:
             raise UserError(
                 f"{folder / split}{ENDING} is missing{_what_is_there(folder)}. A dataset in Parquet "
                 "needs train.parquet and test.parquet, or one file and a `pool`."
             )
-    return {split: pieces_of(found[split]) for split in SPLITS if split in found}
+    splits = {split: pieces_of(found[split]) for split in SPLITS if split in found}
+    _count_others(folder, {file.name for pieces in splits.values() for file in pieces}, left_out)
+    return splits
+
+
+def _count_others(folder: Path, used: Collection[str], left_out: LeftOut) -> None:
+    """Count what lies beside the files of the splits, and in folders below."""
+    for top, _, names in walk(folder, left_out):
+        is_below = top != str(folder)
+        for name in names:
+            ending = PurePosixPath(name).suffix.lower()
+            place = PurePosixPath(top, name).relative_to(folder.as_posix()).as_posix()
+            if ending == ENDING and (is_below or name not in used):
+                reason = (
+                    "in a folder below, where none is looked for" if is_below else "no split by its name"
+                )
+                left_out.add(ENDING, reason, place)
+            elif is_below or name not in used:
+                left_out.add(ending or "without an ending", "no Parquet file", place)
 
 
 def _what_is_there(folder: Path) -> str:
@@ -221,10 +299,11 @@ def _what_is_there(folder: Path) -> str:
 
 
 def _read_file(file: Path, numbers: list[str], labels_alone: bool) -> Named:
+    refuse_special(file)
     try:
         if labels_alone:
             return Named(str(file), *labels_from_parquet(file, numbers))
-        content = file.read_bytes()
+        content = read_regular(file)
     except OSError as error:
         raise UserError(
             f"{file} is missing or cannot be read: {error.strerror}. A dataset in Parquet "

@@ -95,6 +95,46 @@ def test_archive_members_that_point_outside_are_refused(name):
     refused(f"own.tar: its member {name!r} points outside", source="class_folders", path="own.tar")
 
 
+@pytest.mark.parametrize("name", ["B: birds", "C:x", "a: b", "Vögel", "鳥", "AB:", "é"])
+def test_members_may_have_any_letters_and_colons_in_their_names(name):
+    with zipfile.ZipFile("own.zip", "w") as file, tarfile.open("own.tar", "w") as packed:
+        for split in ("train", "test"):
+            file.writestr(f"{split}/{name}/1.png", picture(1))
+            member = tarfile.TarInfo(f"{split}/{name}/1.png")
+            member.size = len(picture(1))
+            packed.addfile(member, io.BytesIO(picture(1)))
+    for path in ("own.zip", "own.tar"):
+        assert read(source="class_folders", path=path)[2] == [name]
+    with zipfile.ZipFile("pool.zip", "w") as file:
+        for k in range(4):
+            file.writestr(f"{name}{k % 2}/{k}.png", picture(k))
+    assert len(read(source="class_folders", path="pool.zip", pool=2)[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["Vögel", "鳥", "Žluť", "cat"])
+def test_a_zip_file_that_does_not_say_that_its_names_are_utf_8_is_read_so_where_they_are(name):
+    with zipfile.ZipFile("own.zip", "w") as file:
+        for split in ("train", "test"):
+            file.writestr(f"{split}/{name}/1.png", picture(1))
+    content = bytearray(Path("own.zip").read_bytes())
+    for begin, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = content.find(begin)
+        while place >= 0:
+            content[place + flag + 1] &= ~0x08
+            place = content.find(begin, place + 1)
+    write("own.zip", bytes(content))
+    assert not any(member.flag_bits & 0x800 for member in zipfile.ZipFile("own.zip").infolist())
+    assert read(source="class_folders", path="own.zip")[2] == [name]
+
+
+def test_a_zip_file_with_names_of_code_page_437_is_read_so():
+    with zipfile.ZipFile("own.zip", "w") as file:
+        for split in ("train", "test"):
+            file.writestr(f"{split}/VQgel/1.png", picture(1))
+    write("own.zip", Path("own.zip").read_bytes().replace(b"VQgel", "Vögel".encode("cp437")))
+    assert read(source="class_folders", path="own.zip")[2] == ["Vögel"]
+
+
 def test_links_in_archives_and_damaged_archives_are_refused():
     link = zipfile.ZipInfo("train/cat/1.png")
     link.external_attr = 0o120777 << 16
