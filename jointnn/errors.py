@@ -156,6 +156,11 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return "torch.OutOfMemoryError" in kinds or "DefaultCPUAllocator: " in str(error)
 
 
+def unreadable(path: object, error: OSError) -> UserError:
+    """Return the sentence on a file or folder that the system does not let be read, with what to do."""
+    return UserError(f"{shown(path)} could not be read: {reason_of(error)}. {remedy_of(error)}.")
+
+
 def remedy_of(error: OSError) -> str:
     """Return the advice for an error of the system, without a full stop."""
     return _REMEDIES.get(error.errno or 0, _TRY_AGAIN)

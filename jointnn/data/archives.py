@@ -21,7 +21,7 @@ from jointnn.data.image_formats import HEAD, is_image, why_no_image
 from jointnn.data.left_out import LeftOut
 from jointnn.data.regular_files import kind_of, read_regular, refuse_special
 from jointnn.data.structure import split_of
-from jointnn.errors import UserError, one_line, short
+from jointnn.errors import UserError, one_line, reason_of, short, unreadable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _MADE_BY = {
@@ -133,7 +133,7 @@ def inside(folder: Path, path: Path, place: str) -> Path:
     try:
         leads_out = not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = reason_of(error) if isinstance(error, OSError) else error
         raise UserError(f"{place!r} can be the name of no file: {reason}. Mend it.") from error
     if leads_out:
         raise UserError(f"{place} points outside of {folder}. Put the image into the folder itself.")
@@ -203,10 +203,7 @@ def _entries(folder: str, *, refuses: bool) -> "list[os.DirEntry[str]]":
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         if refuses:
-            raise UserError(
-                f"{folder} could not be read: {error.strerror}. Give yourself the right to read "
-                "it, or move it elsewhere."
-            ) from error
+            raise unreadable(folder, error) from error
         return []
 
 
@@ -273,7 +270,7 @@ def _read_folder(root: Path, names_alone: bool) -> Tree:
         try:
             content = b"" if names_alone else read_regular(path)
         except OSError as error:
-            raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
+            raise unreadable(path, error) from error
         tree.images[path.relative_to(root).as_posix()] = content
     return tree
 

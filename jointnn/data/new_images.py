@@ -9,7 +9,7 @@ from jointnn.data.archives import count_others, image_files, is_archive, read_tr
 from jointnn.data.image_formats import USUAL
 from jointnn.data.left_out import LeftOut
 from jointnn.data.regular_files import read_regular
-from jointnn.errors import UserError
+from jointnn.errors import UserError, unreadable
 
 
 @dataclass(frozen=True)
@@ -92,4 +92,4 @@ def _content(path: Path) -> bytes:
     try:
         return read_regular(path)
     except OSError as error:
-        raise UserError(f"{path} could not be read: {error.strerror}. Mend or remove it.") from error
+        raise unreadable(path, error) from error

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from jointnn.data.class_names import letters
 from jointnn.data.left_out import LeftOut
-from jointnn.errors import UserError
+from jointnn.errors import UserError, unreadable
 
 WORDS = {
     "train": ("train", "training"),
@@ -89,9 +89,7 @@ def files_of_splits(folder: Path, ending: str, *, pieces: bool = False) -> dict[
     try:
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
-        raise UserError(
-            f"{folder} could not be read: {error.strerror}. Give yourself the right to read it."
-        ) from error
+        raise unreadable(folder, error) from error
     for path in inside:
         if path.suffix.lower() == ending and not path.name.startswith("."):
             name = path.stem.partition("-")[0] if pieces else path.stem

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UnwrittenError, UserError, reason_of, remedy_of, shown
+from jointnn.errors import UnwrittenError, UserError, shown, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def read_bytes(path: str | Path) -> bytes:
             f"{path} could not be read: {error.strerror}. Run the job that makes it: snakemake {path}"
         ) from error
     except OSError as error:
-        raise _unread(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def read_text(path: str | Path) -> str:
@@ -94,15 +94,11 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise _unread(path, error) from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise UserError(
             f"{shown(path)} is no text in UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
         ) from error
-
-
-def _unread(path: str | Path, error: OSError) -> UserError:
-    return UserError(f"{shown(path)} could not be read: {reason_of(error)}. {remedy_of(error)}.")
 
 
 def to_json(value: Any) -> str:

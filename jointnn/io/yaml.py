@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, unreadable
 
 
 def _yaml() -> YAML:
@@ -85,7 +85,7 @@ def read_yaml(path: str | Path) -> Any:
             f"{path}: lists and mappings lie in each other more than {DEEPEST} deep. Write it flatter."
         ) from error
     except OSError as error:
-        raise UserError(f"{path} could not be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
     except MarkedYAMLError as error:

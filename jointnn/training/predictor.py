@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from jointnn.data.splits import as_float, at_once
-from jointnn.errors import UserError, missing_extra
+from jointnn.errors import UserError, missing_extra, unreadable
 from jointnn.models.architectures import trunk as trunks
 from jointnn.models.saved import own_entry, read_network
 from jointnn.tasks import task as tasks
@@ -228,7 +228,7 @@ def _content(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"{path} could not be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -35,7 +35,7 @@ from jointnn.data.source import (
 )
 from jointnn.data.sources import dataset
 from jointnn.data.structure import arrangement, files_of_splits
-from jointnn.errors import UserError, short
+from jointnn.errors import UserError, reason_of, remedy_of, short, unreadable
 
 
 @dataset
@@ -184,12 +184,11 @@ def _text(file: Path) -> str:
         usual = "A folder needs train.txt and test.txt; one list alone needs a `pool`."
         raise UserError(f"{file} is missing. {near or usual}") from error
     except OSError as error:
-        raise UserError(f"{file} could not be read: {error.strerror}. Replace it.") from error
+        raise unreadable(file, error) from error
     if kind := ending_by(content[:HEAD]):
         raise UserError(
             f"{file} is an image by its content ({kind}), and no list. Name the list of the images, or "
-            "for a "
-            "folder for each class their folder, with source: class_folders."
+            "for a folder for each class their folder, with source: class_folders."
         )
     if other := next((source for begin, source in _OTHER_SOURCES.items() if content.startswith(begin)), ""):
         raise UserError(f"{file} is no list by its content. Is it for source: {other}? Name that.")
@@ -309,11 +308,12 @@ def _read_list(file: Path, numbers: list[str], names_alone: bool) -> Images:
             images.add(content, label, name, f"{place}: {path}", values)
         except OSError as error:
             other = name.replace("\\", "/")
-            advice = "Mend the line or add the image."
+            missing = isinstance(error, FileNotFoundError)
+            advice = "Mend the line or add the image." if missing else f"{remedy_of(error)}."
             if other != name and _located(file.parent, other).is_file():
                 advice = f"Folders are parted by /, so write {short(other)} in lists."
             raise UserError(
-                f"{place}: {short(str(path))} could not be read: {error.strerror}. {advice}"
+                f"{place}: {short(str(path))} could not be read: {reason_of(error)}. {advice}"
             ) from error
     if not len(images):
         raise UserError(

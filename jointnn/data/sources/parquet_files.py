@@ -17,7 +17,7 @@ from jointnn.data.schema import DatasetParams
 from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
 from jointnn.data.sources import dataset
 from jointnn.data.structure import files_of_splits
-from jointnn.errors import UserError
+from jointnn.errors import UserError, unreadable
 
 MIRROR = "JOINTNN_MIRROR"
 ENDING = ".parquet"
@@ -304,9 +304,11 @@ def _read_file(file: Path, numbers: list[str], labels_alone: bool) -> Named:
         if labels_alone:
             return Named(str(file), *labels_from_parquet(file, numbers))
         content = read_regular(file)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UserError(
-            f"{file} is missing or cannot be read: {error.strerror}. A dataset in Parquet "
-            "needs train.parquet and test.parquet, or one file and a `pool`."
+            f"{file} is missing. A dataset in Parquet needs train.parquet and test.parquet, or one file "
+            "and a `pool`."
         ) from error
+    except OSError as error:
+        raise unreadable(file, error) from error
     return Named(str(file), *from_parquet(content, str(file), numbers))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from jointnn.errors import UserError, one_line
+from jointnn.errors import UserError, one_line, reason_of, remedy_of
 from jointnn.io import paths
 from jointnn.io.files import digest, write_atomically
 from jointnn.reporting.tracking.entries import KEY, STATE, Entry
@@ -61,7 +61,8 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
         lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise UserError(
-            f"The MLflow store {store} cannot be written: {error.strerror}. Choose another one (--store)."
+            f"The MLflow store {store} cannot be written: {reason_of(error)}. {remedy_of(error)}, or choose "
+            "another one (--store)."
         ) from error
     try:
         _wait_for(lock, store)

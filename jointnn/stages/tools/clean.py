@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, reason_of, remedy_of
 from jointnn.io import paths
 from jointnn.io.files import read_json
 from jointnn.io.run_locks import are_at_work
@@ -238,4 +238,6 @@ def _remove(files: Iterable[Path]) -> None:
                 folder.rmdir()
         except OSError as error:
             if file.exists() or file.is_symlink():
-                raise UserError(f"{file} could not be removed: {error.strerror}.") from error
+                raise UserError(
+                    f"{file} could not be removed: {reason_of(error)}. {remedy_of(error)}."
+                ) from error

@@ -36,7 +36,7 @@ def test_a_damaged_history_is_refused_by_name(project):
 
 
 def test_a_store_that_cannot_be_written_is_refused(project):
-    with pytest.raises(UserError, match=r"cannot be written: .*Choose another one"):
+    with pytest.raises(UserError, match=r"cannot be written: .*choose another one"):
         import_runs(project.root, ["digits"], "sqlite:///data/raw/mnist_a/manifest.json/mlflow.db")
 
 
