@@ -61,8 +61,8 @@ def opened(root: Path, store: str) -> Iterator["Store"]:
         lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise UserError(
-            f"The MLflow store {store} cannot be written: {reason_of(error)}. {remedy_of(error)}, or choose "
-            "another one (--store)."
+            f"The MLflow store {store} cannot be written: {reason_of(error)}. {remedy_of(error)}, or "
+            "choose another one (--store)."
         ) from error
     try:
         _wait_for(lock, store)
