@@ -286,12 +286,13 @@ class _Member:
 
 def _read_archive(path: Path, names_alone: bool) -> Tree:
     """Return the contents of an archive. A single folder around everything is dropped from the paths."""
-    # A zip file that was cut is none by its content: its ending says what it was.
-    is_zip = path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)
     images: dict[str, bytes] = {}
     folders: set[str] = set()
     left_out, known = LeftOut(), set[tuple[str, str, str]]()
     with _damage_said(path):
+        # By its content, and a tar file whose last member is a zip file ends as one. A zip file that was
+        # cut is none by its content: its ending says what it was.
+        is_zip = not _is_tar(path) and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
         for member in _zip_members(path) if is_zip else _tar_members(path):
             parts = [part for part in PurePosixPath(member.name).parts if part != "."]
             name = "/".join(parts)
@@ -410,6 +411,18 @@ def _unpacker(path: Path) -> Callable[..., Any] | None:
     with path.open("rb") as file:
         head = file.read(6)
     return next((opens for begins, opens in _UNPACKERS.items() if head.startswith(begins)), None)
+
+
+def _is_tar(path: Path) -> bool:
+    """Return whether a file begins as a tar file, packed or not."""
+    if _unpacker(path):
+        return True
+    try:
+        with path.open("rb") as file:
+            tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, UnicodeError):
+        return False
+    return True
 
 
 _UNPACKERS: dict[bytes, Callable[..., Any]] = {

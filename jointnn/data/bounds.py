@@ -1,7 +1,7 @@
 """How much a file may ask for by what it says of itself: it is doubted before anything is built from it."""
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jointnn.errors import UserError
 
@@ -12,6 +12,16 @@ LONGEST_LABEL = 18
 AT_LEAST = 1 << 30
 TIMES = 100
 """Unpacked, a file may take a gigabyte, or so many times its own size: images shrink little by packing."""
+
+PIXELS_A_BYTE = {
+    **{"raw": 8, "bcn": 2, "qoi": 62, "tga_rle": 128, "packbits": 512, "pcx": 512, "jpeg": 512},
+    **{"zip": 8 * 1032, "gif": 4096, "raw TIFF": 8, "dds_rgb": 8, "packbits TIFF": 512, "jpeg TIFF": 512},
+    **{"tiff_lzw TIFF": 8 * 4096, "tiff_adobe_deflate TIFF": 8 * 1032, "tiff_deflate TIFF": 8 * 1032},
+}
+"""At most so many pixels come out of a byte, by Pillow's name of how they are packed: a bit each where they
+are not, a bit for 64 in JPEG, 1032 bytes of a byte in deflate. Others have no bound."""
+ZEROS = 512
+"""No picture that is packed well ends in so many zero bytes: somebody kept room for what did not come."""
 
 
 def counted_classes(labels: Sequence[int], places: Sequence[str], most: int | None) -> list[str]:
@@ -33,6 +43,25 @@ def counted_classes(labels: Sequence[int], places: Sequence[str], most: int | No
             "with `numbers` if it is a quantity, or set `most_classes`."
         )
     return [str(label) for label in range(highest + 1)]
+
+
+def most_pixels(image: Any, size: int) -> int:
+    """Return how many pixels can be in a file of so many bytes, of an image that Pillow has opened.
+
+    As many as it says to have, where how it is packed sets no bound.
+    """
+    said: int = image.width * image.height
+    kinds = {
+        f"{image.info.get('compression')} TIFF" if tile[0] == "libtiff" else tile[0] for tile in image.tile
+    }
+    if not kinds or kinds - PIXELS_A_BYTE.keys():
+        return said
+    # A frame may be smaller than the picture that it lies in, and pieces that are alike be there once.
+    there = {
+        tile[2]: (tile[1][2] - tile[1][0]) * (tile[1][3] - tile[1][1]) for tile in image.tile if tile[1]
+    }
+    most = max(PIXELS_A_BYTE[kind] for kind in kinds) * size
+    return most if sum(there.values()) > most else said
 
 
 def most_unpacked(size: int) -> int:

@@ -4,12 +4,16 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from jointnn.data.other_files import HEIF
+from jointnn.data.tags import without_tags
+from jointnn.data.tiffs import know_more_tiffs
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +86,7 @@ _BEGINNINGS = {
     b"MM\0*": ".tif",
     b"\0\0\0\x0cjP  ": ".jp2",
 }
-_BRANDS = {b"avif": ".avif", b"heic": ".heic", b"heix": ".heic", b"mif1": ".heic"}
+_BRANDS = {b"avif": ".avif", b"avis": ".avif", **dict.fromkeys(HEIF, ".heic")}
 HEAD = 16
 """Bytes at the beginning of a file that tell what it is."""
 
@@ -130,11 +134,14 @@ def readable() -> tuple[str, ...]:
 
         pillow_heif.register_heif_opener()
     Image.init()
+    know_more_tiffs()
     return tuple(name for name in (*ENDINGS, "HEIF") if name in Image.OPEN)
 
 
 def opened(content: bytes) -> "Image":
     """Return an encoded image. Only its header is read, however large it claims to be.
+
+    Tags that cannot be read are passed over.
 
     Raises:
         PIL.UnidentifiedImageError: no reader takes it.
@@ -143,7 +150,13 @@ def opened(content: bytes) -> "Image":
     from PIL import Image as Images
 
     with unbounded():
-        return Images.open(io.BytesIO(content), formats=readable())
+        try:
+            return Images.open(io.BytesIO(content), formats=readable())
+        except Exception:
+            if plain := without_tags(content):
+                with suppress(Exception):  # then it is not the tags
+                    return Images.open(io.BytesIO(plain), formats=readable())
+            raise
 
 
 _BOUND = threading.Lock()
@@ -154,13 +167,20 @@ def unbounded() -> Iterator[None]:
     """Lift Pillow's own bound on pixels within it, which is lower than that of `images.decode`."""
     from PIL import Image
 
-    with _BOUND, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _BOUND:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep Pillow's warnings, which are about tags, from the user; what is wrong with pixels raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 _SEVERAL = ("TIFF", "GIF", "PNG", "WEBP", "AVIF", "MPO", "FLI", "DCX", "HEIF")
@@ -170,8 +190,9 @@ _SEVERAL = ("TIFF", "GIF", "PNG", "WEBP", "AVIF", "MPO", "FLI", "DCX", "HEIF")
 def further_frames(content: bytes) -> tuple[str, int]:
     """Return the format of an encoded image and how many pages or frames come after its first one."""
     try:
-        image = opened(content)
-        name = image.format or ""
-        return name, getattr(image, "n_frames", 1) - 1 if name in _SEVERAL else 0
+        with silent():
+            image = opened(content)
+            name = image.format or ""
+            return name, getattr(image, "n_frames", 1) - 1 if name in _SEVERAL else 0
     except Exception:  # as in `decode`, which has read the first one; what is damaged behind it is not read
         return "", 0

@@ -2,14 +2,19 @@
 
 import io
 import struct
-import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from jointnn.data.image_formats import HEAD, opened, readable, unbounded
-from jointnn.data.pixel_types import check_colours, eight_bits, of_more_than_eight_bits, scale_of
+from jointnn.data.bounds import ZEROS, most_pixels
+from jointnn.data.image_formats import HEAD, opened, readable, silent, unbounded
+from jointnn.data.jpeg_scans import watch
+from jointnn.data.other_files import told
+from jointnn.data.pixel_types import check_colours, eight_bits, in_range, of_more_than_eight_bits, scale_of
+from jointnn.data.tags import without_tags
+from jointnn.data.tiffs import in_native_order
 from jointnn.errors import UserError, one_line
 
 MOST_PIXELS = 250_000_000
@@ -25,6 +30,10 @@ TO_UPRIGHT = {
 }
 """By the orientation that EXIF notes."""
 ORIENTATION = 0x0112
+FEW = 1 << 20
+"""Pixels that a header may promise without being doubted: they take no memory to speak of."""
+WITHOUT_ZEROS = ("WEBP", "AVIF", "QOI")
+"""Formats that are packed so well that they hold no long run of zeros, and have no sums that tell one."""
 
 
 def decode(content: bytes, where: str) -> Image.Image:
@@ -39,49 +48,98 @@ def decode(content: bytes, where: str) -> Image.Image:
         UserError: the bytes are damaged, no image, one of more than `MOST_PIXELS`, or one of which nobody
             says what is black and what is white.
     """
-    image = _opened(content, where)
-    if image.width * image.height > MOST_PIXELS:
-        raise UserError(
-            f"{where} has {image.width} x {image.height} pixels, and at most {MOST_PIXELS:,} are read. "
-            "Make it smaller or take it out."
-        )
-    try:
-        # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
-        if content.startswith(b"\x89PNG"):
-            opened(content).verify()
-        with warnings.catch_warnings():  # of tags; what is wrong with pixels is an error
-            warnings.simplefilter("ignore")
-            image.load()
-    except Exception as error:  # Pillow's decoders raise anything on damaged bytes
-        raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
-    check_colours(image, content, where)
-    scale = scale_of(image, where)
-    image = upright(image)
-    return eight_bits(image, scale, where) if scale else image
+    with silent():
+        image = _loaded(content, where)
+        turn = _turn(image)
+        check_colours(image, content, where)
+        if of_more_than_eight_bits(image):
+            image = eight_bits(image, scale_of(image, where), where)
+        else:
+            image = in_range(image, content, where)
+    return image if turn is None else image.transpose(turn)
 
 
-def _opened(content: bytes, where: str) -> Image.Image:
-    """Return an encoded image of which only the header is read, or refuse it."""
+def _loaded(content: bytes, where: str) -> Image.Image:
+    """Return an image of which all pixels are read.
+
+    Raises:
+        UserError: as in `decode`.
+    """
     if not content:
         raise UserError(f"{where} is empty: it has no byte. Replace it or take it out.")
     try:
-        return opened(content)
+        image = opened(content)
     except UnidentifiedImageError:
         raise UserError(f"{where} {_why_unknown(content)}") from None
     except Exception as error:  # a header that lies
         raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
+    check_size(image, len(content), where)
+    try:
+        return _with_pixels(image, content)
+    except Exception as error:  # Pillow's decoders raise anything on damaged bytes
+        if plain := without_tags(content):  # a tag is not the photo
+            with suppress(Exception):
+                return _with_pixels(opened(plain), plain)
+        raise UserError(f"{where} is damaged: {_reason(error)}. Replace it or take it out.") from error
+
+
+def _with_pixels(image: Image.Image, content: bytes) -> Image.Image:
+    """Return an opened image with its pixels read, of which none is missing as far as that can be told."""
+    if image.format == "PNG":
+        # A flipped bit inside a PNG decodes to wrong pixels; only its check sums tell.
+        opened(content).verify()
+    elif image.format in ("JPEG", "MPO"):
+        watch(image)
+    elif image.format == "TIFF":
+        in_native_order(image)
+        if not isinstance(image.info.get("xmp"), bytes):  # it would be searched for a turn
+            image.info.pop("xmp", None)
+    image.load()
+    if image.format in WITHOUT_ZEROS and content.endswith(bytes(ZEROS)):
+        _check_end(content)
+    return image
+
+
+def _check_end(content: bytes) -> None:
+    """Refuse a file that ends in zeros, unless it says that its data ends before them.
+
+    Raises:
+        OSError: room was kept for data that did not come.
+    """
+    whole = content.rstrip(b"\0")
+    if content.startswith(b"RIFF"):
+        end = 8 + int.from_bytes(content[4:8], "little")
+    else:
+        end = len(whole) if whole.endswith(bytes(7) + b"\1") else len(content)  # as QOI ends
+    if content[:end].endswith(bytes(ZEROS)):
+        raise OSError(f"it ends in {len(content) - len(whole):,} zeros in place of data")
+
+
+def check_size(image: Image.Image, size: int, where: str) -> None:
+    """Refuse an image of more pixels than are read, or than a file of `size` bytes can hold."""
+    pixels = image.width * image.height
+    if pixels > MOST_PIXELS:
+        raise UserError(
+            f"{where} has {image.width} x {image.height} pixels, and at most {MOST_PIXELS:,} are read. "
+            "Make it smaller or take it out."
+        )
+    if pixels > FEW and pixels > (most := most_pixels(image, size)):
+        raise UserError(
+            f"{where} is damaged: it says to have {image.width} x {image.height} pixels, and its {size:,} "
+            f"bytes hold {most:,} at most. Replace it or take it out."
+        )
 
 
 def _why_unknown(content: bytes) -> str:
-    """Return the reason why no reader took the bytes, as words that follow on a file's name."""
+    """Return why no reader took the bytes: what they are, or what the reader says that knows them."""
+    if said := told(content):
+        return said
     for name in readable():
         opens, accepts = Image.OPEN[name]
         if accepts is None or len(content) < HEAD or accepts(content[:HEAD]) is not True:
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                opens(io.BytesIO(content), "")
+            opens(io.BytesIO(content), "")
         except Exception as error:  # as those of `decode`
             if "unknown pixel mode" in str(error) and (said := _samples_of(content)):
                 return f"is a TIFF with {said}. Save it as grey or RGB of 8 or 16 bits, or take it out."
@@ -118,16 +176,19 @@ def _reason(error: Exception) -> str:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return an image turned as its EXIF tags say, or as it is if they cannot be read."""
-    # Cameras store pictures as they are held and note the turn.
+    """Return an image turned as its EXIF says. Tags that cannot be read say nothing: a tag is no photo."""
+    with silent():
+        turn = _turn(image)
+    return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return the turn of an image: cameras store pictures as they are held and note it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            turn: Any = image.getexif().get(ORIENTATION)
+        turn: Any = image.getexif().get(ORIENTATION)
     except Exception:  # Pillow's readers raise anything on odd tags
-        return image
-    method = TO_UPRIGHT.get(turn) if isinstance(turn, int) else None
-    return image if method is None else image.transpose(method)
+        return None
+    return TO_UPRIGHT.get(turn) if isinstance(turn, int) else None
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

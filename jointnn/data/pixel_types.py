@@ -1,20 +1,26 @@
 """Which number of a pixel is black and which is white: from its type and the tags of its file.
 
 Whole numbers of up to 16 bits without a sign begin at black and end at white, floating-point ones reach
-from 0 to 1. Signed numbers and those of 32 bits have no such rule: tags of the file say it, or nobody does.
+from 0 to 1, unless tags of the file say otherwise. Signed numbers and those of 32 bits have no such rule:
+tags say it, or nobody does.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
+from jointnn.data.image_formats import opened
 from jointnn.errors import UserError
 
-BITS, INTERPRETATION, KIND, LEAST, MOST = 258, 262, 339, 340, 341
+WIDTH, HEIGHT, BITS, INTERPRETATION, ORIENTATION, BANDS = 256, 257, 258, 262, 274, 277
+PLANES, KIND, LEAST, MOST = 284, 339, 340, 341
 """Tags of TIFF. What it calls the least and most sample value is black and white; its statistics, tags 280
 and 281, are not to be used for that."""
 SIGNED, FLOATING = 2, 3
+"""Kinds of numbers; all others are whole and have no sign."""
+GREY, COLOURS = (0, 1), (2,)
+"""Interpretations of TIFF whose numbers reach from black to white; 0: from white to black."""
 HALF = 0.5 / 255
 """Half a step of 8 bits: so far numbers may leave the range by rounding."""
 TELL = ("PNG", "ICO", "ICNS", "TIFF", "PPM", "JPEG2000", None)
@@ -30,12 +36,14 @@ class Scale(NamedTuple):
         white: the number that is white.
         told: whether the file says so; then what lies beyond is as black or white.
         transparent: the number that is transparent; it becomes white.
+        unsigned: whether the numbers have no sign, though Pillow holds them as if they had.
     """
 
     black: float
     white: float
     told: bool = True
     transparent: int | None = None
+    unsigned: bool = False
 
 
 def of_more_than_eight_bits(image: Image.Image) -> bool:
@@ -59,11 +67,8 @@ def scale_of(image: Image.Image, where: str) -> Scale | None:
     bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 16), (KIND, 1)))
     if image.format not in TELL:
         raise _unclear(where, f"grey numbers of more than 8 bits in the format {image.format}")
-    if LEAST in tags and MOST in tags:
-        black, white = (float(np.ravel(tags[tag])[0]) for tag in (LEAST, MOST))
-        if not (np.isfinite([black, white]).all() and black < white):
-            raise _unclear(where, f"tags that call {black:g} black and {white:g} white")
-        scale = Scale(black, white)
+    if LEAST in tags or MOST in tags:
+        scale = Scale(*_range(tags, 0, where))
     elif image.mode == "F":
         scale = Scale(0, 1, told=False)
     elif kind == SIGNED or (image.mode == "I" and image.format not in ("PNG", "PPM")):
@@ -71,10 +76,113 @@ def scale_of(image: Image.Image, where: str) -> Scale | None:
         raise _unclear(where, f"{'signed ' * (kind == SIGNED)}whole numbers {size}")
     else:  # PPM is brought to 16 bits by Pillow
         scale = Scale(0, 2 ** (bits if bits < 16 else 16) - 1)
+    if tags and image.mode == "I" and kind != SIGNED:  # Pillow has no numbers of 32 bits without a sign
+        scale = scale._replace(unsigned=True)
     if tags.get(INTERPRETATION) == 0:  # white is zero
-        scale = Scale(scale.white, scale.black, scale.told)
+        scale = scale._replace(black=scale.white, white=scale.black)
     transparent = image.info.get("transparency")
     return scale._replace(transparent=transparent if isinstance(transparent, int) else None)
+
+
+def _range(tags: Any, band: int, where: str) -> tuple[float, float]:
+    """Return what the tags of a TIFF call black and white in a band; one that is missing follows its type.
+
+    Raises:
+        UserError: they are no range, or one is missing and the type does not say it either.
+    """
+    bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 1), (KIND, 1)))
+    by_type = {SIGNED: (None, None), FLOATING: (0, 1)}.get(kind, (0, 2**bits - 1 if bits <= 16 else None))
+    ends = []
+    for tag, usual in ((LEAST, by_type[0]), (MOST, by_type[1])):
+        if tag in tags:
+            values = np.ravel(tags[tag])
+            ends.append(_number(values[band if band < len(values) else 0]))
+        elif usual is None:
+            name = "SMinSampleValue" if tag == LEAST else "SMaxSampleValue"
+            of = "signed " * (kind == SIGNED)
+            raise _unclear(where, f"{of}whole numbers of {bits} bits and no tag {name}")
+        else:
+            ends.append(usual)
+    black, white = ends
+    if not (np.isfinite([black, white]).all() and black < white):
+        raise _unclear(where, f"tags that call {black:g} black and {white:g} white")
+    return black, white
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (ValueError, TypeError, ZeroDivisionError):  # a text, a fraction of nothing
+        return np.nan
+
+
+def in_range(image: Image.Image, content: bytes, where: str) -> Image.Image:
+    """Return an image of at most 8 bits a band; where the tags of a TIFF say what is black and white, so.
+
+    Args:
+        image: as Pillow opened it.
+        content: the file that it was read from.
+        where: names it in messages.
+
+    Raises:
+        UserError: the tags are about numbers that Pillow has changed.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if (LEAST not in tags and MOST not in tags) or image.mode in ("P", "PA"):  # numbers of colours
+        return image
+    bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 1), (KIND, 1)))
+    meaning, whole = tags.get(INTERPRETATION), 2**bits - 1
+    ranges = [_range(tags, band, where) for band in range(tags.get(BANDS, 1))]
+    if kind != SIGNED and all(ends == (0, whole) for ends in ranges):
+        return image
+    if meaning not in (*GREY, *COLOURS) or image.mode not in ("1", "L", "RGB"):
+        raise UserError(
+            f"{where} has tags SMinSampleValue or SMaxSampleValue other than 0 and {whole}, and is neither "
+            "grey nor RGB alone. Save it so, or without these tags."
+        )
+    if bits > 8:
+        numbers, white_is_zero = _numbers_of_sixteen_bits(content, where), False
+    else:
+        numbers = np.asarray(image.convert("L") if image.mode == "1" else image)
+        white_is_zero = meaning == 0  # Pillow has turned them round
+        numbers = (255 - numbers if white_is_zero else numbers) // (255 // whole)
+    if kind == SIGNED:
+        numbers = numbers.view(np.int8)
+    numbers = numbers.reshape(image.height, image.width, -1)
+    shown = np.empty(numbers.shape, np.uint8)
+    for band, (black, white) in zip(range(numbers.shape[2]), ranges, strict=False):
+        share = ((numbers[..., band] - np.float64(black)) / (white - black)).clip(0, 1)
+        shown[..., band] = ((1 - share if white_is_zero else share) * 255).round()
+    return Image.fromarray(shown[..., 0] if shown.shape[2] == 1 else shown)
+
+
+def _numbers_of_sixteen_bits(content: bytes, where: str) -> np.ndarray:
+    """Return the numbers of colours, (H, W, bands), upright: Pillow keeps their upper 8 bits alone."""
+    image: Any = opened(content)
+    tags = image.tag_v2
+    bands, width, height = tags[BANDS], tags[WIDTH], tags[HEIGHT]
+    in_strips = all(tile.codec_name == "raw" and not tile.args[1] for tile in image.tile)
+    if not in_strips or bands != 3 or tags.get(PLANES, 1) != 1:
+        raise UserError(
+            f"{where} has colours of 16 bits, and tags SMinSampleValue or SMaxSampleValue, which are read "
+            "together only without compression, tiles, planes and more bands. Save it so, or with 8 bits."
+        )
+    # As one grey picture, each row of which has all numbers of a row: these Pillow leaves as they are.
+    image._mode = "I;16B" if tags.prefix == b"MM" else "I;16"
+    image._size = image._tile_size = (width * bands, height)
+    image.tile = [
+        tile._replace(extents=(left * bands, top, right * bands, bottom), args=(image.mode, *tile.args[1:]))
+        for tile in image.tile
+        for left, top, right, bottom in [tile.extents]
+    ]
+    turn = image.getexif().pop(ORIENTATION, 1)
+    numbers = np.asarray(image).astype(np.uint16).reshape(height, width, bands)
+    upright = []
+    for band in range(bands):
+        one = Image.fromarray(np.ascontiguousarray(numbers[..., band]))
+        one.getexif()[ORIENTATION] = turn
+        upright.append(np.asarray(ImageOps.exif_transpose(one)))
+    return np.stack(upright, axis=-1)
 
 
 def _unclear(where: str, what: str) -> UserError:
@@ -98,6 +206,8 @@ def eight_bits(image: Image.Image, scale: Scale | None, where: str) -> Image.Ima
     if scale is None:
         return image
     numbers = np.asarray(image)
+    if scale.unsigned:
+        numbers = numbers.view(np.uint32)
     least, most = numbers.min(initial=scale.black), numbers.max(initial=scale.black)
     if not np.isfinite([least, most]).all():
         count = int((~np.isfinite(numbers)).sum())
@@ -125,7 +235,7 @@ def check_colours(image: Image.Image, content: bytes, where: str) -> None:
         raise UserError(f"{where} has numbers of colours and no palette that says which. Save it as RGB.")
     if image.mode == "LAB":
         raise UserError(f"{where} is in the colour space Lab. Save it as RGB.")
-    if image.mode == "L" and tags.get(KIND, (1,))[0] == SIGNED:
+    if image.mode == "L" and tags.get(KIND, (1,))[0] == SIGNED and not (LEAST in tags or MOST in tags):
         raise _unclear(where, "signed whole numbers of 8 bits")
     if image.format != "PNG" or "transparency" not in image.info:
         return

@@ -11,12 +11,14 @@ from jointnn.data.source import Images
 
 OF_DUPLICATES = ("in training and test", "different labels", "more than once")
 """Remarks on pictures that are there more than once: what `refuse: duplicates` refuses."""
+SAME = "pixel for pixel in the 8 bits that networks see"
+"""How pictures are compared: two of 16 bits that differ by less are one for a network."""
 NAMED = 3
 """Classes or pictures that a sentence names."""
 
 
 def picture(image: Image.Image) -> bytes:
-    """Return the digest of a picture: of its size and pixels, however it is encoded."""
+    """Return the digest of a picture: of its size and its pixels in 8 bits, however it is encoded."""
     digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
     digest.update(to_channels(image, 3).tobytes())
     return digest.digest()
@@ -70,15 +72,15 @@ def _of_duplicates(
     in_test = sum(images is test for places in both for images, _ in places)
     labels = "numbers" if train.numbers else "classes"
     return (
-        f"{in_test} of {len(test)} test images are training images, too, pixel for pixel "
+        f"{in_test} of {len(test)} test images are training images, too, {SAME} "
         f"({_pairs([(places[0], places[-1]) for places in both])}): the test asks for memory."
         if both
         else "",
-        f"{_pictures(len(unlike))} of different {labels}, pixel for pixel "
+        f"{_pictures(len(unlike))} of different {labels}, {SAME} "
         f"({_pairs([_two_labels(places) for places in unlike])}): no answer is right for all."
         if unlike
         else "",
-        f"{_pictures(len(again))} among the training images more than once "
+        f"{_pictures(len(again))} among the training images more than once, {SAME} "
         f"({_pairs([(places[0], places[1]) for places in again])}): validation can ask for memory."
         if again
         else "",

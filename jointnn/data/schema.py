@@ -106,8 +106,8 @@ class DatasetParams(BaseModel):
     )
     refuse: Literal["duplicates"] | None = Field(
         default=None,
-        description="duplicates: stop where a picture is there more than once, pixel for pixel; without it "
-        "that is said in the manifest and below tables.",
+        description="duplicates: stop where a picture is there more than once, pixel for pixel in the 8 "
+        "bits that networks see; without it that is said in the manifest and below tables.",
     )
     numbers: list[str] | None = Field(
         default=None,

@@ -8,16 +8,21 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.dataset import parquet, picture, read, refused, write
+from helpers.tiff import tiff
+from PIL import Image
 
 from jointnn.data import bounds
 from jointnn.data.archives import read_tree
 from jointnn.data.bounds import Bounded, counted_classes, most_unpacked
+from jointnn.data.images import decode
 from jointnn.data.parquet import from_parquet, labels_from_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.errors import UserError
@@ -191,3 +196,81 @@ def test_a_bounded_stream_is_the_stream_up_to_its_bound():
         stream.read(most_unpacked(1) + 1)
     with pytest.raises(UserError, match="holds more than"):
         stream.seek(most_unpacked(1) + 1)
+
+
+SIDE = 15_000
+LIES = {
+    "BMP": (18, "<ii"),
+    "PNG": (16, ">II"),
+    "GIF": (6, "<HH"),
+    "QOI": (4, ">II"),
+    "TGA": (12, "<HH"),
+    "DDS": (12, "<II"),
+}
+"""Where the size of a picture stands, and how."""
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_header_that_promises_more_pixels_than_its_file_can_hold_is_refused(name):
+    buffer = io.BytesIO()
+    Image.effect_noise((16, 16), 90).convert("RGB").save(buffer, name)
+    content = bytearray(buffer.getvalue())
+    place, code = LIES[name]
+    struct.pack_into(code, content, place, SIDE, SIDE)
+    if name == "GIF":  # of the screen; the picture lies in it
+        struct.pack_into(code, content, content.index(b"\x2c\0\0\0\0") + 5, SIDE, SIDE)
+    if name == "PNG":
+        struct.pack_into(">I", content, 29, zlib.crc32(content[12:29]))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=rf"^a is damaged: it says to have {SIDE} x {SIDE} pixels, and its"):
+        decode(bytes(content), "a")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_tiff_that_promises_more_pixels_than_it_holds_is_refused(compressed):
+    content = bytearray(tiff(np.zeros((16, 16), np.uint8), compressed=compressed))
+    for tag in (256, 257, 278):
+        place = content.index(struct.pack("<HHI", tag, 3, 1)) + 8
+        struct.pack_into("<H", content, place, SIDE)
+    with pytest.raises(UserError, match=rf"^a is damaged: it says to have {SIDE} x {SIDE} pixels, and its"):
+        decode(bytes(content), "a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), [
+    ("PNG", {}), ("GIF", {}), ("QOI", {}), ("TGA", {"compression": "tga_rle"}), ("PCX", {}), ("BMP", {}),
+    ("TIFF", {"compression": "tiff_lzw"}), ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ("TIFF", {"compression": "packbits"}), ("TIFF", {"compression": "group4"}), ("PPM", {}),
+])  # fmt: skip
+def test_a_picture_that_is_packed_as_well_as_can_be_is_read(name, options):
+    met = 0
+    for mode in ("1", "L", "RGB"):
+        buffer = io.BytesIO()
+        try:
+            Image.new(mode, (3000, 2000), "white").save(buffer, name, **options)
+        except (OSError, ValueError):  # not every format has such images
+            continue
+        else:
+            assert np.asarray(decode(buffer.getvalue(), "").convert("L")).min() == 255
+            met += 1
+    assert met
+
+
+@pytest.mark.parametrize("name", ["WEBP", "AVIF", "QOI"])
+def test_zeros_in_place_of_the_rest_of_a_picture_are_refused_and_those_behind_it_are_not(name):
+    noise = Image.effect_noise((80, 60), 90).convert("RGB")
+    for options in ({}, {"lossless": True}) if name == "WEBP" else ({},):
+        buffer = io.BytesIO()
+        noise.save(buffer, name, **options)
+        content = buffer.getvalue()
+        for share in (0.3, 0.5, 0.8):
+            place = int(len(content) * share)
+            lost = bytes(len(content) - place)
+            if len(lost) >= bounds.ZEROS:
+                with pytest.raises(UserError, match=r"^a is damaged: .*(zeros|decode|[Ff]ail)"):
+                    decode(content[:place] + lost, "a")
+        if name != "AVIF":  # nothing says where it ends
+            whole = decode(content, "a")
+            assert np.array_equal(np.asarray(decode(content + bytes(4096), "a")), np.asarray(whole))

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from helpers.dataset import picture, read, write
+from helpers.tiff import tiff
 from PIL import Image
 
 from jointnn.data.image_formats import (
@@ -18,6 +19,7 @@ from jointnn.data.image_formats import (
     why_no_image,
 )
 from jointnn.data.images import decode, pixels_of
+from jointnn.data.other_files import told
 
 OUTSIDE = {
     "EPS": "Ghostscript",
@@ -73,6 +75,7 @@ def test_an_image_of_each_format_is_read_with_its_pixels_whatever_the_case_of_it
         picture_of[:, :16] = 255
         image = Image.fromarray(picture_of).convert("1")
     content = saved(name, image)
+    assert told(content) is None
     endings = [spelt for ending in ENDINGS[name] for spelt in (ending, ending.upper())]
     for k, ending in enumerate(endings):
         write(f"own/all/{k}{ending}", content)
@@ -118,6 +121,25 @@ def test_the_first_frame_is_read_and_those_after_it_are_counted(name):
         (255, 0, 0), abs=2
     )
     assert further_frames(saved(name, frames[0])) == (name, 0)
+
+
+def test_pages_that_are_cut_off_are_not_counted_and_nothing_is_printed(capfd, recwarn):
+    frames = [Image.new("L", (8, 8), k) for k in (10, 20, 30)]
+    for name in ("TIFF", "GIF", "PNG", "WEBP"):
+        buffer = io.BytesIO()
+        frames[0].save(buffer, name, save_all=True, append_images=frames[1:])
+        content = buffer.getvalue()
+        for end in range(0, len(content), 7):
+            assert 0 <= further_frames(content[:end])[1] <= 2
+    assert not recwarn.list
+    assert capfd.readouterr() == ("", "")
+
+
+def test_odd_tags_are_read_without_a_warning(recwarn):
+    odd = tiff(np.zeros((4, 4), np.uint8), tags={282: (0.5, 0.5), 320: (), 700: (1.5,)})
+    assert decode(odd, "").size == (4, 4)
+    assert further_frames(odd) == ("TIFF", 0)
+    assert not recwarn.list
 
 
 def test_what_is_damaged_after_its_first_frame_has_no_further_ones():

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from helpers.tiff import tiff
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from jointnn.data.image_formats import readable
 from jointnn.data.images import decode, encode_png, resize, to_channels
@@ -139,14 +139,186 @@ def test_a_tiff_says_by_its_tags_how_far_its_numbers_reach(bits, white_is_zero, 
         numbers = (steps * (2**bits - 1) // 255).astype(np.uint8 if bits <= 8 else np.uint16)
         content = tiff(numbers, bits, white_is_zero, order)
         share = numbers / (2**bits - 1)
-    try:
-        shown = resize(decode(content, "a.tif"), 16, 1)[0]
-    except UserError as error:  # Pillow reads 12 and 16 bits of some byte orders and meanings alone
-        assert bits in (12, 16) and (order == ">" or white_is_zero), error
-        assert str(error).startswith(f"a.tif is a TIFF with 1 band of {bits} bits")
-        return
+    shown = resize(decode(content, "a.tif"), 16, 1)[0]
     expected = (1 - share if white_is_zero else share) * 255
     assert np.array_equal(shown, expected.round()), (shown, expected)
+
+
+STEPS = np.arange(256).reshape(16, 16)
+
+
+def of_undefined_kind(content: bytes, bands: int = 1) -> bytes:
+    """A TIFF whose tag SampleFormat is 4."""
+    order = "<" if content.startswith(b"II") else ">"
+    entry = content.index(struct.pack(f"{order}HHI", 339, 3, bands)) + 8
+    place = entry if bands < 3 else struct.unpack(f"{order}I", content[entry : entry + 4])[0]
+    kinds = struct.pack(f"{order}{bands}H", *[4] * bands)
+    return content[:place] + kinds + content[place + len(kinds) :]
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("white_is_zero", [False, True])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_numbers_of_undefined_kind_are_whole_ones_without_a_sign(bits, white_is_zero, order):
+    numbers = (STEPS * (2**bits - 1) // 255).astype(np.uint8 if bits == 8 else np.uint16)
+    whole = tiff(numbers, bits, white_is_zero, order)
+    content = of_undefined_kind(whole)
+    assert content != whole
+    expected = np.abs(255 * white_is_zero - numbers / (2**bits - 1) * 255).round()
+    assert np.array_equal(resize(decode(content, ""), 16, 1)[0], expected)
+    if not white_is_zero and bits != 12:
+        colours = of_undefined_kind(tiff(np.stack([numbers, numbers.T, numbers], -1), order=order), 3)
+        shown = resize(decode(colours, ""), 16, 3)
+        assert np.abs(shown - [expected, expected.T, expected]).max() <= 1
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("white_is_zero", [False, True])
+@pytest.mark.parametrize(("kind", "black", "white"), [
+    ("u1", 0, 15), ("u1", 16, 235), ("u1", 0, 255), ("i1", -128, 127), ("i1", -10, 100),
+    ("u2", 0, 4095), ("u2", 1000, 60_000), ("i2", -2000, 30_000), ("i2", -32_768, 32_767),
+    ("u4", 0, 2**32 - 1), ("u4", 2**31 - 5, 2**31 + 1000), ("u4", 0, 101), ("u4", 3 * 2**30, 2**32 - 1),
+    ("i4", -(2**31), 2**31 - 1), ("i4", -5, 70_000), ("f4", -3, 8), ("f4", 0, 4095),
+])  # fmt: skip
+def test_tags_say_what_is_black_and_what_is_white_of_numbers_of_every_kind(
+    kind, black, white, white_is_zero, order
+):
+    share = STEPS / 255
+    numbers = (black + share * (white - black)).round().astype(kind)
+    content = tiff(numbers, 0, white_is_zero, order, {340: (black,), 341: (white,)})
+    share = (numbers.astype(float) - black) / (white - black)
+    expected = ((1 - share if white_is_zero else share) * 255).round()
+    assert np.abs(resize(decode(content, ""), 16, 1)[0] - expected).max() <= (kind == "f4")
+
+
+def test_numbers_of_32_bits_without_a_sign_reach_beyond_those_with_one():
+    numbers = np.array([[0, 2**30, 2**31, 2**32 - 1]], "<u4")
+    content = tiff(numbers, tags={340: (0,), 341: (2**32 - 1,)})
+    assert np.asarray(decode(content, "")).tolist() == [[0, 64, 128, 255]]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_tag_that_is_missing_follows_the_type(order):
+    for kind, tags, black, white in (
+        ("u2", {341: (4095,)}, 0, 4095),
+        ("u2", {340: (4095,)}, 4095, 65535),
+        ("u1", {341: (15,)}, 0, 15),
+        ("u1", {340: (200,)}, 200, 255),
+        ("u4", {341: (100_000,)}, 0, 100_000),
+        ("f4", {341: (4095,)}, 0, 4095),
+    ):
+        numbers = (black + STEPS / 255 * (white - black)).round().astype(kind)
+        expected = ((numbers.astype(float) - black) / (white - black) * 255).round()
+        shown = resize(decode(tiff(numbers, order=order, tags=tags), ""), 16, 1)[0]
+        assert np.abs(shown - expected).max() <= (kind == "f4"), (kind, tags)
+    for kind, tags, said in (
+        ("i2", {341: (4095,)}, "signed whole numbers of 16 bits and no tag SMinSampleValue"),
+        ("i1", {341: (40,)}, "signed whole numbers of 8 bits and no tag SMinSampleValue"),
+        ("i4", {340: (0,)}, "signed whole numbers of 32 bits and no tag SMaxSampleValue"),
+        ("u4", {340: (0,)}, "whole numbers of 32 bits and no tag SMaxSampleValue"),
+        ("u1", {340: (15,), 341: (15,)}, "tags that call 15 black and 15 white"),
+        ("u2", {340: (15,), 341: (float("nan"),)}, "tags that call 15 black and nan white"),
+    ):
+        with pytest.raises(UserError, match=f"^a.tif has {said}: nobody says"):
+            decode(tiff(STEPS.astype(kind), order=order, tags=tags), "a.tif")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("kind", "black", "white"), [
+    ("u1", 0, 15), ("u1", 100, 200), ("u1", 0, 255), ("u2", 0, 4095), ("u2", 0, 65535), ("u2", 500, 900),
+])  # fmt: skip
+def test_tags_say_what_is_black_and_what_is_white_of_colours(kind, black, white, order):
+    steps = np.stack([STEPS, STEPS.T, STEPS[::-1]], axis=-1)
+    numbers = (black + steps / 255 * (white - black)).round().astype(kind)
+    expected = ((numbers.astype(float) - black) / (white - black) * 255).round().transpose(2, 0, 1)
+    for count in (1, 3):
+        tags = {340: (black,) * count, 341: (white,) * count}
+        shown = resize(decode(tiff(numbers, order=order, tags=tags), ""), 16, 3)
+        assert np.abs(shown - expected).max() <= (white == 65535)  # Pillow keeps the upper half alone
+    other = {340: (black,) * 3, 341: (white, white, black + 2 * (white - black))}
+    if other[341][2] < 256 ** int(kind[1]):  # a band with a range of its own
+        shown = resize(decode(tiff(numbers, order=order, tags=other), ""), 16, 3)
+        assert np.array_equal(shown[:2], expected[:2])
+        assert np.abs(shown[2] - expected[2] / 2).max() <= 1
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_compressed_tiff_has_the_pixels_of_the_same_file_without_compression(order):
+    for kind, most in (("u1", 255), ("u2", 65535), ("f4", 1)):
+        for colours in (False, True):
+            numbers = (STEPS / 255 * most).astype(kind)
+            numbers = np.stack([numbers, numbers.T, numbers], axis=-1) if colours else numbers
+            if (kind, colours) != ("f4", True):
+                shown = [
+                    decode(tiff(numbers, order=order, compressed=packed), "") for packed in (False, True)
+                ]
+                assert np.array_equal(*map(np.asarray, shown)), (kind, colours)
+                first = np.asarray(shown[0])
+                assert np.abs((first[..., 0] if colours else first) - STEPS).max() <= 1
+
+
+def test_tags_about_numbers_that_pillow_has_changed_are_refused():
+    numbers = np.stack([STEPS] * 3, axis=-1)
+    buffer = io.BytesIO()
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[341] = 15
+    for mode in ("CMYK", "YCbCr", "RGBA", "LA"):
+        buffer = io.BytesIO()
+        Image.fromarray(numbers.astype(np.uint8)).convert(mode).save(buffer, "TIFF", tiffinfo=tags)
+        with pytest.raises(UserError, match=r"^a\.tif has tags SMinSampleValue .* neither grey nor RGB"):
+            decode(buffer.getvalue(), "a.tif")
+    tags[341] = 255
+    buffer = io.BytesIO()
+    cmyk = Image.fromarray(numbers.astype(np.uint8)).convert("CMYK")
+    cmyk.save(buffer, "TIFF", tiffinfo=tags)
+    assert np.array_equal(np.asarray(decode(buffer.getvalue(), "")), np.asarray(cmyk))
+    buffer = io.BytesIO()
+    tags[341] = 3
+    Image.fromarray(numbers.astype(np.uint8)).quantize(8).save(buffer, "TIFF", tiffinfo=tags)
+    assert np.abs(resize(decode(buffer.getvalue(), ""), 16, 1)[0] - STEPS.astype(float)).max() <= 32
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_tags_say_what_is_white_of_numbers_of_few_bits(bits, white_is_zero):
+    most = 2**bits - 1
+    numbers = (STEPS * most // 255).astype(np.uint8)
+    white = max(1, most // 2)
+    content = tiff(numbers, bits, white_is_zero, tags={341: (white,)})
+    share = (numbers / white).clip(0, 1)
+    expected = ((1 - share if white_is_zero else share) * 255).round()
+    assert np.array_equal(resize(decode(content, ""), 16, 1)[0], expected)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_range_is_that_of_the_tags_of_a_compressed_tiff_too(order):
+    for kind in ("u1", "u2", "u4", "i1", "i2", "i4", "f4"):
+        for white_is_zero in (False, True):
+            numbers = (STEPS // 17).astype(kind)
+            content = tiff(numbers, 0, white_is_zero, order, {340: (0,), 341: (15,)}, compressed=True)
+            expected = np.abs(255 * white_is_zero - (STEPS // 17) * 17)
+            assert np.array_equal(resize(decode(content, ""), 16, 1)[0], expected), kind
+    steps = np.stack([STEPS, STEPS.T, STEPS], axis=-1) // 17
+    content = tiff(steps.astype("u1"), order=order, tags={341: (15,) * 3}, compressed=True)
+    assert np.array_equal(resize(decode(content, ""), 16, 3), steps.transpose(2, 0, 1) * 17)
+    with pytest.raises(UserError, match=r"^a\.tif has colours of 16 bits, and tags SMinSampleValue"):
+        decode(tiff(steps.astype("u2"), order=order, tags={341: (15,) * 3}, compressed=True), "a.tif")
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize(
+    ("kind", "bands"), [("u1", 1), ("u1", 3), ("u2", 1), ("u2", 3), ("u4", 1), ("f4", 1)]
+)
+def test_a_picture_with_a_range_is_turned_upright(kind, bands, turn):
+    flat = np.arange(15).reshape(3, 5)
+    numbers = np.stack([flat + k for k in range(bands)], axis=-1) if bands > 1 else flat
+    content = tiff(numbers.astype(kind), tags={340: (0,), 341: (17,), 274: (turn,)})
+    upright = {
+        1: numbers, 2: numbers[:, ::-1], 3: numbers[::-1, ::-1], 4: numbers[::-1],
+        5: numbers.swapaxes(0, 1), 6: np.rot90(numbers, 3), 7: np.rot90(numbers, 2).swapaxes(0, 1),
+        8: np.rot90(numbers),
+    }[turn]  # fmt: skip
+    assert np.array_equal(np.asarray(decode(content, "")), upright * 15)
 
 
 def test_numbers_without_a_known_range_are_refused_unless_tags_tell_it():

@@ -8,7 +8,7 @@ import pytest
 from helpers.dataset import picture, write
 from PIL import Image
 
-from jointnn.data.images import decode
+from jointnn.data.images import decode, encode_png
 from jointnn.data.left_out import in_words
 from jointnn.data.remarks import OF_DUPLICATES, remarks
 from jointnn.data.remarks import picture as content
@@ -48,15 +48,16 @@ def test_a_picture_in_training_and_test_is_said_with_its_names():
     train = images((1, 0), (2, 0), (3, 1), (4, 1))
     found = said(train, images((3, 1), (5, 0), (6, 0), (2, 0), (7, 1)))
     assert found == {
-        "in training and test": "2 of 5 test images are training images, too, pixel for pixel "
-        "(b.png = d.png, c.png = a.png): the test asks for memory."
+        "in training and test": "2 of 5 test images are training images, too, "
+        "pixel for pixel in the 8 bits that networks see (b.png = d.png, c.png = a.png): the test asks for "
+        "memory."
     }
 
 
 def test_a_picture_of_two_classes_or_numbers_is_said():
     found = said(images((1, 0), (2, 0), (1, 1), (4, 1)), images((5, 0), (6, 0), (7, 1), (8, 1)))
     assert found["different labels"].startswith(
-        "1 picture is of different classes, pixel for pixel (a.png = c.png)"
+        "1 picture is of different classes, pixel for pixel in the 8 bits that networks see (a.png = c.png)"
     )
     assert found.keys() == {"different labels", "more than once"}
     found = said(images((1, 4), (2, 4), numbers=True), images((1, 5), (6, 0), numbers=True))
@@ -109,6 +110,21 @@ def test_pictures_of_other_pixels_or_another_shape_are_others():
     ones = [np.zeros((2, 8), np.uint8), np.zeros((8, 2), np.uint8), np.zeros((4, 4), np.uint8)]
     ones += [np.eye(4, dtype=np.uint8), 255 * np.eye(4, dtype=np.uint8)[::-1]]
     assert len({content(Image.fromarray(one)) for one in ones}) == len(ones)
+
+
+def test_pictures_of_16_bits_are_compared_as_networks_see_them_and_the_sentence_says_so():
+    made = {value: encode_png(np.full((4, 4), value, np.uint16)) for value in (1000, 1001, 1300, 257)}
+    shown = {value: int(np.asarray(decode(one, ""))[0, 0]) for value, one in made.items()}
+    assert shown == {1000: 4, 1001: 4, 1300: 5, 257: 1}
+    train, test = Images(), Images()
+    for name, value in (("a", 1000), ("b", 1300)):
+        train.add(made[value], 0, name, "")
+    for name, value in (("c", 1001), ("d", 257)):
+        test.add(made[value], 0, name, "")
+    assert said(train, test)["in training and test"] == (
+        "1 of 2 test images are training images, too, pixel for pixel in the 8 bits that networks see "
+        "(a = c): the test asks for memory."
+    )
 
 
 # --- where it is said ---

@@ -1,6 +1,7 @@
 """TIFF files of any sample type, byte order and tags, without a library that reads them back."""
 
 import struct
+import zlib
 
 import numpy as np
 
@@ -13,13 +14,15 @@ def tiff(
     white_is_zero: bool = False,
     order: str = "<",
     tags: dict[int, tuple[float, ...]] | None = None,
+    compressed: bool = False,
 ) -> bytes:
-    """An uncompressed TIFF of one strip.
+    """A TIFF of one strip.
 
     Args:
         numbers: grey, (H, W), or bands, (H, W, B), of the type that is written.
         bits: of a number, where they are packed; 0: as many as its type has.
-        tags: others, with numbers that are written as doubles.
+        tags: others, with numbers that are written as doubles; the orientation as a short one.
+        compressed: by deflate.
     """
     height, width, *rest = numbers.shape
     bands, kind = (rest or [1])[0], KINDS[numbers.dtype.kind]
@@ -30,12 +33,22 @@ def tiff(
     else:
         bits = numbers.itemsize * 8
         content = numbers.astype(numbers.dtype.newbyteorder(order)).tobytes()
-    shorts = {256: [width], 257: [height], 258: [bits] * bands, 259: [1], 262: [0 if white_is_zero else 1]}
+    if compressed:
+        content = zlib.compress(content)
+    meaning = 2 if bands > 2 else 0 if white_is_zero else 1
+    shorts = {
+        256: [width],
+        257: [height],
+        258: [bits] * bands,
+        259: [8 if compressed else 1],
+        262: [meaning],
+    }
     shorts |= {277: [bands], 278: [height], 339: [kind] * bands}
     longs = {273: [8], 279: [len(content)]}
     entries = {tag: ("H", 3, values) for tag, values in shorts.items()}
     entries |= {tag: ("I", 4, values) for tag, values in longs.items()}
-    entries |= {tag: ("d", 12, list(values)) for tag, values in (tags or {}).items()}
+    entries |= {tag: ("d", 12, list(values)) for tag, values in (tags or {}).items() if tag != 274}
+    entries |= {tag: ("H", 3, list(values)) for tag, values in (tags or {}).items() if tag == 274}
     first = 8 + len(content) + len(content) % 2
     beyond = first + 2 + 12 * len(entries) + 4
     listed, heap = b"", b""

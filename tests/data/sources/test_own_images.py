@@ -157,6 +157,38 @@ def test_links_in_archives_and_damaged_archives_are_refused():
     refused("big.tar.gz is damaged", source="class_folders", path="big.tar.gz")
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize("name", ["own.zip", "own.ZIP", "own.tar", "own.tar.gz", "own.tgz"])
+def test_an_archive_is_read_by_its_content_whatever_its_name_says(kind, name):
+    two_classes("own")
+    before = read(source="class_folders", path="own")
+    files = sorted(Path("own").rglob("*.png"))
+    if kind == "zip":
+        with zipfile.ZipFile(name, "w") as packed:
+            for path in files:
+                packed.write(path)
+    else:
+        with tarfile.open(name, f"w:{kind[4:]}") as archive:
+            for path in files:
+                archive.add(path)
+    train, test, classes = read(source="class_folders", path=name)
+    assert (pixels(train), pixels(test), classes) == (pixels(before[0]), pixels(before[1]), before[2])
+    assert train.labels == before[0].labels
+
+
+def test_a_tar_file_whose_last_member_is_a_zip_file_is_a_tar_file():
+    two_classes("own")
+    write("own/train/cat/more.zip", b"")
+    with zipfile.ZipFile("own/train/cat/more.zip", "w") as packed:
+        packed.writestr("a/1.png", picture(200))
+    with tarfile.open("own.tar", "w") as archive:
+        for path in [*sorted(Path("own").rglob("*.png")), Path("own/train/cat/more.zip")]:
+            archive.add(path)
+    train, test, classes = read(source="class_folders", path="own.tar")
+    assert (len(train), len(test), classes) == (4, 4, ["cat", "dog"])
+    assert sorted(pixels(train)) == [0, 1, 2, 3]
+
+
 def write_lists() -> None:
     for i in range(4):
         write(f"own/images/number {i}.png", picture(i))

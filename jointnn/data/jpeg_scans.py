@@ -1,0 +1,193 @@
+"""Whether a JPEG holds the data that its header promises.
+
+Where data is missing, libjpeg paints grey and warns, and Pillow passes no warning on. So each scan is given
+to it without the marker that ends it: a decoder that then asks for more was not done.
+"""
+
+import io
+import re
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageFile
+
+SCAN, END, INTERVAL = 0xDA, 0xD9, 0xDD
+"""Markers of JPEG: a scan begins, the image ends, and how many units lie between two restarts."""
+BARE = (0x01, 0xD8)
+"""Markers that nothing belongs to."""
+PROGRESSIVE = 0xC2
+BLOCK, COEFFICIENTS = 8, 64
+"""Pixels on the side of a block, and its coefficients."""
+FILLER = b"\xff\0" * 8
+"""Sixty-four ones: so far libjpeg looks ahead. No code has ones alone, so they stand for as little as can
+be: a scan may lack its last three blocks, and it is not seen."""
+EACH_SCAN = "jpeg, each of its scans"
+"""The name of our decoder among those of Pillow."""
+
+NO_END = "it has no end marker, so that its end is missing"
+
+_UNUSUAL = re.compile(rb"\xff([\xc9\xca\xdd])")
+"""Marks of pictures with restarts, and of those in arithmetic codes, which hardly anyone writes: their
+decoder cannot wait for more."""
+_NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_RESTARTS = re.compile(rb"\xff([\xd0-\xd7])")
+
+
+def watch(image: Any) -> None:
+    """Let the loading of a JPEG, which Pillow has opened and not loaded, fail where data of it is missing.
+
+    Raises:
+        OSError: there is no end.
+    """
+    content: bytes = image.fp.getvalue()
+    start = image.fp.tell()  # of the data of the first scan
+    header = start - 8 - 2 * image.layers  # of that scan, if all components are in it
+    unusual = _UNUSUAL.search(content, 0, start)
+    if unusual and unusual[1] != b"\xdd":
+        return
+    if unusual or "progressive" in image.info or content[header : header + 2] != b"\xff\xda":
+        image.tile = [image.tile[0]._replace(codec_name=EACH_SCAN)]
+        return
+    found = _NEXT.search(content, start)
+    if found is None:
+        raise OSError(NO_END)
+    # The usual kind, and nearly for nothing: Pillow itself says that it lacks data.
+    image.fp = io.BytesIO(content[: found.start()] + FILLER)
+
+
+class _Scan(NamedTuple):
+    """A scan: its data ends at `end` of the file, and has coefficients `first` to `last` of components.
+
+    `low` bits of them are still to come; `interval` units lie between two restarts, 0: there are none.
+    """
+
+    components: bytes
+    first: int
+    last: int
+    low: int
+    interval: int
+    start: int
+    end: int
+
+
+class _Frame(NamedTuple):
+    """The size of the picture in pixels, and of each component the blocks in a unit: across and down."""
+
+    progressive: bool
+    width: int
+    height: int
+    blocks: dict[int, tuple[int, int]]
+
+    def units(self, components: bytes) -> int:
+        """Return how many units, between which restarts can lie, a scan of some components has."""
+        most = [max(sizes) for sizes in zip(*self.blocks.values(), strict=True)]
+        sides = [self.width, self.height]
+        if len(components) == 1:  # units are its blocks
+            own = self.blocks[components[0]]
+            sides = [-(-side * part // whole) for side, part, whole in zip(sides, own, most, strict=True)]
+            most = [1, 1]
+        across, down = (-(-side // (BLOCK * blocks)) for side, blocks in zip(sides, most, strict=True))
+        return int(across * down)
+
+
+def _parts(content: bytes) -> tuple[_Frame, list[_Scan]]:
+    """Return the frame and the scans of a JPEG up to its end.
+
+    Raises:
+        OSError: there is no end.
+        IndexError, KeyError, ValueError: a part breaks off.
+    """
+    frame, scans, interval, place = None, [], 0, 0
+    while (found := _NEXT.search(content, place)) and (marker := content[found.end() - 1]) != END:
+        place = found.end()
+        if marker in BARE:
+            continue
+        size = int.from_bytes(content[place : place + 2], "big")
+        part = content[place + 2 : place + size]
+        place += size
+        if 0xC0 <= marker <= PROGRESSIVE:
+            blocks = {part[k]: divmod(part[k + 1], 16) for k in range(6, len(part) - 2, 3)}
+            height, width = (int.from_bytes(part[k : k + 2], "big") for k in (1, 3))
+            frame = _Frame(marker == PROGRESSIVE, width, height, blocks)
+        elif marker == INTERVAL:
+            interval = int.from_bytes(part[:2], "big")
+        elif marker == SCAN:
+            names = part[1 : 1 + 2 * part[0] : 2]
+            first, last, bits = part[1 + 2 * part[0] : 4 + 2 * part[0]]
+            after = _NEXT.search(content, place)
+            end = after.start() if after else len(content)
+            scans.append(_Scan(names, first, last, bits & 15, interval, place, end))
+            place = end
+    if found is None:
+        raise OSError(NO_END)
+    if frame is None:
+        raise IndexError
+    return frame, scans
+
+
+def _check_all_there(content: bytes, frame: _Frame, scans: list[_Scan]) -> None:
+    """Refuse a picture of which whole scans, or restarts within one, are missing."""
+    to_come = {name: [COEFFICIENTS] * COEFFICIENTS for name in frame.blocks}
+    for scan in scans:
+        last, low = (scan.last, scan.low) if frame.progressive else (COEFFICIENTS - 1, 0)
+        for name in scan.components:
+            to_come[name][scan.first : last + 1] = [low] * (last + 1 - scan.first)
+        restarts = b"".join(_RESTARTS.findall(content, scan.start, scan.end))
+        count = (frame.units(scan.components) - 1) // scan.interval if scan.interval else 0
+        # Some programs write one more behind the last unit.
+        if len(restarts) not in (count, count + 1) or restarts != _in_turn(len(restarts)):
+            raise OSError(
+                f"{len(restarts)} restarts lie in a scan of it that should have {count}, or they are out "
+                "of order"
+            )
+    if any(map(any, to_come.values())):
+        raise OSError(
+            "it ends before the last of its scans, so that the picture is blurred or lacks colours"
+        )
+
+
+def _in_turn(count: int) -> bytes:
+    return (bytes(range(0xD0, 0xD8)) * (count // 8 + 1))[:count]
+
+
+class _EachScan(ImageFile.PyDecoder):
+    """Pillow's decoder of JPEG, given one scan after the other, each of which must be enough.
+
+    So for pictures of several scans, and those with restarts.
+    """
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:  # noqa: ARG002  # it reads the file itself
+        """Fill the image and return what Pillow's decoder does: (-1, 0) where all is well.
+
+        Raises:
+            OSError: data is missing.
+        """
+        assert self.fd is not None  # Pillow has set it
+        content = self.fd.read()
+        frame, scans = _parts(content)
+        _check_all_there(content, frame, scans)
+        decoder = Image._getdecoder(self.mode, "jpeg", self.args)
+        decoder.setimage(self.im, self.state.extents())
+        rest, given = b"", 0
+        for number, scan in enumerate(scans, 1):
+            rest += content[given : scan.end] + FILLER
+            given = scan.end
+            used, error = decoder.decode(rest)
+            if used < 0:
+                return int(used), int(error)
+            # Between two scans any byte is passed over, and within one it is kept until others follow.
+            rest = rest[used:] + b"\0"
+            used, error = decoder.decode(rest)
+            if 0 <= used < len(rest):
+                raise OSError(f"its scan {number} of {len(scans)} ends too early")
+            if used < 0:
+                return int(used), int(error)
+            rest = b""
+        used, error = decoder.decode(content[given:])
+        if used >= 0:
+            raise OSError(NO_END)
+        return int(used), int(error)
+
+
+Image.register_decoder(EACH_SCAN, _EachScan)
