@@ -22,10 +22,13 @@ from support import print_table  # noqa: E402
 from support.forked import forked, import_all  # noqa: E402
 from support.golden_jobs import golden, in_two_processes, run_once, training_jobs, written  # noqa: E402
 
+from jointnn.io import paths  # noqa: E402
 from jointnn.jobs.freshness import write_settings  # noqa: E402
 from jointnn.jobs.specs import TrainJob  # noqa: E402
 
 TWO = "two processes"
+TRAINING = 0.05
+"""Seconds from the first record of a tiny job to its end, about."""
 KILLS, ON, OTHER, HALF = "kills", "went on from a record", "bytes that differ", "half written"
 
 
@@ -51,8 +54,13 @@ class Killed:
             rank = draw.choice([0, 1, None]) if job.processes > 1 else None
             if found[KILLS] and draw.random() < 0.6:
                 ended = forked(command)
-            elif job.processes > 1 or draw.random() < 0.5:
-                ended = forked(command, kill_after=draw.uniform(0, self.seconds), rank=rank)
+            elif job.processes > 1:
+                # They start for seconds and train for less: half of the kills are while they train.
+                once = draw.choice([None, Path(paths.state(job.resume))])
+                seconds = draw.uniform(0, TRAINING if once else self.seconds)
+                ended = forked(command, kill_after=seconds, once=once, rank=rank)
+            elif draw.random() < 0.5:
+                ended = forked(command, kill_after=draw.uniform(0, self.seconds))
             else:
                 ended = forked(command, kill_at=draw.randrange(self.calls))
             found[ON] += "Goes on from step " in ended.said

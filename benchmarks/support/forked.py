@@ -53,14 +53,16 @@ def forked(
     *,
     kill_after: float | None = None,
     kill_at: int | None = None,
+    once: Path | None = None,
     rank: int | None = None,
 ) -> Ended:
-    """Return the end of a call of `python -m jointnn ARGUMENTS` in the present folder.
+    """Return how `python -m jointnn ARGUMENTS` ends in the present folder.
 
     Args:
         kill_after: seconds after which it is sent SIGKILL.
-        rank: of several processes that train, which one is sent it in its place, if it runs by then.
         kill_at: on which of its calls on files in the present folder it is killed, counted from 0.
+        once: a file, from whose appearance on these seconds are counted.
+        rank: of several processes that train, which one is sent it in its place, if it runs by then.
     """
     met = mmap.mmap(-1, 8)  # shared with the child
     with tempfile.TemporaryFile() as said:
@@ -68,19 +70,27 @@ def forked(
         child = os.fork()
         if not child:
             _be_called(arguments, said.fileno(), met, kill_at)
-        timer = threading.Timer(kill_after or 0.0, _kill, (child, rank))
+        ended = threading.Event()
+        killer = threading.Thread(target=_kill, args=(child, kill_after, once, rank, ended))
         if kill_after is not None:
-            timer.start()
+            killer.start()
         _, status = os.waitpid(child, 0)
-        timer.cancel()
+        ended.set()
+        if kill_after is not None:
+            killer.join()
         seconds = perf_counter() - start
         said.seek(0)
         printed = said.read().decode("utf-8", "replace")
     return Ended(os.waitstatus_to_exitcode(status), printed, seconds, int.from_bytes(met[:8], "little"))
 
 
-def _kill(call: int, rank: int | None) -> None:
-    """Kill a call, or one of the processes that it has started."""
+def _kill(call: int, seconds: float, once: Path | None, rank: int | None, ended: threading.Event) -> None:
+    """Kill a call, or one of the processes that it has started, unless it ends before its time has come."""
+    while once is not None and not once.exists():
+        if ended.wait(0.001):
+            return
+    if ended.wait(seconds):
+        return
     chosen = call
     for child in map(int, Path(f"/proc/{call}/task/{call}/children").read_text().split()):
         with contextlib.suppress(OSError):  # it has ended
