@@ -7,16 +7,19 @@ import lzma
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jointnn.data.bounds import Bounded, most_unpacked, too_much
+from jointnn.data.class_names import letters
 from jointnn.data.image_formats import HEAD, is_image, why_no_image
 from jointnn.data.left_out import LeftOut
 from jointnn.data.regular_files import kind_of, read_regular, refuse_special
@@ -35,7 +38,7 @@ _MADE_BY = {
         "@autoupdate", "@cloudsync", "@database", "@docker", "@download", "@iscsi", "@optware", "@spool",
         "@quarantine", "@sharebin", "@synodrive", "@synologydrive", "@upload_tmp", "@userpreference",
     ],
-    "the bin of Windows": ["$recycle.bin", "recycler"],
+    "the bin of Windows": ["$recycle.bin"],
     "of Windows": [
         "system volume information", "$extend", "$sysreset", "$winreagent", "$windows.~bt", "$windows.~ws",
         "windowsimagebackup",
@@ -49,6 +52,7 @@ OF_SYSTEMS = {name: maker for maker, names in _MADE_BY.items() for name in names
 begin with @, as the name of an account does: so each is known by its whole name."""
 _FOUND_BY_CHKDSK = re.compile(r"found\.\d{3}")
 _SAYS_UTF_8 = 0x800
+_UNICODE_PATH = 0x7075
 KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 """Kinds of a member of a zip file: a file or folder, or 0 where the program said nothing of it."""
 HIDDEN = "names that begin with a dot"
@@ -75,16 +79,17 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def image_files(folder: Path, others: list[str] | None = None) -> list[Path]:
+def image_files(folder: Path, others: list[str] | None = None, meant: Collection[str] = ()) -> list[Path]:
     """Return the images below a folder, sorted; other files and hidden ones are no images.
 
     Folders that cannot be read have none; `read_tree` refuses them.
 
     Args:
         others: the paths of what is left out are added to it.
+        meant: names of folders that count, whatever systems call so.
     """
     found = []
-    for top, _, names in walk(folder, others=others):
+    for top, _, names in walk(folder, others=others, meant=meant):
         found += [f"{top}/{name}" for name in names if is_image(name)]
         if others is not None:
             others += [f"{top}/{name}" for name in names if not is_image(name)]
@@ -99,11 +104,12 @@ def names_beside(folder: Path, used: Iterable[Path]) -> tuple[str, ...]:
     return tuple(sorted(name for name in others if name.removeprefix("./") not in taken))
 
 
-def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
+def read_tree(path: Path, *, names_alone: bool = False, meant: Collection[str] = ()) -> Tree:
     """Return all images below a folder or in an archive, with counts of all else there.
 
     Args:
         names_alone: read no image's bytes.
+        meant: names of folders that count, whatever systems call so.
 
     Raises:
         UserError: something points outside, is a link in an archive, damaged, missing, or cannot be read.
@@ -123,7 +129,7 @@ def read_tree(path: Path, *, names_alone: bool = False) -> Tree:
     if not path.is_dir():
         refuse_special(path)
     read = _read_folder if path.is_dir() else _read_archive
-    tree = read(path, names_alone)
+    tree = read(path, names_alone, meant)
     folders = tree.folders | {str(parent) for name in tree.images for parent in PurePosixPath(name).parents}
     return Tree(dict(sorted(tree.images.items())), folders - {"."}, tree.left_out)
 
@@ -154,7 +160,10 @@ def below(folder: Path, name: str) -> str | None:
 
 
 def walk(
-    folder: Path, left_out: LeftOut | None = None, others: list[str] | None = None
+    folder: Path,
+    left_out: LeftOut | None = None,
+    others: list[str] | None = None,
+    meant: Collection[str] = (),
 ) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield every folder below one, with the names of its folders and files; hidden ones do not count.
 
@@ -164,6 +173,7 @@ def walk(
     Args:
         left_out: where that is counted. None: nowhere, and folders that cannot be read are passed over.
         others: the paths of what is counted are added to it.
+        meant: names of folders that count, whatever systems call so.
 
     Raises:
         UserError: a folder cannot be read.
@@ -176,7 +186,7 @@ def walk(
             name, kind = entry.name, _kind(entry)
             counted: tuple[str, str] | None = None
             if kind == FOLDER:
-                if reason := _hides(name):
+                if reason := _hides(name, meant):
                     counted = f"folder {name}", reason
                 else:
                     folders.append(name)
@@ -248,17 +258,21 @@ def _is_hidden_image(name: str) -> bool:
     return name.startswith(".") and not name.startswith("._") and is_image(name)
 
 
-def _hides(name: str) -> str:
+def _hides(name: str, meant: Collection[str]) -> str:
     """Return why a folder of this name does not count; nothing where it does."""
+    if letters(name) in meant:
+        return ""
     if name.startswith("."):
         return HIDDEN
     small = name.lower()
+    if name == "RECYCLER":  # of Windows XP; Recycler can be a class
+        return "the bin of Windows"
     return OF_SYSTEMS.get(small, "") or ("of a disk" if _FOUND_BY_CHKDSK.fullmatch(small) else "")
 
 
-def _read_folder(root: Path, names_alone: bool) -> Tree:
+def _read_folder(root: Path, names_alone: bool, meant: Collection[str]) -> Tree:
     tree, images = Tree({}, set()), list[Path]()
-    for top, folders, names in walk(root, tree.left_out):
+    for top, folders, names in walk(root, tree.left_out, meant=meant):
         for path in (Path(top) / name for name in folders):
             if path.is_symlink():
                 raise UserError(f"{path} is a link to a folder. Put the images into the folder itself.")
@@ -284,7 +298,7 @@ class _Member:
     read: Callable[[int | None], bytes]
 
 
-def _read_archive(path: Path, names_alone: bool) -> Tree:
+def _read_archive(path: Path, names_alone: bool, meant: Collection[str]) -> Tree:
     """Return the contents of an archive. A single folder around everything is dropped from the paths."""
     images: dict[str, bytes] = {}
     folders: set[str] = set()
@@ -298,7 +312,7 @@ def _read_archive(path: Path, names_alone: bool) -> Tree:
             name = "/".join(parts)
             if not parts:
                 continue
-            if hidden := _hidden_folder(parts, member):
+            if hidden := _hidden_folder(parts, member, meant):
                 if hidden not in known:
                     known.add(hidden)
                     left_out.add(*hidden)
@@ -347,10 +361,12 @@ def _reason(error: Exception) -> str:
     return text
 
 
-def _hidden_folder(parts: list[str], member: _Member) -> tuple[str, str, str] | None:
+def _hidden_folder(
+    parts: list[str], member: _Member, meant: Collection[str]
+) -> tuple[str, str, str] | None:
     """Return the folder that hides a member: its kind, the reason and its path; None if none does."""
     for depth, part in enumerate(parts if member.is_folder else parts[:-1], 1):
-        if reason := _hides(part):
+        if reason := _hides(part, meant):
             return f"folder {part}", reason, "/".join(parts[:depth])
     return None
 
@@ -374,12 +390,33 @@ def _name_in_zip(member: zipfile.ZipInfo) -> str:
     Python reads what says nothing as code page 437, in which Vögel would become V├╢gel.
     """
     name = member.filename
-    if member.flag_bits & _SAYS_UTF_8 or name.isascii():
+    if member.flag_bits & _SAYS_UTF_8:
+        return name
+    if told := _unicode_path(member):
+        return told
+    if name.isascii():
         return name
     try:
         return name.encode("cp437").decode("utf-8")
     except UnicodeError:
         return name
+
+
+def _unicode_path(member: zipfile.ZipInfo) -> str:
+    """Return the name in UTF-8 that some packers keep beside one in the computer's own encoding.
+
+    Source: APPNOTE.TXT 4.6.9, the extra field 0x7075. It holds the CRC of the other name, which must agree.
+    """
+    fields = member.extra
+    while len(fields) >= 4:
+        kind, size = struct.unpack("<HH", fields[:4])
+        content, fields = fields[4 : 4 + size], fields[4 + size :]
+        if kind == _UNICODE_PATH and len(content) > 5 and content[0] == 1:
+            of_name = zlib.crc32(member.orig_filename.encode("cp437", "replace"))
+            if int.from_bytes(content[1:5], "little") == of_name:
+                with suppress(UnicodeDecodeError):
+                    return content[5:].decode("utf-8")
+    return ""
 
 
 def _of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, count: int | None) -> bytes:

@@ -15,8 +15,15 @@ FENCE = "---"
 
 def card_of(folder: Path) -> Path | None:
     """Return the card of a folder of Parquet files: in it, or around its `data/`, as on the Hub."""
-    near = [folder / CARD, *([folder.parent / CARD] if folder.name == "data" else [])]
-    return next((path for path in near if path.is_file()), None)
+    for near in [folder, *([folder.parent] if folder.name == "data" else [])]:
+        names = [
+            CARD,
+            *sorted(path.name for path in near.glob("*.md") if path.name.lower() == CARD.lower()),
+        ]
+        for name in names:
+            if (near / name).is_file():
+                return near / name
+    return None
 
 
 def class_names_in(card: Path) -> list[str] | None:
@@ -54,7 +61,7 @@ def names_of_labels(names: Any, where: str) -> list[str]:
 
 def _front_matter(card: Path) -> Any:
     """Return the values at the head of a card; nothing where it is a plain text."""
-    lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = card.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if not lines or lines[0].strip() != FENCE or FENCE not in lines[1:]:
         return {}
     try:

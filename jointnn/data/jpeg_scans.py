@@ -6,6 +6,7 @@ to it without the marker that ends it: a decoder that then asks for more was not
 
 import io
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
@@ -25,9 +26,8 @@ EACH_SCAN = "jpeg, each of its scans"
 
 NO_END = "it has no end marker, so that its end is missing"
 
-_UNUSUAL = re.compile(rb"\xff([\xc9\xca\xdd])")
-"""Marks of pictures with restarts, and of those in arithmetic codes, which hardly anyone writes: their
-decoder cannot wait for more."""
+ARITHMETIC = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+"""Frames in arithmetic codes, which hardly anyone writes: their decoder cannot wait for more."""
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _RESTARTS = re.compile(rb"\xff([\xd0-\xd7])")
 
@@ -41,10 +41,11 @@ def watch(image: Any) -> None:
     content: bytes = image.fp.getvalue()
     start = image.fp.tell()  # of the data of the first scan
     header = start - 8 - 2 * image.layers  # of that scan, if all components are in it
-    unusual = _UNUSUAL.search(content, 0, start)
-    if unusual and unusual[1] != b"\xdd":
+    markers = set(_markers(content, start))
+    if markers.intersection(ARITHMETIC):
         return
-    if unusual or "progressive" in image.info or content[header : header + 2] != b"\xff\xda":
+    one_scan = content[header : header + 2] == b"\xff\xda"
+    if INTERVAL in markers or "progressive" in image.info or not one_scan:
         image.tile = [image.tile[0]._replace(codec_name=EACH_SCAN)]
         return
     found = _NEXT.search(content, start)
@@ -52,6 +53,19 @@ def watch(image: Any) -> None:
         raise OSError(NO_END)
     # The usual kind, and nearly for nothing: Pillow itself says that it lacks data.
     image.fp = io.BytesIO(content[: found.start()] + FILLER)
+
+
+def _markers(content: bytes, end: int) -> Iterator[int]:
+    """Yield the markers of a header, which ends at `end`. Bytes within its segments are none."""
+    place = 2
+    while place < end and (at := content.find(b"\xff", place, end)) >= 0:
+        marker = content[at + 1]
+        place = at + 1 if marker == 0xFF else at + 2
+        if marker == 0xFF:  # it may be written more than once
+            continue
+        yield marker
+        if marker not in BARE:
+            place += int.from_bytes(content[place : place + 2], "big")
 
 
 class _Scan(NamedTuple):

@@ -65,6 +65,8 @@ def refuse_labels_outside(splits: Splits) -> None:
     """Refuse a label outside of 0..classes-1, naming its place."""
     for images in (splits.train, splits.test):
         for label, place in zip(images.labels, images.places, strict=True) if images else ():
+            if label < 0 and not splits.classes:
+                raise UserError(f"{place} has the label {label}, and labels count from 0. Mend the label.")
             if not 0 <= label < len(splits.classes):
                 raise UserError(
                     f"{place} has the label {label}, but the {len(splits.classes)} classes have "

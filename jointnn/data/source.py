@@ -166,7 +166,8 @@ def checked_number(text: object, name: str, place: str) -> float:
         UserError: it is missing, no number, not finite, or beyond what networks compute with.
     """
     try:
-        value = float(text)  # type: ignore[arg-type]
+        # Python reads 1_0 as 10, which no table means.
+        value = math.nan if "_" in str(text) else float(text)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value):

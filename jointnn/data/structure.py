@@ -59,8 +59,13 @@ _ENDINGS_ALIKE = tuple(
     if len(word) > 2
     for joint in ("s", "")
 )
-BOXES = ("labels", "annotations", "label", "annotation", "xmls", "bboxes")
-"""Folders beside images/ that hold what is to be known of each of them, in files."""
+OF_ALL = ("images", "image", "img", "imgs", "jpegimages", "pngimages", "photos", "pictures", "rgb")
+BESIDE = (
+    *("labels", "annotations", "label", "annotation", "xmls", "bboxes", "boxes", "ann", "anns", "annots"),
+    *("masks", "mask", "segmentation", "segmentations", "segmentationclass", "segmentationobject"),
+    *("gt", "groundtruth", "ground_truth", "imagesets", "meta"),
+)
+"""Folders of all images, and those beside them that hold, in files or pictures, more about each image."""
 LEVELS, SHOWN = 3, 6
 """Levels of a tree of folders that are shown, and folders of each."""
 EXPECTED = (
@@ -209,8 +214,15 @@ def _splits(path: Path, root: _Folder, meant: Collection[str]) -> dict[str, str]
     lacks = "test" if "train" in told else "train"
     raise UserError(
         f"{path / lacks} is missing: {path} holds {' and '.join(sorted(told.values()))}, half of a split. "
-        f"{_to_complete(path, root, told, lacks)}.\n{tree(path, root)}\n{EXPECTED}"
+        f"{_to_complete(path, root, told, lacks)}{_or_classes(told, others)}."
+        f"\n{tree(path, root)}\n{EXPECTED}"
     )
+
+
+def _or_classes(told: dict[str, str], others: Collection[_Folder]) -> str:
+    """Return what is to be done if what looks like half of a split is a class beside others."""
+    (name, *_) = told.values()
+    return f"; or, if {name} is a class, name the classes with `classes`" if others else ""
 
 
 def _to_complete(path: Path, root: _Folder, told: dict[str, str], lacks: str) -> str:
@@ -300,16 +312,16 @@ def _holds_splits(folder: _Folder, at_least: int) -> bool:
 
 
 def _check_boxes(path: Path, top: _Folder, prefix: str, shown_tree: str) -> None:
-    """Refuse images/ alone beside labels/: of what lies there, no image says its class by its folder."""
-    boxes = next((name for name in sorted(top.folders) if name.casefold() in BOXES), None)
-    if boxes and [name.casefold() for name in top.filled] == ["images"]:
-        (images,) = top.filled
+    """Refuse images/ beside labels/ or masks/: there, no image says its class by its folder."""
+    small = {name: name.casefold() for name in sorted(top.folders)}
+    images = [name for name in small if small[name] in OF_ALL and name in top.filled]
+    beside = [name for name in small if small[name] in BESIDE]
+    if len(images) == 1 and beside and len(small) == 1 + len(beside):
         raise UserError(
-            f"{path / prefix} holds {images}/ with all images and {boxes}/ beside it, as for YOLO: boxes "
-            "and "
-            "labels in files of their own are not read. Put each image into the folder of its class, or "
-            "write "
-            f"a list with a line `path label` for each (source: list_file).\n{shown_tree}"
+            f"{path / prefix} holds {images[0]}/ with all images and {_listed(beside)} beside it, as for "
+            "detection or segmentation: boxes, masks and labels in files of their own are not read. Put "
+            "each image into the folder of its class, or write a list with a line `path label` for each "
+            f"(source: list_file).\n{shown_tree}"
         )
 
 
@@ -341,7 +353,9 @@ def _like_splits(classes: dict[str, _Folder]) -> list[str]:
     """
     alike = {name: _split_alike(name) for name in classes}
     said = {name: of for name, of in alike.items() if of[0]}
-    if len(said) == len(classes) and len({split for split, _ in said.values()}) > 1:
+    rests = [rest for _, rest in said.values()]
+    are_named = len(set(rests)) == len(rests) and all(rests)  # train station, test site
+    if len(said) == len(classes) and len({split for split, _ in said.values()}) > 1 and not are_named:
         return sorted(said)
     of_rest: dict[str, list[str]] = {}
     for name, (_, rest) in said.items():

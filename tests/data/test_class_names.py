@@ -272,6 +272,29 @@ def test_a_card_of_several_configurations_is_believed_where_they_agree():
     assert read(source="parquet", path="own", classes=["bee", "ant"])[2] == ["bee", "ant"]
 
 
+@pytest.mark.parametrize("name", ["readme.md", "ReadMe.md"])
+def test_a_card_may_be_written_small_and_have_a_mark_of_its_encoding(name):
+    nameless("own/train.parquet", {"ant": 1, "bee": 0})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+    card(["bee", "ant"])
+    content = Path("own/README.md").read_bytes()
+    Path("own/README.md").unlink()
+    write(f"own/{name}", b"\xef\xbb\xbf" + content)
+    found = source_of(DatasetParams(source="parquet", path="own")).read()
+    assert (found.classes, bool(found.left_out)) == (["bee", "ant"], False)
+
+
+def test_a_card_that_names_fewer_classes_than_labels_count_is_named_itself():
+    nameless("own/train.parquet", {"ant": 1, "bee": 2})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+    card(["bee", "ant"])
+    refused(
+        "own/README.md names 2 classes, and own/train.parquet, row 1 has the label 2",
+        source="parquet",
+        path="own",
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["# Animals\n", "---\nno end", "---\n[\n---\n", "---\n3\n---\n", "---\ndataset_info: 3\n---\n"]
 )

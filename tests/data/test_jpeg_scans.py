@@ -62,6 +62,20 @@ def test_a_whole_jpeg_has_the_pixels_that_it_had(kind, mode, size):
             assert np.array_equal(np.asarray(decode(content + more, "")), expected)
 
 
+@pytest.mark.parametrize("marker", range(0xC0, 0x100))
+@pytest.mark.parametrize("kind", ["usual", "progressive with restarts"])
+def test_bytes_of_a_tag_that_look_like_a_marker_are_none(kind, marker):
+    buffer = io.BytesIO()
+    tag = bytes([0xFF, marker, 0, 9]) * 40
+    pixels().save(
+        buffer, "JPEG", **KINDS[kind], icc_profile=bytes(128) + tag, comment=tag, exif=b"Exif\0\0" + tag
+    )
+    content = buffer.getvalue()
+    assert np.array_equal(np.asarray(decode(content, "")), np.asarray(Image.open(io.BytesIO(content))))
+    start = content.rindex(b"\xff\xda\0\x0c") if kind == "usual" else len(content) // 2
+    refused(content[: start + (len(content) - start) // 3] + END)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_that_was_cut_is_refused_though_it_has_an_end(kind, mode):

@@ -105,6 +105,7 @@ def test_parquet_keeps_every_digit():
             "-3.5e38",
             "own/train.txt, line 2: x is '-3.5e38', and networks compute with numbers up to 3.4e+38",
         ),
+        ("1_0", "own/train.txt, line 2: x is '1_0', which is no finite number"),
         ("old", "own/train.txt, line 2: x is 'old', which is no finite number"),
         ("", "own/train.txt, line 2: x is 'a.png', which is no finite number"),
     ],

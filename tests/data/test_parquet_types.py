@@ -74,11 +74,53 @@ def test_integers_in_a_dictionary_are_integers():
     assert (train.labels, test.labels, classes) == ([1, 0, 1], [0, 1], ["0", "1"])
 
 
-def test_integers_without_names_beside_texts_have_the_numbers_of_the_alphabet():
+@pytest.mark.parametrize("texts_in", ["train", "test"])
+def test_a_number_beside_texts_is_the_text_that_is_written_like_it(texts_in):
+    numbers = [2, 10, 0, 2]
+    for split in ("train", "test"):
+        file(split, list(map(str, numbers)) if split == texts_in else numbers)
+    train, test, classes = read(**OWN)
+    assert [classes[label] for label in train.labels] == ["2", "10", "0", "2"]
+    assert test.labels == train.labels
+
+
+def test_a_number_beside_texts_that_are_other_words_is_refused():
     file("train", ["b", "a"])
     file("test", [0, 1])
-    train, test, classes = read(**OWN)
-    assert (train.labels, test.labels, classes) == ([1, 0], [0, 1], ["a", "b"])
+    refused("own/test.parquet has numbers for labels, as 0, and other files have texts, as 'a'", **OWN)
+
+
+def test_a_file_without_a_row_and_labels_below_0_alone_say_so():
+    file(
+        "train",
+        pa.array([], pa.int64()),
+        image=pa.array([], pa.struct({"bytes": pa.binary(), "path": pa.string()})),
+    )
+    file("test", [0])
+    refused("own/train.parquet has no row, and so no image", **OWN)
+    file("train", [-1, -1])
+    refused("own/train.parquet, row 0 has the label -1, and labels count from 0", **OWN)
+
+
+def test_labels_that_are_identifiers_are_no_classes_where_they_are_ignored():
+    file("train", [20240101, 2**40])
+    file("test", [20240102, 7])
+    assert read(ignore_labels=True, **OWN)[2] == ["image"]
+    refused("at most 100,000 classes are read", **OWN)
+
+
+@pytest.mark.parametrize("names", [["train-full", "train-small"], ["train-2019", "train-2021"],
+                                   ["train-part1", "train-part3"], ["train-a", "train-b"]])  # fmt: skip
+def test_files_of_which_nobody_says_that_they_are_pieces_are_refused(names):
+    for name in (*names, "test"):
+        file(name, [0, 1])
+    refused("own holds train-", **OWN)
+
+
+def test_pieces_may_say_what_they_are():
+    for k, name in enumerate(("train-part1", "train-part2", "test")):
+        file(name, [0, 1], 10 * k)
+    assert pixels(read(**OWN)[0]) == [0, 1, 10, 11]
 
 
 @pytest.mark.parametrize("missing", [None, ""])

@@ -241,6 +241,9 @@ def test_folders_that_look_like_splits_are_asked_about_whatever_lies_beside_them
         ["train", "trains", "bus"],
         ["0", "1", "10"],
         ["A", "B"],
+        ["train station", "test site"],
+        ["passenger train", "freight train", "crash test"],
+        ["hold music", "machine learning"],
     ],
 )
 def test_classes_whose_names_hold_such_words_by_chance_are_classes(classes):
@@ -263,6 +266,21 @@ def test_a_picture_beside_classes_makes_no_class_of_the_folder_around_them():
         assert found(*images).train == ""
 
 
+def test_half_a_split_beside_classes_says_how_it_can_be_one():
+    told = refusal("train/ice/1.png", "bus/city/2.png", "car/suv/3.png")
+    assert "if train is a class, name the classes with `classes`" in told
+    assert found("train/ice/1.png", "bus/city/2.png", meant=("train", "bus")).train == ""
+    assert "is a class" not in refusal("train/ice/1.png", "train/city/2.png")
+
+
+def test_a_folder_named_as_systems_name_theirs_is_a_class_where_parameters_say_so():
+    fill("own", "Thumbnails", "Posters", "@Database")
+    names = ["Thumbnails", "Posters", "@Database"]
+    assert read(source="class_folders", path="own", pool=3, classes=names)[2] == names
+    fill("two", "Recycler", "RECYCLER", "Landfill")
+    assert read(source="class_folders", path="two", pool=2)[2] == ["Landfill", "Recycler"]
+
+
 def test_half_a_split_beside_what_looks_like_the_other_half_says_so():
     assert "rename holdout to test if that is" in refusal("train/a/1.png", "holdout/a/1.png")
     assert "rename trainset to train if that is" in refusal("trainset/a/1.png", "test/a/1.png")
@@ -273,9 +291,15 @@ def test_half_a_split_beside_what_looks_like_the_other_half_says_so():
 def test_images_beside_labels_are_no_classes(boxes, prefix):
     images = [f"{prefix}images/1.png", f"{prefix}images/2.png", "test/images/1.png"][: 3 if prefix else 2]
     told = refusal(*images, folders=(f"{prefix}{boxes}",))
-    assert f"holds images/ with all images and {boxes}/ beside it, as for YOLO" in told
+    assert f"holds images/ with all images and {boxes} beside it, as for detection" in told
     deeper = "images/train/1.png", "images/val/1.png"
-    assert "as for YOLO" in refusal(*deeper, folders=("labels", "labels/train"))
+    assert "as for detection" in refusal(*deeper, folders=("labels", "labels/train"))
+    # Masks are pictures themselves.
+    for pictures, beside in (("images", "masks"), ("img", "ann"), ("JPEGImages", "SegmentationClass")):
+        pair = f"{prefix}{pictures}/1.png", f"{prefix}{beside}/1.png"
+        told = refusal(*pair, *(["test/images/1.png"] if prefix else []))
+        assert f"{pictures}/ with all images and {beside} beside it" in told
+    assert found("img/1.png", "ann/2.png", meant=("img",)).train == ""
     # A class may hold its pictures so.
     assert found("cat/images/1.png", "dog/images/2.png", folders=("cat/labels", "dog/labels"),
                  meant=("cat",)).train == ""  # fmt: skip

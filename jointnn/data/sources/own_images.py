@@ -50,7 +50,7 @@ def class_folders(params: DatasetParams) -> Source:
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
     is_packed, others = is_archive(path) and not path.is_dir(), list[str]()
     return Source(
-        files=(path,) if is_packed else tuple(image_files(path, others)),
+        files=(path,) if is_packed else tuple(image_files(path, others, _meant(params))),
         root=path.parent,
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
@@ -64,9 +64,9 @@ def class_folders(params: DatasetParams) -> Source:
 
 
 def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = False) -> Splits:
-    tree = read_tree(path, names_alone=names_alone)
+    meant = _meant(params)
+    tree = read_tree(path, names_alone=names_alone, meant=meant)
     names = None if params.classes is None else [letters(name) for name in params.classes]
-    meant = {*(names or ()), *(params.only_classes or ()), *filter(None, [params.only_class])}
     found = arrangement(path, tree.images, tree.folders, tree.left_out, meant)
     prefixes = [found.train, *filter(None, [found.validation, found.test])]
     classes = names or sorted({name for prefix in prefixes for name in _class_names(path, tree, prefix)})
@@ -77,6 +77,12 @@ def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = Fals
         _split_listed(path, tree, found.validation, classes) if found.validation else Images(),
         Splits(train, test, classes, tree.left_out),
     )
+
+
+def _meant(params: DatasetParams) -> set[str]:
+    """Return the names of folders that are classes because parameters say so."""
+    given = [*(params.classes or ()), *(params.only_classes or ()), *filter(None, [params.only_class])]
+    return set(map(letters, given))
 
 
 def _joined(train: Images, validation: Images, splits: Splits) -> Splits:
@@ -131,11 +137,9 @@ def list_file(params: DatasetParams) -> Source:
         root=lists["train"].parent,
         origin=f"own list file: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read_lists(path, params.classes, params.numbers or [], params.most_classes),
+        read=lambda: _read_lists(path, params),
         beside=names_beside(path, files) if path.is_dir() else _names_among(path, images),
-        labels=lambda: _read_lists(
-            path, params.classes, params.numbers or [], params.most_classes, names_alone=True
-        ),
+        labels=lambda: _read_lists(path, params, names_alone=True),
     )
 
 
@@ -242,14 +246,8 @@ def _located(folder: Path, name: str) -> Path:
     return found
 
 
-def _read_lists(
-    path: Path,
-    names: list[str] | None,
-    numbers: list[str],
-    most: int | None,
-    *,
-    names_alone: bool = False,
-) -> Splits:
+def _read_lists(path: Path, params: DatasetParams, *, names_alone: bool = False) -> Splits:
+    numbers = params.numbers or []
     by_split = files_of_splits(path, ".txt")
     for split, files in by_split.items():
         if split and len(files) > 1:
@@ -262,7 +260,10 @@ def _read_lists(
     train = splits["train"]
     left_out = _unlisted(path, lists.values(), splits.values())
     train.extend(validation := splits.get("validation", Images()))
-    classes = ONE_CLASS if numbers else names or counted_classes(train.labels, train.places, most)
+    if numbers or params.ignore_labels:  # which then can be identifiers
+        classes = ONE_CLASS
+    else:
+        classes = params.classes or counted_classes(train.labels, train.places, params.most_classes)
     return Splits(train, splits.get("test"), classes, left_out, len(validation))
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from jointnn.data.archives import names_beside, walk
 from jointnn.data.bounds import counted_classes
@@ -14,7 +15,7 @@ from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_are_names, labels_from_parquet
 from jointnn.data.regular_files import read_regular, refuse_special
 from jointnn.data.schema import DatasetParams
-from jointnn.data.source import NOT_STATED, Images, Source, Splits, accept, needed_path
+from jointnn.data.source import NOT_STATED, ONE_CLASS, Images, Source, Splits, accept, needed_path
 from jointnn.data.sources import dataset
 from jointnn.data.structure import files_of_splits
 from jointnn.errors import UserError, unreadable
@@ -23,7 +24,7 @@ MIRROR = "JOINTNN_MIRROR"
 ENDING = ".parquet"
 NUMBERED = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-zA-Z]+)?$")
 """The end of the name of a piece, after which the Hub may put a digest."""
-COUNTED = re.compile(r"^[^-]+-(\d+)$")
+COUNTED = re.compile(r"^[^-]+-(?:part|shard|chunk|piece)?[-_.]?(\d+)$", re.IGNORECASE)
 """The name of a piece that does not say of how many."""
 SPLITS = ("train", "validation", "test")
 
@@ -39,7 +40,8 @@ def mirror(params: DatasetParams) -> Source:
     if not folder:
         return Source((), Path(), f"mirror: {name}", NOT_STATED, lambda: _refuse_mirror(name))
     licence = params.licence or NOT_STATED
-    return source_in_mirror(Path(folder), name, licence, params.numbers, params.most_classes)
+    reading = _Reading(None, params.numbers or (), params.most_classes, bool(params.ignore_labels))
+    return source_in_mirror(Path(folder), name, licence, reading)
 
 
 def held_by_mirror(name: str) -> Path | None:
@@ -48,17 +50,29 @@ def held_by_mirror(name: str) -> Path | None:
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
-def source_in_mirror(
-    folder: Path, name: str, licence: str, numbers: list[str] | None = None, most: int | None = None
-) -> Source:
+class _Reading(NamedTuple):
+    """How labels are read: names of classes, columns of numbers, how many classes there may be, and whether
+    labels are left unread, since the dataset ignores them."""
+
+    names: list[str] | None = None
+    numbers: Sequence[str] = ()
+    most: int | None = None
+    ignored: bool = False
+
+
+PLAIN = _Reading()
+"""Labels as they stand."""
+
+
+def source_in_mirror(folder: Path, name: str, licence: str, reading: _Reading = PLAIN) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
     return Source(
         files=_inputs(folder / name),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
-        read=lambda: _read(folder / name, None, numbers or [], most),
-        labels=lambda: _read(folder / name, None, numbers or [], most, labels_alone=True),
+        read=lambda: _read(folder / name, reading),
+        labels=lambda: _read(folder / name, reading, labels_alone=True),
     )
 
 
@@ -81,16 +95,16 @@ def parquet(params: DatasetParams) -> Source:
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
     files = _inputs(path)
+    ignored = bool(params.ignore_labels)
+    reading = _Reading(params.classes, params.numbers or (), params.most_classes, ignored)
     return Source(
         files=files,
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read(path, params.classes, params.numbers or [], params.most_classes),
+        read=lambda: _read(path, reading),
         beside=() if _is_file(path) else names_beside(path, files),
-        labels=lambda: _read(
-            path, params.classes, params.numbers or [], params.most_classes, labels_alone=True
-        ),
+        labels=lambda: _read(path, reading, labels_alone=True),
     )
 
 
@@ -138,6 +152,12 @@ def pieces_of(files: Sequence[Path]) -> list[Path]:
         raise UserError(
             f"{files[0].parent} holds {said}: each would be the whole split. Keep the file or files that "
             "are meant, and move the others elsewhere."
+        )
+    if not numbered and len(files) > 1:
+        raise UserError(
+            f"{files[0].parent} holds {files[0].name} and {files[1].name}: whether they are pieces of one "
+            "set or each is the whole split, their names do not say. Number the pieces (train-1.parquet, "
+            "train-2.parquet), or move away what is not meant."
         )
     if not numbered:
         return list(files)
@@ -193,37 +213,35 @@ def _refuse_piece(path: Path) -> None:
         )
 
 
-def _read(
-    path: Path,
-    names: list[str] | None,
-    numbers: list[str],
-    most: int | None,
-    *,
-    labels_alone: bool = False,
-) -> Splits:
+def _read(path: Path, reading: _Reading, *, labels_alone: bool = False) -> Splits:
     """Return the images of a file or folder. A label means the same in every file."""
     left_out = LeftOut()
     if _is_file(path):
         _refuse_piece(path)
     files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
     named = {
-        split: [_read_file(file, numbers, labels_alone) for file in pieces]
+        split: [_read_file(file, reading.numbers, labels_alone) for file in pieces]
         for split, pieces in files.items()
     }
-    if not numbers and all(labels_are_names(file) for pieces in files.values() for file in pieces):
+    if reading.ignored:
+        named = {split: [_without_labels(piece) for piece in of] for split, of in named.items()}
+    card = _card_of(path)
+    if card and reading.names is None and not reading.numbers:
+        named = {split: [_by_card(piece, card) for piece in of] for split, of in named.items()}
+    if not reading.numbers and any(labels_are_names(file) for of in files.values() for file in of):
         named = _of_one_alphabet(named)
     ordered = [piece for split in SPLITS for piece in named.get(split, ())]
-    card = _card_of(path)
-    if card and names is None and any(piece.classes is None for piece in ordered):
-        ordered = [replace(piece, classes=piece.classes or class_names_in(card)) for piece in ordered]
-    same, classes = united(ordered, names)
+    same, classes = united(ordered, reading.names)
     images = {split: Images() for split in named}
     split_of_piece = [split for split in SPLITS for _ in named.get(split, ())]
     for split, piece in zip(split_of_piece, same, strict=True):
         images[split].extend(piece)
+    for split, of_split in images.items():
+        if not len(of_split):
+            raise UserError(f"{files[split][0]} has no row, and so no image. Replace it.")
     train = images["train"]
     train.extend(validation := images.get("validation", Images()))
-    known = classes or counted_classes(train.labels, train.places, most)
+    known = classes or counted_classes(train.labels, train.places, reading.most)
     return Splits(train, images.get("test"), known, left_out, len(validation), _taken_by_number(ordered))
 
 
@@ -237,10 +255,46 @@ def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
     return {"labels without names": f"The labels of {nameless[0]} have no names: {same}."}
 
 
+def _without_labels(piece: Named) -> Named:
+    return replace(piece, images=replace(piece.images, labels=[0] * len(piece.images)), classes=ONE_CLASS)
+
+
+def _by_card(piece: Named, card: Path) -> Named:
+    """Return the images of a file, under the names of the dataset card if it has none of its own."""
+    names = class_names_in(card) if piece.classes is None else None
+    for label, place in zip(piece.images.labels, piece.images.places, strict=True) if names else ():
+        if label >= len(names or ()):
+            raise UserError(
+                f"{card} names {len(names or ())} classes, and {place} has the label {label}. Mend the "
+                "card, or give the names with `classes`."
+            )
+    return replace(piece, classes=piece.classes or names)
+
+
+def _as_texts(piece: Named, names: Collection[str]) -> Named:
+    """Return the images of a file with numbers for labels where others have texts, with texts too.
+
+    A number is the text that is written like it; if there is none, what it means cannot be told.
+    """
+    own = [str(label) for label in sorted(set(piece.images.labels)) if label >= 0]
+    if unknown := next((label for label in own if label not in names), None):
+        raise UserError(
+            f"{piece.file} has numbers for labels, as {unknown}, and other files have texts, as "
+            f"{min(names)!r}: what the numbers mean cannot be told. Give all files texts, or all numbers."
+        )
+    place_of = {int(label): place for place, label in enumerate(own)}
+    labels = [place_of.get(label, label) for label in piece.images.labels]
+    return Named(piece.file, replace(piece.images, labels=labels), own)
+
+
 def _of_one_alphabet(named: dict[str, list[Named]]) -> dict[str, list[Named]]:
     """Return files whose labels are texts, with labels in the order of the alphabet of all their names."""
     pieces = [piece for of_split in named.values() for piece in of_split]
     names = sorted({name for piece in pieces for name in piece.classes or ()})
+    named = {
+        split: [piece if piece.classes is not None else _as_texts(piece, names) for piece in of_split]
+        for split, of_split in named.items()
+    }
     label_of = {name: label for label, name in enumerate(names)}
 
     def renumbered(piece: Named) -> Named:
@@ -266,7 +320,9 @@ def _splits_in(folder: Path, left_out: LeftOut) -> dict[str, list[Path]]:
                 "needs train.parquet and test.parquet, or one file and a `pool`."
             )
     splits = {split: pieces_of(found[split]) for split in SPLITS if split in found}
-    _count_others(folder, {file.name for pieces in splits.values() for file in pieces}, left_out)
+    used = {file.name for pieces in splits.values() for file in pieces}
+    card = card_of(folder)
+    _count_others(folder, used | ({card.name} if card else set()), left_out)
     return splits
 
 
@@ -298,7 +354,7 @@ def _what_is_there(folder: Path) -> str:
     return f": {folder} holds {shown or 'nothing'}"
 
 
-def _read_file(file: Path, numbers: list[str], labels_alone: bool) -> Named:
+def _read_file(file: Path, numbers: Sequence[str], labels_alone: bool) -> Named:
     refuse_special(file)
     try:
         if labels_alone:

@@ -89,6 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="two datasets or more, each a folder of class folders (or of train/ and test/ with those), an "
         "archive of it, a list file, or Parquet files (docs/data.md)",
     )
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("PATH", "NAME"),
+        help="the classes of one of these datasets, where the names of its folders leave them unclear",
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -103,9 +111,16 @@ def main(arguments: argparse.Namespace) -> None:
         raise UserError(
             f"--images {arguments.images[0]}: joint learning needs at least two datasets; name more."
         )
+    classes = {path: names for path, *names in arguments.classes}
+    for path, names in classes.items():
+        if path not in arguments.images or not names:
+            raise UserError(
+                f"--classes {' '.join([path, *names])}: give one of the paths of --images, then the names "
+                "of its classes."
+            )
     found: dict[str, Found] = {}
     for path in arguments.images:
-        found[_dataset_name(path, name, {*params.datasets, *found})] = look(path)
+        found[_dataset_name(path, name, {*params.datasets, *found})] = look(path, classes.get(path))
     files = {
         f"params/experiments/{name}.yaml": _experiment(name, found),
         f"params/grids/{name}.yaml": _grid(name),
@@ -123,14 +138,20 @@ def main(arguments: argparse.Namespace) -> None:
     sys.stdout.write(_told(name, made, found))
 
 
-def look(path: str) -> Found:
+def look(path: str, names: Sequence[str] | None = None) -> Found:
     """Return the contents of a path.
+
+    Args:
+        names: of its classes, where folders leave them unclear.
 
     Raises:
         UserError: it holds no images of at least two classes, or cannot be read.
     """
     source_name, source_path = _source_at(path), _shown(path)
-    source = source_of(DatasetParams(source=source_name, path=source_path))
+    entry: dict[str, Any] = {"source": source_name, "path": source_path}
+    if names:
+        entry["classes"] = list(names)
+    source = source_of(DatasetParams(**entry))
     splits = source.labels() if source.labels else source.read()
     total = len(splits.train) + (len(splits.test) if splits.test else 0)
     if not total:
@@ -143,7 +164,6 @@ def look(path: str) -> Found:
             "of two classes or "
             "more."
         )
-    entry: dict[str, Any] = {"source": source_name, "path": source_path}
     if splits.test is None:
         entry["pool"] = pool_of([splits.train.labels.count(k) for k in range(len(splits.classes))])
     train, test, classes = arrange(splits, DatasetParams(**entry), path)
@@ -185,9 +205,7 @@ def _shown(path: str) -> str:
 
 def _some(source: Source, splits: Splits) -> list[tuple[bytes, str]]:
     """Return the content and the place of some images, taken evenly from all."""
-    files = [
-        file for file in source.files if file.suffix not in (".txt", ".csv") and not _is_container(file)
-    ]
+    files = [] if any(map(_is_container, source.files)) else list(filter(_holds_pixels, source.files))
     if files:
         return [(files[k].read_bytes(), str(files[k])) for k in _evenly(len(files))]
     images: Images = (splits if any(splits.train.content[:1]) else source.read()).train
@@ -196,6 +214,11 @@ def _some(source: Source, splits: Splits) -> list[tuple[bytes, str]]:
 
 def _is_container(file: Path) -> bool:
     return is_archive(file) or file.suffix == ".parquet"
+
+
+def _holds_pixels(file: Path) -> bool:
+    """Return whether a file of a source is an image, and no list."""
+    return file.suffix not in (".txt", ".csv")
 
 
 def _evenly(count: int) -> list[int]:

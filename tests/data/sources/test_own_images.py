@@ -1,8 +1,10 @@
 """One's own images, without code: class folders, archives, lists, Parquet files."""
 
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,30 @@ def test_a_zip_file_with_names_of_code_page_437_is_read_so():
             file.writestr(f"{split}/VQgel/1.png", picture(1))
     write("own.zip", Path("own.zip").read_bytes().replace(b"VQgel", "Vögel".encode("cp437")))
     assert read(source="class_folders", path="own.zip")[2] == ["Vögel"]
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("日本", b"\xc8\xd5\xb1\xbe"), ("Žluť", b"\x8elu\x9d"), ("鳥", b"bird")]
+)
+@pytest.mark.parametrize("belongs", [True, False])
+def test_a_zip_file_may_keep_names_in_utf_8_beside_those_of_the_computer(name, own, belongs):
+    with zipfile.ZipFile("own.zip", "w") as file:
+        for split in ("train", "test"):
+            there = f"{split}/".encode() + own + b"/1.png"
+            member = zipfile.ZipInfo("x" * len(there))
+            told = f"{split}/{name}/1.png".encode()
+            field = b"\1" + (zlib.crc32(there) ^ (not belongs)).to_bytes(4, "little") + told
+            member.extra = (
+                struct.pack("<HH", 0x9999, 2) + b"??" + struct.pack("<HH", 0x7075, len(field)) + field
+            )
+            file.writestr(member, picture(1))
+    content = Path("own.zip").read_bytes()
+    for split in (b"train", b"test"):
+        there = split + b"/" + own + b"/1.png"
+        content = content.replace(b"x" * len(there), there)
+    write("own.zip", content)
+    found = read(source="class_folders", path="own.zip")[2]
+    assert found == [name] if belongs else found != [name]
 
 
 def test_links_in_archives_and_damaged_archives_are_refused():

@@ -1,6 +1,7 @@
 """new: an experiment on images of one's own is begun by one command, and nothing is left half written."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.params import write
 from PIL import Image
 
 from jointnn.__main__ import main
+from jointnn.data.parquet import to_parquet
 from jointnn.data.selection import draw_pool
 from jointnn.data.source import Images
 from jointnn.io.yaml import read_yaml
@@ -117,6 +119,34 @@ def test_dvc_leaves_what_is_written_as_it_is():
         dvc_yaml._dump(dvc_yaml.parse_yaml_for_update(text, file), stream)
         assert stream.getvalue() == text
         assert "&" not in text
+
+
+def test_parquet_files_may_have_a_readme_beside_them():
+    for name in ("leaves", "petals"):
+        images = Images()
+        for k in range(24):
+            pixels = np.random.default_rng(k).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            images.add(buffer.getvalue(), k % 2, f"{k}.png", "")
+        for split in ("train", "test"):
+            Path("my_data", name).mkdir(parents=True, exist_ok=True)
+            Path("my_data", name, f"{split}.parquet").write_bytes(to_parquet(images, ["ash", "oak"]))
+        Path("my_data", name, "README.md").write_text("# hi\n")
+    assert new("my_data/leaves", "my_data/petals") == 0
+
+
+def test_classes_are_named_where_folders_leave_them_unclear(capsys):
+    leaves = folders("leaves")
+    for name in ("train station", "test site", "toy train", "toy test"):
+        shutil.copytree("my_data/leaves/train/ash", f"my_data/sites/{name}")
+    assert "name them with `classes`" in refused(capsys, leaves, "my_data/sites")
+    names = ["train station", "test site", "toy train", "toy test"]
+    assert new(leaves, "my_data/sites", "--classes", "my_data/sites", *names) == 0
+    assert read_params().datasets["sites"].classes == names
+    assert "give one of the paths of --images" in refused(
+        capsys, leaves, leaves, "--classes", "sites", "a", name="two"
+    )
 
 
 @pytest.mark.slow
