@@ -87,7 +87,9 @@ def read_yaml(path: str | Path) -> Any:
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
+        raise UserError(
+            f"{path} is no text in UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8."
+        ) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -141,11 +141,13 @@ def test_a_file_that_holds_no_settings_is_one_line(text, line):
 
 
 def test_a_file_that_is_missing_or_no_text_is_one_line():
-    with pytest.raises(UserError, match=r"^params.yaml could not be read: No such file or directory\.$"):
+    missing = r"^params.yaml could not be read: No such file or directory\. Was it moved or deleted\? "
+    with pytest.raises(UserError, match=missing):
         read_params()
     Path("params.yaml").write_bytes(b"default: [\xff]")
     with pytest.raises(
-        UserError, match=r"^params.yaml is no text in UTF-8: invalid start byte at byte 10\.$"
+        UserError,
+        match=r"^params.yaml is no text in UTF-8: invalid start byte at byte 10\. Save it as UTF-8\.$",
     ):
         read_params()
 
