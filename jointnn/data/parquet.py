@@ -161,8 +161,7 @@ def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
     if not _holds_bytes(bytes_of[0]):
         raise UserError(
             f"{where}: in the struct `image`, `bytes` is a {short(str(bytes_of[0]))}. It must be binary: "
-            "each "
-            "value all bytes of an encoded image, such as a PNG."
+            "each value all bytes of an encoded image, such as a PNG."
         )
     for name in numbers:
         kind = schema.field(name).type
@@ -182,15 +181,13 @@ def _check_label(kind: Any, where: str) -> None:
     if pa.types.is_floating(kind):
         raise UserError(
             f"{where}: `label` is a {kind}. Classes must be integers from 0, or texts, which name them; "
-            "if labels "
-            "are numbers, say so with numbers: [label]."
+            "if labels are numbers, say so with numbers: [label]."
         )
     several = "one label for each image is read; " if pa.types.is_nested(kind) else ""
     raise UserError(
         f"{where}: `label` is a {short(str(kind))}, and {several}classes must be integers from 0, or "
-        "texts, which "
-        "name them. Write the column anew as one of these; or, if labels are quantities, as numbers with a "
-        "name of their own, which `numbers` gives."
+        "texts, which name them. Write the column anew as one of these; or, if labels are quantities, as "
+        "numbers with a name of their own, which `numbers` gives."
     )
 
 
@@ -287,8 +284,7 @@ def _texts(column: Any, where: str, what: str) -> list[str | None]:
             except UnicodeDecodeError as error:
                 raise UserError(
                     f"{where}, row {row}: its {what} is no text in UTF-8, near "
-                    f"{shown(bytes(error.object[:60]))}. "
-                    "Write the column anew in UTF-8."
+                    f"{shown(bytes(error.object[:60]))}. Write the column anew in UTF-8."
                 ) from error
         raise
     return texts

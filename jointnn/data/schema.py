@@ -32,8 +32,7 @@ class DatasetParams(BaseModel):
     part: str | None = Field(
         default=None,
         description='"2/4" takes the second of four disjoint, class-balanced parts of the images: '
-        "within "
-        "each class every fourth image, of training and test images alike.",
+        "within each class every fourth image, of training and test images alike.",
     )
     pool: int | None = Field(
         default=None,

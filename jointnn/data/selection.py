@@ -102,16 +102,13 @@ def refuse_gaps(splits: Splits) -> None:
     if missing == [0]:
         raise UserError(
             f"{said}and no image has the label 0: are classes numbered from 1? Labels count from 0: "
-            "subtract 1 "
-            "from each."
+            "subtract 1 from each."
         )
     few = ", ".join(map(str, missing[:3])) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     raise UserError(
         f"{said}but no image has {few}: labels are the numbers of classes, and count from 0 without gaps. "
-        "Number "
-        f"the {len(used)} classes that have images from 0 to {len(used) - 1}; or, if labels are "
-        "quantities, such "
-        "as years, name them with `numbers`."
+        f"Number the {len(used)} classes that have images from 0 to {len(used) - 1}; or, if labels are "
+        "quantities, such as years, name them with `numbers`."
     )
 
 

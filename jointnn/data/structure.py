@@ -36,20 +36,9 @@ _SHORT_ALIKE = {"tr": "train", "ts": "test", "te": "test", "va": "validation"}
 _OF_IMAGES = frozenset(
     (
         *("set", "sets", "data", "dataset", "images", "image", "img", "imgs", "photos", "pictures", "pics"),
-        *(
-            "split",
-            "folder",
-            "dir",
-            "samples",
-            "daten",
-            "datensatz",
-            "bilder",
-            "fotos",
-            "menge",
-            "my",
-            "the",
-        ),
-        *("new", "out", "final", "full", "all", "of", "for", "cropped", "resized", "small", "jpg", "png"),
+        *("split", "folder", "dir", "samples", "daten", "datensatz", "bilder", "fotos", "menge", "my"),
+        *("the", "new", "out", "final", "full", "all", "of", "for", "cropped", "resized", "small"),
+        *("jpg", "png"),
     )
 )
 """Words of such a name that say nothing of what is on the images."""
@@ -281,8 +270,7 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
             )
         raise UserError(
             f"{path / prefix / split_inside} holds the folders of a split, which lie outside of the "
-            "classes. "
-            f"Move images from <class>/train to train/<class>.\n{shown_tree}"
+            f"classes. Move images from <class>/train to train/<class>.\n{shown_tree}"
         )
     if len(classes) == 1:
         (inner,) = classes

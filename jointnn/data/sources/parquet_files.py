@@ -195,8 +195,7 @@ def _counted_on(files: Sequence[Path], counted: dict[Path, int]) -> list[Path]:
             wrong = f"{expected - 1} is there twice" if is_twice else f"no number {expected}"
             raise UserError(
                 f"{path.parent} holds {path.name}, a piece by its name, but {wrong}. Put the whole set "
-                "there, "
-                "each piece once; or, if it is no piece, name it without a number."
+                "there, each piece once; or, if it is no piece, name it without a number."
             )
     return ordered
 
@@ -207,9 +206,8 @@ def _refuse_piece(path: Path) -> None:
     if match and int(match[2]) > 1:
         raise UserError(
             f"{path} is one of {int(match[2])} pieces by its name, and alone not the whole. Put all "
-            "pieces of "
-            f"train and of test into {path.parent} and name that folder; or, if this piece alone is meant, "
-            f"give it another name, such as {path.with_name('some' + path.suffix)}."
+            f"pieces of train and of test into {path.parent} and name that folder; or, if this piece "
+            f"alone is meant, give it another name, such as {path.with_name('some' + path.suffix)}."
         )
 
 

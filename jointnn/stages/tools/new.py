@@ -76,9 +76,9 @@ class Found:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line: python -m jointnn new mine --images my_data/leaves my_data/petals"""
     parser.description = (
-        "Begin an experiment on your own images: look at them, write "
-        "params/experiments/NAME.yaml with sizes that "
-        "fit them, a grid for its search, and its line in params.yaml, and say what to type next."
+        "Begin an experiment on your own images: look at them, write params/experiments/NAME.yaml with "
+        "sizes that fit them, a grid for its search, and its line in params.yaml, and say what to type "
+        "next."
     )
     parser.add_argument("name", metavar="NAME", help="of the experiment: small letters, digits and _")
     parser.add_argument(
@@ -160,9 +160,8 @@ def look(path: str, names: Sequence[str] | None = None) -> Found:
         )
     if len(splits.classes) < 2:
         raise UserError(
-            f"{path} holds images of one class, {splits.classes[0]!r}. Give it a folder for each "
-            "of two classes or "
-            "more."
+            f"{path} holds images of one class, {splits.classes[0]!r}. Give it a folder for each of two "
+            "classes or more."
         )
     if splits.test is None:
         entry["pool"] = pool_of([splits.train.labels.count(k) for k in range(len(splits.classes))])

@@ -46,9 +46,8 @@ def main(arguments: argparse.Namespace) -> None:
         _check_known(name, known, params)
         if (job := _first_unfinished(jobs, name)) is not None:
             raise UserError(
-                f"{name} is not up to date: {job.folder} is missing or was made with other "
-                "settings. Make it "
-                f"first: snakemake {name}"
+                f"{name} is not up to date: {job.folder} is missing or was made with other settings. Make "
+                f"it first: snakemake {name}"
             )
     names = arguments.experiments or [name for name in known if _first_unfinished(jobs, name) is None]
     if not names:
