@@ -51,14 +51,13 @@ class Killed:
         shutil.rmtree(job.resume, ignore_errors=True)
         command = [job.stage, write_settings(job)]
         while True:
-            rank = draw.choice([0, 1, None]) if job.processes > 1 else None
             if found[KILLS] and draw.random() < 0.6:
                 ended = forked(command)
             elif job.processes > 1:
                 # They start for seconds and train for less: half of the kills are while they train.
                 once = draw.choice([None, Path(paths.state(job.resume))])
                 seconds = draw.uniform(0, TRAINING if once else self.seconds)
-                ended = forked(command, kill_after=seconds, once=once, rank=rank)
+                ended = forked(command, kill_after=seconds, once=once, rank=draw.choice([0, 1, None]))
             elif draw.random() < 0.5:
                 ended = forked(command, kill_after=draw.uniform(0, self.seconds))
             else:
@@ -96,9 +95,11 @@ def main() -> None:
         }
         victims = {kind: [Killed(job, *costs[job.record]) for job in some] for kind, some in kinds.items()}
         two = in_two_processes(kinds["an IRLS round"][-1])
-        last = Killed(two, 0, 0)  # what is there is what one process has left
-        last.seconds, last.calls = run_once(two)
-        victims[TWO] = [last]
+        in_two = Killed(
+            two, seconds=0, calls=0
+        )  # its right bytes are those of one process, which are there
+        in_two.seconds, _ = run_once(two)
+        victims[TWO] = [in_two]
         draw, found = random.Random(asked.seed), {kind: Counter[str]() for kind in victims}
         while sum(of[KILLS] for of in found.values()) < asked.kills:
             kind = min(found, key=lambda name: found[name][KILLS])

@@ -79,6 +79,15 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+def is_zip(path: Path) -> bool:
+    """Return whether an archive is a zip file, by its content: whatever its ending says.
+
+    A tar file whose last member is a zip file ends as one. A zip file that was cut is none by its content:
+    its ending says what it was.
+    """
+    return not _is_tar(path) and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
+
+
 def image_files(folder: Path, others: list[str] | None = None, meant: Collection[str] = ()) -> list[Path]:
     """Return the images below a folder, sorted; other files and hidden ones are no images.
 
@@ -181,7 +190,7 @@ def walk(
     waiting = [os.fspath(folder)]
     while waiting:
         top = waiting.pop()
-        folders, names, below = [], [], []
+        folders, names, inner = [], [], []
         for entry in _entries(top, refuses=left_out is not None):
             name, kind = entry.name, _kind(entry)
             counted: tuple[str, str] | None = None
@@ -191,7 +200,7 @@ def walk(
                 else:
                     folders.append(name)
                     if not entry.is_symlink():
-                        below.append(entry.path)
+                        inner.append(entry.path)
             elif kind != FILE:
                 counted = kind, "no regular file"
             elif _is_hidden_image(name):
@@ -203,7 +212,7 @@ def walk(
             if counted and others is not None:
                 others.append(entry.path)
         yield top, folders, names
-        waiting += reversed(below)
+        waiting += reversed(inner)
 
 
 def _entries(folder: str, *, refuses: bool) -> "list[os.DirEntry[str]]":
@@ -304,10 +313,7 @@ def _read_archive(path: Path, names_alone: bool, meant: Collection[str]) -> Tree
     folders: set[str] = set()
     left_out, known = LeftOut(), set[tuple[str, str, str]]()
     with _damage_said(path):
-        # By its content, and a tar file whose last member is a zip file ends as one. A zip file that was
-        # cut is none by its content: its ending says what it was.
-        is_zip = not _is_tar(path) and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
-        for member in _zip_members(path) if is_zip else _tar_members(path):
+        for member in _zip_members(path) if is_zip(path) else _tar_members(path):
             parts = [part for part in PurePosixPath(member.name).parts if part != "."]
             name = "/".join(parts)
             if not parts:
@@ -343,7 +349,7 @@ def _damage_said(path: Path) -> Iterator[None]:
         yield
     except (UserError, PermissionError):
         raise
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:
         raise UserError(f"{path} cannot be read: {error}. Pack it again without that.") from error
     except Exception as error:  # Python's readers of archives raise anything on damaged bytes
         raise UserError(f"{path} is damaged: {_reason(error)}. Replace it.") from error
@@ -406,6 +412,7 @@ def _unicode_path(member: zipfile.ZipInfo) -> str:
     """Return the name in UTF-8 that some packers keep beside one in the computer's own encoding.
 
     Source: APPNOTE.TXT 4.6.9, the extra field 0x7075. It holds the CRC of the other name, which must agree.
+    Python reads it by itself from 3.12 on.
     """
     fields = member.extra
     while len(fields) >= 4:

@@ -1,12 +1,13 @@
 """The dataset card of the Hugging Face Hub: README.md beside Parquet files, which may name the classes."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from jointnn.errors import UserError
+from jointnn.errors import UserError, one_line
 from jointnn.io.yaml import from_yaml
 
 CARD = "README.md"
@@ -32,13 +33,23 @@ def class_names_in(card: Path) -> list[str] | None:
     Raises:
         UserError: it names them for several configurations, and not alike.
     """
-    found = list(_names_in(_front_matter(card)))
+    found = list(_names_in(_front_matter(card), card))
     if other := next((names for names in found if names != found[0]), None):
         raise UserError(
             f"{card} names the classes of {len(found)} configurations, and not alike: {found[0][:3]} and "
             f"{other[:3]}. Give the right ones with `classes`."
         )
     return found[0] if found else None
+
+
+def told_by(card: Path) -> str:
+    """Return what a card says of classes, as a text that changes with that alone."""
+    try:
+        values = _front_matter(card)
+    except UserError as error:
+        return str(error)
+    told = values.get("dataset_info") if isinstance(values, dict) else None
+    return json.dumps(told, sort_keys=True, default=str) if told else ""
 
 
 def names_of_labels(names: Any, where: str) -> list[str]:
@@ -60,17 +71,25 @@ def names_of_labels(names: Any, where: str) -> list[str]:
 
 
 def _front_matter(card: Path) -> Any:
-    """Return the values at the head of a card; nothing where it is a plain text."""
+    """Return the values at the head of a card; nothing where it is a plain text.
+
+    Raises:
+        UserError: its head is no YAML.
+    """
     lines = card.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    if not lines or lines[0].strip() != FENCE or FENCE not in lines[1:]:
+    fences = [number for number, line in enumerate(lines) if line.rstrip() == FENCE]
+    if fences[:1] != [0] or len(fences) < 2:
         return {}
     try:
-        return from_yaml("\n".join(lines[1 : lines.index(FENCE, 1)]))
-    except YAMLError:
-        return {}
+        return from_yaml("\n".join(lines[1 : fences[1]]))
+    except YAMLError as error:
+        raise UserError(
+            f"{card} begins as a dataset card, and its head is no YAML: {one_line(error)}. Mend it, or "
+            "give the names with `classes`."
+        ) from error
 
 
-def _names_in(values: Any) -> Iterator[list[str]]:
+def _names_in(values: Any, card: Path) -> Iterator[list[str]]:
     """Yield the names of `label` in each configuration of a card."""
     told = values.get("dataset_info") if isinstance(values, dict) else None
     for info in told if isinstance(told, list) else [told]:
@@ -80,4 +99,4 @@ def _names_in(values: Any) -> Iterator[list[str]]:
                 kind = feature.get("dtype")
                 of_class = kind.get("class_label") if isinstance(kind, dict) else None
                 if isinstance(of_class, dict) and of_class.get("names"):
-                    yield names_of_labels(of_class["names"], CARD)
+                    yield names_of_labels(of_class["names"], str(card))

@@ -44,7 +44,8 @@ def _digest_of(source: Source) -> str:
         if not contents:
             return ABSENT
     packages = (*source.packages, "pillow", "pyarrow")
-    return files.digest([source.origin, contents, {name: _version(name) for name in packages}])
+    told = [source.told] if source.told else []
+    return files.digest([source.origin, contents, {name: _version(name) for name in packages}, *told])
 
 
 _version = cache(version)

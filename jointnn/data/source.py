@@ -122,6 +122,8 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
+        told: what else decides how the images are read, such as the classes that a dataset card names; it
+            counts like the content.
         beside: names of what lies among the files and is left out, which decides nothing but what is told.
         labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
             before they are fetched. None where it is not.
@@ -134,6 +136,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
+    told: str = ""
     beside: tuple[str, ...] = ()
     labels: Callable[[], Splits] | None = None
 

@@ -309,7 +309,8 @@ def _check_boxes(path: Path, top: _Folder, prefix: str, shown_tree: str) -> None
             f"{path / prefix} holds {images[0]}/ with all images and {_listed(beside)} beside it, as for "
             "detection or segmentation: boxes, masks and labels in files of their own are not read. Put "
             "each image into the folder of its class, or write a list with a line `path label` for each "
-            f"(source: list_file).\n{shown_tree}"
+            "(source: list_file); or, if they are classes, name them with `classes`."
+            f"\n{shown_tree}"
         )
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.dataset import picture, pixels, read, refused, write
 
+from jointnn.data.digests import source_digest
 from jointnn.data.parquet import to_parquet
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import Images, source_of
@@ -219,7 +220,7 @@ def card(names: object, folder: str = "own", entry: object = None) -> None:
     kind = {"class_label": {"names": names}}
     features = [{"name": "image", "dtype": "image"}, {"name": "label", "dtype": kind}]
     head = json.dumps({"license": "mit", "dataset_info": entry or {"features": features}})  # JSON is YAML
-    write(f"{folder}/README.md", f"---\n{head}\n---\n\n# Animals\n".encode())
+    write(f"{folder}/README.md", f"--- \n{head}\n---  \n\n# Animals\n".encode())
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -254,7 +255,25 @@ def test_the_card_of_the_hub_names_the_classes_of_files_that_do_not(names, folde
     assert classes == ["bee", "ant"]
     assert shown(train, classes) == right(["ant", "bee"])
     assert shown(test, classes) == right(["ant", "bee", "bee"], 1)
-    assert Path("own/README.md") in source_of(DatasetParams(source="parquet", path=folder)).files
+
+
+def test_what_a_card_says_of_classes_is_an_input_and_its_prose_is_none():
+    nameless("own/train.parquet", {"ant": 1, "bee": 0})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+    params = DatasetParams(source="parquet", path="own")
+    digests = [source_digest(params)]
+    write("own/README.md", b"# Animals\n")
+    assert source_digest(params) == digests[0]
+    for names in (["bee", "ant"], ["ant", "bee"]):
+        card(names)
+        digests.append(source_digest(params))
+        write("own/README.md", Path("own/README.md").read_bytes() + b"\nA typo, mended.\n")
+        assert source_digest(params) == digests[-1]
+    assert len(set(digests)) == 3
+    named = DatasetParams(source="parquet", path="own", classes=["ant", "bee"])
+    before = source_digest(named)
+    card(["cat", "dog"])
+    assert source_digest(named) == before, "it is not asked"
 
 
 def test_a_card_of_several_configurations_is_believed_where_they_agree():
@@ -296,13 +315,22 @@ def test_a_card_that_names_fewer_classes_than_labels_count_is_named_itself():
 
 
 @pytest.mark.parametrize(
-    "text", ["# Animals\n", "---\nno end", "---\n[\n---\n", "---\n3\n---\n", "---\ndataset_info: 3\n---\n"]
+    "text", ["# Animals\n", "---\nno end", "---\n3\n---\n", "---\ndataset_info: 3\n---\n"]
 )
 def test_a_readme_that_is_no_card_says_nothing(text):
     nameless("own/train.parquet", {"ant": 1, "bee": 0})
     nameless("own/test.parquet", {"ant": 1, "bee": 0})
     write("own/README.md", text.encode())
     assert read(source="parquet", path="own")[2] == ["0", "1"]
+
+
+@pytest.mark.parametrize("head", ["dataset_info: [", "a: 1\na: 2", "\t- x: y"])
+def test_a_card_whose_head_is_no_yaml_is_refused_where_it_is_asked(head):
+    nameless("own/train.parquet", {"ant": 1, "bee": 0})
+    nameless("own/test.parquet", {"ant": 1, "bee": 0})
+    write("own/README.md", f"---\n{head}\n---\n# Animals\n".encode())
+    refused("own/README.md begins as a dataset card, and its head is no YAML", source="parquet", path="own")
+    assert read(source="parquet", path="own", classes=["bee", "ant"])[2] == ["bee", "ant"]
 
 
 def test_it_is_said_where_labels_without_names_are_taken_by_number():

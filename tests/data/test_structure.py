@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.dataset import parquet, picture, pixels, read, refused, write
 
+from jointnn.data.digests import source_digest
 from jointnn.data.left_out import LeftOut
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import source_of
@@ -266,6 +267,17 @@ def test_a_picture_beside_classes_makes_no_class_of_the_folder_around_them():
         assert found(*images).train == ""
 
 
+def test_images_beside_the_splits_are_told_and_are_no_input():
+    fill("own", "train/a", "train/b", "test/a", "test/b")
+    params = DatasetParams(source="class_folders", path="own")
+    before = source_digest(params), source_of(params).beside
+    fill("own", "extra")
+    after = source_digest(params), source_of(params).beside
+    assert after[0] == before[0]
+    assert set(after[1]) - set(before[1]) == {str(path) for path in Path("own/extra").iterdir()}
+    assert "extra" in str(source_of(params).read().left_out)
+
+
 def test_half_a_split_beside_classes_says_how_it_can_be_one():
     told = refusal("train/ice/1.png", "bus/city/2.png", "car/suv/3.png")
     assert "if train is a class, name the classes with `classes`" in told
@@ -299,6 +311,7 @@ def test_images_beside_labels_are_no_classes(boxes, prefix):
         pair = f"{prefix}{pictures}/1.png", f"{prefix}{beside}/1.png"
         told = refusal(*pair, *(["test/images/1.png"] if prefix else []))
         assert f"{pictures}/ with all images and {beside} beside it" in told
+        assert "if they are classes, name them with `classes`" in told
     assert found("img/1.png", "ann/2.png", meant=("img",)).train == ""
     # A class may hold its pictures so.
     assert found("cat/images/1.png", "dog/images/2.png", folders=("cat/labels", "dog/labels"),

@@ -1,8 +1,9 @@
 """Images of one's own without any code: class folders, an archive of them, or a list file."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from jointnn.data.archives import (
@@ -12,6 +13,7 @@ from jointnn.data.archives import (
     image_files,
     inside,
     is_archive,
+    is_zip,
     names_beside,
     read_tree,
     walk,
@@ -34,7 +36,7 @@ from jointnn.data.source import (
     needed_path,
 )
 from jointnn.data.sources import dataset
-from jointnn.data.structure import arrangement, files_of_splits
+from jointnn.data.structure import arrangement, files_of_splits, split_of
 from jointnn.errors import UserError, reason_of, remedy_of, short, unreadable
 
 
@@ -48,19 +50,38 @@ def class_folders(params: DatasetParams) -> Source:
     """
     accept(params, "path", "pool", "licence", "classes")
     path = Path(needed_path(params, "a folder of class folders, or a zip or tar file of it"))
-    is_packed, others = is_archive(path) and not path.is_dir(), list[str]()
+    labels: Callable[[], Splits] | None = partial(_read_folders, path, params, names_alone=True)
+    if is_archive(path) and not path.is_dir():
+        files, beside = [path], list[str]()
+        if path.is_file() and not is_zip(path):  # of a tar file every byte must be read to find its names
+            labels = None
+    else:
+        files, beside = _of_splits(path, params)
     return Source(
-        files=(path,) if is_packed else tuple(image_files(path, others, _meant(params))),
+        files=tuple(files),
         root=path.parent,
         origin=f"own class folders: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read_folders(path, params),
-        beside=tuple(sorted(others)),
-        # Of a tar file every byte must be read to find its names.
-        labels=(lambda: _read_folders(path, params, names_alone=True))
-        if not is_packed or path.suffix.lower() == ".zip"
-        else None,
+        beside=tuple(sorted(beside)),
+        labels=labels,
     )
+
+
+def _of_splits(path: Path, params: DatasetParams) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder that are read, and the paths of all else there.
+
+    Where there are folders of splits, images beside them are left out.
+    """
+    meant, others = _meant(params), list[str]()
+    found = image_files(path, others, meant)
+    first = len(path.parts)
+    tops = {file.parts[first] for file in found}
+    splits = {top for top in tops if split_of(top) and letters(top) not in meant}
+    if not {"train", "test"} <= set(map(split_of, splits)):
+        return found, others
+    beside = [str(file) for file in found if file.parts[first] not in splits]
+    return [file for file in found if file.parts[first] in splits], others + beside
 
 
 def _read_folders(path: Path, params: DatasetParams, *, names_alone: bool = False) -> Splits:
@@ -210,7 +231,10 @@ def _text(file: Path) -> str:
         raise UserError(f"{file} is no text in UTF-8: {error.reason}. Save it as UTF-8.") from error
 
 
-_OTHER_SOURCES = {b"PK\3\4": "class_folders", b"\x1f\x8b": "class_folders", b"PAR1": "parquet"}
+_OTHER_SOURCES = {
+    **dict.fromkeys([b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"], "class_folders"),
+    b"PAR1": "parquet",
+}
 
 
 def _utf_16(content: bytes) -> str:
@@ -277,11 +301,10 @@ def _unlisted(path: Path, lists: Iterable[Path], splits: Iterable[Images]) -> Le
     folder = path if path.is_dir() else path.parent
     listed = {os.path.realpath(_located(folder, name)) for images in splits for name in images.names}
     taken_from = sorted({name.rpartition("/")[0] for name in listed})
-    walks = (
-        walk(path, left_out)
-        if path.is_dir()
-        else (next(walk(Path(of), left_out)) for of in taken_from if os.path.isdir(of))  # noqa: PTH112
-    )
+    if path.is_dir():
+        walks = walk(path, left_out)
+    else:
+        walks = (next(walk(Path(of), left_out)) for of in taken_from if os.path.isdir(of))  # noqa: PTH112
     for top, _, names in walks:
         place = os.path.realpath(top)
         for name in names:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jointnn.data.archives import names_beside, walk
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
-from jointnn.data.dataset_card import card_of, class_names_in
+from jointnn.data.dataset_card import card_of, class_names_in, told_by
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_are_names, labels_from_parquet
 from jointnn.data.regular_files import read_regular, refuse_special
@@ -67,7 +67,8 @@ PLAIN = _Reading()
 def source_in_mirror(folder: Path, name: str, licence: str, reading: _Reading = PLAIN) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
     return Source(
-        files=_inputs(folder / name),
+        files=_files(folder / name),
+        told=_told(folder / name, reading),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
@@ -94,7 +95,7 @@ def parquet(params: DatasetParams) -> Source:
     """
     accept(params, "path", "pool", "licence", "classes", "numbers", "most_classes")
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
-    files = _inputs(path)
+    files = (path,) if _is_file(path) else _files(path)
     ignored = bool(params.ignore_labels)
     reading = _Reading(params.classes, params.numbers or (), params.most_classes, ignored)
     return Source(
@@ -103,7 +104,8 @@ def parquet(params: DatasetParams) -> Source:
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
         read=lambda: _read(path, reading),
-        beside=() if _is_file(path) else names_beside(path, files),
+        told=_told(path, reading),
+        beside=() if _is_file(path) else names_beside(path, [*files, *filter(None, [_card_of(path)])]),
         labels=lambda: _read(path, reading, labels_alone=True),
     )
 
@@ -112,10 +114,10 @@ def _is_file(path: Path) -> bool:
     return path.suffix.lower() == ENDING and not path.is_dir()
 
 
-def _inputs(path: Path) -> tuple[Path, ...]:
-    """Return what a file or folder is read from, its card included: that may name the classes."""
+def _told(path: Path, reading: _Reading) -> str:
+    """Return what the dataset card says of classes, where it is asked."""
     card = _card_of(path)
-    return ((path,) if _is_file(path) else _files(path)) + ((card,) if card else ())
+    return told_by(card) if card and reading.names is None and not reading.numbers else ""
 
 
 def _card_of(path: Path) -> Path | None:
@@ -161,11 +163,12 @@ def pieces_of(files: Sequence[Path]) -> list[Path]:
         )
     if not numbered:
         return list(files)
-    counts = sorted({int(match[2]) for match in numbered.values()})
+    name_of = {int(match[2]): path.name for path, match in numbered.items()}
+    counts = sorted(name_of)
     if len(counts) > 1:
         raise UserError(
             f"{files[0].parent} holds pieces of two sets: of {' and of '.join(map(str, counts))}, as "
-            f"{files[0].name} and {files[-1].name}. Keep one set."
+            f"{' and '.join(name_of[count] for count in counts)}. Keep one set."
         )
     numbers = {int(match[1]) for match in numbered.values()}
     first = 1 if 0 not in numbers and counts[0] in numbers else 0
@@ -224,8 +227,9 @@ def _read(path: Path, reading: _Reading, *, labels_alone: bool = False) -> Split
     if reading.ignored:
         named = {split: [_without_labels(piece) for piece in of] for split, of in named.items()}
     card = _card_of(path)
-    if card and reading.names is None and not reading.numbers:
-        named = {split: [_by_card(piece, card) for piece in of] for split, of in named.items()}
+    nameless = any(piece.classes is None for of in named.values() for piece in of)
+    if card and nameless and reading.names is None and (names := class_names_in(card)):
+        named = {split: [_by_card(piece, card, names) for piece in of] for split, of in named.items()}
     if not reading.numbers and any(labels_are_names(file) for of in files.values() for file in of):
         named = _of_one_alphabet(named)
     ordered = [piece for split in SPLITS for piece in named.get(split, ())]
@@ -257,16 +261,17 @@ def _without_labels(piece: Named) -> Named:
     return replace(piece, images=replace(piece.images, labels=[0] * len(piece.images)), classes=ONE_CLASS)
 
 
-def _by_card(piece: Named, card: Path) -> Named:
+def _by_card(piece: Named, card: Path, names: list[str]) -> Named:
     """Return the images of a file, under the names of the dataset card if it has none of its own."""
-    names = class_names_in(card) if piece.classes is None else None
-    for label, place in zip(piece.images.labels, piece.images.places, strict=True) if names else ():
-        if label >= len(names or ()):
+    if piece.classes is not None:
+        return piece
+    for label, place in zip(piece.images.labels, piece.images.places, strict=True):
+        if label >= len(names):
             raise UserError(
-                f"{card} names {len(names or ())} classes, and {place} has the label {label}. Mend the "
+                f"{card} names {len(names)} classes, and {place} has the label {label}. Mend the "
                 "card, or give the names with `classes`."
             )
-    return replace(piece, classes=piece.classes or names)
+    return replace(piece, classes=names)
 
 
 def _as_texts(piece: Named, names: Collection[str]) -> Named:

@@ -189,7 +189,7 @@ def _source_at(path: str) -> str:
             place.name, (other.name for other in place.parent.glob("*") if place.parent.is_dir())
         )
         raise UserError(f"--images {path}: there is no such file or folder{near}")
-    if place.suffix == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))):
+    if place.suffix.lower() == ".parquet" or (place.is_dir() and any(place.glob("*.parquet"))):
         return "parquet"
     if files_of_splits(place, ".txt").keys() & {"train", "test"}:
         return "list_file"
@@ -212,7 +212,7 @@ def _some(source: Source, splits: Splits) -> list[tuple[bytes, str]]:
 
 
 def _is_container(file: Path) -> bool:
-    return is_archive(file) or file.suffix == ".parquet"
+    return is_archive(file) or file.suffix.lower() == ".parquet"
 
 
 def _holds_pixels(file: Path) -> bool:

@@ -133,7 +133,9 @@ def test_parquet_files_may_have_a_readme_beside_them():
             Path("my_data", name).mkdir(parents=True, exist_ok=True)
             Path("my_data", name, f"{split}.parquet").write_bytes(to_parquet(images, ["ash", "oak"]))
         Path("my_data", name, "README.md").write_text("# hi\n")
-    assert new("my_data/leaves", "my_data/petals") == 0
+    Path("my_data/petals/train.parquet").rename("my_data/bark.PARQUET")
+    shutil.copytree("my_data/leaves", "my_data/petals", dirs_exist_ok=True)
+    assert new("my_data/leaves", "my_data/petals", "my_data/bark.PARQUET") == 0
 
 
 def test_classes_are_named_where_folders_leave_them_unclear(capsys):
