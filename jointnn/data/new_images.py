@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jointnn.data.archives import count_others, image_files, is_archive, read_tree, walk
+from jointnn.data.archives import is_archive, read_tree
+from jointnn.data.folders import count_others, image_files, walk
 from jointnn.data.image_formats import USUAL
 from jointnn.data.left_out import LeftOut
 from jointnn.data.regular_files import read_regular

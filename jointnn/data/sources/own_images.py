@@ -6,20 +6,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from jointnn.data.archives import (
-    Tree,
-    below,
-    count_others,
-    image_files,
-    inside,
-    is_archive,
-    is_zip,
-    names_beside,
-    read_tree,
-    walk,
-)
+from jointnn.data.archives import Tree, is_archive, is_zip, read_tree
 from jointnn.data.bounds import LONGEST_LABEL, counted_classes
 from jointnn.data.class_names import letters
+from jointnn.data.folders import below, count_others, image_files, inside, names_beside, walk
 from jointnn.data.image_formats import HEAD, ending_by, is_image
 from jointnn.data.left_out import LeftOut
 from jointnn.data.regular_files import read_regular

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from jointnn.data.archives import names_beside, walk
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import Named, united
 from jointnn.data.dataset_card import card_of, class_names_in, told_by
+from jointnn.data.folders import names_beside, walk
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_are_names, labels_from_parquet
 from jointnn.data.regular_files import read_regular, refuse_special
