@@ -5,12 +5,20 @@ and format do not count: an edit there reruns nothing.
 """
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from jointnn.io.files import sha256
+from jointnn.io.files import keep, kept, read_bytes, sha256
 from jointnn.parameters import entries
+
+KEPT = f"work/code_digests_{sys.version_info.major}_{sys.version_info.minor}"
+"""Files of code that were read before: another Python may write the same tree otherwise."""
+MOST_KEPT = 2000
+"""Files of which more is not kept: then it begins anew."""
+_LEARNED: set[str] = set()
 
 
 def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
@@ -25,7 +33,9 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     first = [entries.PACKAGE / "stages" / f"{stage}.py", *named]
     root = Path.cwd()
     files = files_run(first, root)
-    return {entries.shown(file, root): _digest(file, changed) for file, changed in sorted(files.items())}
+    found = {entries.shown(file, root): _digest(file, changed) for file, changed in sorted(files.items())}
+    _keep()
+    return found
 
 
 def files_run(first: list[Path], root: Path) -> dict[Path, int]:
@@ -60,21 +70,59 @@ def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
 
 def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
     """Yield dotted names that may be modules, each with the folder that a relative import begins at."""
-    for node in ast.walk(entries.parsed(file)):
-        if isinstance(node, ast.Import):
-            yield from ((None, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = file.parents[node.level - 1] if node.level else None
-            module = [node.module] if node.module else []
-            yield base, ".".join(module)
-            yield from ((base, ".".join([*module, alias.name])) for alias in node.names)
+    for level, name in _read(file).imports:
+        yield (file.parents[level - 1] if level else None), name
 
 
 @cache
 def _digest(file: Path, _changed: int) -> str:
     """Return the digest of a file's code: of its syntax tree, without docstrings."""
-    tree = _WithoutTexts().visit(entries.parsed(file))
-    return sha256(ast.unparse(tree).encode())[:16]
+    return _read(file).digest
+
+
+class _Read(NamedTuple):
+    """The digest of a file's code, and the names that it imports, each with the level of the import."""
+
+    digest: str
+    imports: list[tuple[int, str]]
+
+
+def _read(file: Path) -> _Read:
+    """Return what is asked of a file. What was read once is kept by the digest of its content."""
+    content = sha256(read_bytes(file))
+    known = _kept_before()
+    if content not in known:
+        tree = entries.parsed(file)
+        imports = list(_imports_in(tree))  # before the tree is changed
+        code = ast.unparse(_WithoutTexts().visit(tree))
+        known[content] = [sha256(code.encode())[:16], imports]
+        _LEARNED.add(content)
+    digest, found = known[content]
+    return _Read(digest, found)
+
+
+def _imports_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = [node.module] if node.module else []
+            yield node.level, ".".join(module)
+            yield from ((node.level, ".".join([*module, alias.name])) for alias in node.names)
+
+
+@cache
+def _kept_before() -> dict[str, Any]:
+    """Return what was kept, to which this process adds."""
+    before = kept(KEPT)
+    return before if isinstance(before, dict) and len(before) <= MOST_KEPT else {}
+
+
+def _keep() -> None:
+    """Keep what this process has learned."""
+    if _LEARNED:
+        _LEARNED.clear()
+        keep(KEPT, _kept_before())
 
 
 class _WithoutTexts(ast.NodeTransformer):
