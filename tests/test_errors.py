@@ -17,7 +17,7 @@ from jointnn.errors import UserError, refused
 from jointnn.io import files, yaml
 from jointnn.jobs.freshness import write_settings
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import read_params
+from jointnn.jobs.kept_params import read_kept_params
 
 LONGEST = 700
 
@@ -133,7 +133,7 @@ def write_project() -> None:
 def reading() -> str | None:
     """Read as a call of Snakemake does before its first job; return the sentence that it ends with."""
     try:
-        for job in (jobs := Jobs(read_params())).in_order(jobs.prepare("third", 8)):
+        for job in (jobs := Jobs(read_kept_params())).in_order(jobs.prepare("third", 8)):
             write_settings(job)
     except Exception as error:
         if (said := refused(error)) is None:
@@ -167,7 +167,7 @@ def test_whichever_call_is_refused_while_the_workflow_is_read_it_ends_with_a_sen
 @pytest.mark.slow
 def test_whichever_call_of_a_job_is_refused_it_ends_with_a_sentence(capsys):
     write_project()
-    jobs = Jobs(read_params())
+    jobs = Jobs(read_kept_params())
     prepare = jobs.prepare("third", 8)
     for job, code in zip(jobs.in_order(prepare), (errno.EACCES, errno.ENOSPC), strict=True):
         settings = write_settings(job)

@@ -21,9 +21,9 @@ def is_quick(description: str | None) -> bool:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table in Markdown, with the cores it was measured on."""
-    from jointnn.reporting.tables import grid  # when all is measured: it imports pandas
+    from jointnn.reporting.tables import markdown_grid  # when all is measured: it imports pandas
 
-    print(f"{title} ({os.cpu_count()} cores)\n\n{grid([columns, *rows])}\n")
+    print(f"{title} ({os.cpu_count()} cores)\n\n{markdown_grid([columns, *rows])}\n")
 
 
 def free_memory() -> int:

@@ -14,7 +14,7 @@ def letters(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
+class LabelledFile:
     """Images of one file.
 
     Attributes:
@@ -28,7 +28,7 @@ class Named:
     classes: list[str] | None
 
 
-def united(files: Sequence[Named], given: list[str] | None) -> tuple[list[Images], list[str] | None]:
+def united(files: Sequence[LabelledFile], given: list[str] | None) -> tuple[list[Images], list[str] | None]:
     """Return the images of all files with one meaning of their labels, and the names of the classes.
 
     Labels are mapped by name. The first file that has names gives the order, unless `given` does; names
@@ -73,14 +73,14 @@ def united(files: Sequence[Named], given: list[str] | None) -> tuple[list[Images
     return [_by_name(file, classes, order) for file, classes in known], order
 
 
-def _stand_in(wanted: list[str], known: Sequence[tuple[Named, list[str]]]) -> bool:
+def _stand_in(wanted: list[str], known: Sequence[tuple[LabelledFile, list[str]]]) -> bool:
     """Return whether names from parameters replace those of files: no name is in both."""
     return not any(name in wanted for _, classes in known for name in classes) or any(
         len(set(classes)) < len(classes) for _, classes in known
     )
 
 
-def _check_count(file: Named, names: list[str], wanted: list[str]) -> None:
+def _check_count(file: LabelledFile, names: list[str], wanted: list[str]) -> None:
     if len(names) != len(wanted):
         raise UserError(
             f"{file.file} names {len(names)} classes, but the dataset's `classes` names {len(wanted)}. "
@@ -88,7 +88,7 @@ def _check_count(file: Named, names: list[str], wanted: list[str]) -> None:
         )
 
 
-def _with_those_of_images(names: list[str], known: Sequence[tuple[Named, list[str]]]) -> list[str]:
+def _with_those_of_images(names: list[str], known: Sequence[tuple[LabelledFile, list[str]]]) -> list[str]:
     """Return the names of the first file, then those names of other files that have images."""
     order = list(names)
     for file, classes in known:
@@ -97,7 +97,7 @@ def _with_those_of_images(names: list[str], known: Sequence[tuple[Named, list[st
     return order
 
 
-def _by_name(file: Named, classes: list[str], order: list[str]) -> Images:
+def _by_name(file: LabelledFile, classes: list[str], order: list[str]) -> Images:
     place_of = {label: order.index(name) for label, name in enumerate(classes) if name in order}
     for label, place in zip(file.images.labels, file.images.places, strict=True):
         if label not in place_of:

@@ -95,15 +95,15 @@ def _label(images: Images, index: int) -> tuple[float, ...]:
     return images.numbers[index] if images.numbers else (images.labels[index],)
 
 
-Place = tuple[Images, int]
+Located = tuple[Images, int]
 
 
-def _two_labels(places: Sequence[Place]) -> tuple[Place, Place]:
+def _two_labels(places: Sequence[Located]) -> tuple[Located, Located]:
     """Return the first place, and the first place with another label."""
     return places[0], next(place for place in places if _label(*place) != _label(*places[0]))
 
 
-def _pairs(pairs: Sequence[tuple[Place, Place]]) -> str:
+def _pairs(pairs: Sequence[tuple[Located, Located]]) -> str:
     """Return pairs of images in words, by their names: "a/1.png = b/2.png, ..."."""
     said = [" = ".join(images.names[index] for images, index in pair) for pair in pairs[:NAMED]]
     return ", ".join([*said, *(["..."] if len(pairs) > NAMED else [])])

@@ -92,7 +92,7 @@ def files_of_splits(folder: Path, ending: str, *, pieces: bool = False) -> dict[
 
 
 @dataclass(frozen=True)
-class Found:
+class SplitFolders:
     """The folders of one split each, with a slash at the end, or "" of images without a split.
 
     Attributes:
@@ -140,7 +140,7 @@ def arrangement(
     folders: Iterable[str],
     left_out: LeftOut,
     meant: Collection[str] = (),
-) -> Found:
+) -> SplitFolders:
     """Return the folders of the splits of a dataset; in each is a folder per class.
 
     Args:
@@ -164,7 +164,7 @@ def arrangement(
     found = _splits(path, root, meant)
     if found is None:
         _check_classes(path, root, root, "", meant)
-        return Found("")
+        return SplitFolders("")
     sides = [found["train"], found["test"], *([found["validation"]] if "validation" in found else [])]
     for side in sides:
         _check_classes(path, root, root.folders[side], f"{side}/", meant)
@@ -177,7 +177,7 @@ def arrangement(
         if "/" not in name:
             left_out.add(PurePosixPath(name).suffix.lower(), "beside the folders of the splits", name)
     validation = found.get("validation")
-    return Found(f"{found['train']}/", f"{found['test']}/", validation and f"{validation}/")
+    return SplitFolders(f"{found['train']}/", f"{found['test']}/", validation and f"{validation}/")
 
 
 def _splits(path: Path, root: _Folder, meant: Collection[str]) -> dict[str, str] | None:

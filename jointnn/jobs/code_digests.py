@@ -33,7 +33,9 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     first = [entries.PACKAGE / "stages" / f"{stage}.py", *named]
     root = Path.cwd()
     files = files_run(first, root)
-    found = {entries.shown(file, root): _digest(file, changed) for file, changed in sorted(files.items())}
+    found = {
+        entries.relative(file, root): _digest(file, changed) for file, changed in sorted(files.items())
+    }
     _keep()
     return found
 

@@ -16,7 +16,7 @@ from jointnn.registry import is_own
 KEPT = "work/params"
 
 
-def read_params() -> Params:
+def read_kept_params() -> Params:
     """Return the checked parameters. They are checked again only when they or the code change.
 
     Raises:

@@ -38,7 +38,7 @@ Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @cache
-def shown(file: Path, root: Path) -> str:
+def relative(file: Path, root: Path) -> str:
     """Return the name of a file, the same on every machine."""
     for folder in (PACKAGE.parent, root):
         if file.is_relative_to(folder):
@@ -181,7 +181,7 @@ def parsed(file: Path) -> ast.Module:
         return ast.parse(read_text(file), filename=str(file))
     except SyntaxError as error:
         raise UserError(
-            f"{shown(file, Path.cwd())}, line {error.lineno}: {error.msg}. Mend it first."
+            f"{relative(file, Path.cwd())}, line {error.lineno}: {error.msg}. Mend it first."
         ) from error
     except ValueError as error:  # a NUL
-        raise UserError(f"{shown(file, Path.cwd())}: {error}. Mend it first.") from error
+        raise UserError(f"{relative(file, Path.cwd())}: {error}. Mend it first.") from error

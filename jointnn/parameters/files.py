@@ -26,7 +26,7 @@ KINDS: dict[str, type[Strict]] = {"experiments": ExperimentFile, "grids": GridFi
 
 
 @dataclass
-class Written:
+class ParamFiles:
     """All parameters as they are written.
 
     Attributes:
@@ -102,7 +102,7 @@ def files_of(root: str | Path = ".") -> list[Path]:
     return [Path(root, TOP), *sorted(Path(root, FOLDER).rglob("*.yaml"))]
 
 
-def read_files(root: str | Path = ".") -> Written:
+def read_files(root: str | Path = ".") -> ParamFiles:
     """Return all parameters as they are written.
 
     Raises:
@@ -110,7 +110,7 @@ def read_files(root: str | Path = ".") -> Written:
     """
     root = Path(root)
     top = _read_mapping(root / TOP, TOP, "default: [digits]")
-    written = Written({}, root=root)
+    written = ParamFiles({}, root=root)
     parts, lines = written.parts, written.lines
     lines += _misnamed(root)
     for file in sorted((root / FOLDER / "experiments").glob("*.yaml")):
@@ -328,7 +328,7 @@ def _merged(base: Any, own: Any) -> Any:
     return {key: value for key, value in {**base, **own}.items() if value is not None or key not in own}
 
 
-def _take_datasets(written: Written, known: Any, homes: dict[str, str]) -> None:
+def _take_datasets(written: ParamFiles, known: Any, homes: dict[str, str]) -> None:
     """Move datasets that an experiment's file holds to the others, and leave their names.
 
     Args:

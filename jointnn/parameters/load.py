@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jointnn.errors import UserError
-from jointnn.parameters.files import Written, read_files
+from jointnn.parameters.files import ParamFiles, read_files
 from jointnn.parameters.messages import lines_of
 from jointnn.parameters.schema import Params
 from jointnn.parameters.validation import wrong_parameters
@@ -74,7 +74,7 @@ def _short(line: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 103]} ... {line[-95:]}"
 
 
-def _own(lines: Iterable[str], written: Written) -> list[str]:
+def _own(lines: Iterable[str], written: ParamFiles) -> list[str]:
     """Return the lines without those about entries that an experiment only inherits."""
     every = dict.fromkeys(lines)
     heirs = {
@@ -90,7 +90,7 @@ def _own(lines: Iterable[str], written: Written) -> list[str]:
     return [line for line in every if not inherited(line)]
 
 
-def _once(lines: Iterable[str], written: Written) -> Iterator[str]:
+def _once(lines: Iterable[str], written: ParamFiles) -> Iterator[str]:
     """Yield lines with their files; what several files repeat is said of the first one."""
     places: dict[str, list[str]] = {}
     for line in map(written.placed, lines):

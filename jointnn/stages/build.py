@@ -36,7 +36,7 @@ from jointnn.tasks import task
 from jointnn.tasks.base import Task, check_task
 from jointnn.training import checkpoints
 from jointnn.training.device import compute_alike, device_of
-from jointnn.training.dry_pass import Named, dry_pass, nothing_left
+from jointnn.training.dry_pass import Names, dry_pass, nothing_left
 from jointnn.training.setup import Data, Setup, check_network, form_of, setup_of
 from jointnn.training.state import NETWORKS, State, within
 
@@ -236,7 +236,7 @@ def _look_at(
     with nothing_left():
         network, outputs = network_of(job, dataset), outputs_of(job, dataset)
         check_network(network, settings.tied, task, settings)
-        named = Named(job.architecture, job.task)
+        named = Names(job.architecture, job.task)
         forms = [form_of(settings)]
         dry_pass(network, task, of.train, outputs, named, augmentation=augmentation, forms=forms)
 

@@ -16,7 +16,7 @@ from jointnn.models.layers import Selection, by_parts, check_equal, layer_names,
 from jointnn.models.observed import Observed, Shape
 from jointnn.stages.build import augmentation_of, data_of, new_network, outputs_of, task_of
 from jointnn.training.couplings import membership_of
-from jointnn.training.dry_pass import Named, dry_pass, nothing_left
+from jointnn.training.dry_pass import Names, dry_pass, nothing_left
 from jointnn.training.setup import check_network, form_of
 
 
@@ -95,7 +95,7 @@ def checked(
                 task,
                 of.images,
                 of.outputs,
-                Named(job.architecture, purpose.task, f"{_outputs(of)} of {dataset}"),
+                Names(job.architecture, purpose.task, f"{_outputs(of)} of {dataset}"),
                 validation=None if seen else of.validation,
                 augmentation=augmentation,
                 forms=set(map(form_of, of_methods)),

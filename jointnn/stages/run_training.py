@@ -26,7 +26,7 @@ from jointnn.stages.build import build, expected_of, header_of, start_of
 from jointnn.tasks.base import named
 from jointnn.tasks.measures import Measure, best_trial, check_given
 from jointnn.training import checkpoints
-from jointnn.training.console import shown
+from jointnn.training.console import printed
 from jointnn.training.couplings import membership_of
 from jointnn.training.loop import distances_between, learn
 from jointnn.training.setup import Setup
@@ -56,7 +56,7 @@ def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: boo
     if group.is_first:
         Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
-        for _ in shown(learn(state, setup, plan, plan.end_of(job.until)), state, setup):
+        for _ in printed(learn(state, setup, plan, plan.end_of(job.until)), state, setup):
             checkpoints.save(paths.state(resume), state, _resume_header(job), group)
             if group.is_first:
                 write_history(resume, state.history)

@@ -22,7 +22,7 @@ def line_of(state: State, setup: Setup) -> str:
     return f"step {state.step} of {setup.settings.steps}: {told}"
 
 
-def shown(records: Iterator[None], state: State, setup: Setup) -> Iterator[None]:
+def printed(records: Iterator[None], state: State, setup: Setup) -> Iterator[None]:
     """Yield the records of a training, and show each once it has been dealt with."""
     if not sys.stdout.isatty():
         for _ in records:

@@ -35,7 +35,7 @@ STRETCHED = "Using a target size"
 
 
 @dataclass(frozen=True)
-class Named:
+class Names:
     """Names of a network and its task in messages.
 
     Attributes:
@@ -54,7 +54,7 @@ def dry_pass(
     task: Task,
     images: Split,
     outputs: int,
-    named: Named,
+    named: Names,
     *,
     validation: Split | None = None,
     augmentation: Augmentation | None = None,
@@ -160,7 +160,7 @@ def _listed(shapes: Sequence[Shape]) -> str:
     return f"{'a tensor' if len(shapes) == 1 else 'tensors'} of shape {', '.join(map(str, shapes))}"
 
 
-def _check_parameters(network: nn.Module, named: Named) -> None:
+def _check_parameters(network: nn.Module, named: Names) -> None:
     for name, value in (*network.named_parameters(), *network.named_buffers()):
         if nn.parameter.is_lazy(value):
             raise UserError(
@@ -190,7 +190,7 @@ def _trained(network: nn.Module) -> set[str]:
 
 
 def _descend(
-    network: nn.Module, task: Task, batch: Split, outputs: int, named: Named, seen: Observed
+    network: nn.Module, task: Task, batch: Split, outputs: int, named: Names, seen: Observed
 ) -> set[str]:
     """Compute each term with its gradient; return the names of the parameters that got one."""
     network.zero_grad()
@@ -206,7 +206,7 @@ def _descend(
 
 
 def _check_form(
-    network: nn.Module, task: Task, batch: Split, form: Form, named: Named, seen: Observed
+    network: nn.Module, task: Task, batch: Split, form: Form, named: Names, seen: Observed
 ) -> None:
     """Refuse a form of which a network that computes as it comes is not capable."""
     if form == Form():
@@ -227,7 +227,7 @@ def _put_gradient(
     task: Task,
     batch: Split,
     outputs: int,
-    named: Named,
+    named: Names,
     seen: Observed,
     of_part: str,
 ) -> None:
@@ -266,7 +266,7 @@ def _put_gradient(
         loss.backward()
 
 
-def _not_finite(what: str, loss: Tensor, outputs: Sequence[Any], named: Named) -> str:
+def _not_finite(what: str, loss: Tensor, outputs: Sequence[Any], named: Names) -> str:
     given = [value for value in outputs if isinstance(value, Tensor)]
     if any(not bool(torch.isfinite(value).all()) for value in given):
         return (
@@ -285,7 +285,7 @@ def _wanted(task: Task, batch: Split, outputs: int) -> Mapping[str, Shape]:
     return says(batch, outputs) if says else {}
 
 
-def _check_outputs(found: Sequence[Any], wanted: Mapping[str, Shape], named: Named) -> None:
+def _check_outputs(found: Sequence[Any], wanted: Mapping[str, Shape], named: Names) -> None:
     """Refuse outputs of another kind or shape than the task needs; where it does not say, it is its own
     affair."""
     for given in found if wanted else ():
@@ -304,7 +304,7 @@ def _check_outputs(found: Sequence[Any], wanted: Mapping[str, Shape], named: Nam
                 raise UserError(f"{named.network} {_instead(shape, value, name, named)}")
 
 
-def _instead(shape: Shape, found: Any, name: str, named: Named) -> str:
+def _instead(shape: Shape, found: Any, name: str, named: Names) -> str:
     """Return in words what a network gives instead of the shape that the task needs."""
     images, *rest = shape
     as_name = f" as {name!r}" if name else ""
@@ -334,7 +334,7 @@ def _described(value: Any) -> str:
     return f"{value!r}, a {type(value).__name__}"[:80]
 
 
-def _check_order(network: nn.Module, seen: Observed, named: Named) -> None:
+def _check_order(network: nn.Module, seen: Observed, named: Names) -> None:
     """Refuse layers that do not stand in the order of the forward pass."""
     found = seen.out_of_order(network)
     if found is None:
@@ -354,7 +354,7 @@ def _check_order(network: nn.Module, seen: Observed, named: Named) -> None:
     )
 
 
-def _check_learned(network: nn.Module, without: set[str], named: Named) -> None:
+def _check_learned(network: nn.Module, without: set[str], named: Names) -> None:
     """Refuse parameters that no gradient reaches: they would be coupled, and mean nothing."""
     if not without:
         return

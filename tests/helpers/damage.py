@@ -25,7 +25,7 @@ from jointnn.io import files
 from jointnn.io.tensors import read_some_tensors, read_tensors, write_tensors
 from jointnn.jobs.freshness import is_fresh, write_settings
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import read_params
+from jointnn.jobs.kept_params import read_kept_params
 from jointnn.parameters import load
 from jointnn.stages.prepare import read_raw
 
@@ -138,7 +138,7 @@ def kinds() -> dict[str, Kind]:
             f"a/photo.{name}", **({"compression": "tiff_lzw"} if name == "tiff" else {})
         )
     write_params({"datasets.third": {"source": "class_folders", "path": "own"}})
-    jobs = Jobs(read_params())
+    jobs = Jobs(read_kept_params())
     fetch, prepare = jobs.fetch("third"), jobs.prepare("third", 8)
     for job in (fetch, prepare):
         if main([job.stage, write_settings(job)]):

@@ -15,7 +15,7 @@ from helpers.params import edited, write_files
 from jointnn.errors import refused
 from jointnn.io.yaml import from_yaml, to_yaml
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import KEPT, read_params
+from jointnn.jobs.kept_params import KEPT, read_kept_params
 
 LONGEST = 300
 PATIENCE = 60
@@ -211,7 +211,7 @@ class Parameters:
 
 def _jobs() -> Iterator[str]:
     """Yield the settings file of every job, as the workflow writes them."""
-    jobs = Jobs(read_params())
+    jobs = Jobs(read_kept_params())
     for name in jobs.params.experiments:
         yield from (job.text for job in jobs.of_experiment(name))
     yield from (job.text for job in jobs.in_order(*map(jobs.sweep, jobs.params.sweeps)))

@@ -51,7 +51,7 @@ def run_each(jobs: list[str]) -> None:
 
 def run_until_killed(text: str, records: int) -> None:
     """Run a job in a rank that ends after so many records."""
-    inner = run_training.shown
+    inner = run_training.printed
 
     def shown(each, *_):
         for number, _ in enumerate(each, start=1):
@@ -59,13 +59,13 @@ def run_until_killed(text: str, records: int) -> None:
             if number == records:
                 raise Killed
 
-    run_training.shown = shown
+    run_training.printed = shown
     try:
         run_each([text])
     except Killed:
         pass
     finally:
-        run_training.shown = inner
+        run_training.printed = inner
 
 
 @pytest.mark.slow

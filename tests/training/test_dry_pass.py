@@ -16,10 +16,10 @@ from jointnn.tasks.base import OneLoss
 from jointnn.tasks.classification import classification
 from jointnn.tasks.completion import completion
 from jointnn.tasks.measures import LOSS
-from jointnn.training.dry_pass import Named, dry_pass, made_images
+from jointnn.training.dry_pass import Names, dry_pass, made_images
 
 CLASSES = 5
-NAMED = Named("mine:net", "mine:task", f"{CLASSES} classes of leaves")
+NAMED = Names("mine:net", "mine:task", f"{CLASSES} classes of leaves")
 
 
 class Net(nn.Module):

@@ -19,7 +19,7 @@ from jointnn.io import run_locks
 from jointnn.jobs.environment import KEEP_FREED
 from jointnn.jobs.freshness import is_finished, is_settled, of_the_past, write_settings
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import read_params, write_missing_choices
+from jointnn.jobs.kept_params import read_kept_params, write_missing_choices
 from jointnn.registry import nearest
 
 
@@ -72,7 +72,7 @@ if "--unlock" in sys.argv and run_locks.are_at_work():
 # Held until this process ends.
 RUN_LOCK = run_locks.hold(begins=workflow.is_main_process)
 with in_a_sentence():
-    PARAMS = read_params()
+    PARAMS = read_kept_params()
     write_missing_choices(PARAMS.versioned)
     JOBS = Jobs(PARAMS)
 EXPERIMENTS = PARAMS.experiments

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jointnn.data.bounds import counted_classes
-from jointnn.data.class_names import Named, united
+from jointnn.data.class_names import LabelledFile, united
 from jointnn.data.dataset_card import card_of, class_names_in, told_by
 from jointnn.data.folders import names_beside, walk
 from jointnn.data.left_out import LeftOut
@@ -247,7 +247,7 @@ def _read(path: Path, reading: _Reading, *, labels_alone: bool = False) -> Split
     return Splits(train, images.get("test"), known, left_out, len(validation), _taken_by_number(ordered))
 
 
-def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
+def _taken_by_number(files: Sequence[LabelledFile]) -> dict[str, str]:
     """Return a sentence where some files name their classes and others do not: nothing contradicts it."""
     nameless = [file.file for file in files if file.classes is None]
     others = [file.file for file in files if file.classes is not None]
@@ -257,11 +257,11 @@ def _taken_by_number(files: Sequence[Named]) -> dict[str, str]:
     return {"labels without names": f"The labels of {nameless[0]} have no names: {same}."}
 
 
-def _without_labels(piece: Named) -> Named:
+def _without_labels(piece: LabelledFile) -> LabelledFile:
     return replace(piece, images=replace(piece.images, labels=[0] * len(piece.images)), classes=ONE_CLASS)
 
 
-def _by_card(piece: Named, card: Path, names: list[str]) -> Named:
+def _by_card(piece: LabelledFile, card: Path, names: list[str]) -> LabelledFile:
     """Return the images of a file, under the names of the dataset card if it has none of its own."""
     if piece.classes is not None:
         return piece
@@ -274,7 +274,7 @@ def _by_card(piece: Named, card: Path, names: list[str]) -> Named:
     return replace(piece, classes=names)
 
 
-def _as_texts(piece: Named, names: Collection[str]) -> Named:
+def _as_texts(piece: LabelledFile, names: Collection[str]) -> LabelledFile:
     """Return the images of a file with numbers for labels where others have texts, with texts too.
 
     A number is the text that is written like it; if there is none, what it means cannot be told.
@@ -287,10 +287,10 @@ def _as_texts(piece: Named, names: Collection[str]) -> Named:
         )
     place_of = {int(label): place for place, label in enumerate(own)}
     labels = [place_of.get(label, label) for label in piece.images.labels]
-    return Named(piece.file, replace(piece.images, labels=labels), own)
+    return LabelledFile(piece.file, replace(piece.images, labels=labels), own)
 
 
-def _of_one_alphabet(named: dict[str, list[Named]]) -> dict[str, list[Named]]:
+def _of_one_alphabet(named: dict[str, list[LabelledFile]]) -> dict[str, list[LabelledFile]]:
     """Return files whose labels are texts, with labels in the order of the alphabet of all their names."""
     pieces = [piece for of_split in named.values() for piece in of_split]
     names = sorted({name for piece in pieces for name in piece.classes or ()})
@@ -300,10 +300,10 @@ def _of_one_alphabet(named: dict[str, list[Named]]) -> dict[str, list[Named]]:
     }
     label_of = {name: label for label, name in enumerate(names)}
 
-    def renumbered(piece: Named) -> Named:
+    def renumbered(piece: LabelledFile) -> LabelledFile:
         order = [label_of[name] for name in piece.classes or ()]
         labels = [order[label] if label >= 0 else label for label in piece.images.labels]
-        return Named(piece.file, replace(piece.images, labels=labels), names)
+        return LabelledFile(piece.file, replace(piece.images, labels=labels), names)
 
     return {split: [renumbered(piece) for piece in of_split] for split, of_split in named.items()}
 
@@ -357,11 +357,11 @@ def _what_is_there(folder: Path) -> str:
     return f": {folder} holds {shown or 'nothing'}"
 
 
-def _read_file(file: Path, numbers: Sequence[str], labels_alone: bool) -> Named:
+def _read_file(file: Path, numbers: Sequence[str], labels_alone: bool) -> LabelledFile:
     refuse_special(file)
     try:
         if labels_alone:
-            return Named(str(file), *labels_from_parquet(file, numbers))
+            return LabelledFile(str(file), *labels_from_parquet(file, numbers))
         content = read_regular(file)
     except FileNotFoundError as error:
         raise UserError(
@@ -370,4 +370,4 @@ def _read_file(file: Path, numbers: Sequence[str], labels_alone: bool) -> Named:
         ) from error
     except OSError as error:
         raise unreadable(file, error) from error
-    return Named(str(file), *from_parquet(content, str(file), numbers))
+    return LabelledFile(str(file), *from_parquet(content, str(file), numbers))

@@ -14,7 +14,7 @@ from jointnn.schema import Number, Positive, Strict
 EACH = "each"
 """In `on`: every dataset of the page."""
 Text = Annotated[str, Field(min_length=1)]
-Place = Annotated[str, Field(pattern=r"^(Abstract|Section \d|Figure \d|Table \d)")]
+PaperPlace = Annotated[str, Field(pattern=r"^(Abstract|Section \d|Figure \d|Table \d)")]
 PageName = Annotated[str, Field(pattern=r"^(\.\./)?[a-z0-9_]+$")]
 
 
@@ -72,7 +72,7 @@ class Claim(Strict):
 
     claim: Text
     """In our words."""
-    place: Place
+    place: PaperPlace
     """Where the paper says so."""
     holds_if: Comparison | None = None
     pages: list[PageName] = Field(default_factory=list)
@@ -95,7 +95,7 @@ class Claim(Strict):
         return [(page, self.holds_if) for page in self.pages] if self.holds_if else []
 
 
-class Task(Strict):
+class TaskClaims(Strict):
     """Claims that belong together, under a heading."""
 
     title: Text
@@ -111,7 +111,7 @@ class Claims(Strict):
     """Datasets of paper.csv by the names that they have on our pages."""
     planted: list[PageName] = Field(default_factory=list)
     """Pages of problems made for the method: told, and not counted where all runs are put together."""
-    tasks: list[Task] = Field(min_length=1)
+    tasks: list[TaskClaims] = Field(min_length=1)
 
 
 def read_claims(path: Path) -> Claims:

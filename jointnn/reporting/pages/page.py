@@ -20,7 +20,7 @@ from jointnn.registry import short
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.notes_on_data import notes_on_data
 from jointnn.reporting.pages import sections
-from jointnn.reporting.tables import grid, printed, times
+from jointnn.reporting.tables import markdown_grid, printed, times
 from jointnn.reporting.tables.rendering import capitalised
 from jointnn.reporting.trials import by_scale, read_trials
 from jointnn.reporting.words import in_words, listed
@@ -46,8 +46,8 @@ FILES = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Place of a page, which decides what stands on it.
+class Destination:
+    """Destination of a page, which decides what stands on it.
 
     Attributes:
         ours: whether it is one of the project's documentation.
@@ -73,7 +73,7 @@ class Place:
         return f"../images/{copy.name}"
 
 
-def page_of(params: Params, name: str, place: Place) -> str:
+def page_of(params: Params, name: str, place: Destination) -> str:
     """Return the text of an experiment's page."""
     experiment, folder = params.experiments[name], Path("results", name)
     points, numbers = Path("search", name, "grid.csv"), read_table(folder / "summary.csv")
@@ -104,7 +104,7 @@ def page_of(params: Params, name: str, place: Place) -> str:
     )
 
 
-def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
+def page_of_sweep(params: Params, sweep: str, place: Destination) -> str:
     """Return the text of a sweep's page."""
     name, folder, numbers = SWEEP + sweep, Path(paths.sweep(sweep)), params.sweeps[sweep].experiments
     ordered = sorted(numbers, key=numbers.__getitem__)
@@ -121,7 +121,7 @@ def page_of_sweep(params: Params, sweep: str, place: Place) -> str:
     )
 
 
-def rendered(template: str, name: str, place: Place, **values: Any) -> str:
+def rendered(template: str, name: str, place: Destination, **values: Any) -> str:
     """Return a template with its values, and on a page of the project with a person's text."""
     what, reading = read_reading(name) if place.ours else ("", "")
     option = " --docs" if place.ours else ""
@@ -142,7 +142,7 @@ def filled(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "capitalised": capitalised,
-        "grid": grid,
+        "grid": markdown_grid,
         "in_words": in_words,
         "listed": listed,
         "paragraph": lambda text: " ".join(text.split()) + "\n",
@@ -164,7 +164,7 @@ def read_reading(name: str) -> tuple[str, str]:
     return what.strip() or f"{missing}text.", said or f'{missing}section "Reading".'
 
 
-def figures(name: str, wanted: Sequence[str], place: Place) -> tuple[list[str], list[str]]:
+def figures(name: str, wanted: Sequence[str], place: Destination) -> tuple[list[str], list[str]]:
     """Return the Markdown of the figures with their captions, and the names of those not drawn."""
     blocks, missing = [], []
     for one in wanted:
@@ -176,7 +176,7 @@ def figures(name: str, wanted: Sequence[str], place: Place) -> tuple[list[str], 
     return blocks, missing
 
 
-def figure(drawn: Path, name: str, said: str, place: Place) -> str:
+def figure(drawn: Path, name: str, said: str, place: Destination) -> str:
     """Return the Markdown of a figure and its caption.
 
     Args:

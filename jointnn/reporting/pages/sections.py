@@ -15,7 +15,7 @@ from jointnn.irls.told_apart import NOT_TOLD_APART
 from jointnn.parameters.rows import printed, row_of
 from jointnn.parameters.schema import ExperimentParams
 from jointnn.reporting.split_halves import by_layer, read_ratios
-from jointnn.reporting.tables.markdown import grid
+from jointnn.reporting.tables.markdown import markdown_grid
 from jointnn.reporting.words import in_words, listed
 from jointnn.tasks.measures import Measure, measure_of
 
@@ -207,7 +207,7 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
         for row in rows.to_dict("records"):
             named = str(row["groups"]).replace(" | ", "; ")
             lines.append([str(row["seed"]), named, f"{row['separation']:.2f}"])
-        said = [f"The groups of round {number}, told apart by all seeds together:", grid(lines, 2)]
+        said = [f"The groups of round {number}, told apart by all seeds together:", markdown_grid(lines, 2)]
     ends = table.dropna(subset=["diagnosis"])
     ended = [f"- Seed {seed}: {end}" for seed, end in zip(ends.seed, ends.diagnosis, strict=True)]
     return "\n\n".join(filter(None, [doubt, *said, "\n".join(ended)]))
@@ -216,7 +216,7 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
 def ratios(name: str, experiment: ExperimentParams) -> str:
     """Return the table of how far the data are told apart by layer, as Markdown; "" without halves."""
     lines = by_layer(read_ratios(name), experiment.groups)
-    return grid(lines, 3 if "closest" in lines[0] else 1) if lines else ""
+    return markdown_grid(lines, 3 if "closest" in lines[0] else 1) if lines else ""
 
 
 def cost(table: pd.DataFrame, methods: Sequence[str]) -> Rows:

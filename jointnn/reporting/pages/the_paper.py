@@ -15,7 +15,7 @@ from jointnn.errors import UserError
 from jointnn.io.files import read_bytes, read_table
 from jointnn.parameters.rows import printed
 from jointnn.reporting.pages.claims import compare, overall
-from jointnn.reporting.pages.claims_schema import Claim, Claims, Read, Task, Verdict, read_claims
+from jointnn.reporting.pages.claims_schema import Claim, Claims, Read, TaskClaims, Verdict, read_claims
 from jointnn.reporting.pages.page import IMAGES, NUMBERS, PAGES, filled
 from jointnn.reporting.pages.page_tables import Cell, PageTable, tables_of
 from jointnn.reporting.tables import AVERAGE
@@ -153,7 +153,7 @@ def _link(page: str) -> str:
     return f"[{page.removeprefix('../')}]({page}.md)"
 
 
-def _cited(task: Task, claim: Claim, numbers: pd.DataFrame, claims: Claims) -> str:
+def _cited(task: TaskClaims, claim: Claim, numbers: pd.DataFrame, claims: Claims) -> str:
     """Return where the paper makes a claim, and the finding of its own numbers where it prints some."""
     if task.beside is None or claim.holds_if is None:
         return claim.place

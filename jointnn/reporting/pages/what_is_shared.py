@@ -5,7 +5,7 @@ from pathlib import Path
 from jointnn.io import paths
 from jointnn.parameters.schema import Params
 from jointnn.reporting.pages import sections
-from jointnn.reporting.pages.page import Place, caption, figure, rendered
+from jointnn.reporting.pages.page import Destination, caption, figure, rendered
 from jointnn.reporting.split_halves import read_ratios
 
 NAME = "what_is_shared"
@@ -16,7 +16,7 @@ def experiments_of(params: Params) -> list[str]:
     return [name for name in params.experiments if Path(paths.ratios(name)).exists()]
 
 
-def page_of(params: Params, place: Place) -> str:
+def page_of(params: Params, place: Destination) -> str:
     """Return the text of the page on what the data tell apart."""
     found = []
     for name in experiments_of(params):

@@ -2,7 +2,7 @@
 
 from jointnn.parameters.rows import printed
 from jointnn.reporting.tables.latex import table_latex
-from jointnn.reporting.tables.markdown import grid, table_markdown
+from jointnn.reporting.tables.markdown import markdown_grid, table_markdown
 from jointnn.reporting.tables.results import (
     AVERAGE,
     Results,
@@ -16,7 +16,7 @@ from jointnn.reporting.tables.times import times
 __all__ = [
     "AVERAGE",
     "Results",
-    "grid",
+    "markdown_grid",
     "mean_and_deviation",
     "printed",
     "read_metrics",

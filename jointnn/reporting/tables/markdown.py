@@ -26,7 +26,7 @@ REMARKS = "To know before a score is believed:"
 MARKDOWN = Markup(bold="**{}**", note="<sup>{}</sup>", plus_minus=" ± ", minus="−")
 
 
-def grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
+def markdown_grid(lines: Sequence[Sequence[str]], words: int = 1) -> str:
     """Return a Markdown table of a head and rows, padded so that its source reads well too.
 
     Args:
@@ -58,7 +58,7 @@ def _table(results: Results, *, first: bool) -> list[str]:
     if results.reference:
         lines.append(["───"] * len(lines[0]))
         lines += rows(results, results.reference, notes, MARKDOWN)
-    blocks = [" ".join(header(results, first=first)), grid(lines)]
+    blocks = [" ".join(header(results, first=first)), markdown_grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
     why = " (the draw of the images, common to both, falls out)" if first else ""
     for ours in compared(results):
@@ -68,11 +68,11 @@ def _table(results: Results, *, first: bool) -> list[str]:
             f"seed by seed{why}."
         )
         lines = [paired_columns(results, ours, MARKDOWN), *paired_rows(results, ours, MARKDOWN)]
-        blocks.append(grid(lines))
+        blocks.append(markdown_grid(lines))
     if ours := joining(results):
         blocks.append(
             f"Each dataset by itself: `{printed(ours)}` minus `{ALONE}`, seed by seed. {harm(results)}"
         )
         lines = [dataset_columns(results, MARKDOWN), *dataset_rows(results, MARKDOWN)]
-        blocks.append(grid(lines))
+        blocks.append(markdown_grid(lines))
     return blocks

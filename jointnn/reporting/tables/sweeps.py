@@ -11,7 +11,7 @@ from jointnn.errors import UserError
 from jointnn.io.files import read_table
 from jointnn.parameters.rows import ALONE, printed
 from jointnn.reporting.measures import read_measures
-from jointnn.reporting.tables.markdown import MARKDOWN, grid
+from jointnn.reporting.tables.markdown import MARKDOWN, markdown_grid
 from jointnn.reporting.tables.rendering import (
     OURS,
     Notes,
@@ -167,18 +167,18 @@ def sweep_markdown(results: SweepResults) -> str:
     if results.reference:
         lines.append(["───"] * len(lines[0]))
         lines += rows(results, results.reference, notes, MARKDOWN)
-    blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), grid(lines)]
+    blocks = [f"# {results.experiment}", " ".join([about, *header(results)]), markdown_grid(lines)]
     blocks += [f"<sup>{letter}</sup> {sentence}" for letter, sentence in notes.sentences()]
     for ours in OURS:
         there = ours in results.methods and any(results.cell(ours, number) for number in results.columns)
         if there and len(results.methods) + len(results.reference) > 1:
-            blocks += [_paired(results, ours), grid(_paired_lines(results, ours))]
+            blocks += [_paired(results, ours), markdown_grid(_paired_lines(results, ours))]
     blocks += _joining(results)
     if results.yardsticks:
         elsewhere = [["reported elsewhere, not measured here", results.measure.unit]]
         for name, value in results.yardsticks.items():
             elsewhere.append([name.replace("|", r"\|"), results.measure.number(value)])
-        blocks.append(grid(elsewhere))
+        blocks.append(markdown_grid(elsewhere))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -201,7 +201,7 @@ def _joining(results: SweepResults) -> list[str]:
         lines.append(
             [printed(dataset), *(difference(of, results.measure.number, MARKDOWN) for of in pairs)]
         )
-    return [f"{said} {harm_where('; '.join(places), results.seeds)}", grid(lines)]
+    return [f"{said} {harm_where('; '.join(places), results.seeds)}", markdown_grid(lines)]
 
 
 def _paired(results: SweepResults, ours: str) -> str:

@@ -11,7 +11,7 @@ from jointnn.io import files
 from jointnn.reporting.tracking import entries, find, notes
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.entries import ALARMS, DIVERGED, NOTE, STATE, Entry
-from jointnn.reporting.tracking.networks import HISTORY, LEFT, Networks, put_networks
+from jointnn.reporting.tracking.networks import HISTORY, LEFT, NetworkWriter, put_networks
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.reporting.tracking.store import Store, is_new, opened, text
 
@@ -52,7 +52,7 @@ class Imported:
 
 
 def import_runs(
-    root: Path, experiments: Sequence[str], store: str, networks: Networks | None = None
+    root: Path, experiments: Sequence[str], store: str, networks: NetworkWriter | None = None
 ) -> Imported:
     """Import the finished and running runs of experiments into an MLflow store.
 
@@ -91,7 +91,7 @@ class _Import:
     """The import of one experiment."""
 
     def __init__(
-        self, store: Store, root: Path, name: str, networks: Networks | None, done: Imported
+        self, store: Store, root: Path, name: str, networks: NetworkWriter | None, done: Imported
     ) -> None:
         self.store, self.root, self.name, self.networks, self.done = store, root, name, networks, done
         self.experiment = store.open_experiment(name)

@@ -29,7 +29,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Written:
+class LoggedNetworks:
     """Networks that were written to a folder, a file DATASET.safetensors for each.
 
     Args:
@@ -47,7 +47,7 @@ class Written:
     outputs: Mapping[str, Shape]
 
 
-class Networks(Protocol):
+class NetworkWriter(Protocol):
     """Writes the networks of runs."""
 
     def expect(self, runs: Sequence[RunFiles]) -> None:
@@ -59,12 +59,12 @@ class Networks(Protocol):
     def takes(self, run: RunFiles) -> bool:
         """Return whether the networks of a run are small enough to be copied."""
 
-    def __call__(self, run: RunFiles, folder: Path) -> Written | str:
+    def __call__(self, run: RunFiles, folder: Path) -> LoggedNetworks | str:
         """Write the networks of a run to a folder; or say, in Markdown, why not."""
 
 
 def put_networks(
-    store: Store, run: "Run", files: RunFiles, networks: Networks
+    store: Store, run: "Run", files: RunFiles, networks: NetworkWriter
 ) -> tuple[str, dict[str, str]]:
     """Show the networks of a run as its artifacts; return its description, and tags."""
     if not networks.takes(files) and files.state:
@@ -101,7 +101,7 @@ def _folder_for(store: Store, run: "Run") -> Iterator[Path]:
             store.client.log_artifacts(run.info.run_id, folder, FOLDER)
 
 
-def _model(run: "Run", written: Written) -> Any:
+def _model(run: "Run", written: LoggedNetworks) -> Any:
     """Return the description of the networks for MLflow's file MLmodel."""
     from mlflow.models import Model
 
@@ -116,7 +116,7 @@ def _model(run: "Run", written: Written) -> Any:
     return model
 
 
-def _signature(written: Written) -> "ModelSignature":
+def _signature(written: LoggedNetworks) -> "ModelSignature":
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec

@@ -10,7 +10,7 @@ from jointnn.reporting.tracking import find
 from jointnn.reporting.tracking import read as tables
 from jointnn.reporting.tracking.entries import of_seed
 from jointnn.reporting.tracking.importer import import_runs
-from jointnn.reporting.tracking.networks import Networks
+from jointnn.reporting.tracking.networks import NetworkWriter
 from jointnn.reporting.tracking.runs import artifacts_digest
 
 QUIET_LOOKS = 2
@@ -23,7 +23,7 @@ def follow(
     store: str,
     interval: float,
     say: Callable[[str], object],
-    networks: Networks | None = None,
+    networks: NetworkWriter | None = None,
 ) -> None:
     """Import what is new every `interval` seconds, until all runs have ended and two looks in a row
     found nothing new. While a workflow is at work in `root`, or a run has not ended, it goes on.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jointnn.parameters.load import read_params
 from jointnn.parameters.resolve import merged_settings
 from jointnn.parameters.schema import ExperimentParams, Params
-from jointnn.reporting.tables.markdown import grid
+from jointnn.reporting.tables.markdown import markdown_grid
 from jointnn.stages.tools.generated_files import add_check, write_or_check
 
 if TYPE_CHECKING:  # help needs no torch
@@ -99,7 +99,7 @@ def _table(network: "Branched", tied: Sequence[str]) -> str:
                 f"{count:,}" if count else "",
             ]
         )
-    return grid(lines, words=3)
+    return markdown_grid(lines, words=3)
 
 
 def _sums(experiment: ExperimentParams, tied: dict[str, list[str]]) -> Iterator[str]:

@@ -49,7 +49,7 @@ SEARCHED: dict[str, tuple[str, list[Any]]] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class OwnImages:
     """Contents of a path.
 
     Attributes:
@@ -118,7 +118,7 @@ def main(arguments: argparse.Namespace) -> None:
                 f"--classes {' '.join([path, *names])}: give one of the paths of --images, then the names "
                 "of its classes."
             )
-    found: dict[str, Found] = {}
+    found: dict[str, OwnImages] = {}
     for path in arguments.images:
         found[_dataset_name(path, name, {*params.datasets, *found})] = look(path, classes.get(path))
     files = {
@@ -138,7 +138,7 @@ def main(arguments: argparse.Namespace) -> None:
     sys.stdout.write(_told(name, made, found))
 
 
-def look(path: str, names: Sequence[str] | None = None) -> Found:
+def look(path: str, names: Sequence[str] | None = None) -> OwnImages:
     """Return the contents of a path.
 
     Args:
@@ -170,7 +170,7 @@ def look(path: str, names: Sequence[str] | None = None) -> Found:
     rarest = min(Counter(train.labels).get(label, 0) for label in range(len(classes)))
     side = int(np.quantile(sides, 0.25))
     left_out = str(splits.left_out)
-    return Found(entry, len(train), len(test), classes, rarest, side, all(greys), left_out)
+    return OwnImages(entry, len(train), len(test), classes, rarest, side, all(greys), left_out)
 
 
 def pool_of(counts: Sequence[int]) -> int:
@@ -251,7 +251,7 @@ def _dataset_name(path: str, experiment: str, taken: set[str]) -> str:
     return name
 
 
-def _experiment(name: str, found: Mapping[str, Found]) -> str:
+def _experiment(name: str, found: Mapping[str, OwnImages]) -> str:
     """Return the text of an experiment's file."""
     fewest = min(of.images for of in found.values())
     # Classes give one image each in turn to validation, which must leave one of each to train on.
@@ -320,7 +320,7 @@ def _with_line(name: str) -> str:
     return "".join([*lines[:end], f"  {name}: {name}\n", *lines[end:]])
 
 
-def _told(name: str, params: Params, found: Mapping[str, Found]) -> str:
+def _told(name: str, params: Params, found: Mapping[str, OwnImages]) -> str:
     """Return a summary of the images and the written files, and what to type next."""
     experiment = params.experiments[name]
     steps, networks = experiment.settings["steps"], len(found)

@@ -18,7 +18,7 @@ from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
 from jointnn.reporting.pages import the_paper, what_is_shared
-from jointnn.reporting.pages.page import SWEEP, Place, page_of, page_of_sweep
+from jointnn.reporting.pages.page import SWEEP, Destination, page_of, page_of_sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
         UserError: an experiment is not known, was not run, or was run with other settings; or a claim of
             the paper names what no page says.
     """
-    params, place = read_params(), Place(ours=arguments.docs)
+    params, place = read_params(), Destination(ours=arguments.docs)
     names = sorted(arguments.names, key=lambda name: name == the_paper.NAME)  # it reads the others
     for name in names:
         check(params, name, place)
@@ -68,7 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
         sys.stdout.write(f"{page}\n")
 
 
-def check(params: Params, name: str, place: Place) -> None:
+def check(params: Params, name: str, place: Destination) -> None:
     """Refuse a page that would not tell the truth.
 
     Raises:
@@ -102,7 +102,7 @@ def check(params: Params, name: str, place: Place) -> None:
         )
 
 
-def _check_page(name: str, place: Place) -> None:
+def _check_page(name: str, place: Destination) -> None:
     """Refuse to write over what a person wrote."""
     page = place.page(name)
     if page.exists() and not read_text(page).startswith(place.mark):

@@ -14,7 +14,7 @@ from jointnn.jobs.outdated import outdated_in_experiment, outdated_in_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
-from jointnn.reporting.pages.page import SWEEP, Place, page_of, page_of_sweep
+from jointnn.reporting.pages.page import SWEEP, Destination, page_of, page_of_sweep
 from jointnn.reporting.pages.report import Chapter, report_of
 
 RECORD = "settings.json"
@@ -66,6 +66,10 @@ def folder_of(params: Params, name: str) -> str:
 def chapter_of(params: Params, name: str) -> Chapter:
     """Return the chapter of an experiment or a sweep, with the settings that have changed since its run."""
     if name in params.experiments:
-        return Chapter(name, page_of(params, name, Place(ours=False)), outdated_in_experiment(params, name))
+        return Chapter(
+            name, page_of(params, name, Destination(ours=False)), outdated_in_experiment(params, name)
+        )
     sweep = name.removeprefix(SWEEP)
-    return Chapter(name, page_of_sweep(params, sweep, Place(ours=False)), outdated_in_sweep(params, sweep))
+    return Chapter(
+        name, page_of_sweep(params, sweep, Destination(ours=False)), outdated_in_sweep(params, sweep)
+    )

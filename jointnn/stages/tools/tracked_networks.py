@@ -20,8 +20,8 @@ from jointnn.io import paths
 from jointnn.io.files import write_atomically
 from jointnn.io.tensors import read_header
 from jointnn.jobs.graph import Jobs
-from jointnn.jobs.kept_params import read_params
-from jointnn.reporting.tracking.networks import Written
+from jointnn.jobs.kept_params import read_kept_params
+from jointnn.reporting.tracking.networks import LoggedNetworks
 from jointnn.reporting.tracking.notes import NOT_SHOWN
 from jointnn.reporting.tracking.runs import RunFiles
 from jointnn.stages.tools import export
@@ -49,9 +49,9 @@ class ExportedNetworks:
     def __init__(self, most_megabytes: float, many: int = 8) -> None:
         self.most_megabytes, self.many = most_megabytes, many
         self.jobs: Jobs | None = None
-        self.tried: dict[str, Written] = {}
+        self.tried: dict[str, LoggedNetworks] = {}
         self.ahead = contextlib.ExitStack()
-        self.expected: dict[str, Future[tuple[Written | str, Path]]] = {}
+        self.expected: dict[str, Future[tuple[LoggedNetworks | str, Path]]] = {}
 
     def expect(self, runs: Sequence[RunFiles]) -> None:
         """Begin with the networks of these runs, if they are many."""
@@ -74,7 +74,7 @@ class ExportedNetworks:
         most = self.most_megabytes * MEGABYTE
         return not (run.state and run.state.is_file() and run.state.stat().st_size > most)
 
-    def __call__(self, run: RunFiles, folder: Path) -> Written | str:
+    def __call__(self, run: RunFiles, folder: Path) -> LoggedNetworks | str:
         """Write DATASET.safetensors for each, or say why not."""
         if run.key in self.expected:
             written, staged = self.expected.pop(run.key).result()
@@ -84,7 +84,7 @@ class ExportedNetworks:
             return written
         named = {"experiment": run.experiment, "method": run.method, "seed": run.seed}
         try:
-            self.jobs = self.jobs or Jobs(read_params())
+            self.jobs = self.jobs or Jobs(read_kept_params())
             with contextlib.redirect_stdout(io.StringIO()):
                 export.main(argparse.Namespace(**named, to=folder), self.jobs)
             return self._as_logged(run, folder)
@@ -94,7 +94,7 @@ class ExportedNetworks:
             shutil.rmtree(folder, ignore_errors=True)
             return NOT_SHOWN.format(why=error)
 
-    def _as_logged(self, run: RunFiles, folder: Path) -> Written:
+    def _as_logged(self, run: RunFiles, folder: Path) -> LoggedNetworks:
         """Return the inputs and outputs of the networks in a folder. One of each kind is tried."""
         files = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
         headers = {name: read_header(files[name]) for name in run.datasets if name in files}
@@ -116,12 +116,14 @@ def _begin(most_megabytes: float) -> None:
     _HERE.append(ExportedNetworks(most_megabytes))
 
 
-def _write_ahead(run: RunFiles, folder: Path) -> tuple[Written | str, Path]:
+def _write_ahead(run: RunFiles, folder: Path) -> tuple[LoggedNetworks | str, Path]:
     """Write the networks of a run to a folder, in the second process."""
     return _HERE[0](run, folder), folder
 
 
-def _tried(run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mapping[str, str]]) -> Written:
+def _tried(
+    run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mapping[str, str]]
+) -> LoggedNetworks:
     import torch
 
     from jointnn.models.saved import load
@@ -133,7 +135,7 @@ def _tried(run: RunFiles, files: Mapping[str, Path], headers: Mapping[str, Mappi
         found = network(example)
     outputs = found if isinstance(found, Mapping) else {"": found}
     counts = {json.loads(header["made_of"])["classes"] for header in headers.values()}
-    return Written(
+    return LoggedNetworks(
         datasets=names,
         inputs=inputs,
         example=example.tolist(),

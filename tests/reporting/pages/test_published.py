@@ -6,7 +6,7 @@ from helpers.params import PROJECT
 from jointnn.parameters import search
 from jointnn.parameters.load import read_params
 from jointnn.reporting.pages import sections
-from jointnn.reporting.tables import grid
+from jointnn.reporting.tables import markdown_grid
 from jointnn.reporting.tables.rendering import capitalised
 
 PAGES = PROJECT / "docs/results"
@@ -54,4 +54,4 @@ def test_the_page_of_a_sweep_says_what_was_chosen(name):
         return
     assert all(rule in page for rule in rules)
     for _, _, lines in sections.settings_of_sweep({one: PARAMS.experiments[one] for one in numbers}):
-        assert grid(lines, 2) in page
+        assert markdown_grid(lines, 2) in page
