@@ -19,7 +19,7 @@ class Killed(BaseException):
 def killed_after(monkeypatch, records: int):
     """The process ends right after the resume point of that many records was written."""
 
-    def shown(each, *_):
+    def printed(each, *_):
         left = iter(range(records - 1))
         for _ in each:
             yield
@@ -27,7 +27,7 @@ def killed_after(monkeypatch, records: int):
                 raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(running, "shown", shown)
+        patched.setattr(running, "printed", printed)
         yield
 
 
