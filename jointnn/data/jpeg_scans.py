@@ -6,15 +6,12 @@ to it without the marker that ends it: a decoder that then asks for more was not
 
 import io
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-SCAN, END, INTERVAL = 0xDA, 0xD9, 0xDD
-"""Markers of JPEG: a scan begins, the image ends, and how many units lie between two restarts."""
-BARE = (0x01, 0xD8)
-"""Markers that nothing belongs to."""
+from jointnn.data.jpeg_segments import END, INTERVAL, SCAN, segments
+
 PROGRESSIVE = 0xC2
 BLOCK, COEFFICIENTS = 8, 64
 """Pixels on the side of a block, and its coefficients."""
@@ -28,7 +25,6 @@ NO_END = "it has no end marker, so that its end is missing"
 
 ARITHMETIC = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 """Frames in arithmetic codes, which hardly anyone writes: their decoder cannot wait for more."""
-_NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _RESTARTS = re.compile(rb"\xff([\xd0-\xd7])")
 
 
@@ -41,31 +37,22 @@ def watch(image: Any) -> None:
     content: bytes = image.fp.getvalue()
     start = image.fp.tell()  # of the data of the first scan
     header = start - 8 - 2 * image.layers  # of that scan, if all components are in it
-    markers = set(_markers(content, start))
+    markers, after = set[int](), None
+    for segment in segments(content):
+        if segment.start >= start:
+            after = segment.start
+            break
+        markers.add(segment.marker)
     if markers.intersection(ARITHMETIC):
         return
     one_scan = content[header : header + 2] == b"\xff\xda"
     if INTERVAL in markers or "progressive" in image.info or not one_scan:
         image.tile = [image.tile[0]._replace(codec_name=EACH_SCAN)]
         return
-    found = _NEXT.search(content, start)
-    if found is None:
+    if after is None:
         raise OSError(NO_END)
     # The usual kind, and nearly for nothing: Pillow itself says that it lacks data.
-    image.fp = io.BytesIO(content[: found.start()] + FILLER)
-
-
-def _markers(content: bytes, end: int) -> Iterator[int]:
-    """Yield the markers of a header, which ends at `end`. Bytes within its segments are none."""
-    place = 2
-    while place < end and (at := content.find(b"\xff", place, end)) >= 0:
-        marker = content[at + 1]
-        place = at + 1 if marker == 0xFF else at + 2
-        if marker == 0xFF:  # it may be written more than once
-            continue
-        yield marker
-        if marker not in BARE:
-            place += int.from_bytes(content[place : place + 2], "big")
+    image.fp = io.BytesIO(content[:after] + FILLER)
 
 
 class _Scan(NamedTuple):
@@ -110,14 +97,11 @@ def _parts(content: bytes) -> tuple[_Frame, list[_Scan]]:
         OSError: there is no end.
         IndexError, KeyError, ValueError: a part breaks off.
     """
-    frame, scans, interval, place = None, [], 0, 0
-    while (found := _NEXT.search(content, place)) and (marker := content[found.end() - 1]) != END:
-        place = found.end()
-        if marker in BARE:
-            continue
-        size = int.from_bytes(content[place : place + 2], "big")
-        part = content[place + 2 : place + size]
-        place += size
+    frame, scans, interval = None, list[_Scan](), 0
+    for marker, start, end in segments(content):
+        if scans and not scans[-1].end:
+            scans[-1] = scans[-1]._replace(end=start)
+        part = content[start + 4 : end]
         if 0xC0 <= marker <= PROGRESSIVE:
             blocks = {part[k]: divmod(part[k + 1], 16) for k in range(6, len(part) - 2, 3)}
             height, width = (int.from_bytes(part[k : k + 2], "big") for k in (1, 3))
@@ -127,15 +111,12 @@ def _parts(content: bytes) -> tuple[_Frame, list[_Scan]]:
         elif marker == SCAN:
             names = part[1 : 1 + 2 * part[0] : 2]
             first, last, bits = part[1 + 2 * part[0] : 4 + 2 * part[0]]
-            after = _NEXT.search(content, place)
-            end = after.start() if after else len(content)
-            scans.append(_Scan(names, first, last, bits & 15, interval, place, end))
-            place = end
-    if found is None:
-        raise OSError(NO_END)
-    if frame is None:
-        raise IndexError
-    return frame, scans
+            scans.append(_Scan(names, first, last, bits & 15, interval, start=end, end=0))
+        elif marker == END:
+            if frame is None:
+                raise IndexError
+            return frame, scans
+    raise OSError(NO_END)
 
 
 def _check_all_there(content: bytes, frame: _Frame, scans: list[_Scan]) -> None:

@@ -2,11 +2,11 @@
 
 import zlib
 
+from jointnn.data.jpeg_segments import COMMENT, SCAN, segments
+
 PNG = b"\x89PNG\r\n\x1a\n"
 OF_PIXELS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Chunks of PNG that need not be there, and yet say what is seen, which way up, and how often."""
-COMMENT, SCAN = 0xFE, 0xDA
-"""Markers of JPEG."""
 _WHOLE = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0", 0), 0xEE: (b"Adobe", 12)}
 """Application segments of JPEG that say what colours are and which way is up: how they begin, and from how
 many bytes on libjpeg believes them."""
@@ -38,19 +38,14 @@ def _png(content: bytes) -> bytes | None:
 
 
 def _jpeg(content: bytes) -> bytes | None:
-    kept, place = [content[:2]], 2
-    while content[place : place + 1] == b"\xff" and (marker := content[place + 1]) != SCAN:
-        if marker == 0xFF:  # it may be written more than once
-            place += 1
-            continue
-        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    kept = [content[:2]]
+    for marker, start, end in segments(content):
+        if marker == SCAN:
+            plain = b"".join([*kept, content[start:]])
+            return plain if len(plain) < len(content) else None
         begins, least = _WHOLE.get(marker, (b"", 0))
-        body = content[place + 4 : end]
+        body = content[start + 4 : end]
         is_tag = marker == COMMENT or 0xE0 <= marker <= 0xEF
         if not is_tag or (begins and body.startswith(begins) and len(body) >= least):
-            kept.append(content[place:end])
-        place = end
-        if place + 4 > len(content):
-            return None
-    plain = b"".join([*kept, content[place:]])
-    return plain if len(plain) < len(content) else None
+            kept.append(content[start:end])
+    return None

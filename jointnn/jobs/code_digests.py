@@ -18,7 +18,6 @@ KEPT = f"work/code_digests_{sys.version_info.major}_{sys.version_info.minor}"
 """Files of code that were read before: another Python may write the same tree otherwise."""
 MOST_KEPT = 2000
 """Files of which more is not kept: then it begins anew."""
-_LEARNED: set[str] = set()
 
 
 def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
@@ -34,9 +33,10 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     root = Path.cwd()
     files = files_run(first, root)
     found = {
-        entries.relative(file, root): _digest(file, changed) for file, changed in sorted(files.items())
+        entries.relative(file, root): _read(file, root, changed).digest
+        for file, changed in sorted(files.items())
     }
-    _keep()
+    _memory(root).keep()
     return found
 
 
@@ -55,10 +55,11 @@ def files_run(first: list[Path], root: Path) -> dict[Path, int]:
 
 
 @cache
-def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
+def _imported(file: Path, root: Path, changed: int) -> tuple[Path, ...]:
     """Return the files of this package and of the project's folder that a file imports, anywhere in it."""
     files: list[Path] = []
-    for base, name in _names_imported(file):
+    for level, name in _read(file, root, changed).imports:
+        base = file.parents[level - 1] if level else None  # where a relative import begins
         bases = (entries.PACKAGE.parent, root) if base is None else (base,)
         for folder in bases:
             parts = name.split(".") if name else []
@@ -70,37 +71,50 @@ def _imported(file: Path, root: Path, _changed: int) -> tuple[Path, ...]:
     return tuple(path for path in dict.fromkeys(files) if path.is_file())
 
 
-def _names_imported(file: Path) -> Iterator[tuple[Path | None, str]]:
-    """Yield dotted names that may be modules, each with the folder that a relative import begins at."""
-    for level, name in _read(file).imports:
-        yield (file.parents[level - 1] if level else None), name
-
-
-@cache
-def _digest(file: Path, _changed: int) -> str:
-    """Return the digest of a file's code: of its syntax tree, without docstrings."""
-    return _read(file).digest
-
-
-class _Read(NamedTuple):
-    """The digest of a file's code, and the names that it imports, each with the level of the import."""
+class _Code(NamedTuple):
+    """What is asked of a file of code: its digest, and the dotted names that it imports, which may be
+    modules, each with the level of a relative import."""
 
     digest: str
     imports: list[tuple[int, str]]
 
 
-def _read(file: Path) -> _Read:
-    """Return what is asked of a file. What was read once is kept by the digest of its content."""
-    content = sha256(read_bytes(file))
-    known = _kept_before()
-    if content not in known:
-        tree = entries.parsed(file)
-        imports = list(_imports_in(tree))  # before the tree is changed
-        code = ast.unparse(_WithoutTexts().visit(tree))
-        known[content] = [sha256(code.encode())[:16], imports]
-        _LEARNED.add(content)
-    digest, found = known[content]
-    return _Read(digest, found)
+@cache
+def _read(file: Path, root: Path, _changed: int) -> _Code:
+    """Return what is asked of a file, which is read again when it has changed."""
+    return _memory(root).code_of(file)
+
+
+class _Memory:
+    """Files of code that were read, by the digest of their content: kept for the next process."""
+
+    def __init__(self) -> None:
+        before = kept(KEPT)
+        self.known: dict[str, Any] = before if isinstance(before, dict) and len(before) <= MOST_KEPT else {}
+        self.has_learned = False
+
+    def code_of(self, file: Path) -> _Code:
+        """Return what is asked of a file. The syntax tree counts, without docstrings."""
+        content = sha256(read_bytes(file))
+        if content not in self.known:
+            tree = entries.parsed(file)
+            imports = list(_imports_in(tree))  # before the tree is changed
+            code = ast.unparse(_WithoutTexts().visit(tree))
+            self.known[content] = [sha256(code.encode())[:16], imports]
+            self.has_learned = True
+        return _Code(*self.known[content])
+
+    def keep(self) -> None:
+        """Write what was learned."""
+        if self.has_learned:
+            keep(KEPT, self.known)
+            self.has_learned = False
+
+
+@cache
+def _memory(_root: Path) -> _Memory:
+    """Return the memory of a project's folder, which is the present one."""
+    return _Memory()
 
 
 def _imports_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -111,20 +125,6 @@ def _imports_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
             module = [node.module] if node.module else []
             yield node.level, ".".join(module)
             yield from ((node.level, ".".join([*module, alias.name])) for alias in node.names)
-
-
-@cache
-def _kept_before() -> dict[str, Any]:
-    """Return what was kept, to which this process adds."""
-    before = kept(KEPT)
-    return before if isinstance(before, dict) and len(before) <= MOST_KEPT else {}
-
-
-def _keep() -> None:
-    """Keep what this process has learned."""
-    if _LEARNED:
-        _LEARNED.clear()
-        keep(KEPT, _kept_before())
 
 
 class _WithoutTexts(ast.NodeTransformer):
