@@ -137,6 +137,7 @@ def test_no_modules_import_each_other_in_a_circle():
         visit(name, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ONLY_IN)
 def test_a_library_is_imported_only_where_it_may_be(package):
     for file in MODULES:

@@ -50,6 +50,7 @@ TOO_DEEP = "params.yaml: lists and mappings lie in each other more than 50 deep.
 BOMB = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 12))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -82,6 +83,7 @@ def test_what_mutations_found_is_one_line(content, says, tmp_path, monkeypatch):
     assert str(refused.value) == says
 
 
+@pytest.mark.slow
 def test_own_datasets_beside_datasets_that_are_a_text_are_refused_by_a_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Parameters()

@@ -161,6 +161,7 @@ def test_contributing_names_targets_and_files_that_exist():
         assert (PROJECT / name).is_file(), name
 
 
+@pytest.mark.slow
 def test_the_environment_of_make_has_the_command_by_its_name(tmp_path):
     command = Path(sys.executable).parent / "jointnn"
     told = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)

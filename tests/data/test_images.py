@@ -114,6 +114,7 @@ def test_a_photo_is_turned_upright(tmp_path):
     assert np.array_equal(turned, upright)
 
 
+@pytest.mark.slow
 def test_a_photo_of_sixty_million_pixels_is_read():
     content = io.BytesIO()
     large = Image.new("1", (10_000, 6_000))

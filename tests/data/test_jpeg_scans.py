@@ -62,6 +62,7 @@ def test_a_whole_jpeg_has_the_pixels_that_it_had(kind, mode, size):
             assert np.array_equal(np.asarray(decode(content + more, "")), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("marker", range(0xC0, 0x100))
 @pytest.mark.parametrize("kind", ["usual", "progressive with restarts"])
 def test_bytes_of_a_tag_that_look_like_a_marker_are_none(kind, marker):

@@ -43,6 +43,7 @@ def test_permuted_labels_follow_their_images_and_the_names_follow_too():
     assert [names[a] for a in permuted.labels] == [digits[a] for a in usual.labels]
 
 
+@pytest.mark.slow
 def test_the_first_classes_keep_their_labels_names_and_images_and_parts_come_after():
     whole = source_of(DatasetParams(source="optical_digits")).read().train
     low = [(name, label) for name, label in zip(whole.names, whole.labels, strict=True) if label < 3]
@@ -100,6 +101,7 @@ def test_only_some_classes_are_labelled_in_the_order_of_their_names_in_the_list(
     refused("did you mean 'bird'?", **four, only_classes=["wolf", "birt"])
 
 
+@pytest.mark.slow
 def test_parts_the_pool_and_another_labelling_come_after_the_choice_of_some_classes():
     whole = source_of(DatasetParams(source="optical_digits")).read().train
     wanted = [name for name, label in zip(whole.names, whole.labels, strict=True) if label in (7, 2)]

@@ -129,6 +129,7 @@ def test_a_pair_with_kappa_below_one_half_ends_at_the_root_of_its_equation(kappa
     assert weight == pytest.approx((1 + math.sqrt(1 - 4 * kappa**2)) / 2, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weighting", "limit"),
     [("paper", 0.5), ("geman_mcclure", math.sqrt(27 / 256)), ("welsch", math.exp(-0.5) * math.sqrt(0.5))],

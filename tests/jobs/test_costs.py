@@ -26,6 +26,7 @@ def timed(job: Job, seconds: float) -> None:
     write_atomically(job.benchmark, f"s\th:m:s\tmax_rss\n{seconds}\t0:00:10\t300\n".encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"rounds": 1}, {"start": "shareall", "shared_fraction": 0.4}])
 def test_the_jobs_of_a_method_train_its_budget_each_step_once(settings):
     rounds = settings.get("rounds", 3)
@@ -37,6 +38,7 @@ def test_the_jobs_of_a_method_train_its_budget_each_step_once(settings):
     assert [step for job in chain for step in steps_of(job)] == list(range(60))
 
 
+@pytest.mark.slow
 def test_a_method_in_one_job_trains_its_budget_and_other_jobs_nothing():
     jobs = Jobs(read())
     for name in ("isolated", "finetune", "fedamp", "oracle"):
@@ -45,6 +47,7 @@ def test_a_method_in_one_job_trains_its_budget_and_other_jobs_nothing():
     assert not steps_of(jobs.evaluate("toy", 0)) and not steps_of(jobs.sigma("toy", 0, "joint"))
 
 
+@pytest.mark.slow
 def test_a_job_takes_as_long_as_it_did_or_as_another_seed_round_or_point_of_its_kind():
     jobs = Jobs(read())
     assert EarlierRuns().seconds(jobs.train("toy", 1, "isolated")) is None
@@ -64,6 +67,7 @@ def test_a_job_takes_as_long_as_it_did_or_as_another_seed_round_or_point_of_its_
     assert EarlierRuns().seconds(jobs.train("toy", 1, "isolated")) == 44
 
 
+@pytest.mark.slow
 def test_points_of_the_search_are_told_from_methods_whose_names_begin_alike():
     rates = {"learning_rate": [0.1, 0.2]}
     jobs = Jobs(read({"experiments.toy.search": {"l2reg": rates, "l2reg_25": rates}}))
@@ -72,6 +76,7 @@ def test_points_of_the_search_are_told_from_methods_whose_names_begin_alike():
     assert EarlierRuns().seconds(jobs.attempt("toy", 1000, "l2reg", 1)) == 7
 
 
+@pytest.mark.slow
 def test_more_steps_take_longer_but_for_what_a_job_needs_to_begin():
     before = Jobs(read())
     timed(before.train("toy", 0, "isolated"), 40)

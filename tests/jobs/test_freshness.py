@@ -26,6 +26,7 @@ def must_run(job: Job) -> bool:
     return Path(write_settings(job)).stat().st_mtime > oldest
 
 
+@pytest.mark.slow
 def test_a_job_is_fresh_while_its_settings_are_those_of_its_record():
     job = Jobs(read()).train("toy", 0, "isolated")
     assert not is_fresh(job)
@@ -46,6 +47,7 @@ def test_a_job_without_all_outputs_is_fresh_but_not_finished():
     assert is_fresh(job) and not is_finished(job)
 
 
+@pytest.mark.slow
 def test_a_figure_that_is_gone_is_drawn_again_though_no_rule_names_it():
     job = Jobs(read()).figures("toy")
     finish(job)
@@ -54,6 +56,7 @@ def test_a_figure_that_is_gone_is_drawn_again_though_no_rule_names_it():
     assert must_run(job)
 
 
+@pytest.mark.slow
 def test_a_job_is_settled_if_all_before_it_are_fresh_whatever_became_of_images():
     jobs = Jobs(read())
     last = jobs.irls("toy", 0, "joint", 3)
@@ -75,6 +78,7 @@ def test_times_of_the_future_become_times_of_the_past():
     assert Path("new").stat().st_mtime < time.time()
 
 
+@pytest.mark.slow
 def test_what_is_left_out_makes_tables_anew_and_no_network(monkeypatch):
     for told in ("one", "two", ""):
         monkeypatch.setattr(data_jobs, "kept_digests", lambda *_, told=told: ("images", told))

@@ -179,6 +179,7 @@ def test_a_setting_written_out_as_it_is_by_default_reruns_nothing():
     assert changed({OF_TOY: same}) == set()
 
 
+@pytest.mark.slow
 def test_no_two_jobs_have_the_same_record():
     records = [job_of(json.loads(job)).record for job in settings_files().values()]
     assert len(set(records)) == len(records)

@@ -16,6 +16,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_changed_is_said_with_both_values():
     before = Jobs(read()).train("toy", 0, "isolated")
     assert why(before) == "not made yet"
@@ -27,6 +28,7 @@ def test_what_changed_is_said_with_both_values():
     assert why(other.train("toy", 0, "isolated")) == "batch_size 32 -> 7, momentum 0.9 -> 0.5 and 1 more"
 
 
+@pytest.mark.slow
 def test_a_long_value_is_not_said():
     finish(Jobs(read()).collect("toy"))
     fewer = Jobs(read({"experiments.toy.methods": ["isolated", "oracle"]}))

@@ -64,6 +64,7 @@ def test_weights_are_adopted_but_for_heads():
     assert torch.equal(ours.fc.weight, head)
 
 
+@pytest.mark.slow
 def test_without_a_network_the_error_says_which_file_goes_where(no_network):
     with pytest.raises(UserError, match=f"Place the file of https://.*{WEIGHTS} at {no_network}, or set"):
         made(weights="imagenet")

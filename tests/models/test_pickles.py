@@ -55,6 +55,7 @@ def test_tensors_of_torch_are_read():
     assert torch.equal(weights_in(Path("weights.pth"))["weight"], torch.ones(2))
 
 
+@pytest.mark.slow
 def test_no_module_loads_what_can_run_code():
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
     assert len(trees) > 100

@@ -69,6 +69,7 @@ def test_a_network_with_imagenet_weights_has_seen_what_is_of_imagenet(
     assert seen_in_pretraining(params.experiments["toy"], params.datasets) == expected
 
 
+@pytest.mark.slow
 def test_that_a_dataset_is_of_imagenet_fetches_and_trains_nothing_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = Jobs(read()).evaluate("toy", 0)

@@ -194,6 +194,7 @@ def test_what_was_chosen_holds_for_an_heir_too():
     assert read(own).experiments["heir"].tuned == {"joint": {"learning_rate": 0.5}}
 
 
+@pytest.mark.slow
 def test_dvc_leaves_the_files_of_an_experiment_as_they_are_written():
     kept = [file for file in files_of(PROJECT) if file.parent.name in ("experiments", "chosen", "sweeps")]
     for file in [PROJECT / "params.yaml", *kept]:

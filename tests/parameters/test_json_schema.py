@@ -42,6 +42,7 @@ def test_the_schema_explains_every_setting():
                 assert entry.get("description"), name
 
 
+@pytest.mark.slow
 def test_the_check_fails_until_the_schema_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path, source = f"{FOLDER}/experiment.schema.json", "jointnn/parameters/schema.py"

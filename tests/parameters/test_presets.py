@@ -121,6 +121,7 @@ def test_joint_paper_is_the_plan_of_joint_under_the_preset_paper(tmp_path, monke
 AUTO = {"scale": "trials", "scale_factor": 0.7, "weighting": "welsch"}
 
 
+@pytest.mark.slow
 def test_joint_auto_is_joint_under_a_preset_of_its_own_with_rounds_that_are_jobs(tmp_path, monkeypatch):
     shipped = read_params(PROJECT).presets["experimental_auto"]
     assert shipped == {**AUTO, "metric": "mean_square", "strength": {"half_life": 1}}

@@ -91,6 +91,7 @@ def test_a_row_that_is_another_method_at_every_number_says_so_and_is_no_winner_b
     assert "joint (= isolated)" in (FOLDER / "curve.svg").read_text()
 
 
+@pytest.mark.slow
 def test_a_corner_of_all_experiments_is_one_of_the_sweep():
     assert Jobs(params()).sweep(NAME).corners == {}
     never_pulls = {"strength": {"half_life": math.inf}}

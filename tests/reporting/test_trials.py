@@ -53,6 +53,7 @@ def test_a_table_says_with_whom_each_trial_shared_what_it_reached_and_which_was_
     ]
 
 
+@pytest.mark.slow
 def test_a_run_in_mlflow_is_the_chain_with_what_its_trials_cost():
     jobs = started({"scale": "trials", "scale_factor": 0.7})
     chain = [jobs.l2("tiny", 0, "joint"), jobs.sigma("tiny", 0, "joint")]
@@ -69,6 +70,7 @@ def test_a_run_in_mlflow_is_the_chain_with_what_its_trials_cost():
     assert "sigma.json" in run.artifacts and not any("trial" in name for name in run.points)
 
 
+@pytest.mark.slow
 def test_figures_write_the_trials_where_a_method_has_them_and_nowhere_else():
     plain = started().figures("tiny")
     assert paths.trials("tiny") not in plain.outputs and '"tried"' not in plain.text

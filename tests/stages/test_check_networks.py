@@ -119,6 +119,7 @@ def test_the_table_says_what_is_coupled_in_the_order_of_the_forward_pass():
     ]
 
 
+@pytest.mark.slow
 def test_what_is_frozen_normed_unnamed_or_left_out_is_said():
     lines = table(start({"couple": ["body"]}, **of("recurrent", methods=["shareall"])))
     assert [line.split("  ")[-1].strip() for line in lines[3:8]] == [

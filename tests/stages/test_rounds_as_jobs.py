@@ -162,6 +162,7 @@ def test_the_l2_start_is_the_same_job_whatever_comes_after_it():
     assert json.loads(Path(paths.sigma("tiny", 0, "joint")).read_text())["scale_factor"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_log_names_validation_only_where_something_was_measured(capsys):
     run_joint(started({"rounds": 3, "record_every": 4, "steps": 14}))
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]

@@ -55,6 +55,7 @@ def test_some_of_the_labels_are_halved_with_the_images():
         assert [int((of_half[:10] >= 0).sum()) for of_half in labels] == [count // 2] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"start": "shareall", "shared_fraction": 0.25}], ids=str)
 def test_the_job_leaves_ratios_that_follow_from_the_distances_that_it_leaves(settings):
     job = halves(started(settings, **NORMED))
@@ -96,6 +97,7 @@ def test_halves_are_pulled_as_hard_as_whole_datasets_and_see_as_many_images():
         assert of_halves.settings.batch_size * 2 == of_whole.settings.batch_size
 
 
+@pytest.mark.slow
 def test_the_job_is_asked_for_by_a_figure_alone_and_changes_no_other_job():
     without, asking = started(), started(figures=["split_halves"])
     assert without.halves("tiny") == {}
@@ -123,6 +125,7 @@ def test_halves_of_a_game_that_diverged_have_no_ratios():
 OF_HALVES = {"scale": "split_half", "scale_factor": 2.0}
 
 
+@pytest.mark.slow
 def test_the_scale_of_split_halves_comes_from_their_job_and_leaves_the_l2_start_as_it_is():
     jobs = started({**OF_HALVES, "blocks": "single"})
     split_halves.run(job := halves(jobs))

@@ -33,6 +33,7 @@ def trials(jobs: Jobs) -> list[TrialJob]:
     return [jobs.trial("tiny", 0, "joint", number) for number in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_the_first_round_that_follows_to_the_last_bit():
     jobs = started(TRIALS, **NORMED)
     train.run(jobs.l2("tiny", 0, "joint"))
@@ -139,6 +140,7 @@ def test_a_killed_trial_goes_on_to_the_same_bytes(monkeypatch, capsys):
     interrupted(lambda: trial.run(job), job.folder, monkeypatch, capsys, after=[1])
 
 
+@pytest.mark.slow
 def test_a_point_of_a_search_makes_its_trials_itself_and_chooses_the_same():
     grid = {"search": {"joint": [TRIALS]}, "tuning_seed": 0}
     jobs = started(TRIALS, **grid)

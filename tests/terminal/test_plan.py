@@ -47,6 +47,7 @@ def start_of_bytes(count: int) -> None:
     os.truncate(path, count)
 
 
+@pytest.mark.slow
 def test_jobs_steps_time_and_disk_are_said():
     jobs = Jobs(read())
     lines = introduction(run_of(*jobs.of_experiment("toy")), EarlierRuns())
@@ -60,6 +61,7 @@ def test_jobs_steps_time_and_disk_are_said():
     ]
 
 
+@pytest.mark.slow
 def test_halves_of_datasets_are_said_apart():
     jobs = Jobs(read({"experiments.toy.figures": ["split_halves"]}))
     lines = introduction(run_of(*jobs.halves("toy").values()), EarlierRuns())
@@ -69,6 +71,7 @@ def test_halves_of_datasets_are_said_apart():
     )
 
 
+@pytest.mark.slow
 def test_figures_alone_take_no_disk_and_train_nothing():
     job = Jobs(read()).figures("toy")
     finish(job)
@@ -79,6 +82,7 @@ def test_figures_alone_take_no_disk_and_train_nothing():
     ]
 
 
+@pytest.mark.slow
 def test_disk_is_that_of_every_copy_and_in_mlflow_that_of_the_last_networks():
     jobs = Jobs(read())
     rounds = [jobs.irls("toy", 0, "joint", k) for k in (1, 2, 3)]
@@ -94,6 +98,7 @@ def test_disk_is_that_of_every_copy_and_in_mlflow_that_of_the_last_networks():
     assert "DVC's cache takes nothing more" in disk_needed(run, EarlierRuns())
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_fit_on_the_disk_is_told():
     start_of_bytes(10**13)
     said = disk_needed(run_of(Jobs(read()).train("toy", 0, "isolated")), EarlierRuns())

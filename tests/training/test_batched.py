@@ -120,6 +120,7 @@ def test_networks_of_several_outputs_are_batched_too():
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_rounds_as_jobs_go_on_where_the_last_one_ended(monkeypatch):
     """A run of rounds ends with the same networks, but for rounding, as its record says."""
     monkeypatch.chdir(folder_with_data())

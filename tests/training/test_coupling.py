@@ -101,6 +101,7 @@ def test_a_step_is_the_proximal_step_of_the_solver_to_the_last_bit():
     assert torch.equal(rows_of(nets, "third"), expected)
 
 
+@pytest.mark.slow
 def test_layers_larger_than_a_piece_are_mixed_and_measured_to_the_last_bit():
     torch.manual_seed(0)
     nets = {name: nn.Sequential(nn.Linear(1500, 901), nn.Linear(901, 3)) for name in NAMES}

@@ -95,6 +95,7 @@ def test_pickles_of_the_other_archive_are_not_read_though_they_lie_where_others_
     assert not RAN.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (MIRROR / "cifar10").is_dir(), reason=f"no mirror with cifar10 at {MIRROR}")
 def test_cifar10_of_the_mirror_has_the_official_classes_in_their_order(monkeypatch):
     monkeypatch.setenv("JOINTNN_MIRROR", str(MIRROR))

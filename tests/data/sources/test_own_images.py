@@ -274,6 +274,7 @@ def test_own_parquet_files_are_read_whole_or_in_pieces_or_split_by_the_pool():
     assert (train.labels, classes) == ([0, 0], ["image"])
 
 
+@pytest.mark.slow
 def test_parquet_files_that_do_not_fit_are_refused():
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -141,6 +141,7 @@ def test_figure_2_says_how_well_every_seed_found_the_planted_groups(drawn):
     assert any("mean over seeds" in text for text in texts(mean))
 
 
+@pytest.mark.slow
 def test_weights_follow_the_order_of_the_datasets(drawn):
     reverse = Context.of(settings(datasets=DATASETS[::-1])).weights[0]
     np.testing.assert_array_equal(reverse, Context.of(settings()).weights[0][..., ::-1, ::-1])

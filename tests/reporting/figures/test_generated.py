@@ -43,6 +43,7 @@ def test_figure_6_has_real_images_on_top_and_a_row_of_every_method():
     np.testing.assert_array_equal(rows[names.index("joint")][:, left + 17 : left + 33, 0], made[1, 0])
 
 
+@pytest.mark.slow
 def test_interpolations_show_a_line_of_every_dataset_in_order():
     names, rows = rows_of("interpolations")
     assert len(names) == len(METHODS)

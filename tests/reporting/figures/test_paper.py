@@ -83,6 +83,7 @@ def test_a_block_of_the_lower_half_and_its_mirror_image_are_shown(blocks, shown)
     assert middle_blocks(blocks) == shown
 
 
+@pytest.mark.slow
 def test_figure_2_draws_the_mutual_neighbours_of_the_mean_over_seeds():
     drawing = figure["figure_2_sharing"](Context.of(settings()))
     assert [axes.get_title() for axes in drawing.axes] == [

@@ -95,6 +95,7 @@ def test_what_a_person_wrote_is_inserted_whole(project):
     assert section(text, "Reading") == "Joint is best.\n\n### But\n\nBarely."
 
 
+@pytest.mark.slow
 def test_what_was_selected_stands_with_the_scores_of_the_grid(project):
     assert "was not searched here" in section(made(), "What was selected")
     write_grid()
@@ -151,6 +152,7 @@ def test_figures_are_copied_with_their_captions_and_missing_ones_named(project):
     assert text.endswith("Not drawn: `differences`.")
 
 
+@pytest.mark.slow
 def test_a_page_of_ones_own_lies_beside_the_results_and_holds_nothing_of_the_project(project):
     reading = Path("docs/results/readings/toy.md")
     write_atomically(reading, b"Ours.\n\n## Reading\n\nOurs too.\n")
@@ -164,6 +166,7 @@ def test_a_page_of_ones_own_lies_beside_the_results_and_holds_nothing_of_the_pro
     assert {path.name for path in Path("docs/results").iterdir()} == {"readings"}
 
 
+@pytest.mark.slow
 def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
     counts = {"train": {"images": 70}, "test": {"images": 9}}
     entry = {"kind": ".txt", "reason": "not an ending of images", "count": 2, "first": "a.txt"}
@@ -180,6 +183,7 @@ def test_the_data_stand_as_in_the_tables_with_their_path_and_counts(project):
     assert "); left out: 2 .txt (not an ending of images)\n" in section(made(), "Data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told_apart", [True, False])
 def test_the_page_names_groups_only_where_they_are_told_apart(project, told_apart):
     named = (
@@ -194,6 +198,7 @@ def test_the_page_names_groups_only_where_they_are_told_apart(project, told_apar
     assert "- Seed 0: joint released its networks" in text
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_groups_of_an_earlier_round_where_the_last_one_tells_none(project):
     none = "not told apart: every mean weight is below 0.05: nothing is shared"
     rows = [(0, 1, 0.3, None, "first second | third", None), (0, 2, 0.0, None, none, None)]
@@ -204,11 +209,13 @@ def test_the_page_shows_the_groups_of_an_earlier_round_where_the_last_one_tells_
     assert "The groups of round 1" in text and "first second; third" in text
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_bytes(project):
     write_grid()
     assert made() == made()
 
 
+@pytest.mark.slow
 def test_an_experiment_that_was_not_run_is_refused_and_no_page_is_written(project):
     with pytest.raises(UserError, match=r"'heir' was not run: .* is missing. Run it: snakemake heir"):
         made("toy", "heir")
@@ -217,6 +224,7 @@ def test_an_experiment_that_was_not_run_is_refused_and_no_page_is_written(projec
         made("tyo")
 
 
+@pytest.mark.slow
 def test_a_page_that_a_person_wrote_is_not_overwritten(project):
     own = Path("docs/results/toy.md")
     own.parent.mkdir(parents=True)
@@ -226,6 +234,7 @@ def test_a_page_that_a_person_wrote_is_not_overwritten(project):
     assert own.read_text() == "# My own words\n"
 
 
+@pytest.mark.slow
 def test_results_of_other_settings_are_refused(project):
     write(EDITS | {"experiments.toy.seeds": [0, 1, 2]})
     with pytest.raises(
@@ -234,6 +243,7 @@ def test_results_of_other_settings_are_refused(project):
         made()
 
 
+@pytest.mark.slow
 def test_a_method_that_was_trained_otherwise_is_refused_but_a_younger_setting_is_none(project):
     record = json.loads(Jobs(read(EDITS)).train("toy", 0, "isolated").text)
     del record["settings"]["momentum"]

@@ -68,6 +68,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_is_there_and_says_what_is_not(project, capsys):
     write(EDITS | {"default": ["toy", "heir"]})
     text = made()
@@ -76,6 +77,7 @@ def test_the_report_holds_what_is_there_and_says_what_is_not(project, capsys):
     assert capsys.readouterr().out == "report.html: toy. Open it in a browser.\n"
 
 
+@pytest.mark.slow
 def test_where_nothing_was_run_a_sentence_says_what_to_do(project):
     shutil.rmtree("results")
     with pytest.raises(
@@ -87,12 +89,14 @@ def test_where_nothing_was_run_a_sentence_says_what_to_do(project):
         made("tyo")
 
 
+@pytest.mark.slow
 def test_its_tables_are_those_of_the_experiment_in_their_order(project):
     lines = [line for line in Path("results/toy/table.md").read_text().splitlines() if line[:3] == "| j"]
     wanted = [[cell.strip("* ") for cell in line.strip("|").split("|")] for line in lines]
     assert wanted and all(row in Page(made()).rows for row in wanted)
 
 
+@pytest.mark.slow
 def test_it_loads_nothing_and_every_link_leads_into_the_page_or_saves_a_file(project):
     text = made()
     page = Page(text)
@@ -113,6 +117,7 @@ def test_a_caption_stands_below_its_figure(project):
     assert re.search(r"<img[^>]*></p>\s*<p>The weights of <code>joint</code> by round.</p>", made())
 
 
+@pytest.mark.slow
 def test_the_method_is_a_picture_of_one_box_per_rule(project):
     picture = PROJECT / "docs/images/rulegraph.svg"
     target = project / "docs/images/rulegraph.svg"
@@ -123,6 +128,7 @@ def test_the_method_is_a_picture_of_one_box_per_rule(project):
     assert len(boxes) == len(set(boxes)) and "irls" in boxes
 
 
+@pytest.mark.slow
 def test_results_of_other_settings_are_shown_and_marked(project):
     assert 'class="outdated"' not in made()
     write(EDITS | {"experiments.toy.seeds": [0, 1, 2]})

@@ -61,6 +61,7 @@ def test_joint_is_one_curve_from_the_l2_start_to_the_last_round(imported):
     assert artifacts_of(client_of(imported), run) == ["round_1/weights.json", "round_2/weights.json"]
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_was_made_with_and_what_came_out(imported):
     runs = runs_of(imported)
     run = runs["joint s1"]

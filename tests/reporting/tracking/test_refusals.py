@@ -29,6 +29,7 @@ def test_an_unknown_experiment_is_refused_with_advice(project):
     assert not (project.root / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_history_is_refused_by_name(project):
     project.write("runs/digits/s0/isolated/history.csv", ["step,split", "10,train"])
     with pytest.raises(UserError, match=r"isolated/history.csv is damaged: it lacks some of"):

@@ -55,6 +55,7 @@ def test_without_yes_nothing_is_removed_and_with_it_what_was_said(capsys):
     assert capsys.readouterr().out.endswith("There is nothing to remove.\n")
 
 
+@pytest.mark.slow
 def test_a_killed_job_can_still_go_on_and_other_last_states_go():
     jobs = Jobs(read())
     killed = jobs.train("toy", 0, "isolated")
@@ -107,6 +108,7 @@ def test_what_a_link_leads_to_stays(tmp_path):
     assert not Path("data/prepared/x-8.safetensors").is_symlink()
 
 
+@pytest.mark.slow
 def test_logs_of_jobs_that_are_done_go_and_times_stay():
     jobs = Jobs(read())
     done, failed = jobs.train("toy", 0, "isolated"), jobs.train("toy", 0, "l2reg")

@@ -50,6 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, name: str = "mine")
     return capsys.readouterr().err.removeprefix("error: ").strip()
 
 
+@pytest.mark.slow
 def test_an_experiment_has_sizes_that_fit_its_images_and_says_what_to_type_next(capsys):
     assert new(folders("leaves"), folders("petals", count=20), folders("bark", split=False, side=70)) == 0
     params = read_params()
@@ -77,6 +78,7 @@ def test_grey_images_have_one_channel_and_large_ones_a_network_with_residual_blo
     assert mine.seeds == [0, 1, 2] and "figure_2_groups" not in mine.figures  # two have no groups
 
 
+@pytest.mark.slow
 def test_validation_leaves_an_image_of_each_class_to_train_on():
     folders("leaves")
     Path("my_data/leaves/train/elm").mkdir()
@@ -138,6 +140,7 @@ def test_parquet_files_may_have_a_readme_beside_them():
     assert new("my_data/leaves", "my_data/petals", "my_data/bark.PARQUET") == 0
 
 
+@pytest.mark.slow
 def test_classes_are_named_where_folders_leave_them_unclear(capsys):
     leaves = folders("leaves")
     for name in ("train station", "test site", "toy train", "toy test"):
