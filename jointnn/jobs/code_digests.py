@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from jointnn.io.files import keep, kept, read_bytes, sha256
 from jointnn.parameters import entries
 
-KEPT = f"work/code_digests_{sys.version_info.major}_{sys.version_info.minor}"
-"""Files of code that were read before: another Python may write the same tree otherwise."""
+KEPT = "work/code_digests"
+"""Files of code that were read before."""
 MOST_KEPT = 2000
 """Files of which more is not kept: then it begins anew."""
 
@@ -33,7 +33,7 @@ def code_digests(stage: str, used: Iterable[tuple[str, str]] = ()) -> dict[str, 
     root = Path.cwd()
     files = files_run(first, root)
     found = {
-        entries.relative(file, root): _read(file, root, changed).digest
+        entries.relative(file, root): _memory(root).code_of(file, changed).digest
         for file, changed in sorted(files.items())
     }
     _memory(root).keep()
@@ -58,7 +58,7 @@ def files_run(first: list[Path], root: Path) -> dict[Path, int]:
 def _imported(file: Path, root: Path, changed: int) -> tuple[Path, ...]:
     """Return the files of this package and of the project's folder that a file imports, anywhere in it."""
     files: list[Path] = []
-    for level, name in _read(file, root, changed).imports:
+    for level, name in _memory(root).code_of(file, changed).imports:
         base = file.parents[level - 1] if level else None  # where a relative import begins
         bases = (entries.PACKAGE.parent, root) if base is None else (base,)
         for folder in bases:
@@ -79,42 +79,46 @@ class _Code(NamedTuple):
     imports: list[tuple[int, str]]
 
 
-@cache
-def _read(file: Path, root: Path, _changed: int) -> _Code:
-    """Return what is asked of a file, which is read again when it has changed."""
-    return _memory(root).code_of(file)
-
-
 class _Memory:
-    """Files of code that were read, by the digest of their content: kept for the next process."""
+    """Files of code that were read, by the digest of their content: kept for the next process.
 
-    def __init__(self) -> None:
-        before = kept(KEPT)
-        self.known: dict[str, Any] = before if isinstance(before, dict) and len(before) <= MOST_KEPT else {}
+    Args:
+        root: the project's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.place = root / KEPT
+        # Another Python may write the same tree otherwise, and so may another version of this module.
+        self.reader = [*sys.version_info[:2], sha256(Path(__file__).read_bytes())]
+        before = kept(self.place)
+        fits = isinstance(before, dict) and before.get("reader") == self.reader
+        self.known: dict[str, Any] = before["code"] if fits and len(before["code"]) <= MOST_KEPT else {}
+        self.read: dict[tuple[Path, int], _Code] = {}
         self.has_learned = False
 
-    def code_of(self, file: Path) -> _Code:
-        """Return what is asked of a file. The syntax tree counts, without docstrings."""
-        content = sha256(read_bytes(file))
-        if content not in self.known:
-            tree = entries.parsed(file)
-            imports = list(_imports_in(tree))  # before the tree is changed
-            code = ast.unparse(_WithoutTexts().visit(tree))
-            self.known[content] = [sha256(code.encode())[:16], imports]
-            self.has_learned = True
-        return _Code(*self.known[content])
+    def code_of(self, file: Path, changed: int) -> _Code:
+        """Return what is asked of a file, changed at that time. Docstrings do not count."""
+        if (file, changed) not in self.read:
+            content = sha256(read_bytes(file))
+            if content not in self.known:
+                tree = entries.parsed(file)
+                imports = list(_imports_in(tree))  # before the tree is changed
+                code = ast.unparse(_WithoutTexts().visit(tree))
+                self.known[content] = [sha256(code.encode())[:16], imports]
+                self.has_learned = True
+            self.read[file, changed] = _Code(*self.known[content])
+        return self.read[file, changed]
 
     def keep(self) -> None:
         """Write what was learned."""
         if self.has_learned:
-            keep(KEPT, self.known)
+            keep(self.place, {"reader": self.reader, "code": self.known})
             self.has_learned = False
 
 
 @cache
-def _memory(_root: Path) -> _Memory:
-    """Return the memory of a project's folder, which is the present one."""
-    return _Memory()
+def _memory(root: Path) -> _Memory:
+    return _Memory(root)
 
 
 def _imports_in(tree: ast.Module) -> Iterator[tuple[int, str]]:

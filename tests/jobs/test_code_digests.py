@@ -12,6 +12,7 @@ from helpers.dataset import parquet
 from helpers.params import PROJECT, read
 
 from jointnn.errors import UserError
+from jointnn.io import files
 from jointnn.jobs import code_digests as code
 from jointnn.parameters import entries
 
@@ -251,3 +252,15 @@ def test_ones_own_code_with_a_mistake_in_it_is_one_line():
         UserError, match=r"toy.yaml: architecture: mine/nets.py, line 1: .*\. Mend it first\."
     ):
         read({"experiments.toy.architecture": "mine.nets:net"})
+
+
+def test_what_was_read_is_kept_and_read_anew_where_the_reader_is_another_one(copy, monkeypatch):
+    found = code.code_digests("train", TRAINING)
+    kept = files.kept(code.KEPT)
+    known = next(iter(kept["code"]))
+    other = kept | {"code": {**kept["code"], known: ["other", []]}}
+    for reader, expected in ((kept["reader"], False), ([3, 1, "an older module"], True)):
+        files.keep(code.KEPT, other | {"reader": reader})
+        code._memory.cache_clear()
+        code._imported.cache_clear()
+        assert (code.code_digests("train", TRAINING) == found) == expected
