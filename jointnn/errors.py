@@ -158,7 +158,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 def unreadable(path: object, error: OSError) -> UserError:
     """Return the sentence on a file or folder that the system does not let be read, with what to do."""
-    return UserError(f"{shown(path)} could not be read: {reason_of(error)}. {remedy_of(error)}.")
+    return UserError(f"{path} could not be read: {reason_of(error)}. {remedy_of(error)}.")
 
 
 def remedy_of(error: OSError) -> str:

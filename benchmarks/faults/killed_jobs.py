@@ -28,7 +28,7 @@ from jointnn.jobs.specs import TrainJob  # noqa: E402
 
 TWO = "two processes"
 TRAINING = 0.05
-"""Seconds from the first record of a tiny job to its end, about."""
+"""Seconds after a record, in which a job in two processes may be killed: most end in them."""
 KILLS, ON, OTHER, HALF = "kills", "went on from a record", "bytes that differ", "half written"
 
 
@@ -37,11 +37,11 @@ class Killed:
 
     Args:
         seconds, calls: its time and its calls on files.
+        right: the files that it leaves, by path.
     """
 
-    def __init__(self, job: TrainJob, seconds: float, calls: int) -> None:
-        self.job, self.seconds, self.calls = job, seconds, calls
-        self.right = written(job)
+    def __init__(self, job: TrainJob, seconds: float, calls: int, right: dict[str, bytes]) -> None:
+        self.job, self.seconds, self.calls, self.right = job, seconds, calls, right
 
     def killed(self, draw: random.Random) -> Counter[str]:
         """Kill it once or several times, and call it until it ends; return what came of it."""
@@ -93,13 +93,13 @@ def main() -> None:
             job.record: run_once(job)
             for job in jobs.in_order(*(job for chosen in kinds.values() for job in chosen))
         }
-        victims = {kind: [Killed(job, *costs[job.record]) for job in some] for kind, some in kinds.items()}
-        two = in_two_processes(kinds["an IRLS round"][-1])
-        in_two = Killed(
-            two, seconds=0, calls=0
-        )  # its right bytes are those of one process, which are there
-        in_two.seconds, _ = run_once(two)
-        victims[TWO] = [in_two]
+        victims = {
+            kind: [Killed(job, *costs[job.record], written(job)) for job in some]
+            for kind, some in kinds.items()
+        }
+        one = victims["an IRLS round"][-1]
+        two = in_two_processes(one.job)
+        victims[TWO] = [Killed(two, *run_once(two), one.right)]
         draw, found = random.Random(asked.seed), {kind: Counter[str]() for kind in victims}
         while sum(of[KILLS] for of in found.values()) < asked.kills:
             kind = min(found, key=lambda name: found[name][KILLS])

@@ -71,13 +71,10 @@ def forked(
         if not child:
             _be_called(arguments, said.fileno(), met, kill_at)
         ended = threading.Event()
-        killer = threading.Thread(target=_kill, args=(child, kill_after, once, rank, ended))
         if kill_after is not None:
-            killer.start()
+            threading.Thread(target=_kill, args=(child, kill_after, once, rank, ended)).start()
         _, status = os.waitpid(child, 0)
         ended.set()
-        if kill_after is not None:
-            killer.join()
         seconds = perf_counter() - start
         said.seek(0)
         printed = said.read().decode("utf-8", "replace")

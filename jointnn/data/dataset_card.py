@@ -42,7 +42,7 @@ def class_names_in(card: Path) -> list[str] | None:
     return found[0] if found else None
 
 
-def told_by(card: Path) -> str:
+def label_meaning_in(card: Path) -> str:
     """Return what a card says of classes, as a text that changes with that alone."""
     try:
         values = _front_matter(card)

@@ -44,8 +44,8 @@ def _digest_of(source: Source) -> str:
         if not contents:
             return ABSENT
     packages = (*source.packages, "pillow", "pyarrow")
-    told = [source.told] if source.told else []
-    return files.digest([source.origin, contents, {name: _version(name) for name in packages}, *told])
+    meaning = [source.label_meaning] if source.label_meaning else []
+    return files.digest([source.origin, contents, {name: _version(name) for name in packages}, *meaning])
 
 
 _version = cache(version)

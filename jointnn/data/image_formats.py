@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from jointnn.data.other_files import HEIF
+from jointnn.data.other_files import HAS_PLUGIN, HEIF
 from jointnn.data.tags import without_tags
 from jointnn.data.tiffs import know_more_tiffs
 
@@ -55,7 +54,6 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 by little of their content, so they are tried last."""
 BY_PLUGIN = (".heic", ".heif", ".hif")
 """Endings of HEIF, which Pillow decodes where the package pillow-heif is installed."""
-HAS_PLUGIN = find_spec("pillow_heif") is not None
 SUFFIXES = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(
     BY_PLUGIN if HAS_PLUGIN else ()
 )

@@ -11,7 +11,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from jointnn.data.bounds import ZEROS, most_pixels
 from jointnn.data.image_formats import HEAD, opened, readable, silent, unbounded
 from jointnn.data.jpeg_scans import watch
-from jointnn.data.other_files import told
+from jointnn.data.other_files import describe
 from jointnn.data.pixel_types import check_colours, eight_bits, in_range, of_more_than_eight_bits, scale_of
 from jointnn.data.tags import without_tags
 from jointnn.data.tiffs import in_native_order
@@ -30,7 +30,7 @@ TO_UPRIGHT = {
 }
 """By the orientation that EXIF notes."""
 ORIENTATION = 0x0112
-FEW = 1 << 20
+NOT_DOUBTED = 1 << 20
 """Pixels that a header may promise without being doubted: they take no memory to speak of."""
 WITHOUT_ZEROS = ("WEBP", "AVIF", "QOI")
 """Formats that are packed so well that they hold no long run of zeros, and have no sums that tell one."""
@@ -123,7 +123,7 @@ def check_size(image: Image.Image, size: int, where: str) -> None:
             f"{where} has {image.width} x {image.height} pixels, and at most {MOST_PIXELS:,} are read. "
             "Make it smaller or take it out."
         )
-    if pixels > FEW and pixels > (most := most_pixels(image, size)):
+    if pixels > NOT_DOUBTED and pixels > (most := most_pixels(image, size)):
         raise UserError(
             f"{where} is damaged: it says to have {image.width} x {image.height} pixels, and its {size:,} "
             f"bytes hold {most:,} at most. Replace it or take it out."
@@ -132,7 +132,7 @@ def check_size(image: Image.Image, size: int, where: str) -> None:
 
 def _why_unknown(content: bytes) -> str:
     """Return why no reader took the bytes: what they are, or what the reader says that knows them."""
-    if said := told(content):
+    if said := describe(content):
         return said
     for name in readable():
         opens, accepts = Image.OPEN[name]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-from jointnn.data.jpeg_segments import END, INTERVAL, SCAN, segments
+from jointnn.data.jpeg_segments import END, INTERVAL, SCAN, Segment, segments
 
 PROGRESSIVE = 0xC2
 BLOCK, COEFFICIENTS = 8, 64
@@ -36,17 +36,17 @@ def watch(image: Any) -> None:
     """
     content: bytes = image.fp.getvalue()
     start = image.fp.tell()  # of the data of the first scan
-    header = start - 8 - 2 * image.layers  # of that scan, if all components are in it
-    markers, after = set[int](), None
+    header, after = list[Segment](), None
     for segment in segments(content):
         if segment.start >= start:
             after = segment.start
             break
-        markers.add(segment.marker)
+        header.append(segment)
+    markers = {segment.marker for segment in header}
     if markers.intersection(ARITHMETIC):
         return
-    one_scan = content[header : header + 2] == b"\xff\xda"
-    if INTERVAL in markers or "progressive" in image.info or not one_scan:
+    has_one_scan = content[header[-1].start + 4] == image.layers  # all components are in the first
+    if INTERVAL in markers or "progressive" in image.info or not has_one_scan:
         image.tile = [image.tile[0]._replace(codec_name=EACH_SCAN)]
         return
     if after is None:

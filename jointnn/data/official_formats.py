@@ -103,8 +103,7 @@ def read_mat(content: bytes, where: str, *names: str) -> list[np.ndarray]:
     try:
         variables = loadmat(io.BytesIO(content), squeeze_me=True)
     except Exception as error:  # scipy's reader raises anything on damaged bytes
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise UserError(f"{where} is no sound MATLAB file: {reason}. {REPLACE}") from error
+        raise UserError(f"{where} is no sound MATLAB file: {one_line(error)}. {REPLACE}") from error
     for name in names:
         if name not in variables:
             known = ", ".join(key for key in variables if not key.startswith("__")) or "none"

@@ -1,8 +1,10 @@
 """Kinds of files that no reader of images takes, known by their content, and what to do about each."""
 
 import re
+from importlib.util import find_spec
 from typing import NamedTuple
 
+HAS_PLUGIN = find_spec("pillow_heif") is not None
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 """Brands of HEIF, in the first box of a file."""
 START = 65_536
@@ -63,7 +65,7 @@ _MARKUP = re.compile(rb"<(?:!doctype\s+)?(svg|html|head|body)\b", re.IGNORECASE)
 _FILMS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"3gp")
 
 
-def told(content: bytes) -> str | None:
+def describe(content: bytes) -> str | None:
     """Return what a file is and what to do, to be said behind its name: "is a PDF ...".
 
     None where its content says nothing.
@@ -73,7 +75,9 @@ def told(content: bytes) -> str | None:
             return f"is {kind.what}. {kind.do}."
     if content[4:8] == b"ftyp":
         brand = content[8:12]
-        if brand in HEIF:
+        if brand in HEIF and b"avif" in content[16 : int.from_bytes(content[:4], "big")]:
+            return None  # of both kinds: the reader of AVIF says what is the matter
+        if brand in HEIF and not HAS_PLUGIN:
             return (
                 "is HEIC by its content, which is read where the Python package pillow-heif is installed. "
                 "Install it, or save the image as PNG or JPEG."

@@ -9,7 +9,7 @@ from jointnn.data.bounds import most_unpacked, too_much
 from jointnn.data.class_names import letters
 from jointnn.data.dataset_card import names_of_labels
 from jointnn.data.source import ONE_CLASS, Images, checked_number
-from jointnn.errors import UserError, short, shown
+from jointnn.errors import UserError, one_line, short, shown
 
 AT_ONCE = 256
 """Rows that are unpacked before what they hold is looked at."""
@@ -137,7 +137,8 @@ def _unpacked(file: Any, where: str, size: int) -> Iterator[Any]:
 
 
 def _damaged(where: str, error: Exception | str) -> UserError:
-    return UserError(f"{where} is damaged: {str(error).splitlines()[0].rstrip('.')}. Replace it.")
+    reason = one_line(error) if isinstance(error, Exception) else error
+    return UserError(f"{where} is damaged: {reason}. Replace it.")
 
 
 def _check_columns(schema: Any, where: str, numbers: Sequence[str]) -> None:
@@ -237,10 +238,7 @@ def _decoded(column: Any) -> Any:
     """Return a column whose values stand in it themselves, and not in a dictionary beside it."""
     import pyarrow as pa
 
-    if not pa.types.is_dictionary(column.type):
-        return column
-    pieces = [piece.dictionary_decode() for piece in column.chunks]
-    return pa.chunked_array(pieces, column.type.value_type)
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def labels_are_names(file: Path) -> bool:

@@ -21,9 +21,9 @@ SIGNED, FLOATING = 2, 3
 """Kinds of numbers; all others are whole and have no sign."""
 GREY, COLOURS = (0, 1), (2,)
 """Interpretations of TIFF whose numbers reach from black to white; 0: from white to black."""
-HALF = 0.5 / 255
+ROUNDING = 0.5 / 255
 """Half a step of 8 bits: so far numbers may leave the range by rounding."""
-TELL = ("PNG", "ICO", "ICNS", "TIFF", "PPM", "JPEG2000", None)
+FORMATS_WITH_SCALE = ("PNG", "ICO", "ICNS", "TIFF", "PPM", "JPEG2000", None)
 """Formats whose grey numbers of more than 8 bits have the meaning of their type. Icons hold PNG files.
 None: of no file."""
 
@@ -34,14 +34,14 @@ class Scale(NamedTuple):
     Attributes:
         black: the number that is black.
         white: the number that is white.
-        told: whether the file says so; then what lies beyond is as black or white.
+        is_stated: whether the file says so; then what lies beyond is as black or white.
         transparent: the number that is transparent; it becomes white.
         unsigned: whether the numbers have no sign, though Pillow holds them as if they had.
     """
 
     black: float
     white: float
-    told: bool = True
+    is_stated: bool = True
     transparent: int | None = None
     unsigned: bool = False
 
@@ -64,13 +64,13 @@ def scale_of(image: Image.Image, where: str) -> Scale | None:
     if not of_more_than_eight_bits(image):
         return None
     tags = getattr(image, "tag_v2", {})
-    bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 16), (KIND, 1)))
-    if image.format not in TELL:
+    bits, kind = _bits_and_kind(tags, 16)  # PNG, which has no tags, has no other number above 8
+    if image.format not in FORMATS_WITH_SCALE:
         raise _unclear(where, f"grey numbers of more than 8 bits in the format {image.format}")
     if LEAST in tags or MOST in tags:
         scale = Scale(*_range(tags, 0, where))
     elif image.mode == "F":
-        scale = Scale(0, 1, told=False)
+        scale = Scale(0, 1, is_stated=False)
     elif kind == SIGNED or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         size = f"of {bits} bits" if tags else "of 32 bits"
         raise _unclear(where, f"{'signed ' * (kind == SIGNED)}whole numbers {size}")
@@ -84,13 +84,18 @@ def scale_of(image: Image.Image, where: str) -> Scale | None:
     return scale._replace(transparent=transparent if isinstance(transparent, int) else None)
 
 
+def _bits_and_kind(tags: Any, usual: int = 1) -> tuple[int, int]:
+    """Return the bits and the kind of the numbers of a TIFF; without a tag they are whole, of 1 bit."""
+    return tags.get(BITS, (usual,))[0], tags.get(KIND, (1,))[0]
+
+
 def _range(tags: Any, band: int, where: str) -> tuple[float, float]:
     """Return what the tags of a TIFF call black and white in a band; one that is missing follows its type.
 
     Raises:
         UserError: they are no range, or one is missing and the type does not say it either.
     """
-    bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 1), (KIND, 1)))
+    bits, kind = _bits_and_kind(tags)
     by_type = {SIGNED: (None, None), FLOATING: (0, 1)}.get(kind, (0, 2**bits - 1 if bits <= 16 else None))
     ends = []
     for tag, usual in ((LEAST, by_type[0]), (MOST, by_type[1])):
@@ -130,7 +135,7 @@ def in_range(image: Image.Image, content: bytes, where: str) -> Image.Image:
     tags = getattr(image, "tag_v2", {})
     if (LEAST not in tags and MOST not in tags) or image.mode in ("P", "PA"):  # numbers of colours
         return image
-    bits, kind = (tags.get(tag, (default,))[0] for tag, default in ((BITS, 1), (KIND, 1)))
+    bits, kind = _bits_and_kind(tags)
     meaning, whole = tags.get(INTERPRETATION), 2**bits - 1
     ranges = [_range(tags, band, where) for band in range(tags.get(BANDS, 1))]
     if kind != SIGNED and all(ends == (0, whole) for ends in ranges):
@@ -214,7 +219,7 @@ def eight_bits(image: Image.Image, scale: Scale | None, where: str) -> Image.Ima
         raise UserError(
             f"{where} has {count} pixel{'' if count == 1 else 's'} of NaN or infinity. Mend or drop it."
         )
-    if not scale.told and (least < -HALF or most > 1 + HALF):
+    if not scale.is_stated and (least < -ROUNDING or most > 1 + ROUNDING):
         raise _unclear(where, f"floating-point numbers from {least:.4g} to {most:.4g} instead of 0 to 1")
     share = (numbers - np.float64(scale.black)) / (scale.white - scale.black)
     if scale.transparent is not None:

@@ -122,7 +122,7 @@ class Source:
         checksums: MD5 or SHA-256 sums by file, of official files that may not be downloaded yet.
             Where given, they stand for the content, so that a download does not change it; `read`
             checks them.
-        told: what else decides how the images are read, such as the classes that a dataset card names; it
+        label_meaning: what is said of labels elsewhere than in these files, such as in a dataset card; it
             counts like the content.
         beside: names of what lies among the files and is left out, which decides nothing but what is told.
         labels: reads the same without any image's bytes, where that is cheap: it tells how many there are
@@ -136,7 +136,7 @@ class Source:
     read: Callable[[], Splits]
     packages: tuple[str, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
-    told: str = ""
+    label_meaning: str = ""
     beside: tuple[str, ...] = ()
     labels: Callable[[], Splits] | None = None
 

@@ -19,20 +19,23 @@ WORDS = {
 _SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 _ALIKE = {
     "train": (
-        *("trn", "trainings", "learning"),
+        *("trn", "trainings"),
         *("entrainement", "entraînement", "apprentissage", "entrenamiento", "addestramento", "treino"),
         *("treinamento", "opleiding", "обучение", "训练", "训练集", "訓練", "学習"),
     ),
     "validation": ("vali", "valids", "validierung", "validierungs", "validación", "validacion"),
     "test": (
-        *("tst", "tests", "holdout", "heldout", "hold", "held", "unseen", "query", "prüf", "prüfung"),
+        *("tst", "tests", "holdout", "heldout", "unseen", "query", "prüf", "prüfung"),
         *("prueba", "pruebas", "prova", "teste", "essai", "тест", "测试", "测试集", "測試", "テスト"),
     ),
 }
 _SPLIT_ALIKE = _SPLIT_OF | {word: split for split, words in _ALIKE.items() for word in words}
 """Words that tell of a split in the name of a folder, which is then asked about."""
-_SHORT_ALIKE = {"tr": "train", "ts": "test", "te": "test", "va": "validation"}
-"""The same beside another word alone, as in imagesTr: by themselves they are elements and languages."""
+_ALIKE_BESIDE = {
+    **{"tr": "train", "ts": "test", "te": "test", "va": "validation"},
+    **{"hold": "test", "held": "test", "learning": "train"},
+}
+"""The same beside another word alone, as in imagesTr and held_out: by themselves they are other things."""
 _OF_IMAGES = frozenset(
     (
         *("set", "sets", "data", "dataset", "images", "image", "img", "imgs", "photos", "pictures", "pics"),
@@ -368,7 +371,7 @@ def _split_alike(name: str) -> tuple[str, str]:
     split, rest = "", []
     for word in words:
         found = _SPLIT_ALIKE.get(_without_ending(word), "") or (
-            _SHORT_ALIKE.get(word, "") if len(words) > 1 else ""
+            _ALIKE_BESIDE.get(word, "") if len(words) > 1 else ""
         )
         if found and not split:
             split = found

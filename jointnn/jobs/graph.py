@@ -310,8 +310,8 @@ class Jobs:
     ) -> Made:
         """Return a job of these settings after the jobs `before`, with the digests that decide it."""
         known = {name: job.known for name, job in (before or {}).items()}
-        hidden = model.only_looked_at | model.told_alone
-        decisive = {key: value for key, value in settings.items() if key not in hidden}
+        not_decisive = model.only_looked_at | model.not_passed_on
+        decisive = {key: value for key, value in settings.items() if key not in not_decisive}
         job = model(
             **settings,
             code=self._code(settings),

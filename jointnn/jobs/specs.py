@@ -43,7 +43,7 @@ class Job(Strict, ABC):
     only_looked_at: ClassVar[frozenset[str]] = frozenset()
     """Fields that its settings file has and its record has not: nothing that it writes depends on them."""
 
-    told_alone: ClassVar[frozenset[str]] = frozenset()
+    not_passed_on: ClassVar[frozenset[str]] = frozenset()
     """Fields that its record has and jobs after it do not see: they change what it tells, and no number."""
 
     stage: str
@@ -77,7 +77,7 @@ class Job(Strict, ABC):
     @cached_property
     def digest(self) -> str:
         """Return the digest of its record, as far as jobs after it see it."""
-        seen = {name: value for name, value in self._recorded().items() if name not in self.told_alone}
+        seen = {name: value for name, value in self._recorded().items() if name not in self.not_passed_on}
         return sha256(to_json(seen).encode())[:16]
 
     @cached_property
@@ -155,7 +155,7 @@ class FetchJob(Job):
     """A job that brings a dataset into the Parquet layout."""
 
     makes_images: ClassVar[bool] = True
-    told_alone: ClassVar[frozenset[str]] = frozenset({"left_out"})
+    not_passed_on: ClassVar[frozenset[str]] = frozenset({"left_out"})
     stage: Literal["fetch"] = "fetch"
     dataset: str
     source: dict[str, Any]

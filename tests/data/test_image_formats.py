@@ -19,7 +19,7 @@ from jointnn.data.image_formats import (
     why_no_image,
 )
 from jointnn.data.images import decode, pixels_of
-from jointnn.data.other_files import told
+from jointnn.data.other_files import describe
 
 OUTSIDE = {
     "EPS": "Ghostscript",
@@ -75,7 +75,7 @@ def test_an_image_of_each_format_is_read_with_its_pixels_whatever_the_case_of_it
         picture_of[:, :16] = 255
         image = Image.fromarray(picture_of).convert("1")
     content = saved(name, image)
-    assert told(content) is None
+    assert describe(content) is None
     endings = [spelt for ending in ENDINGS[name] for spelt in (ending, ending.upper())]
     for k, ending in enumerate(endings):
         write(f"own/all/{k}{ending}", content)

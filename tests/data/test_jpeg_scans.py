@@ -77,6 +77,21 @@ def test_bytes_of_a_tag_that_look_like_a_marker_are_none(kind, marker):
     refused(content[: start + (len(content) - start) // 3] + END)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_is_not_seen_to_be_missing_is_at_most_the_last_three_blocks(mode):
+    content = jpeg("usual", pixels(mode))
+    end, whole = content.rindex(END), np.asarray(decode(content, "")).astype(int)
+    most = 0
+    for cut in range(1, 200):
+        try:
+            left = np.asarray(decode(content[: end - cut] + END, "")).astype(int)
+        except UserError:
+            continue
+        changed = np.argwhere((left != whole).reshape(*whole.shape[:2], -1).any(-1)) // 8
+        most = max(most, len(np.unique(changed, axis=0)))
+    assert 0 < most <= (3 if mode == "L" else 4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_that_was_cut_is_refused_though_it_has_an_end(kind, mode):

@@ -104,8 +104,10 @@ def test_what_is_no_list_is_told_by_what_it_is():
         (picture(1), "own/train.txt is an image by its content (.png), and no list"),
         (b"\xff\xd8\xff\xe0 and more", "is an image by its content (.jpg)"),
         (b"GIF89a and more", "is an image by its content (.gif)"),
-        (b"PK\3\4 and more", "is no list by its content. Is it for source: class_folders?"),
-        (b"PAR1 and more", "is no list by its content. Is it for source: parquet?"),
+        (b"PK\3\4 and more", "own/train.txt should be a list, and is a zip archive. Unpack it"),
+        (b"BZh9 and more", "own/train.txt should be a list, and is packed by bzip2. Unpack it"),
+        (b"PAR1 and more", "and is a Parquet file. Name it as a source of its own (`source: parquet`)"),
+        (b"<!DOCTYPE html><html>", "should be a list, and is a web page (HTML)"),
         (b"0.png\0 0\n1.png 0\n2.png 0\n", "is no text: it holds NUL bytes"),
     ):
         write("own/train.txt", content)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from helpers.dataset import picture
 
-from jointnn.data.image_formats import HAS_PLUGIN
 from jointnn.data.images import decode
-from jointnn.data.other_files import told
+from jointnn.data.other_files import HAS_PLUGIN, describe
 from jointnn.errors import UserError
 
 HAS_IT = "pillow-heif is installed"
@@ -102,4 +101,4 @@ def test_heic_is_named_and_what_reads_it_whatever_its_name_says(brand, name):
     "content", [b"", b"x", b"a text\n", b"<", b"<xml>", bytes(range(256)), b"\xff\xd8\xff"]
 )
 def test_nothing_is_said_of_what_is_not_known(content):
-    assert told(content) is None
+    assert describe(content) is None

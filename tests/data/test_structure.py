@@ -245,6 +245,7 @@ def test_folders_that_look_like_splits_are_asked_about_whatever_lies_beside_them
         ["train station", "test site"],
         ["passenger train", "freight train", "crash test"],
         ["hold music", "machine learning"],
+        ["hold", "learning", "cat"],
     ],
 )
 def test_classes_whose_names_hold_such_words_by_chance_are_classes(classes):

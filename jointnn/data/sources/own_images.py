@@ -12,6 +12,7 @@ from jointnn.data.class_names import letters
 from jointnn.data.folders import below, count_others, image_files, inside, names_beside, walk
 from jointnn.data.image_formats import HEAD, ending_by, is_image
 from jointnn.data.left_out import LeftOut
+from jointnn.data.other_files import describe
 from jointnn.data.regular_files import read_regular
 from jointnn.data.schema import DatasetParams
 from jointnn.data.source import (
@@ -205,8 +206,8 @@ def _text(file: Path) -> str:
             f"{file} is an image by its content ({kind}), and no list. Name the list of the images, or "
             "for a folder for each class their folder, with source: class_folders."
         )
-    if other := next((source for begin, source in _OTHER_SOURCES.items() if content.startswith(begin)), ""):
-        raise UserError(f"{file} is no list by its content. Is it for source: {other}? Name that.")
+    if described := describe(content):
+        raise UserError(f"{file} should be a list, and {described}")
     encoding = _utf_16(content)
     if encoding:
         raise UserError(f"{file} is no text in UTF-8 but in {encoding}. Save it as UTF-8.")
@@ -219,12 +220,6 @@ def _text(file: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is no text in UTF-8: {error.reason}. Save it as UTF-8.") from error
-
-
-_OTHER_SOURCES = {
-    **dict.fromkeys([b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"], "class_folders"),
-    b"PAR1": "parquet",
-}
 
 
 def _utf_16(content: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jointnn.data.bounds import counted_classes
 from jointnn.data.class_names import LabelledFile, united
-from jointnn.data.dataset_card import card_of, class_names_in, told_by
+from jointnn.data.dataset_card import card_of, class_names_in, label_meaning_in
 from jointnn.data.folders import names_beside, walk
 from jointnn.data.left_out import LeftOut
 from jointnn.data.parquet import from_parquet, labels_are_names, labels_from_parquet
@@ -40,8 +40,8 @@ def mirror(params: DatasetParams) -> Source:
     if not folder:
         return Source((), Path(), f"mirror: {name}", NOT_STATED, lambda: _refuse_mirror(name))
     licence = params.licence or NOT_STATED
-    reading = _Reading(None, params.numbers or (), params.most_classes, bool(params.ignore_labels))
-    return source_in_mirror(Path(folder), name, licence, reading)
+    rules = LabelRules(None, params.numbers or (), params.most_classes, bool(params.ignore_labels))
+    return source_in_mirror(Path(folder), name, licence, rules)
 
 
 def held_by_mirror(name: str) -> Path | None:
@@ -50,7 +50,7 @@ def held_by_mirror(name: str) -> Path | None:
     return Path(folder) if folder and (Path(folder) / name).is_dir() else None
 
 
-class _Reading(NamedTuple):
+class LabelRules(NamedTuple):
     """How labels are read: names of classes, columns of numbers, how many classes there may be, and whether
     labels are left unread, since the dataset ignores them."""
 
@@ -60,20 +60,20 @@ class _Reading(NamedTuple):
     ignored: bool = False
 
 
-PLAIN = _Reading()
+DEFAULT_RULES = LabelRules()
 """Labels as they stand."""
 
 
-def source_in_mirror(folder: Path, name: str, licence: str, reading: _Reading = PLAIN) -> Source:
+def source_in_mirror(folder: Path, name: str, licence: str, rules: LabelRules = DEFAULT_RULES) -> Source:
     """Return the source that reads folder/name/{train,test}.parquet."""
     return Source(
         files=_files(folder / name),
-        told=_told(folder / name, reading),
+        label_meaning=_label_meaning(folder / name, rules),
         root=folder,
         origin=f"{name}, from the mirror folder",
         licence=licence,
-        read=lambda: _read(folder / name, reading),
-        labels=lambda: _read(folder / name, reading, labels_alone=True),
+        read=lambda: _read(folder / name, rules),
+        labels=lambda: _read(folder / name, rules, labels_alone=True),
     )
 
 
@@ -97,16 +97,16 @@ def parquet(params: DatasetParams) -> Source:
     path = Path(needed_path(params, "a Parquet file, or a folder with train.parquet and test.parquet"))
     files = (path,) if _is_file(path) else _files(path)
     ignored = bool(params.ignore_labels)
-    reading = _Reading(params.classes, params.numbers or (), params.most_classes, ignored)
+    rules = LabelRules(params.classes, params.numbers or (), params.most_classes, ignored)
     return Source(
         files=files,
         root=path.parent,
         origin=f"own Parquet files: {params.path}",
         licence=params.licence or NOT_STATED,
-        read=lambda: _read(path, reading),
-        told=_told(path, reading),
+        read=lambda: _read(path, rules),
+        label_meaning=_label_meaning(path, rules),
         beside=() if _is_file(path) else names_beside(path, [*files, *filter(None, [_card_of(path)])]),
-        labels=lambda: _read(path, reading, labels_alone=True),
+        labels=lambda: _read(path, rules, labels_alone=True),
     )
 
 
@@ -114,10 +114,10 @@ def _is_file(path: Path) -> bool:
     return path.suffix.lower() == ENDING and not path.is_dir()
 
 
-def _told(path: Path, reading: _Reading) -> str:
+def _label_meaning(path: Path, rules: LabelRules) -> str:
     """Return what the dataset card says of classes, where it is asked."""
     card = _card_of(path)
-    return told_by(card) if card and reading.names is None and not reading.numbers else ""
+    return label_meaning_in(card) if card and rules.names is None and not rules.numbers else ""
 
 
 def _card_of(path: Path) -> Path | None:
@@ -214,26 +214,26 @@ def _refuse_piece(path: Path) -> None:
         )
 
 
-def _read(path: Path, reading: _Reading, *, labels_alone: bool = False) -> Splits:
+def _read(path: Path, rules: LabelRules, *, labels_alone: bool = False) -> Splits:
     """Return the images of a file or folder. A label means the same in every file."""
     left_out = LeftOut()
     if _is_file(path):
         _refuse_piece(path)
     files = {"train": [path]} if _is_file(path) else _splits_in(path, left_out)
     named = {
-        split: [_read_file(file, reading.numbers, labels_alone) for file in pieces]
+        split: [_read_file(file, rules.numbers, labels_alone) for file in pieces]
         for split, pieces in files.items()
     }
-    if reading.ignored:
+    if rules.ignored:
         named = {split: [_without_labels(piece) for piece in of] for split, of in named.items()}
     card = _card_of(path)
     nameless = any(piece.classes is None for of in named.values() for piece in of)
-    if card and nameless and reading.names is None and (names := class_names_in(card)):
+    if card and nameless and rules.names is None and (names := class_names_in(card)):
         named = {split: [_by_card(piece, card, names) for piece in of] for split, of in named.items()}
-    if not reading.numbers and any(labels_are_names(file) for of in files.values() for file in of):
+    if not rules.numbers and any(labels_are_names(file) for of in files.values() for file in of):
         named = _of_one_alphabet(named)
     ordered = [piece for split in SPLITS for piece in named.get(split, ())]
-    same, classes = united(ordered, reading.names)
+    same, classes = united(ordered, rules.names)
     images = {split: Images() for split in named}
     split_of_piece = [split for split in SPLITS for _ in named.get(split, ())]
     for split, piece in zip(split_of_piece, same, strict=True):
@@ -243,7 +243,7 @@ def _read(path: Path, reading: _Reading, *, labels_alone: bool = False) -> Split
             raise UserError(f"{files[split][0]} has no row, and so no image. Replace it.")
     train = images["train"]
     train.extend(validation := images.get("validation", Images()))
-    known = classes or counted_classes(train.labels, train.places, reading.most)
+    known = classes or counted_classes(train.labels, train.places, rules.most)
     return Splits(train, images.get("test"), known, left_out, len(validation), _taken_by_number(ordered))
 
 
