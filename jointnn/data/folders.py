@@ -30,6 +30,7 @@ _MADE_BY = {
     "of a disk": ["lost+found", "$orphanfiles"],
     "of macOS": ["__macosx", "temporary items", "thevolumesettingsfolder"],
     "of Python": ["__pycache__"],
+    "of a program that copies folders": ["_gsdata_", "_vti_cnf", "_vti_pvt", "_vti_txt"],
 }  # fmt: skip
 OF_SYSTEMS = {name: maker for maker, names in _MADE_BY.items() for name in names}
 """Folders that systems put between those of a person, in small letters, and what they are. A class may
@@ -124,6 +125,8 @@ def walk(
                         inner.append(entry.path)
             elif kind != FILE:
                 counted = kind, "no regular file"
+            elif name.startswith(".") and name.endswith(".icloud"):
+                counted = ".icloud", "in the cloud; download them"
             elif is_hidden_image(name):
                 counted = "hidden", HIDDEN
             elif not is_of_system(name):

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from jointnn.data.bounds import ZEROS, most_pixels
 from jointnn.data.image_formats import HEAD, opened, readable, silent, unbounded
+from jointnn.data.jpeg2000 import codestream
 from jointnn.data.jpeg_scans import watch
 from jointnn.data.other_files import describe
 from jointnn.data.pixel_types import check_colours, eight_bits, in_range, of_more_than_eight_bits, scale_of
@@ -94,7 +95,12 @@ def _with_pixels(image: Image.Image, content: bytes) -> Image.Image:
         in_native_order(image)
         if not isinstance(image.info.get("xmp"), bytes):  # it would be searched for a turn
             image.info.pop("xmp", None)
-    image.load()
+    elif image.format == "JPEG2000" and (header := codestream(content)) and header.lacking:
+        raise OSError(f"it has {header.tiles:,} tiles, and {header.lacking:,} of them are not there")
+    with unbounded() if image.format == "TIFF" else nullcontext():  # whose size Pillow doubts again
+        image.load()
+    if image.format == "TGA" and image.mode == "RGBA" and not content[17] & 15:
+        image = image.convert("RGB")  # its header says that the fourth byte is no transparency
     if image.format in WITHOUT_ZEROS and content.endswith(bytes(ZEROS)):
         _check_end(content)
     return image
@@ -141,7 +147,8 @@ def _why_unknown(content: bytes) -> str:
         try:
             opens(io.BytesIO(content), "")
         except Exception as error:  # as those of `decode`
-            if "unknown pixel mode" in str(error) and (said := _samples_of(content)):
+            unread = "unknown pixel mode" in str(error) or "samples per pixel" in str(error)
+            if unread and (said := _samples_of(content)):
                 return f"is a TIFF with {said}. Save it as grey or RGB of 8 or 16 bits, or take it out."
             return (
                 f"is damaged, or of a kind that is not read: it begins as {name}, but {_reason(error)}. "

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from jointnn.data.image_formats import opened
+from jointnn.data.jpeg2000 import codestream
 from jointnn.errors import UserError
 
 WIDTH, HEIGHT, BITS, INTERPRETATION, ORIENTATION, BANDS = 256, 257, 258, 262, 274, 277
@@ -227,6 +228,19 @@ def eight_bits(image: Image.Image, scale: Scale | None, where: str) -> Image.Ima
     return Image.fromarray((share.clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def _check_jpeg2000(content: bytes, where: str) -> None:
+    """Refuse numbers with a sign, and those of few bits, which its decoder gives without saying so.
+
+    Raises:
+        UserError: there are such.
+    """
+    header = codestream(content)
+    if header and header.are_signed:
+        raise _unclear(where, "signed whole numbers in a JPEG 2000")
+    if header and min(header.bits, default=8) < 8:
+        raise _unclear(where, f"numbers of {min(header.bits)} bits in a JPEG 2000")
+
+
 def check_colours(image: Image.Image, content: bytes, where: str) -> None:
     """Refuse what Pillow would turn into other colours than the file has; mend its number of what is
     transparent.
@@ -236,6 +250,8 @@ def check_colours(image: Image.Image, content: bytes, where: str) -> None:
         where: names it in messages.
     """
     tags = getattr(image, "tag_v2", {})
+    if image.format == "JPEG2000":
+        _check_jpeg2000(content, where)
     if image.mode in ("P", "PA") and image.palette is None:
         raise UserError(f"{where} has numbers of colours and no palette that says which. Save it as RGB.")
     if image.mode == "LAB":

@@ -201,7 +201,9 @@ def _splits(path: Path, root: _Folder, meant: Collection[str]) -> dict[str, str]
     named = [root.folders[name] for name in told.values()]
     others = [folder for name, folder in root.filled.items() if name not in told.values()]
     # A class can be named train, as in bus, car, train, or valid beside invalid.
-    if others and all(folder.own and not folder.filled for folder in (*named, *others)):
+    are_flat = all(folder.own and not folder.filled for folder in (*named, *others))
+    # Of two folders nobody can tell: learn beside test may be its training images.
+    if are_flat and (len(others) > 1 or (others and told.keys() == {"validation"})):
         return None
     lacks = "test" if "train" in told else "train"
     raise UserError(
@@ -285,11 +287,11 @@ def _check_classes(path: Path, root: _Folder, top: _Folder, prefix: str, meant: 
     again = Counter(name for folder in around.values() for name in folder.filled)
     if max(again.values()) > 1:
         listed = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
+        renamed = "" if prefix else "rename the outer ones to train and test, or "
         raise UserError(
             f"{path / prefix} holds folders ({listed}) that hold the same folders again "
             f"({again.most_common(1)[0][0]}): which are the classes? If the outer ones are, name them with "
-            f"`classes`; if the inner ones are, rename the outer ones to train and test, or move images "
-            f"together.\n{shown_tree}"
+            f"`classes`; if the inner ones are, {renamed}move images together.\n{shown_tree}"
         )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jointnn.errors import UnwrittenError, UserError, shown, unreadable
+from jointnn.errors import UnwrittenError, UserError, reason_of, remedy_of, shown, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +69,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         raise UnwrittenError(
-            f"{path} could not be written: {error.strerror or error}. Nothing was left half written; "
-            "make room or choose another folder and start the job again."
+            f"{path} could not be written: {reason_of(error)}. Nothing was left half written. "
+            f"{remedy_of(error)}."
         ) from error
     finally:
         if temporary is not None:

@@ -127,6 +127,29 @@ def test_a_photo_of_sixty_million_pixels_is_read():
     assert before == Image.MAX_IMAGE_PIXELS
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("compression", ["group4", "raw", "tiff_lzw"])
+def test_a_tiff_of_more_pixels_than_pillow_takes_by_itself_is_read(compression):
+    content = io.BytesIO()
+    large = Image.new("1", (15_000, 12_000))
+    large.paste(1, (7_500, 0, 15_000, 12_000))
+    large.save(content, "TIFF", compression=compression)
+    shown = decode(content.getvalue(), "large.tif").resize((2, 1), Image.Resampling.NEAREST)
+    assert np.asarray(shown.convert("L")).tolist() == [[0, 255]]
+    assert Image.MAX_IMAGE_PIXELS is not None and large.width * large.height > Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize(("alpha_bits", "mode"), [(8, "RGBA"), (0, "RGB")])
+def test_the_fourth_byte_of_a_tga_is_transparency_where_its_header_says_so(alpha_bits, mode):
+    buffer = io.BytesIO()
+    colour = (10, 20, 30)
+    Image.new("RGBA", (4, 3), (*colour, 0)).save(buffer, "TGA")
+    content = bytearray(buffer.getvalue())
+    content[17] = content[17] & 0xF0 | alpha_bits
+    image = decode(bytes(content), "a.tga")
+    assert image.mode == mode and image.getpixel((1, 1))[:3] == colour
+
+
 @pytest.mark.parametrize("name", ["WEBP", "JPEG2000", *(["AVIF"] if features.check("avif") else [])])
 def test_an_image_of_another_kind_than_its_name_says_is_read(name):
     content = io.BytesIO()

@@ -89,7 +89,8 @@ def test_an_archive_counts_what_its_folder_counts(form):
                                   "@SynoResource",
                                   "@Recently-Snapshot", "@__thumb", "@appstore", "RECYCLER", "found.000",
                                   "FOUND.123", "~snapshot", ".Trash-1000", "Thumbnails", "$Extend",
-                                  "Network Trash Folder", ".snapshot", ".ipynb_checkpoints"])  # fmt: skip
+                                  "Network Trash Folder", "_gsdata_", "_vti_cnf", ".snapshot",
+                                  ".ipynb_checkpoints"])  # fmt: skip
 @pytest.mark.parametrize("below", ["train", "train/ant", "test", "."])
 def test_folders_of_systems_are_no_classes_and_shift_no_labels(name, below):
     folders()
@@ -99,6 +100,14 @@ def test_folders_of_systems_are_no_classes_and_shift_no_labels(name, below):
     assert (pixels(train), train.labels, classes) == ([0, 1], [0, 1], ["ant", "bee"])
     assert (pixels(test), test.labels) == ([10, 11], [0, 1])
     assert left_out() == {f"folder {name}": 1}
+
+
+def test_images_that_are_still_in_the_cloud_are_counted():
+    folders()
+    for k in range(3):
+        write(f"own/train/ant/.{k}.png.icloud", b"bplist00")
+    assert left_out() == {".icloud": 3}
+    assert pixels(read(source="class_folders", path="own")[0]) == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["@artist", "found.object", "$100", "#1", "recycling", "lost", "~"])

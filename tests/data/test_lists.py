@@ -114,6 +114,11 @@ def test_what_is_no_list_is_told_by_what_it_is():
         refused(says, **OWN)
 
 
+def test_lists_that_were_joined_with_the_mark_of_each_are_read():
+    write("own/train.txt", "\ufeff0.png 0\n\ufeff1.png 1\n")
+    assert read(**OWN)[0].names == ["0.png", "1.png"]
+
+
 def test_a_path_with_the_separators_of_windows_is_hinted_at():
     write("own/sub/e.png", picture(7))
     write("own/train.txt", "sub\\e.png 0\n")

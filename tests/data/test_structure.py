@@ -204,7 +204,6 @@ LIKE_SPLITS = [
     ["Trainingsdaten/a/1", "Trainingsdaten/b/2", "Testdaten/a/3", "Testdaten/b/4", "Testdaten/overview"],
     ["trainset/a/1", "trainset/b/2", "holdout/a/3", "holdout/sheet"],
     ["trainset/1", "testset/2"],
-    ["train/1", "holdout/2"],
     ["train2/1", "test2/2", "sample/3"],
     ["trainA/1", "trainB/2", "testA/3", "testB/4"],
     ["imagesTr/1", "imagesTs/2", "notes/3"],
@@ -277,6 +276,21 @@ def test_images_beside_the_splits_are_told_and_are_no_input():
     assert after[0] == before[0]
     assert set(after[1]) - set(before[1]) == {str(path) for path in Path("own/extra").iterdir()}
     assert "extra" in str(source_of(params).read().left_out)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train", "holdout"), ("learn", "test"), ("tren", "test"), ("train", "gallery"), ("bus", "Training")],
+)
+def test_of_two_flat_folders_of_which_one_is_named_as_a_split_nobody_can_tell(names):
+    told = refusal(*(f"{name}/1.png" for name in names))
+    assert "half of a split" in told and "is a class, name the classes with `classes`" in told
+    assert found(*(f"{name}/1.png" for name in names), meant=names).train == ""
+
+
+def test_advice_within_a_split_can_be_followed():
+    told = refusal("train/a/2020/1.png", "train/b/2020/2.png", "test/a/3.png")
+    assert "rename the outer ones" not in told and "if the inner ones are, move images together" in told
 
 
 def test_half_a_split_beside_classes_says_how_it_can_be_one():

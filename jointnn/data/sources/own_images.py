@@ -182,7 +182,8 @@ def _lines(file: Path, labels: int = 1) -> Iterator[tuple[str, list[str]]]:
     """Yield (place, [path, label, ...]) of each line that says something."""
     text = _text(file)
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        words = line.strip().rsplit(maxsplit=labels)
+        # Lists that were joined have the mark of each within.
+        words = line.strip().removeprefix("\ufeff").rsplit(maxsplit=labels)
         if words and (not words[0].startswith("#") or _is_there(file.parent, words[0])):
             yield f"{file}, line {number}", words
 
