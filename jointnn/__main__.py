@@ -35,6 +35,7 @@ JOBS = {
     "evaluate": "every method of a seed on validation and test",
     "collect": "all seeds of an experiment in tables",
     "figures": "the figures of an experiment",
+    "ratios": "what the data tell apart, in a table and a figure: ratios of split halves",
     "sweep": "experiments that differ in one number, seen together",
     "attempt": "one point of the search, measured on the validation split",
     "choose": "the best point of each method, and the whole grid",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.jobs import counts, data_jobs, result_jobs, training_jobs
 from jointnn.jobs.code_digests import code_digests
@@ -23,6 +24,7 @@ from jointnn.jobs.specs import (
     InventoryJob,
     Job,
     PrepareJob,
+    RatiosJob,
     SigmaJob,
     SplitHalvesJob,
     SweepJob,
@@ -87,7 +89,12 @@ class Jobs:
     def of_experiment(self, experiment: str) -> Iterator[Job]:
         """Return every job of an experiment, its search included, in order."""
         chosen = [self.choose(experiment)] if self._experiment(experiment).search else []
-        return self.in_order(self.collect(experiment), self.figures(experiment), *chosen)
+        return self.in_order(*self.results(experiment), *chosen)
+
+    def results(self, experiment: str) -> list[Job]:
+        """Return the jobs that make the tables and figures that an experiment asks for."""
+        told = [self.ratios(experiment)] if self.asks_for_ratios(experiment) else []
+        return [self.collect(experiment), self.figures(experiment), *told]
 
     def inputs(self, job: Job, *, images: bool = True) -> list[str]:
         """Return the files that a job reads of the jobs before it, the test split only where it may.
@@ -162,16 +169,16 @@ class Jobs:
         settings = training_jobs.split_halves(self.params, experiment, seed, method)
         return self._job(SplitHalvesJob, settings, self._begin(experiment, seed, method))
 
-    def halves(self, experiment: str) -> dict[int, SplitHalvesJob]:
-        """Return the job of halves of every seed, by seed; {} where no figure of an experiment needs them.
+    def asks_for_ratios(self, experiment: str) -> bool:
+        """Return whether an experiment has the ratios of split halves among its figures."""
+        return paths.SPLIT_HALVES in self._experiment(experiment).figures
 
-        They are those of the method whose weights are shown: the first one with rounds.
-        """
-        chosen = self._experiment(experiment)
-        if paths.SPLIT_HALVES not in chosen.figures:
-            return {}
-        shown = next(name for name in chosen.methods if self.rounds(experiment, name))
-        return {seed: self.split_halves(experiment, seed, shown) for seed in chosen.seeds}
+    def halves(self, experiment: str) -> dict[int, SplitHalvesJob]:
+        """Return the job of halves of every seed, by seed, under the L2 start of the method shown."""
+        shown = self.shown_in_rounds(experiment)
+        return {
+            seed: self.split_halves(experiment, seed, shown) for seed in self._experiment(experiment).seeds
+        }
 
     @_once
     def trial(self, experiment: str, seed: int, method: str, number: int) -> TrialJob:
@@ -235,8 +242,19 @@ class Jobs:
         counts = {name: self.rounds(experiment, name) for name in chosen.methods}
         rounds = {name: count for name, count in counts.items() if count}
         settings = result_jobs.figures(self.params, experiment, rounds)
-        halves = {f"halves/s{seed}": job for seed, job in self.halves(experiment).items()}
-        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment), **halves})
+        return self._job(FiguresJob, settings, {**images, **self._evaluations(experiment)})
+
+    @_once
+    def ratios(self, experiment: str) -> RatiosJob:
+        """Return the job that shows what the data of an experiment tell apart, whatever else is asked for.
+
+        Raises:
+            UserError: no method of the experiment has an L2 start and rounds.
+        """
+        shown = self.shown_in_rounds(experiment)
+        settings = result_jobs.ratios(self.params, experiment, shown, self.rounds(experiment, shown))
+        halves = {f"s{seed}": job for seed, job in self.halves(experiment).items()}
+        return self._job(RatiosJob, settings, halves)
 
     @_once
     def sweep(self, sweep: str) -> SweepJob:
@@ -266,6 +284,21 @@ class Jobs:
         if not rounds_are_jobs(method):
             return 0
         return method_settings(self.params, experiment, method).rounds
+
+    def shown_in_rounds(self, experiment: str) -> str:
+        """Return the method whose weights are shown: the first one with rounds.
+
+        Raises:
+            UserError: there is none.
+        """
+        methods = self._experiment(experiment).methods
+        shown = next((name for name in methods if self.rounds(experiment, name)), None)
+        if shown is None:
+            raise UserError(
+                f"experiments.{experiment}.methods: split halves are trained under the L2 start of a "
+                f"method with rounds, and there is none among {', '.join(methods)}. Add joint."
+            )
+        return shown
 
     def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:
         """Return the jobs that every job that trains needs: those of images, and a start."""
@@ -336,6 +369,8 @@ def entries_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             return [("dataset", settings["source"]["source"])]
         case "figures":
             return [("figure", name) for name in settings["figures"]]
+        case "ratios":
+            return [("figure", paths.SPLIT_HALVES)]
         case "activations":
             kinds = ["trunk"]
         case "initialise":

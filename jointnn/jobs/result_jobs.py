@@ -6,6 +6,7 @@ Functions of the parameters; which job comes after which is said by `graph`.
 from collections.abc import Mapping
 from typing import Any
 
+from jointnn.io import paths
 from jointnn.jobs.specs import CollectJob
 from jointnn.jobs.training_jobs import problem
 from jointnn.methods.catalogue import REAL
@@ -71,8 +72,26 @@ def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[
         "groups": chosen.groups,
         "groups_round": chosen.groups_round,
         "size": chosen.image_size,
-        "figures": chosen.figures,
+        "figures": [name for name in chosen.figures if name != paths.SPLIT_HALVES],  # see `ratios`
         **({"tried": tried} if tried else {}),
+    }
+
+
+def ratios(params: Params, experiment: str, method: str, rounds: int) -> dict[str, Any]:
+    """Return the settings of the job that shows what the data of an experiment tell apart.
+
+    Args:
+        method: the one under whose L2 start the halves are trained; it has so many `rounds`.
+    """
+    chosen = params.experiments[experiment]
+    return {
+        "stage": "ratios",
+        "experiment": experiment,
+        "methods": [method],
+        "rounds": {method: rounds},
+        "datasets": chosen.datasets,
+        "seeds": chosen.seeds,
+        "groups": chosen.groups,
     }
 
 

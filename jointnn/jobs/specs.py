@@ -706,10 +706,9 @@ class FiguresJob(Job):
 
     @property
     def of_choice(self) -> list[str]:
-        """Return the files of the figures, and the tables of split halves and of trials beside them."""
+        """Return the files of the figures, and the table of trials beside them."""
         drawn = [paths.figure(self.experiment, name) for name in self.figures]
-        of_halves = [paths.ratios(self.experiment)] if paths.SPLIT_HALVES in self.figures else []
-        return [*drawn, *of_halves, *([paths.trials(self.experiment)] if self.tried else [])]
+        return [*drawn, *([paths.trials(self.experiment)] if self.tried else [])]
 
     @property
     def made(self) -> list[str]:
@@ -718,6 +717,46 @@ class FiguresJob(Job):
     @property
     def told(self) -> str:
         return f"logs/{self.experiment}/figures"
+
+
+class RatiosJob(Job):
+    """What the data of an experiment tell apart: the ratios of split halves, in a table and a figure."""
+
+    stage: Literal["ratios"] = "ratios"
+    experiment: str
+    methods: list[str]
+    """The one under whose L2 start the halves were trained."""
+    rounds: dict[str, int]
+    """Of that method, how many there are."""
+    datasets: list[str]
+    seeds: list[int]
+    groups: dict[str, list[str]] | None = None
+
+    @property
+    def folder(self) -> str:
+        return f"results/{self.experiment}/figures"
+
+    @property
+    def record(self) -> str:
+        return f"{self.folder}/{paths.SPLIT_HALVES}.settings.json"
+
+    @property
+    def table(self) -> str:
+        """Return the file of the ratio of each seed, layer and pair."""
+        return paths.ratios(self.experiment)
+
+    @property
+    def drawing(self) -> str:
+        """Return the file of the figure."""
+        return paths.figure(self.experiment, paths.SPLIT_HALVES)
+
+    @property
+    def made(self) -> list[str]:
+        return [self.table, self.drawing]
+
+    @property
+    def told(self) -> str:
+        return f"logs/{self.experiment}/ratios"
 
 
 class SweepJob(Job):
@@ -770,6 +809,7 @@ MODELS: dict[str, type[Job]] = {
     "evaluate": EvaluateJob,
     "collect": CollectJob,
     "figures": FiguresJob,
+    "ratios": RatiosJob,
     "sweep": SweepJob,
 }
 """The model of each stage."""

@@ -28,8 +28,8 @@ NAMED = ("task", "architecture", "trunk", "augmentation")
 """Kinds of registered entries that an experiment names, each under the kind's own name."""
 TAKEN = {
     "activations", "all", "attempt", "choose", "collect", "evaluate", "fetch", "figures", "initialise",
-    "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "sigma", "split_halves", "sweep",
-    "tidy", "track", "train", "trial",
+    "initialise_search", "inventory", "irls", "l2", "paper", "prepare", "ratios", "sigma", "split_halves",
+    "sweep", "tidy", "track", "train", "trial",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
 

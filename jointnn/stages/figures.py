@@ -2,9 +2,8 @@
 
 Each figure says which files it reads; what was not run is left out. Writes
 results/<experiment>/figures/<name>.svg and groups.csv (the groups of every round and seed, and how well
-they agree with the planted ones), split_halves.csv where that figure is drawn (the ratio of each layer,
-pair and seed), trials.csv where a method chose its scale in its run, and for `dvc plots` the learning
-curves, results/<experiment>.curves.csv.
+they agree with the planted ones), trials.csv where a method chose its scale in its run, and for
+`dvc plots` the learning curves, results/<experiment>.curves.csv.
 """
 
 from pathlib import Path
@@ -31,7 +30,5 @@ def run(job: FiguresJob) -> None:
             write_atomically(paths.figure(job.experiment, name), to_svg(draw(context)))
     write_table(folder / "groups.csv", groups_table(context))
     write_table(paths.curves(job.experiment), curves_table(context))
-    if paths.SPLIT_HALVES in job.figures:
-        write_table(paths.ratios(job.experiment), context.ratios)
     if job.tried:
         write_table(paths.trials(job.experiment), trials_of(job.experiment, job.seeds, job.tried))

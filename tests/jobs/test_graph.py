@@ -44,7 +44,7 @@ def settings_files(edits: Mapping | None = None) -> dict[str, str]:
         rounds = range(1, jobs.rounds(experiment, "joint") + 1)
         found |= {f"s{seed} round {k}": jobs.irls(experiment, seed, "joint", k) for k in rounds}
         found[f"s{seed} evaluate"] = jobs.evaluate(experiment, seed)
-    found |= {"collect": jobs.collect(experiment), "figures": jobs.figures(experiment)}
+    found |= {job.stage: job for job in jobs.results(experiment)}
     for seed, grid in attempts(jobs.params.experiments[experiment]).items():
         for name, points in grid.items():
             found |= {f"attempt {name} {k}": jobs.attempt(experiment, seed, name, k) for k in points}

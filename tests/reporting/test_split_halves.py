@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers.figures import DATASETS, GROUPS, LAYERS, SEEDS, job, settings, texts, write_halves
+from helpers.figures import DATASETS, GROUPS, LAYERS, SEEDS, settings, texts, write_halves
 from helpers.pages import EDITS
 from helpers.params import edited, read, write
 from helpers.tracking import Project
@@ -15,12 +15,13 @@ from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json, write_atomically, write_json
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import RatiosJob
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.split_halves import by_layer, number, ratios_of, read_ratios
 from jointnn.reporting.tracking.find import find_runs
 from jointnn.reporting.tracking.read import ratios
-from jointnn.stages import figures
+from jointnn.stages import ratios as ratios_stage
 from jointnn.stages.tools import page
 
 ASKED = {**EDITS, "experiments.toy.figures": ["split_halves"]}
@@ -113,10 +114,12 @@ def test_what_has_no_chance_to_be_measured_by_is_a_dash_and_a_run_that_diverged_
 
 
 @pytest.mark.slow
-def test_the_figures_write_every_ratio_and_mlflow_has_the_ends_of_each_layer():
+def test_the_job_writes_every_ratio_and_the_figure_and_mlflow_has_the_ends_of_each_layer():
     for seed in SEEDS:
         write_halves(seed)
-    figures.run(job(figures=["split_halves"]))
+    told = settings(stage="ratios", methods=["joint"])
+    ratios_stage.run(RatiosJob(**{key: told[key] for key in RatiosJob.model_fields.keys() & told.keys()}))
+    assert Path("results/toy/figures/split_halves.svg").exists()
     table = read_ratios("toy")
     pd.testing.assert_frame_equal(table, ratios_of("toy", SEEDS, "joint"))
     told = ratios(Path(paths.halves("toy", 2, "joint"), "ratios.json"))
@@ -165,7 +168,7 @@ def test_one_page_tells_what_the_data_of_experiments_tell_apart():
         write_halves(seed, ["first", "second", "third"])
     with pytest.raises(UserError, match=r"No experiment has halves that were trained\."):
         made()
-    figures.run(Jobs(read(ASKED)).figures("toy"))
+    ratios_stage.run(Jobs(read(ASKED)).ratios("toy"))
     text = made()
     assert "## toy\n" in text and "40 training images of each of 3 datasets; seeds 0, 1." in text
     assert "| conv1 " in text and "first – third" in text
@@ -192,3 +195,10 @@ def test_the_figure_is_refused_where_no_method_has_an_l2_start_and_rounds():
     ):
         read({**EDITS, "experiments.toy.methods": ["isolated"], "experiments.toy.figures": ["split_halves"],
               "experiments.toy.search": {}, "experiments.toy.chosen": {}})  # fmt: skip
+
+
+def test_an_experiment_without_such_a_method_has_no_ratios_and_is_told_so():
+    alone = {**EDITS, "experiments.toy.methods": ["isolated", "l2reg"], "experiments.toy.search": {},
+             "experiments.toy.chosen": {}}  # fmt: skip
+    with pytest.raises(UserError, match=r"there is none among isolated, l2reg\. Add joint\."):
+        Jobs(read(alone)).ratios("toy")

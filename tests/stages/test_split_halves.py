@@ -100,16 +100,20 @@ def test_halves_are_pulled_as_hard_as_whole_datasets_and_see_as_many_images():
 @pytest.mark.slow
 def test_the_job_is_asked_for_by_a_figure_alone_and_changes_no_other_job():
     without, asking = started(), started(figures=["split_halves"])
-    assert without.halves("tiny") == {}
     plain, asked = ({job.record: job for job in of.of_experiment("tiny")} for of in (without, asking))
     new = asked.keys() - plain.keys()
-    assert new == {"runs/tiny/s0/joint/halves/settings.json"}
-    changed = {record for record, job in plain.items() if job.text != asked[record].text}
-    assert changed == {"results/tiny/figures/settings.json"}
-    assert {asked[record].identity == plain[record].identity for record in plain.keys() - changed} == {True}
-    figures = asking.figures("tiny")
-    assert "results/tiny/figures/split_halves.csv" in figures.outputs
-    assert "runs/tiny/s0/joint/halves/ratios.json" in asking.inputs(figures)
+    assert new == {
+        "runs/tiny/s0/joint/halves/settings.json",
+        "results/tiny/figures/split_halves.settings.json",
+    }
+    assert {record for record, job in plain.items() if job.text != asked[record].text} == set()
+    ratios = without.ratios("tiny")
+    assert ratios.text == asking.ratios("tiny").text
+    assert "results/tiny/figures/split_halves.csv" in ratios.outputs
+    assert "runs/tiny/s0/joint/halves/ratios.json" in without.inputs(ratios)
+    assert {job.rule for job in without.in_order(ratios)} == {
+        *("fetch", "prepare", "initialise", "split_halves", "ratios"),
+    }
     job = halves(asking)
     assert job_of(job.model_dump(exclude_unset=True) | {"stage": "split_halves"}) == job
 

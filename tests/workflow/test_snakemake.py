@@ -111,6 +111,15 @@ def test_only_what_depends_on_a_setting_runs_again(project):
     assert NOTHING in project.snakemake("-n")
 
 
+def test_what_data_tell_apart_is_a_target_of_its_own_for_which_halves_alone_are_trained(project):
+    for made in ("runs", "results", "work"):
+        shutil.rmtree(project.path(made))
+    assert project.jobs("results/tiny/figures/split_halves.svg") == {**START, "split_halves": 1, "ratios": 1}
+    assert len(project.path("results/tiny/figures/split_halves.csv").read_text().splitlines()) == 1 + 4
+    project.settle(figures=["figure_3_curves", "split_halves"])
+    assert project.jobs("-n") == {**ALONE, **TOGETHER, **EVALUATED}
+
+
 def test_images_that_were_deleted_are_prepared_again_only_for_a_job_that_needs_them(project):
     """As in a fresh clone with DVC: prepared images are not versioned."""
     shutil.rmtree(project.path("data/prepared"))

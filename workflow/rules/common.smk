@@ -188,8 +188,8 @@ def results_of(*experiments):
 
 def _results(experiment):
     """Return the outputs of an experiment without its figures, which are no outputs of a rule."""
-    collected, drawn = JOBS.collect(experiment), JOBS.figures(experiment)
-    made = [file for file in [*collected.outputs, *drawn.outputs] if file not in drawn.of_choice]
+    jobs = JOBS.results(experiment)
+    made = [file for known in jobs for file in known.outputs if file not in known.of_choice]
     return [*made, *_tidied(experiment)]
 
 
@@ -199,7 +199,8 @@ def trained(experiment):
     def files():
         chosen = EXPERIMENTS[experiment]
         last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
-        last += JOBS.halves(experiment).values()
+        if JOBS.asks_for_ratios(experiment):
+            last += JOBS.halves(experiment).values()
         made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
         return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
 

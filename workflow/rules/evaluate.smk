@@ -72,6 +72,28 @@ rule figures:
         "python -m jointnn figures {input.settings} > {log} 2>&1"
 
 
+rule ratios:
+    """What the data of an experiment tell apart, layer by layer, in units of chance; halves alone are trained."""
+    input:
+        settings=settings("ratios"),
+        before=before("ratios"),
+    output:
+        table="results/{experiment}/figures/split_halves.csv",
+        drawing="results/{experiment}/figures/split_halves.svg",
+        record="results/{experiment}/figures/split_halves.settings.json",
+    log:
+        "logs/{experiment}/ratios.log",
+    benchmark:
+        "logs/{experiment}/ratios.tsv"
+    conda:
+        "../envs/jointnn.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m jointnn ratios {input.settings} > {log} 2>&1"
+
+
 rule sweep:
     """A measure of all experiments of a sweep against the number in which they differ."""
     input:

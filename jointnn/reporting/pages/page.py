@@ -87,7 +87,7 @@ def page_of(params: Params, name: str, place: Destination) -> str:
         name,
         place,
         experiment=experiment,
-        ratios=sections.ratios(name, experiment),
+        ratios=sections.ratios(name, experiment) if paths.SPLIT_HALVES in experiment.figures else "",
         trials=by_scale(read_trials(name), experiment.methods),
         groups=sections.groups(read_table(found), experiment.groups_round) if found.exists() else "",
         counts=sections.counts(experiment, params.datasets),

@@ -81,7 +81,7 @@ def _first_unfinished(jobs: Jobs, name: str) -> Job | None:
     if name.startswith("sweep_"):
         last: list[Job] = [jobs.sweep(name.removeprefix("sweep_"))]
     else:
-        last = [jobs.collect(name), jobs.figures(name)]
+        last = jobs.results(name)
     asked = (job for job in jobs.in_order(*last) if not job.makes_images)
     return next((job for job in asked if not is_finished(job)), None)
 
