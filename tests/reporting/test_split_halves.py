@@ -170,7 +170,8 @@ def test_one_page_tells_what_the_data_of_experiments_tell_apart():
         made()
     ratios_stage.run(Jobs(read(ASKED)).ratios("toy"))
     text = made()
-    assert "## toy\n" in text and "40 training images of each of 3 datasets; seeds 0, 1." in text
+    said = "each of 3 datasets; L2 start of `joint`, half-life 2; seeds 0, 1."
+    assert "## toy\n" in text and said in text
     assert "| conv1 " in text and "first – third" in text
     assert Path("docs/images/toy_split_halves.svg").exists()
     write_atomically("docs/results/readings/what_is_shared.md", b"Ours.\n\n## Reading\n\nIt is so.\n")

@@ -57,6 +57,11 @@ def test_a_newcomer_goes_from_folders_to_versions_and_back(tmp_path):
     table = project.run("python", "-m", "jointnn", "layers", "mine")
     assert "dense" in table
 
+    # What the data tell apart, before anything is chosen.
+    asked = project.jobs("results/mine/figures/split_halves.svg")
+    assert asked["split_halves of mine"] == asked["ratios of mine"] == 1
+    assert not {"attempt joint of mine", "joint of mine", "l2 of mine"} & set(asked)
+
     searched = project.jobs("search_mine")
     assert (searched["attempt isolated of mine"], searched["attempt joint of mine"]) == (2, 2)
     chosen = from_yaml(project.path("params/chosen/mine.yaml").read_text())

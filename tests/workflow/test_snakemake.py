@@ -114,7 +114,11 @@ def test_only_what_depends_on_a_setting_runs_again(project):
 def test_what_data_tell_apart_is_a_target_of_its_own_for_which_halves_alone_are_trained(project):
     for made in ("runs", "results", "work"):
         shutil.rmtree(project.path(made))
-    assert project.jobs("results/tiny/figures/split_halves.svg") == {**START, "split_halves": 1, "ratios": 1}
+    assert project.jobs("results/tiny/figures/split_halves.svg") == {
+        **START,
+        "split_halves": 1,
+        "ratios": 1,
+    }
     assert len(project.path("results/tiny/figures/split_halves.csv").read_text().splitlines()) == 1 + 4
     project.settle(figures=["figure_3_curves", "split_halves"])
     assert project.jobs("-n") == {**ALONE, **TOGETHER, **EVALUATED}

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from jointnn.io import paths
+from jointnn.parameters.resolve import method_settings
+from jointnn.parameters.rows import printed, rounds_are_jobs
 from jointnn.parameters.schema import Params
 from jointnn.reporting.pages import sections
 from jointnn.reporting.pages.page import Destination, caption, figure, rendered
 from jointnn.reporting.split_halves import read_ratios
+from jointnn.reporting.words import in_words
 
 NAME = "what_is_shared"
 
@@ -24,8 +27,8 @@ def page_of(params: Params, place: Destination) -> str:
         seeds = list(dict.fromkeys(read_ratios(name).seed))
         count = experiment.train_images or "all"
         said = f"Task `{experiment.task}`, network `{experiment.architecture}`, {count} training images of "
-        said += f"each of {len(experiment.datasets)} datasets; seed{'s' * (len(seeds) > 1)} "
-        said += f"{', '.join(map(str, seeds)) or 'none, since all diverged'}."
+        said += f"each of {len(experiment.datasets)} datasets; L2 start of {_pull(params, name)}; "
+        said += f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds)) or 'none, since all diverged'}."
         found.append(
             {
                 "name": name,
@@ -37,3 +40,10 @@ def page_of(params: Params, place: Destination) -> str:
             }
         )
     return rendered("what_is_shared.md", NAME, place, experiments=found)
+
+
+def _pull(params: Params, name: str) -> str:
+    """Return the method under whose L2 start the halves were trained, and how hard it pulls, in words."""
+    method = next(filter(rounds_are_jobs, params.experiments[name].methods))
+    strength = method_settings(params, name, method).strength
+    return f"`{printed(method)}`, {in_words(strength.model_dump(exclude_none=True))}"

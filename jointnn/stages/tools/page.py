@@ -118,11 +118,13 @@ def _check_halves(params: Params) -> None:
     names = what_is_shared.experiments_of(params)
     if not names:
         raise UserError(
-            f"No experiment has halves that were trained. Add {paths.SPLIT_HALVES} to the figures of one."
+            "No experiment has halves that were trained. Train those of one: "
+            f"snakemake {paths.figure('EXPERIMENT', paths.SPLIT_HALVES)}"
         )
     for name in names:
         if differences := outdated_in_halves(params, name):
             raise UserError(
                 f"The halves of {name!r} were trained with other settings than the parameters say now: "
-                f"{', '.join(differences)}. Run it again: snakemake {name}"
+                f"{', '.join(differences)}. Train them again: "
+                f"snakemake {paths.figure(name, paths.SPLIT_HALVES)}"
             )
