@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if (sentence := refused(error)) is None:
             raise
-        if not launch.told(sentence):
+        if not launch.left_to_launcher(sentence):
             print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

@@ -130,10 +130,12 @@ def unsealed(value: Any) -> Any:
     Raises:
         ValueError: an entry was changed after it was written.
     """
-    said = value.pop(SEAL, None) if isinstance(value, dict) else None
-    if said not in (None, digest(value)):
+    if not isinstance(value, dict) or SEAL not in value:
+        return value
+    found = {key: entry for key, entry in value.items() if key != SEAL}
+    if value[SEAL] != digest(found):
         raise ValueError("an entry was changed after it was written")
-    return value
+    return found
 
 
 def read_json(path: str | Path, *keys: str) -> Any:

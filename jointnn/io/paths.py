@@ -148,7 +148,12 @@ def sweep(name: str) -> str:
 
 def resume_of(record: str) -> str:
     """Return the folder of a job that trains, for its last state until it ends. Each job has its own."""
-    return str(Path(RESUME, record.removesuffix("settings.json").rstrip("./")))
+    return str(Path(RESUME, place_of(record)))
+
+
+def place_of(record: str) -> str:
+    """Return the path that a job's record stands for: its folder, or the name that its files begin with."""
+    return record.removesuffix("settings.json").rstrip("./")
 
 
 def diverged(resume: str) -> str:
@@ -156,7 +161,7 @@ def diverged(resume: str) -> str:
     return f"{resume}/diverged.json"
 
 
-def told(folder: str) -> str:
+def log_stem(folder: str) -> str:
     """Return the path of a job's log and costs, without ending, from its folder in runs/ or search/."""
     top, experiment, *below = folder.split("/")
     return "/".join(["logs", experiment, *(["search"] if top == "search" else []), *below])

@@ -142,17 +142,15 @@ def adjusted_rand_index(labels: Sequence[int], others: Sequence[int]) -> float:
     return float(adjusted_rand_score(others, labels))
 
 
-def diagnosis(
-    weights_of_rounds: Sequence[Array], datasets: Sequence[str] = (), method: str = "joint"
-) -> str | None:
+def diagnosis(weights_of_rounds: Sequence[Array], method: str, datasets: Sequence[str] = ()) -> str | None:
     """Return one line on a run that ended at one of its corners; None for any other run.
 
     Args:
         weights_of_rounds: rounds 1..K in order, each of shape (B, n, n). Weights of a network with
             itself do not count.
+        method: whose run it was.
         datasets: names of the networks, to name one that was expelled: all its weights have fallen,
             while others are still coupled.
-        method: whose run it was.
     """
     if not weights_of_rounds:
         return None

@@ -45,7 +45,7 @@ def files_run(first: list[Path], root: Path) -> dict[Path, int]:
 
     A file that is imported by an imported file counts too.
     """
-    found, waiting = {}, first
+    found, waiting = {}, [*first]
     while waiting:
         current = waiting.pop()
         if current not in found:

@@ -70,7 +70,9 @@ class EarlierRuns:
 
     def _begin(self, job: TrainingJob) -> float:
         """Return the time before the first step of a job that trains, about the time of a start [s]."""
-        times = [self._time_in(file) for file in self._files(_of_any_seed(f"{paths.told(job.start)}.tsv"))]
+        times = [
+            self._time_in(file) for file in self._files(_of_any_seed(f"{paths.log_stem(job.start)}.tsv"))
+        ]
         return min((seconds for seconds in times if seconds is not None), default=0.0)
 
     def _files(self, place: str) -> list[Path]:

@@ -74,7 +74,7 @@ def write_settings(job: Job) -> str:
 
 
 def of_the_past(files: Iterable[str]) -> list[str]:
-    """Return the files as a list. Of these, a time in the future, as checkouts may set it, becomes now.
+    """Set times of the future, as checkouts may give them, to now, and return the files as a list.
 
     Snakemake takes an input that is newer than an output for a wrong clock. Of a link it takes the later
     one of its own time and that of what it points to.

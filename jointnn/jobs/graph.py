@@ -5,6 +5,7 @@ Digests, the order of jobs and the inputs of Snakemake's rules all follow from `
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from jointnn.errors import UserError
@@ -34,8 +35,9 @@ from jointnn.jobs.specs import (
 from jointnn.methods.scale_trials import factors_tried
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings
-from jointnn.parameters.rows import rounds_are_jobs
+from jointnn.parameters.rows import rounds_are_jobs, shown_in_rounds, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
+from jointnn.registry import nearest
 
 Asked = ParamSpec("Asked")
 Made = TypeVar("Made", bound=Job)
@@ -47,9 +49,13 @@ Make = Callable[Concatenate["Jobs", Asked], Made]
 def _once(make: Make[Asked, Made]) -> Make[Asked, Made]:
     """Work out a job once: the same one is asked for by everything after it."""
 
+    arguments = signature(make)
+
     @wraps(make)
     def made(self: "Jobs", /, *asked: Asked.args, **named: Asked.kwargs) -> Made:
-        key = (make.__name__, asked, tuple(sorted(named.items())))
+        given = arguments.bind(self, *asked, **named)  # by place or by name: the same job
+        given.apply_defaults()
+        key = (make.__name__, *list(given.arguments.values())[1:])
         if key not in self._made:
             self._made[key] = make(self, *asked, **named)
         job: Made = self._made[key]
@@ -87,14 +93,23 @@ class Jobs:
             yield from visit(job)
 
     def of_experiment(self, experiment: str) -> Iterator[Job]:
-        """Return every job of an experiment, its search included, in order."""
-        chosen = [self.choose(experiment)] if self._experiment(experiment).search else []
-        return self.in_order(*self.results(experiment), *chosen)
+        """Yield every job that an experiment can have, its search and its ratios included, in order."""
+        chosen = self._experiment(experiment)
+        told = [self.ratios(experiment)] if shown_in_rounds(chosen.methods) else []
+        return self.in_order(*self.results(experiment), *told, *self._search(experiment))
+
+    def asked_for(self, experiment: str) -> Iterator[Job]:
+        """Yield the jobs that make what an experiment asks for, and its search, in order."""
+        return self.in_order(*self.results(experiment), *self._search(experiment))
 
     def results(self, experiment: str) -> list[Job]:
         """Return the jobs that make the tables and figures that an experiment asks for."""
-        told = [self.ratios(experiment)] if self.asks_for_ratios(experiment) else []
+        is_asked = paths.SPLIT_HALVES in self._experiment(experiment).figures
+        told = [self.ratios(experiment)] if is_asked else []
         return [self.collect(experiment), self.figures(experiment), *told]
+
+    def _search(self, experiment: str) -> list[Job]:
+        return [self.choose(experiment)] if self._experiment(experiment).search else []
 
     def inputs(self, job: Job, *, images: bool = True) -> list[str]:
         """Return the files that a job reads of the jobs before it, the test split only where it may.
@@ -154,31 +169,39 @@ class Jobs:
     @_once
     def train(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Return the job that trains a whole method."""
+        self._check_method(experiment, seed, method, in_rounds=False)
         settings = training_jobs.train(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def l2(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Return the job of the L2 start (5) of a method with rounds."""
+        self._check_method(experiment, seed, method, in_rounds=True)
         settings = training_jobs.l2(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def split_halves(self, experiment: str, seed: int, method: str) -> SplitHalvesJob:
         """Return the job that trains two halves of every dataset under a method's L2 start."""
+        self._check_method(experiment, seed, method, in_rounds=True)
         settings = training_jobs.split_halves(self.params, experiment, seed, method)
         return self._job(SplitHalvesJob, settings, self._begin(experiment, seed, method))
 
-    def asks_for_ratios(self, experiment: str) -> bool:
-        """Return whether an experiment has the ratios of split halves among its figures."""
-        return paths.SPLIT_HALVES in self._experiment(experiment).figures
-
     def halves(self, experiment: str) -> dict[int, SplitHalvesJob]:
-        """Return the job of halves of every seed, by seed, under the L2 start of the method shown."""
-        shown = self.shown_in_rounds(experiment)
-        return {
-            seed: self.split_halves(experiment, seed, shown) for seed in self._experiment(experiment).seeds
-        }
+        """Return the job of halves of every seed, by seed, under the L2 start of the method shown.
+
+        Raises:
+            UserError: the experiment has no method whose rounds are jobs.
+        """
+        chosen = self._experiment(experiment)
+        shown = shown_in_rounds(chosen.methods)
+        if shown is None:
+            raise UserError(
+                f"params/experiments/{experiment}.yaml: methods: split halves need a method whose rounds "
+                f"are jobs ({' or '.join(filter(rounds_are_jobs, trained_rows()))}), and there is none "
+                f"among {', '.join(chosen.methods)}. Add joint."
+            )
+        return {seed: self.split_halves(experiment, seed, shown) for seed in chosen.seeds}
 
     @_once
     def trial(self, experiment: str, seed: int, method: str, number: int) -> TrialJob:
@@ -203,6 +226,9 @@ class Jobs:
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
         """Return the job of one IRLS round."""
+        self._check_method(experiment, seed, method, in_rounds=True)
+        if not 1 <= number <= (last := self.rounds(experiment, method)):
+            raise UserError(f"{experiment}: {method} has the rounds 1 to {last}, and no round {number}.")
         settings = training_jobs.irls(self.params, experiment, seed, method, number)
         is_first = number == 1
         chain = {
@@ -246,15 +272,15 @@ class Jobs:
 
     @_once
     def ratios(self, experiment: str) -> RatiosJob:
-        """Return the job that shows what the data of an experiment tell apart, whatever else is asked for.
+        """Return the job that shows what the data of an experiment tell apart, asked for there or not.
 
         Raises:
-            UserError: no method of the experiment has an L2 start and rounds.
+            UserError: the experiment has no method whose rounds are jobs.
         """
-        shown = self.shown_in_rounds(experiment)
-        settings = result_jobs.ratios(self.params, experiment, shown, self.rounds(experiment, shown))
-        halves = {f"s{seed}": job for seed, job in self.halves(experiment).items()}
-        return self._job(RatiosJob, settings, halves)
+        halves = self.halves(experiment)
+        method = next(job.method for job in halves.values())
+        settings = result_jobs.ratios(self.params, experiment, method)
+        return self._job(RatiosJob, settings, {f"s{seed}": job for seed, job in halves.items()})
 
     @_once
     def sweep(self, sweep: str) -> SweepJob:
@@ -265,6 +291,12 @@ class Jobs:
     @_once
     def attempt(self, experiment: str, seed: int, method: str, point: int) -> AttemptJob:
         """Return the job that tries a grid point of the search, on a tuning seed."""
+        count = len(search.points(self._experiment(experiment), method))
+        if point >= count:
+            raise UserError(
+                f"params/grids/{experiment}.yaml has {count} points of {method}, counted from 0, and no "
+                f"point {point}."
+            )
         settings = training_jobs.attempt(self.params, experiment, seed, method, point)
         return self._job(AttemptJob, settings, self._begin(experiment, seed, method, searched=True))
 
@@ -285,20 +317,18 @@ class Jobs:
             return 0
         return method_settings(self.params, experiment, method).rounds
 
-    def shown_in_rounds(self, experiment: str) -> str:
-        """Return the method whose weights are shown: the first one with rounds.
-
-        Raises:
-            UserError: there is none.
-        """
+    def _check_method(self, experiment: str, seed: int, method: str, *, in_rounds: bool) -> None:
+        """Refuse a method that an experiment has not, and a job that is none of the method's."""
         methods = self._experiment(experiment).methods
-        shown = next((name for name in methods if self.rounds(experiment, name)), None)
-        if shown is None:
+        if method not in methods:
+            raise UserError(f"{experiment} has no method {method!r}{nearest(method, methods)}")
+        rounds = self.rounds(experiment, method)
+        if bool(rounds) != in_rounds:
+            how = f"in an L2 start and {rounds} rounds, each a job" if rounds else "in one job"
+            ends = paths.run(experiment, seed, method, rounds)
             raise UserError(
-                f"experiments.{experiment}.methods: split halves are trained under the L2 start of a "
-                f"method with rounds, and there is none among {', '.join(methods)}. Add joint."
+                f"{experiment}: {method} is trained {how}. Its networks come to lie in {ends}/."
             )
-        return shown
 
     def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:
         """Return the jobs that every job that trains needs: those of images, and a start."""

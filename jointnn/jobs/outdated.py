@@ -1,14 +1,17 @@
 """Whether results that are there were made with other settings than the parameters say now."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table, to_json
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.specs import OF_CODE
 from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.resolve import method_settings, settings_for
+from jointnn.parameters.rows import shown_in_rounds
 from jointnn.parameters.schema import ExperimentParams, Params
 
 SHOWN = {"methods", "datasets", "seeds", "measures"}
@@ -18,8 +21,6 @@ PROBLEM = {
     "train_images", "validation_images", "labelled",
 }  # fmt: skip
 """Parameters of data and network, by their names there and in the record of a run."""
-OF_CODE = {"code", "before", "identity"}
-"""Entries of a record on the code and other jobs: a results page may be older than those."""
 
 
 def outdated_in_experiment(params: Params, name: str) -> list[str]:
@@ -51,23 +52,32 @@ def outdated_in_sweep(params: Params, name: str) -> list[str]:
     return found
 
 
-def outdated_in_halves(params: Params, name: str) -> list[str]:
-    """Return the parameters that differ from those in the records of the halves of an experiment."""
+def outdated_in_ratios(params: Params, name: str) -> list[str]:
+    """Return the parameters that differ from those in the records of the ratios of an experiment.
+
+    The record of the ratios themselves must be there; those of the halves are compared where they exist.
+    """
+    if shown_in_rounds(params.experiments[name].methods) is None:
+        return ["methods"]
+    jobs = Jobs(params)
+    ratios = jobs.ratios(name)
+    halves = [job for job in jobs.halves(name).values() if Path(job.record).exists()]
     found: dict[str, None] = {}
-    for job in Jobs(params).halves(name).values():
-        if Path(job.record).exists():
-            was, now = read_json(job.record), json.loads(job.text)
-            found |= dict.fromkeys(key for key in now.keys() - OF_CODE if was.get(key) != now[key])
+    if not Path(ratios.record).exists():
+        return [f"{ratios.record} (missing)"]
+    for job in [ratios, *halves]:
+        was, now = read_json(job.record), json.loads(job.text)
+        found |= dict.fromkeys(key for key in now.keys() - OF_CODE if was.get(key) != now[key])
     return sorted(found)
 
 
 def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
     """Return the parameters of data and network that differ from the record of a run.
 
-    Any run will do: all runs of an experiment have the same.
+    Any run will do, of a seed and a method of today: all runs of an experiment have the same.
     """
     now = {**experiment.model_dump(mode="json", include=PROBLEM), "size": experiment.image_size}
-    for record in sorted(Path("runs", name).glob("s*/*/settings.json")):
+    for record in _first_records(name, experiment.seeds, experiment.methods):
         was = read_json(record)
         now["architecture_options"] = experiment.options_of(was.get("method", ""))
         return sorted(key for key, value in now.items() if was.get(key, value) != value)
@@ -75,7 +85,7 @@ def _problem_otherwise(name: str, experiment: ExperimentParams) -> list[str]:
 
 
 def _trained_otherwise(params: Params, name: str, method: str) -> bool:
-    """Return whether a method was trained with other settings.
+    """Return whether a method was trained with other settings, or other rounds of it.
 
     A setting that only the record has, or only the parameters, must be off there.
     """
@@ -89,7 +99,17 @@ def _trained_otherwise(params: Params, name: str, method: str) -> bool:
             gone = any(value for key, value in was.items() if key not in now)
             if gone or any(was.get(key, usual.get(key)) != value for key, value in now.items()):
                 return True
+        elif any(_first_records(name, [seed], [method])):  # then its last round was another one
+            return True
     return False
+
+
+def _first_records(name: str, seeds: Iterable[int], methods: Iterable[str]) -> Iterator[Path]:
+    """Yield the records that are there of whole methods, and of the L2 starts of those with rounds."""
+    for seed in seeds:
+        for method in methods:
+            folder = Path(paths.method(name, seed, method))
+            yield from filter(Path.exists, (folder / "settings.json", folder / "l2" / "settings.json"))
 
 
 def _searched_otherwise(name: str, method: str, experiment: ExperimentParams) -> bool:

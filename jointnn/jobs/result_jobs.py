@@ -77,18 +77,17 @@ def figures(params: Params, experiment: str, rounds: Mapping[str, int]) -> dict[
     }
 
 
-def ratios(params: Params, experiment: str, method: str, rounds: int) -> dict[str, Any]:
+def ratios(params: Params, experiment: str, method: str) -> dict[str, Any]:
     """Return the settings of the job that shows what the data of an experiment tell apart.
 
     Args:
-        method: the one under whose L2 start the halves are trained; it has so many `rounds`.
+        method: the one under whose L2 start the halves are trained.
     """
     chosen = params.experiments[experiment]
     return {
         "stage": "ratios",
         "experiment": experiment,
-        "methods": [method],
-        "rounds": {method: rounds},
+        "method": method,
         "datasets": chosen.datasets,
         "seeds": chosen.seeds,
         "groups": chosen.groups,

@@ -132,18 +132,18 @@ class Job(Strict, ABC):
 
     @property
     @abstractmethod
-    def told(self) -> str:
+    def log_stem(self) -> str:
         """Return the path of its log and its costs, without the ending."""
 
     @property
     def log(self) -> str:
         """Return the path of its log."""
-        return f"{self.told}.log"
+        return f"{self.log_stem}.log"
 
     @property
     def benchmark(self) -> str:
         """Return the path where Snakemake writes its costs: time [s], peak memory [MB], ..."""
-        return f"{self.told}.tsv"
+        return f"{self.log_stem}.tsv"
 
     @property
     def gpus(self) -> int:
@@ -177,7 +177,7 @@ class FetchJob(Job):
         return [f"{self.folder}/test.parquet"]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/data/{self.dataset}.fetch"
 
 
@@ -203,7 +203,7 @@ class InventoryJob(Job):
         return [paths.inventory(self.experiment)]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/data/{self.experiment}.inventory"
 
 
@@ -233,7 +233,7 @@ class _ImagesJob(Job):
         return [paths.prepared(self.dataset, self.size, test=True, trunk=self.trunk)]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/data/{PurePosixPath(self.made[0]).stem}.{self.stage}"
 
 
@@ -319,8 +319,8 @@ class InitialiseJob(ProblemJob):
         return [paths.state(self.folder)]
 
     @property
-    def told(self) -> str:
-        return paths.told(self.folder)
+    def log_stem(self) -> str:
+        return paths.log_stem(self.folder)
 
 
 class TrainingJob(ProblemJob):
@@ -432,8 +432,8 @@ class TrainJob(TrainingJob):
         return [paths.state(self.folder), *(f"{self.folder}/{name}" for name in names)]
 
     @property
-    def told(self) -> str:
-        return paths.told(self.folder)
+    def log_stem(self) -> str:
+        return paths.log_stem(self.folder)
 
 
 class SplitHalvesJob(TrainingJob):
@@ -470,8 +470,8 @@ class SplitHalvesJob(TrainingJob):
         return [self.ratios, self.distances, f"{self.folder}/history.csv"]
 
     @property
-    def told(self) -> str:
-        return paths.told(self.folder)
+    def log_stem(self) -> str:
+        return paths.log_stem(self.folder)
 
 
 class TrialJob(TrainingJob):
@@ -505,8 +505,8 @@ class TrialJob(TrainingJob):
         return [self.result]
 
     @property
-    def told(self) -> str:
-        return paths.told(self.folder)
+    def log_stem(self) -> str:
+        return paths.log_stem(self.folder)
 
 
 class SigmaJob(Job):
@@ -552,8 +552,8 @@ class SigmaJob(Job):
         return [self.sigma]
 
     @property
-    def told(self) -> str:
-        return paths.told(f"{self.folder}/sigma")
+    def log_stem(self) -> str:
+        return paths.log_stem(f"{self.folder}/sigma")
 
 
 class AttemptJob(TrainingJob):
@@ -582,8 +582,10 @@ class AttemptJob(TrainingJob):
         return [self.result]
 
     @property
-    def told(self) -> str:
-        return paths.told(f"{paths.search_folder(self.experiment, self.seed)}/{self.method}_{self.point}")
+    def log_stem(self) -> str:
+        return paths.log_stem(
+            f"{paths.search_folder(self.experiment, self.seed)}/{self.method}_{self.point}"
+        )
 
 
 class ChooseJob(Job):
@@ -610,7 +612,7 @@ class ChooseJob(Job):
         return [f"{self.folder}/{name}" for name in ("grid.csv", "choice.yaml")]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/{self.experiment}/search/choose"
 
 
@@ -636,7 +638,7 @@ class EvaluateJob(ProblemJob):
         ]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/{self.experiment}/s{self.seed}/evaluate"
 
     @property
@@ -678,7 +680,7 @@ class CollectJob(Job):
         return [*(f"{self.folder}/{name}" for name in names), paths.metrics(self.experiment)]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/{self.experiment}/collect"
 
 
@@ -715,7 +717,7 @@ class FiguresJob(Job):
         return [*self.of_choice, f"{self.folder}/groups.csv", paths.curves(self.experiment)]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/{self.experiment}/figures"
 
 
@@ -724,10 +726,8 @@ class RatiosJob(Job):
 
     stage: Literal["ratios"] = "ratios"
     experiment: str
-    methods: list[str]
+    method: str
     """The one under whose L2 start the halves were trained."""
-    rounds: dict[str, int]
-    """Of that method, how many there are."""
     datasets: list[str]
     seeds: list[int]
     groups: dict[str, list[str]] | None = None
@@ -755,7 +755,7 @@ class RatiosJob(Job):
         return [self.table, self.drawing]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/{self.experiment}/ratios"
 
 
@@ -788,7 +788,7 @@ class SweepJob(Job):
         return [f"{self.folder}/{name}" for name in ("summary.csv", "table.md", "curve.svg")]
 
     @property
-    def told(self) -> str:
+    def log_stem(self) -> str:
         return f"logs/sweeps/{self.sweep}"
 
 

@@ -110,5 +110,9 @@ class Plan:
     averages: bool = False
 
     def end_of(self, name: str) -> int:
-        """Return the step after the last one of a named phase, or of the whole plan."""
-        return next((phase.end for phase in self.phases if phase.name == name), self.phases[-1].end)
+        """Return the step after the last one of a named phase; "" is the whole plan.
+
+        Raises:
+            KeyError: no phase has this name.
+        """
+        return {phase.name: phase.end for phase in self.phases}[name] if name else self.phases[-1].end

@@ -28,6 +28,11 @@ class Strength(Strict):
             raise ValueError("give either half_life or lambda")
         return self
 
+    @property
+    def pulls_nothing(self) -> bool:
+        """Return whether lambda is 0, so that each network trains alone."""
+        return self.lambda_ == 0 or self.half_life == math.inf
+
 
 class Training(Strict):
     """Settings that every method reads: the optimiser and the budget."""
@@ -119,8 +124,8 @@ class Adaptive(Pulled):
 
     l2_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Part of the budget for the L2 start (5)."""
-    rounds: Count = 6
-    """IRLS rounds after it: they share the rest of the budget."""
+    rounds: Annotated[int, Field(ge=1, le=100)] = 6
+    """IRLS rounds after it, at most 100: they share the rest of the budget."""
     scale_factor: Annotated[float, Field(gt=0)] = 1.0
     """s: sigma is s times the mean nearest distance (1 is the paper, .inf is L2)."""
     tolerance: Annotated[float, Field(ge=0)] = 0.01

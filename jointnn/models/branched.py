@@ -30,7 +30,7 @@ class Branch:
     of: Sequence[str] = ()
 
     @classmethod
-    def told(cls, name: str, said: Any) -> "Branch":
+    def from_params(cls, name: str, said: Any) -> "Branch":
         """Return the branch that parameters describe: a list of layers, or `{of: [...], layers: [...]}`."""
         entries: Mapping[str, Any] = said if isinstance(said, Mapping) else {"layers": said}
         layers: Any = entries.get("layers")

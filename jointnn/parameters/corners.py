@@ -15,18 +15,13 @@ def corner(settings: MethodSettings) -> str | None:
     network for all that is `finetune`. An infinite pull makes one network. An infinite sigma makes every
     weight 1.
     """
-    if math.isinf(settings.scale_factor) and not _never_pulls(settings):
+    if math.isinf(settings.scale_factor) and not settings.strength.pulls_nothing:
         return "shareall" if settings.strength.half_life == 0 else "l2reg"
     if settings.strength.half_life == 0:
         return "shareall"
-    if _never_pulls(settings):
+    if settings.strength.pulls_nothing:
         return "finetune" if settings.start == "shareall" else "isolated"
     return None
-
-
-def _never_pulls(settings: MethodSettings) -> bool:
-    strength = settings.strength
-    return strength.lambda_ == 0 or (strength.half_life is not None and math.isinf(strength.half_life))
 
 
 def corners(params: Params, experiment: str) -> dict[str, str]:

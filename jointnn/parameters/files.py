@@ -262,7 +262,9 @@ def _wrong_parent(name: str, parts: Mapping[str, dict[str, dict[str, Any]]]) -> 
 
 
 def _joined(key: str, top: Mapping[str, Any], root: Path, lines: list[str]) -> Any:
-    """Return the entries of a kind: the project's own and, from params.yaml, the user's."""
+    """Return the entries of a kind, the project's own and, from params.yaml, the user's; mistakes in them
+    are added to `lines`.
+    """
     own, file = top.get(key) or {}, root / SHARED[key]
     ours = _read_mapping(file, SHARED[key], "name: {...}") if file.is_file() else {}
     for name in _mapping(own).keys() & ours.keys():
@@ -275,6 +277,7 @@ def _clash(at: str, name: str, where: str) -> str:
 
 
 def _sweeps(top: Mapping[str, Any], root: Path, lines: list[str]) -> dict[str, Any]:
+    """Return the sweeps, by name; mistakes in the lines that name them for DVC are added to `lines`."""
     found = {
         file.stem: _read_mapping(file, _shown(file, root), "measure: accuracy")
         for file in sorted((root / FOLDER / "sweeps").glob("*.yaml"))

@@ -4,6 +4,7 @@ A method is a plan (`jointnn.methods`). A row is a plan with a name in parameter
 rows: they differ in a preset, in a network of their own (`architecture_of`) or in the layers that are tied.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jointnn.methods.catalogue import IN_ROUNDS, REAL, method
@@ -98,6 +99,11 @@ def rounds_are_jobs(name: str) -> bool:
     """Return whether the L2 start, sigma and each round of a row are jobs."""
     row = row_of(name)
     return row.plan in IN_ROUNDS and not row.in_one_job
+
+
+def shown_in_rounds(methods: Iterable[str]) -> str | None:
+    """Return the method whose weights and halves are shown: the first whose rounds are jobs, if any."""
+    return next(filter(rounds_are_jobs, methods), None)
 
 
 def printed(name: str) -> str:

@@ -13,7 +13,7 @@ from jointnn.methods.settings import MethodSettings
 from jointnn.parameters import search
 from jointnn.parameters.messages import unknown
 from jointnn.parameters.resolve import merged_settings, method_settings
-from jointnn.parameters.rows import rounds_are_jobs, row_of, trained_rows
+from jointnn.parameters.rows import rounds_are_jobs, row_of, shown_in_rounds, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_settings import unread, wrong_settings
 
@@ -29,7 +29,7 @@ def wrong_methods(at: str, name: str, experiment: ExperimentParams, params: Para
             found[line].append(chosen)
     for line, names in found.items():
         yield f"{at} ({', '.join(names)}): {line}"
-    shown = next(filter(rounds_are_jobs, experiment.methods), None)  # whose weights are read
+    shown = shown_in_rounds(experiment.methods)
     if not found and experiment.groups_round is not None and shown:
         rounds = method_settings(params, name, shown).rounds
         if experiment.groups_round > rounds:
@@ -114,7 +114,7 @@ def _wrong_trials(name: str, settings: MethodSettings) -> Iterator[str]:
             f"scale_factor: {settings.scale_factor:g} is none for scale: trials, which tries it between "
             f"infinity and {SHARES_WITH_NONE:g}; give a number from {10 * SHARES_WITH_NONE:g} on."
         )
-    if strength.lambda_ == 0 or strength.half_life in (0, math.inf):
+    if strength.pulls_nothing or strength.half_life == 0:
         yield "scale: trials needs a pull between none and an infinite one, else all trials are equal."
 
 

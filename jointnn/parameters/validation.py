@@ -9,7 +9,7 @@ from jointnn.io import paths
 from jointnn.methods.catalogue import IN_ROUNDS
 from jointnn.parameters.entries import file_of, labels_of, measures_of, options_of
 from jointnn.parameters.messages import unknown
-from jointnn.parameters.rows import rounds_are_jobs, row_of, trained_rows
+from jointnn.parameters.rows import row_of, shown_in_rounds, trained_rows
 from jointnn.parameters.schema import ExperimentParams, Params
 from jointnn.parameters.validate_branches import wrong_branches
 from jointnn.parameters.validate_methods import wrong_finalists, wrong_methods, wrong_search
@@ -32,6 +32,8 @@ TAKEN = {
     "sweep", "tidy", "track", "train", "trial",
 }  # fmt: skip
 """Rules of the workflow, whose names no experiment can have."""
+TARGETS = ("search_", "train_")
+"""Beginnings of targets that an experiment can have besides its own name."""
 
 
 def wrong_parameters(params: Params) -> Iterator[str]:
@@ -48,6 +50,12 @@ def wrong_parameters(params: Params) -> Iterator[str]:
     for name, experiment in params.experiments.items():
         if name in TAKEN:
             yield f"experiments.{name}: a rule of the workflow has this name; choose another one."
+        for target in TARGETS:
+            if name.startswith(target) and name.removeprefix(target) in params.experiments:
+                yield (
+                    f"experiments.{name}: it is what a target of {name.removeprefix(target)} is called; "
+                    "choose another name."
+                )
         yield from _wrong_experiment(f"experiments.{name}", name, experiment, params)
     yield from wrong_sweeps(params)
 
@@ -125,7 +133,10 @@ def _wrong_names(at: str, experiment: ExperimentParams, params: Params) -> Itera
         if options is not None:
             given = list(getattr(experiment, f"{kind}_options"))
             yield from unknown(f"{at}.{kind}_options", given, options)
-    if paths.SPLIT_HALVES in experiment.figures and not any(map(rounds_are_jobs, experiment.methods)):
+    for own in experiment.figures:
+        if short(own) == paths.SPLIT_HALVES != own:
+            yield f"{at}.figures: {own} has the file of our {paths.SPLIT_HALVES}; give it another name."
+    if paths.SPLIT_HALVES in experiment.figures and shown_in_rounds(experiment.methods) is None:
         yield (
             f"{at}.figures: {paths.SPLIT_HALVES} shows networks under the L2 start of a method with "
             f"rounds; add {' or '.join(sorted(IN_ROUNDS))} to methods, or drop it."

@@ -198,7 +198,7 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def told(error: UserError) -> bool:
+def left_to_launcher(error: UserError) -> bool:
     """Leave the sentence of a rank to the process that waits for it, which prints one for all.
 
     That another one has failed is left to that one to say.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jointnn.io.files import read_json
-from jointnn.tasks.measures import Measure, told_measure
+from jointnn.tasks.measures import Measure, measure_from_json
 
 FILE = "measures.json"
 
@@ -16,4 +16,4 @@ def read_measures(experiment: str, seeds: Iterable[int]) -> dict[str, Measure]:
     """
     files = [Path("results", experiment, f"s{seed}", FILE) for seed in seeds]
     told = {name: said for file in files if file.exists() for name, said in read_json(file).items()}
-    return {name: told_measure(name, said) for name, said in told.items()}
+    return {name: measure_from_json(name, said) for name, said in told.items()}

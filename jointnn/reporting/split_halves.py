@@ -43,9 +43,11 @@ def ratios_of(experiment: str, seeds: Sequence[int], method: str) -> pd.DataFram
 
 
 def read_ratios(experiment: str) -> pd.DataFrame:
-    """Return the ratios that the figures of an experiment have written; empty if nobody asked for them."""
+    """Return the ratios that a job has written, as `ratios_of` does; empty if nobody asked for them."""
     file = Path(paths.ratios(experiment))
-    return read_table(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
+    if not file.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    return read_table(file).astype({"layer": str})  # those of nn.Sequential are numbers
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -81,13 +83,16 @@ def by_layer(table: pd.DataFrame, groups: Mapping[str, Sequence[str]] | None) ->
         kinds["across groups"] = [pair for pair in pairs if not inside[pair]]
     lines = [["layer", *(ENDS if len(pairs) > 1 else []), *kinds]]
     for layer in [*means, None]:
-        of_pairs = dict(zip(pairs, means[layer] if layer else means.mean(axis=1), strict=True))
+        of_layer = means.mean(axis=1) if layer is None else means[layer]
+        of_pairs = dict(zip(pairs, of_layer, strict=True))
         known = {pair: ratio for pair, ratio in of_pairs.items() if not pd.isna(ratio)}
         ends = [min(known, key=known.__getitem__), max(known, key=known.__getitem__)] if known else []
         shown = [*map(_pair, ends), *(number(known[pair]) for pair in ends)] or ["–"] * len(ENDS)
-        chosen = table[table.layer == layer] if layer else table
+        chosen = table if layer is None else table[table.layer == layer]
         spreads = [_spread(chosen, of_kind) for of_kind in kinds.values()]
-        lines.append([layer or ALL_LAYERS, *(shown if len(pairs) > 1 else []), *spreads])
+        lines.append(
+            [ALL_LAYERS if layer is None else str(layer), *(shown if len(pairs) > 1 else []), *spreads]
+        )
     return lines
 
 

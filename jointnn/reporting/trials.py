@@ -9,7 +9,7 @@ import pandas as pd
 from jointnn.io import paths
 from jointnn.io.files import read_json, read_table
 from jointnn.parameters.rows import printed
-from jointnn.tasks.measures import measure_of, told_measure
+from jointnn.tasks.measures import measure_from_json, measure_of
 
 COLUMNS = ["method", "seed", "scale_factor", "measure", "best", "validation", "chosen"]
 Rows = list[list[str]]
@@ -53,7 +53,7 @@ def by_scale(table: pd.DataFrame, methods: Sequence[str]) -> Rows:
         rows = table[(table.method == method) & (table.scale_factor == factor)]
         measure = measure_of(name := rows.measure.iloc[0])
         if best := next(filter(None, rows.best.fillna("")), ""):
-            measure = told_measure(name, {**measure.told(), "best": best})
+            measure = measure_from_json(name, {**measure.as_json(), "best": best})
         head = f"validation {measure.title} after one round, in {measure.unit}"
         values = rows.validation.dropna()
         spread = f" ± {measure.number(values.std())}" if len(values) > 1 else ""

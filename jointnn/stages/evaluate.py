@@ -54,7 +54,7 @@ def run(job: EvaluateJob) -> None:
                 metrics += [
                     (*row, metric, split, float(value)) for metric, value in named(measured, chosen).items()
                 ]
-                told |= {measure.name: measure.told() for measure in measured}
+                told |= {measure.name: measure.as_json() for measure in measured}
     write_rows(f"{job.folder}/metrics.csv", METRICS, metrics)
     write_json(f"{job.folder}/measures.json", told, seal=True)
     header = {"kind": "evidence", "experiment": job.experiment, "seed": job.seed, "task": job.task}

@@ -15,7 +15,7 @@ def run(job: RatiosJob) -> None:
     from jointnn.reporting.figures.context import Context
     from jointnn.reporting.figures.style import style, to_svg
 
-    context = Context.of(job.settings_alone())
+    context = Context(job.experiment, [job.method], job.datasets, job.seeds, {job.method: 1}, job.groups)
     with style():
         write_atomically(job.drawing, to_svg(figure[paths.SPLIT_HALVES](context)))
     write_table(job.table, context.ratios)

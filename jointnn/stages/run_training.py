@@ -96,7 +96,7 @@ def _sigma_of_halves(job: TrainingJob, plan: Plan) -> Tensor:
     settings = {key: value for key, value in job.settings.items() if key != "scale"}
     own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
     changes = {"stage": "split_halves", "settings": halved(settings), "until": "l2", "curves": False}
-    place = job.record.removesuffix("settings.json").rstrip("./")
+    place = paths.place_of(job.record)
     halves = SplitHalvesJob(**{**own, **changes, "halves": f"{place}/halves"})
     print("First, networks of halves:", flush=True)  # noqa: T201
     state, setup, plan_of_halves = build(halves)
@@ -111,7 +111,7 @@ def _sigma_of_trials(job: AttemptJob, setup: Setup, plan: Plan) -> Tensor:
     Where rounds are jobs of their own, so are the trials (`TrialJob`); the job `sigma` comes after.
     """
     own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
-    place = job.record.removesuffix("settings.json").rstrip("./")
+    place = paths.place_of(job.record)
     tried, sigmas = [], []
     for number, factor in enumerate(factors_tried(setup.settings), start=1):
         settings = {**job.settings, "scale": "nearest", "scale_factor": factor}
@@ -185,7 +185,7 @@ def write_outputs(job: TrainJob, state: State, setup: Setup, plan: Plan) -> None
     if (
         is_last
         and not state.diverged
-        and (sentence := diagnosis(_weights(state.rounds), setup.names, job.method))
+        and (sentence := diagnosis(_weights(state.rounds), job.method, setup.names))
     ):
         print(sentence, flush=True)  # noqa: T201
     drop_resume_point(job)

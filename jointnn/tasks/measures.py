@@ -79,7 +79,7 @@ class Measure:
         """Return a number that is higher for better values."""
         return {HIGHEST: value, LOWEST: -value}.get(self.best, -abs(value - self.best))
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return all entries but the name, as JSON holds them. Infinity is no number there, but a word."""
         said = asdict(self)
         del said["name"]
@@ -91,8 +91,8 @@ class Measure:
         return _DIRECTIONS.get(self.best, repr(float(self.best)))
 
 
-def told_measure(name: str, said: Mapping[str, Any]) -> Measure:
-    """Return the measure that `Measure.told` has written, whole or in part."""
+def measure_from_json(name: str, said: Mapping[str, Any]) -> Measure:
+    """Return the measure that `Measure.as_json` has written, whole or in part."""
     of = {direction: best for best, direction in _DIRECTIONS.items()}
     best = of[said["best"]] if said["best"] in of else float(said["best"])
     return Measure(name, **{**said, "best": best})
@@ -190,7 +190,7 @@ def told_score(result: Mapping[str, Any], name: str) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     direction = result.get("best", {}).get(name)
-    measure = told_measure(name, {"best": direction}) if direction else measure_of(name)
+    measure = measure_from_json(name, {"best": direction}) if direction else measure_of(name)
     return measure.score(value)
 
 

@@ -240,14 +240,28 @@ def _data_of(
     if isinstance(validation, Mapping):
         if name not in validation:
             raise UserError(f"validation: {name} is missing; give examples for every dataset.")
-        return Data(whole.to(device), _split(name, validation[name], task).to(device))
+        held_out = _split(name, validation[name], task)
+        _check_classes(name, whole, held_out)
+        return Data(whole.to(device), held_out.to(device))
     if not 0 < validation < 1:
         raise UserError(f"validation: {validation} is no part of a dataset; give a number in 0 to 1.")
     count = max(1, round(validation * len(whole)))
     labels = whole.labels.numpy()
     classes = labels if labels.dtype == np.int64 and labels.ndim == 1 else np.zeros(len(whole))
-    train, held_out = draw(classes, seed, name, None, count)
-    return Data(whole.part(train).to(device), whole.part(held_out).to(device))
+    drawn = [whole.part(rows) for rows in draw(classes, seed, name, None, count)]
+    _check_classes(name, *drawn)
+    return Data(*(part.to(device) for part in drawn))
+
+
+def _check_classes(name: str, train: Split, validation: Split) -> None:
+    """Refuse classes of validation that no training example has: no network could learn them."""
+    if train.labels.is_floating_point() or train.labels.dim() != 1:
+        return
+    if unknown := sorted(set(validation.labels.tolist()) - set(train.labels.tolist())):
+        raise UserError(
+            f"{name} has the label {unknown[0]} among its validation examples alone: a validation part has "
+            "one of each class first. Give more examples of that class, or leave it out."
+        )
 
 
 def _split(name: str, examples: Examples, task: Task) -> Split:

@@ -1,6 +1,6 @@
 """The gradient of a data term f_i: which images, which random numbers, in how many pieces."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +10,7 @@ from jointnn.data.sampling import generator
 from jointnn.data.splits import Split, as_float
 from jointnn.models.layers import part_of
 from jointnn.tasks.base import WHOLE, Term
+from jointnn.training.optimizer import gradients_of
 from jointnn.training.setup import Setup
 from jointnn.training.state import State
 
@@ -34,7 +35,7 @@ def put_gradient(state: State, setup: Setup, index: int, step: int, part: str, b
         part: of the network, whose term it is; `WHOLE` where it has none.
     """
     name, module = list(state.networks.modules.items())[index]
-    torch._foreach_zero_(_gradients(state.networks.rows[index]))
+    torch._foreach_zero_(gradients_of(state.networks.rows[index]))
     if setup.drops[index]:  # a resumed job must drop the same
         key = setup.seed, name, "dropout", step, *filter(None, [part])
         torch.manual_seed(generator(*key).initial_seed())
@@ -80,7 +81,3 @@ def only(network: nn.Module, part: str) -> Iterator[None]:
     finally:
         for value in others:
             value.requires_grad_(True)
-
-
-def _gradients(rows: Sequence[nn.Parameter]) -> list[Tensor]:
-    return [row.grad for row in rows if row.grad is not None]

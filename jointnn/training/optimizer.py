@@ -106,7 +106,7 @@ def step_of(settings: Training) -> Step:
         buffers = [states[row].get("momentum_buffer") for row in rows]
         sgd(
             list(rows),
-            _gradients(rows),
+            gradients_of(rows),
             buffers,
             foreach=True,
             lr=learning_rate,
@@ -132,7 +132,7 @@ def step_of(settings: Training) -> Step:
                 }
         adam(
             list(rows),
-            _gradients(rows),
+            gradients_of(rows),
             [states[row]["exp_avg"] for row in rows],
             [states[row]["exp_avg_sq"] for row in rows],
             [],
@@ -150,5 +150,6 @@ def step_of(settings: Training) -> Step:
     return step_of_adam if settings.optimiser == "adam" else step_of_sgd
 
 
-def _gradients(rows: Sequence[nn.Parameter]) -> list[Tensor]:
+def gradients_of(rows: Sequence[nn.Parameter]) -> list[Tensor]:
+    """Return the gradients of parameters that have one."""
     return [row.grad for row in rows if row.grad is not None]

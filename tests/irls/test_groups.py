@@ -134,7 +134,7 @@ def test_a_run_that_ends_in_a_corner_says_so_in_one_line(rounds, sentence):
     weights = [weights_of(PLANTED, *pair) for pair in rounds]
     if sentence is None and rounds and rounds[-1] == (0.04, 0.01):
         weights[-1][0, 0, 1] = 0.051  # one pair that is still coupled
-    said = diagnosis(weights)
+    said = diagnosis(weights, "joint")
     assert (said is None) == (sentence is None)
     if said is not None:
         assert said.startswith(sentence)
@@ -149,17 +149,17 @@ def test_a_ratio_between_blocks_is_no_ratio_between_pairs():
 def test_a_network_thrown_out_of_everything_is_named() -> None:
     weights = np.full((3, 4, 4), 0.8)
     weights[:, 2, :] = weights[:, :, 2] = 0.02
-    said = diagnosis([weights], ["a", "b", "c", "d"])
+    said = diagnosis([weights], "joint", ["a", "b", "c", "d"])
     assert said is not None
     assert "expelled c" in said
     weights[0, 2, 3] = weights[0, 3, 2] = 0.5
-    assert diagnosis([weights], ["a", "b", "c", "d"]) is None
+    assert diagnosis([weights], "joint", ["a", "b", "c", "d"]) is None
 
 
 def test_weights_that_underflow_to_zero_still_make_one_readable_line() -> None:
     early = np.full((2, 3, 3), 0.2)
     early[:, 0, 1] = early[:, 1, 0] = 0.0
-    said = diagnosis([early, np.zeros((2, 3, 3))])
+    said = diagnosis([early, np.zeros((2, 3, 3))], "joint")
     assert said is not None
     assert "released" in said
     assert len(said) < 200

@@ -159,4 +159,4 @@ def test_after_the_collapse_the_weight_is_that_of_networks_trained_apart():
 def test_a_run_that_degenerates_says_so(scale_factor, said):
     training = additive(toy(0).splits, steps=60, scale_factor=scale_factor, rounds=2)
     progress = run(training, "joint")
-    assert said in diagnosis([progress.rounds[-1].weights.numpy()])
+    assert said in diagnosis([progress.rounds[-1].weights.numpy()], "joint")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.params import GONE, read
 
+from jointnn.errors import UserError
 from jointnn.io.files import digest
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.identity import OLD_NAMES, identity
@@ -304,3 +305,26 @@ def test_a_job_is_worked_out_once():
     jobs = Jobs(read())
     assert jobs.evaluate("toy", 0) is jobs.evaluate("toy", 0)
     assert jobs.before(jobs.evaluate("toy", 0))["joint"] is jobs.final("toy", 0, "joint")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (lambda jobs: jobs.irls("toy", 0, "joint", 9), "joint has the rounds 1 to 3, and no round 9"),
+        (lambda jobs: jobs.l2("toy", 0, "isolated"), "isolated is trained in one job"),
+        (lambda jobs: jobs.split_halves("toy", 0, "isolated"), "isolated is trained in one job"),
+        (lambda jobs: jobs.train("toy", 0, "joint"), "joint is trained in an L2 start and 3 rounds"),
+        (lambda jobs: jobs.train("toy", 0, "isolate"), "toy has no method 'isolate'; did you mean"),
+        (lambda jobs: jobs.attempt("toy", 1000, "joint", 99), "2 points of joint, counted from 0, and no"),
+    ],
+    ids=range(6),
+)
+def test_a_job_that_no_method_has_is_refused(asked, sentence):
+    with pytest.raises(UserError, match=sentence):
+        asked(Jobs(read()))
+
+
+def test_a_job_is_worked_out_once_whether_asked_for_by_place_or_by_name():
+    jobs = Jobs(read())
+    assert jobs.l2("toy", 0, "joint") is jobs.l2(experiment="toy", seed=0, method="joint")
+    assert jobs.initialise("toy", 0) is jobs.initialise("toy", 0, own="", searched=False)

@@ -13,12 +13,13 @@ from helpers.tracking import Project
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import read_json, write_atomically, write_json
+from jointnn.io.files import read_json, write_atomically, write_json, write_table
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import RatiosJob
+from jointnn.methods.split_halves import halved
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
-from jointnn.reporting.split_halves import by_layer, number, ratios_of, read_ratios
+from jointnn.reporting.split_halves import COLUMNS, by_layer, number, ratios_of, read_ratios
 from jointnn.reporting.tracking.find import find_runs
 from jointnn.reporting.tracking.read import ratios
 from jointnn.stages import ratios as ratios_stage
@@ -113,11 +114,19 @@ def test_what_has_no_chance_to_be_measured_by_is_a_dash_and_a_run_that_diverged_
     assert any(" needs " in text for text in drawn(seeds=[0]))
 
 
+def test_layers_without_a_name_but_a_number_are_layers():
+    """Those of nn.Sequential: the first one is "0"."""
+    rows = [(0, layer, "a", "b", ratio) for layer, ratio in (("0", 1.5), ("2", 2.5))]
+    write_table(paths.ratios("toy"), pd.DataFrame(rows, columns=COLUMNS))
+    lines = by_layer(read_ratios("toy"), None)
+    assert lines == [["layer", "ratio"], ["0", "1.50"], ["2", "2.50"], ["mean over layers", "2.00"]]
+
+
 @pytest.mark.slow
 def test_the_job_writes_every_ratio_and_the_figure_and_mlflow_has_the_ends_of_each_layer():
     for seed in SEEDS:
         write_halves(seed)
-    told = settings(stage="ratios", methods=["joint"])
+    told = settings(stage="ratios", method="joint")
     ratios_stage.run(RatiosJob(**{key: told[key] for key in RatiosJob.model_fields.keys() & told.keys()}))
     assert Path("results/toy/figures/split_halves.svg").exists()
     table = read_ratios("toy")
@@ -132,11 +141,13 @@ def test_the_job_writes_every_ratio_and_the_figure_and_mlflow_has_the_ends_of_ea
 
 def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its_start(tmp_path):
     project = Project(tmp_path)
-    project.plan_joint(0)
+    project.plan_joint(0, batch_size=8, accumulate=1, strength={"half_life": 3.0, "lambda_": None})
     project.train_joint(0)
-    (before,) = find_runs(tmp_path, "digits")
     record = "runs/digits/s0/joint/halves/settings.json"
+    whole = project.planned("runs/digits/s0/joint/l2/settings.json")["settings"]
+    (before,) = find_runs(tmp_path, "digits")
     project.plan(record)
+    write_json(f"work/settings/{record}", project.planned(record) | {"settings": halved(whole)})
     write_halves(0, folder="runs/digits/s0/joint/halves")
     (running,) = find_runs(tmp_path, "digits")
     assert running.finals == before.finals
@@ -147,10 +158,12 @@ def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its
         f"split_halves/{layer}/{which}" for layer in LAYERS for which in ("mean", "closest", "farthest")
     }
     assert run.artifacts.keys() - before.artifacts.keys() == {"halves/ratios.json"}
-    write_json(record, read_json(record) | {"before": {"start": {"identity": "another"}}})
-    write_json(f"work/settings/{record}", read_json(record))
-    (other,) = find_runs(tmp_path, "digits")
-    assert other.finals == before.finals
+    of_run = read_json(record)
+    for other in ({"before": {"start": {"identity": "another"}}}, {"settings": whole}):
+        write_json(record, of_run | other)
+        write_json(f"work/settings/{record}", of_run | other)
+        (run,) = find_runs(tmp_path, "digits")
+        assert run.finals == before.finals
 
 
 def made() -> str:
@@ -168,7 +181,9 @@ def test_one_page_tells_what_the_data_of_experiments_tell_apart():
         write_halves(seed, ["first", "second", "third"])
     with pytest.raises(UserError, match=r"No experiment has halves that were trained\."):
         made()
-    ratios_stage.run(Jobs(read(ASKED)).ratios("toy"))
+    of_toy = Jobs(read(ASKED)).ratios("toy")
+    ratios_stage.run(of_toy)
+    write_atomically(of_toy.record, of_toy.text.encode())
     text = made()
     said = "each of 3 datasets; L2 start of `joint`, half-life 2; seeds 0, 1."
     assert "## toy\n" in text and said in text
@@ -181,7 +196,7 @@ def test_one_page_tells_what_the_data_of_experiments_tell_apart():
     record["settings"]["learning_rate"] = 9
     write_json(halves.record, record)
     with pytest.raises(
-        UserError, match=r"The halves of 'toy' were trained with other settings .*: settings\."
+        UserError, match=r"The ratios of 'toy' were made with other settings .*: settings\."
     ):
         made()
     write_atomically("docs/results/what_is_shared.md", b"By hand.\n")
@@ -201,5 +216,7 @@ def test_the_figure_is_refused_where_no_method_has_an_l2_start_and_rounds():
 def test_an_experiment_without_such_a_method_has_no_ratios_and_is_told_so():
     alone = {**EDITS, "experiments.toy.methods": ["isolated", "l2reg"], "experiments.toy.search": {},
              "experiments.toy.chosen": {}}  # fmt: skip
-    with pytest.raises(UserError, match=r"there is none among isolated, l2reg\. Add joint\."):
+    with pytest.raises(
+        UserError, match=r"joint or joint_auto\), and there is none among isolated, l2reg\. Add joint\."
+    ):
         Jobs(read(alone)).ratios("toy")

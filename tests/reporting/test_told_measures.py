@@ -27,7 +27,9 @@ def tell(experiment: str, renamed: dict[str, str], *measures: Measure) -> None:
     """Rename metrics in what was measured of every seed, and write beside it what the task tells."""
     for path in Path("results", experiment).glob("s*/metrics.csv"):
         write_table(path, read_table(path).replace({"metric": renamed}))
-        write_json(path.with_name("measures.json"), {measure.name: measure.told() for measure in measures})
+        write_json(
+            path.with_name("measures.json"), {measure.name: measure.as_json() for measure in measures}
+        )
 
 
 @pytest.mark.parametrize(

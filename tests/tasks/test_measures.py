@@ -18,8 +18,8 @@ from jointnn.tasks.measures import (
     OURS,
     Measure,
     check_given,
+    measure_from_json,
     measure_of,
-    told_measure,
 )
 
 OWN = Measure("off", "off by", unit="miles", best=0.5, factor=2.0, decimals=1, logarithmic=False)
@@ -31,8 +31,8 @@ def fields(measure: Measure) -> dict:
 
 @pytest.mark.parametrize("measure", [*OURS.values(), OWN], ids=lambda measure: measure.name)
 def test_what_a_task_tells_of_a_measure_is_read_again_from_json(measure):
-    told = json.loads(json.dumps(measure.told(), allow_nan=False))
-    assert fields(told_measure(measure.name, told)) == fields(measure)
+    told = json.loads(json.dumps(measure.as_json(), allow_nan=False))
+    assert fields(measure_from_json(measure.name, told)) == fields(measure)
 
 
 @pytest.mark.parametrize("best", [HIGHEST, LOWEST, 1.0, -2.5])

@@ -188,6 +188,12 @@ def shared(_classes: int) -> nn.Module:
         ({n: (torch.ones(9, 5).long(), torch.arange(9)) for n in "ab"}, mlp, {}, r"inputs of torch\.int64"),
         (three(), mlp, {"validation": 1.5}, r"validation: 1\.5 is no part of a dataset"),
         (three(), mlp, {"validation": {"one": points(0)}}, "validation: two is missing"),
+        (
+            {n: (torch.ones(21, 5), torch.tensor([0, 1] * 10 + [2])) for n in "ab"},
+            mlp,
+            {},
+            "a has the label 2 among its validation examples alone",
+        ),
         (three(), mlp, {"learning_rat": 0.1}, r"learning_rat is no setting\. Known: .*learning_rate"),
         (three(), mlp, {"learning_rate": -1}, "learning_rate: -1 does not fit"),
         (three(), mlp, {"method": "isolated", "rounds": 3}, "isolated does not read the setting rounds"),

@@ -187,7 +187,7 @@ def results_of(*experiments):
 
 
 def _results(experiment):
-    """Return the outputs of an experiment without its figures, which are no outputs of a rule."""
+    """Return the outputs of an experiment without the figures of its choice, which no rule can name."""
     jobs = JOBS.results(experiment)
     made = [file for known in jobs for file in known.outputs if file not in known.of_choice]
     return [*made, *_tidied(experiment)]
@@ -197,11 +197,8 @@ def trained(experiment):
     """Return the input function of a target: all that the training of an experiment makes."""
 
     def files():
-        chosen = EXPERIMENTS[experiment]
-        last = [JOBS.final(experiment, seed, name) for seed in chosen.seeds for name in chosen.methods]
-        if JOBS.asks_for_ratios(experiment):
-            last += JOBS.halves(experiment).values()
-        made = [known for known in JOBS.in_order(*last) if known.record.startswith("runs/")]
+        jobs = JOBS.in_order(*JOBS.results(experiment))
+        made = [known for known in jobs if known.record.startswith("runs/")]
         return [*(file for known in made for file in known.outputs), *_tidied(experiment)]
 
     return target(files)

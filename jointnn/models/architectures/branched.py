@@ -22,5 +22,5 @@ def branched(classes: int, channels: int, size: int, branches: Mapping[str, Any]
     """
     if not isinstance(branches, Mapping) or not branches:
         raise UserError(f"branches must be a mapping from names to layers, not {branches!r}.")
-    told = {name: Branch.told(name, said) for name, said in branches.items()}
+    told = {name: Branch.from_params(name, said) for name, said in branches.items()}
     return Branched(told, (channels, size, size), classes)

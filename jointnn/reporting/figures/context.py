@@ -1,6 +1,5 @@
-"""The data of figures: the settings of stage `figures` and the files of an experiment."""
+"""The data of figures: the settings of the stage that draws them and the files of an experiment."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,12 +16,13 @@ from jointnn.io.files import read_json, read_table
 from jointnn.io.tensors import diverged, read_tensors
 from jointnn.irls.groups import find_groups, planted_labels
 from jointnn.irls.told_apart import Groups
+from jointnn.methods.settings import Strength
 from jointnn.parameters.rows import printed
 from jointnn.reporting.measures import read_measures
 from jointnn.reporting.split_halves import ratios_of
 from jointnn.tasks.measures import Measure, measure_of
 
-NO_WEIGHTS = "This figure needs the weights of joint, which was not run or diverged."
+NO_WEIGHTS = "This figure needs the weights of a method with rounds, and none was run, or it diverged."
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ class Context:
         part = self.folders_of_training(self.in_rounds)[-1]
         record = self.folder(next(iter(self.weights), 0)) / part / "settings.json"
         settings = read_json(record).get("settings", {}) if record.exists() else {}
-        strength = settings.get("strength") or {}
-        return strength.get("half_life") in (math.inf, "Infinity") or strength.get("lambda") == 0
+        given = settings.get("strength")
+        return bool(given) and Strength.model_validate(given, by_name=True).pulls_nothing
 
     @cached_property
     def ratios(self) -> pd.DataFrame:

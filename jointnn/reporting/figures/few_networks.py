@@ -81,7 +81,7 @@ def pairs_by_round(context: Context) -> Figure:
         axes.set_yticks(np.arange(rounds), [f"round {number}" for number in range(1, rounds + 1)])
     rotation = 90 if LETTER * longest > CELL else 0
     panels[-1].set_xticks(np.arange(blocks), named, rotation=rotation)
-    ended = diagnosis(list(values), context.datasets) or ""
+    ended = diagnosis(list(values), context.label(context.in_rounds), context.datasets) or ""
     said = " ".join(filter(None, [f"Seed {seed}.", ended, said_of_few(context)]))
     drawing.supxlabel(textwrap.fill(said, int(drawing.get_figwidth() / LETTER)), fontsize=NORMAL)
     return drawing

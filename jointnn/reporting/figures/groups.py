@@ -173,7 +173,11 @@ def groups_table(context: Context) -> pd.DataFrame:
             ]
             named = f"{NOT_TOLD_APART}: {doubt}" if doubt else " | ".join(members)
             index = adjusted_rand_index(labels, planted) if planted else None
-            said = diagnosis(list(weights), context.datasets) if number == len(weights) else None
+            said = (
+                diagnosis(list(weights), context.label(context.in_rounds), context.datasets)
+                if number == len(weights)
+                else None
+            )
             gap = separation(of_round, labels)
             rows.append((seed, number, gap, index, named, said))
     columns = ["seed", "round", "separation", "adjusted_rand_index", "groups", "diagnosis"]

@@ -62,7 +62,7 @@ def weights(context: Context) -> Figure:
         panels[row, 0].set_ylabel(f"round {row + 1}")
     _name_blocks(panels[0].tolist(), context.blocks(), side)
     drawing.colorbar(mesh, ax=panels, label="weight", ticks=[0, 0.5, 1], shrink=0.4, aspect=25, pad=0.01)
-    ended = diagnosis(list(values), context.datasets) or ""
+    ended = diagnosis(list(values), context.label(context.in_rounds), context.datasets) or ""
     said = " ".join(filter(None, [f"Seed {seed}.", ended, said_of_weights(context)]))
     letters = int(drawing.get_figwidth() / LETTER)
     drawing.supxlabel(textwrap.fill(said, letters), fontsize=NORMAL)

@@ -193,7 +193,8 @@ def groups(table: pd.DataFrame, number: int | None) -> str:
     """
     if table.empty:
         return ""
-    number = number or int(table["round"].max())
+    rounds = set(table["round"])
+    number = number if number in rounds else int(max(rounds))
     rows = table[table["round"] == number]
     told = table[~table.groups.astype(str).str.startswith(NOT_TOLD_APART)]
     doubt = f"Round {number}: groups are {rows.groups.iloc[0]}." if number not in set(told["round"]) else ""

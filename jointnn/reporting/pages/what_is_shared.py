@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jointnn.io import paths
 from jointnn.parameters.resolve import method_settings
-from jointnn.parameters.rows import printed, rounds_are_jobs
+from jointnn.parameters.rows import printed, shown_in_rounds
 from jointnn.parameters.schema import Params
 from jointnn.reporting.pages import sections
 from jointnn.reporting.pages.page import Destination, caption, figure, rendered
@@ -15,7 +15,7 @@ NAME = "what_is_shared"
 
 
 def experiments_of(params: Params) -> list[str]:
-    """Return the experiments whose halves were trained and drawn."""
+    """Return the experiments that have ratios."""
     return [name for name in params.experiments if Path(paths.ratios(name)).exists()]
 
 
@@ -43,7 +43,10 @@ def page_of(params: Params, place: Destination) -> str:
 
 
 def _pull(params: Params, name: str) -> str:
-    """Return the method under whose L2 start the halves were trained, and how hard it pulls, in words."""
-    method = next(filter(rounds_are_jobs, params.experiments[name].methods))
+    """Return the method under whose L2 start the halves were trained, and how hard it pulls, in words.
+
+    The page is made where parameters and the record of the ratios agree.
+    """
+    method = shown_in_rounds(params.experiments[name].methods) or ""
     strength = method_settings(params, name, method).strength
     return f"`{printed(method)}`, {in_words(strength.model_dump(exclude_none=True))}"

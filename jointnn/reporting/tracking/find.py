@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jointnn.io import paths, tensors
+from jointnn.methods.split_halves import halved
 from jointnn.reporting.tracking.read import HISTORIES, costs, finals, histories, ratios, read_json
 from jointnn.reporting.tracking.runs import RunFiles, TrackedJob, ended, wanted
 
@@ -107,14 +108,15 @@ def _jobs(root: Path, seed_folder: Path, method: str) -> list[TrackedJob]:
     return [start, _job(root, folder, "sigma.settings.json"), *rounds]
 
 
-def _trials(root: Path, chain: Sequence[TrackedJob]) -> list[TrackedJob]:
-    """Return the trials of a scale that chose the sigma of a run: they cost time, too."""
+def _before_sigma(root: Path, chain: Sequence[TrackedJob]) -> list[TrackedJob]:
+    """Return the halves or the trials that the sigma of a run came from: they cost time, too."""
     of_sigma = [job for job in chain if job.record_path.name == "sigma.settings.json"]
     return [
         found
         for job in of_sigma
         for name in (job.record or {}).get("before", {})
-        if name.startswith("trial_") and job.is_made_from(found := _job(root, job.folder / name))
+        if name == "halves" or name.startswith("trial_")
+        if job.is_made_from(found := _job(root, job.folder / name))
     ]
 
 
@@ -129,7 +131,7 @@ def _run(root: Path, experiment: str, seed: int, method: str) -> RunFiles | None
         return None
     points, datasets = histories(sources)
     settings = {job.record_path: (job.record if finished else job.newest) for job in chain}
-    cost = costs(root, [*finished, *_trials(root, finished)])
+    cost = costs(root, [*finished, *_before_sigma(root, finished)])
     started, seconds = _times(root, chain, sources, cost.get("cost/seconds"))
     halves = _halves(root, chain[0]) if finished else {}
     results = Path("results") / experiment / f"s{seed}"
@@ -217,13 +219,20 @@ def _alarms(root: Path, job: TrackedJob) -> str:
 
 
 def _halves(root: Path, first: TrackedJob) -> dict[str, float]:
-    """Return the ratios of split halves, if they began where the first job of a run did; else {}."""
+    """Return the ratios of split halves, if they are those of the L2 start of a run; else {}.
+
+    They can be older: nobody makes them anew who does not ask for them.
+    """
     folder = first.folder.parent / "halves"
     halves = _job(root, folder)
-    starts = [
-        ((job.record or {}).get("before", {}).get("start") or {}).get("identity") for job in (halves, first)
-    ]
-    return ratios(root / folder / "ratios.json") if halves.fresh and starts[0] == starts[1] else {}
+    of_halves, of_start = halves.record or {}, first.record or {}
+    starts = [(of.get("before", {}).get("start") or {}).get("identity") for of in (of_halves, of_start)]
+    is_of_run = (
+        halves.fresh
+        and starts[0] == starts[1]
+        and of_halves.get("settings") == halved(of_start.get("settings", {}))
+    )
+    return ratios(root / folder / "ratios.json") if is_of_run else {}
 
 
 def _artifacts(root: Path, jobs: list[TrackedJob], halves: Mapping[str, float]) -> dict[str, Path]:

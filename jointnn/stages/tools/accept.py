@@ -20,8 +20,8 @@ from jointnn.stages.tools import golden_bytes as golden
 
 LOG = "workflow/accepted.csv"
 COLUMNS = ("date", "commit", "experiment", "records", "because")
-OF_CODE = {"code", "before"}
-"""Entries of a record on code: its own, and that of the jobs before it."""
+NOT_COMPARED = {"code", "before"}
+"""Entries of a record on code: its own, and that of the jobs before it. The identity is compared."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +60,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _commit_of_clean_tree() -> str:
-    """Return the commit that is checked out. Refuse a changed tree, which nobody could look at."""
+    """Return the commit that is checked out. Refuse a changed tree, which nobody could look at.
+
+    Of files that git does not know, code counts: it may be what ran.
+    """
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{LOG}")
+    changed = changed or _git("status", "--porcelain", "--untracked-files=all", "--", "*.py")
     if changed:
         raise UserError(
             "the tree is dirty, so nobody could see what was accepted: "
@@ -85,7 +89,7 @@ def _differs_in_code_alone(job: Job) -> bool:
     was, now = read_json(record), json.loads(job.text)
 
     def settings(known: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in known.items() if key not in OF_CODE}
+        return {key: value for key, value in known.items() if key not in NOT_COMPARED}
 
     return was != now and settings(was) == settings(now)
 

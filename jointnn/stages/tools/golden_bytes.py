@@ -63,7 +63,7 @@ def _run_jobs(project: Path, folder: Path) -> None:
     os.chdir(folder)
     try:
         jobs = Jobs(read_params(project))
-        every = [job for name in jobs.params.experiments for job in jobs.of_experiment(name)]
+        every = [job for name in jobs.params.experiments for job in jobs.asked_for(name)]
         every += jobs.in_order(*map(jobs.sweep, jobs.params.sweeps))
         for job in {job.record: job for job in every}.values():
             with redirect_stdout(io.StringIO()):  # what a job says of its training goes to its log

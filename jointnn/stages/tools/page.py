@@ -13,7 +13,7 @@ from pathlib import Path
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_text, write_atomically
-from jointnn.jobs.outdated import outdated_in_experiment, outdated_in_halves, outdated_in_sweep
+from jointnn.jobs.outdated import outdated_in_experiment, outdated_in_ratios, outdated_in_sweep
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
 from jointnn.registry import nearest
@@ -80,7 +80,7 @@ def check(params: Params, name: str, place: Destination) -> None:
             raise UserError(f"{name} is a page of the documentation: python -m jointnn page --docs {name}")
         if name == what_is_shared.NAME:
             _check_page(name, place)
-            _check_halves(params)
+            _check_ratios(params)
         return
     folders = {SWEEP + sweep: Path(paths.sweep(sweep)) for sweep in params.sweeps}
     folders |= {experiment: Path("results", experiment) for experiment in params.experiments}
@@ -113,8 +113,8 @@ def _check_page(name: str, place: Destination) -> None:
         )
 
 
-def _check_halves(params: Params) -> None:
-    """Refuse halves of datasets that were trained with other settings, and a page of none."""
+def _check_ratios(params: Params) -> None:
+    """Refuse ratios that were made with other settings, and a page of none."""
     names = what_is_shared.experiments_of(params)
     if not names:
         raise UserError(
@@ -122,9 +122,9 @@ def _check_halves(params: Params) -> None:
             f"snakemake {paths.figure('EXPERIMENT', paths.SPLIT_HALVES)}"
         )
     for name in names:
-        if differences := outdated_in_halves(params, name):
+        if differences := outdated_in_ratios(params, name):
             raise UserError(
-                f"The halves of {name!r} were trained with other settings than the parameters say now: "
-                f"{', '.join(differences)}. Train them again: "
-                f"snakemake {paths.figure(name, paths.SPLIT_HALVES)}"
+                f"The ratios of {name!r} were made with other settings than the parameters say now: "
+                f"{', '.join(differences)}. Make them again, with snakemake "
+                f"{paths.figure(name, paths.SPLIT_HALVES)}, or delete {paths.ratios(name)}."
             )

@@ -73,6 +73,16 @@ def test_a_killed_job_can_still_go_on_and_other_last_states_go():
 
 
 @pytest.mark.slow
+def test_halves_that_were_asked_for_alone_are_runs_of_now_and_go_on():
+    jobs = Jobs(read())
+    done, killed = jobs.halves("toy").values()
+    finish(done)
+    kept = resume_point(killed.record, killed.digest)
+    assert cleaned("--runs", "toy", "--yes") == cleaned("--yes") == set()
+    assert Path(kept).is_file()
+
+
+@pytest.mark.slow
 def test_runs_results_searches_data_and_own_images_stay():
     for job in Jobs(read()).of_experiment("toy"):
         if job.stage != "fetch":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jointnn.errors import UserError
+from jointnn.io.files import write_json
 from jointnn.stages.tools import times
 
 
@@ -24,6 +25,20 @@ def test_times_add_up_the_rounds_of_joint_and_take_the_largest_memory(tmp_path, 
     # joint: 10 + 1 + 5 + 10, and 2 more for each of 4 jobs in seed 1
     assert ["joint", "30.0", "5.7", "302", "4", "2"] in lines
     assert ["isolated", "41.0", "1.4", "350", "1", "2"] in lines
+
+
+def test_halves_are_billed_where_the_scale_comes_from_them_and_not_where_they_are_looked_at(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for job, seconds in {"joint/l2": 10, "joint/halves": 50}.items():
+        path = Path("logs", "toy", "s0", f"{job}.tsv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{seconds}\t300\n")
+    for before, whole in (({}, "10.0"), ({"halves": {}}, "60.0")):
+        write_json("runs/toy/s0/joint/sigma.settings.json", {"before": before})
+        times.main(times_arguments("toy"))
+        assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["joint", whole]
 
 
 def test_times_of_one_seed_have_no_deviation(tmp_path, monkeypatch, capsys):
