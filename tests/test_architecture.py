@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "parameters": "io methods data tasks.measures",
     "jobs": "io methods data parameters",
     "terminal": "jobs",
-    "reporting": "io irls.groups irls.told_apart data.schema data.left_out tasks.measures parameters",
+    "reporting": "io irls.groups irls.told_apart methods data.schema data.left_out tasks.measures "
+    "parameters",
     "stages": "io irls methods data models tasks training reporting ranks jobs.specs",
     "stages.tools": "io data methods models tasks training parameters jobs reporting terminal stages",
     "__main__": "io stages ranks.launch jobs.specs",

@@ -14,7 +14,6 @@ from jointnn.io.yaml import to_yaml_blocks
 from jointnn.irls.groups import best_round
 from jointnn.irls.tying import layers_to_tie
 from jointnn.jobs.specs import ChooseJob
-from jointnn.parameters.rows import shown_in_rounds
 from jointnn.tasks.measures import told_score
 
 FINALISTS = 4
@@ -35,7 +34,6 @@ def run(job: ChooseJob) -> None:
     """
     rows, tuned, ahead, at_edges, groups_round, of_layers = [], {}, {}, {}, None, {}
     first, shown = str(job.tuning_seed), [*job.measures, "loss"]
-    in_rounds = shown_in_rounds(job.attempts[first])
     for name in job.attempts[first]:
         found = _results(job, name)
         measured = {
@@ -44,7 +42,7 @@ def run(job: ChooseJob) -> None:
         }
         try:
             best = choose(list(measured.values()))
-            if job.ties and name == in_rounds:
+            if job.ties and name == "joint":
                 of_layers = _weights_of_all_layers(found[first], measured[first])
         except ValueError as error:
             raise UserError(f"{job.experiment}, {name}: {error}.") from error
@@ -52,7 +50,7 @@ def run(job: ChooseJob) -> None:
         ahead[name] = finalists(measured[first], FINALISTS)
         if at := edges([result["settings"] for result in found[first].values()], tuned[name]):
             at_edges[name] = at
-        if weights := found[first][best].get("weights_of_rounds") if name == in_rounds else None:
+        if weights := found[first][best].get("weights_of_rounds") if name == "joint" else None:
             groups_round = best_round([np.asarray(w) for w in weights], job.groups_count)
         for seed, of in found.items():
             for k, result in of.items():
