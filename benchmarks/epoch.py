@@ -17,6 +17,7 @@ from jointnn.models.architectures.autoencoders import autoencoder
 from jointnn.models.architectures.convolutional import small_conv
 from jointnn.models.architectures.efficientnet import efficientnet_lite0_end
 from jointnn.models.architectures.residual import small_resnet
+from jointnn.models.elu import ELU
 from jointnn.models.gan import Began
 from jointnn.models.precision import LAYOUTS
 from jointnn.tasks.base import Task
@@ -74,6 +75,15 @@ def squared_error(network: nn.Module, batch: Split) -> torch.Tensor:
     return functional.mse_loss(network(with_hole(batch.images, masks)) / 2, batch.images / 2)
 
 
+def of_torch(network: nn.Module) -> nn.Module:
+    """Return a network with torch's own layers, as one writes it."""
+    for module in network.modules():
+        for name, layer in module.named_children():
+            if isinstance(layer, ELU):
+                setattr(module, name, nn.ELU())
+    return network
+
+
 def compared(
     name: str,
     make: Callable[[], nn.Module],
@@ -84,7 +94,7 @@ def compared(
     repeats: int,
 ) -> list[str]:
     """Return one row: an epoch of plain loops, of `isolated`, and of `joint` in each form, in turns."""
-    alone = [make().train() for _ in range(NETWORKS)]
+    alone = [of_torch(make()).train() for _ in range(NETWORKS)]
     steps = len(images) // BATCH
 
     def plain() -> None:

@@ -7,6 +7,7 @@ from torch import nn
 
 from jointnn.errors import UserError
 from jointnn.models.architectures import architecture
+from jointnn.models.elu import ELU
 from jointnn.models.gan import Began, Dcgan
 
 
@@ -116,7 +117,7 @@ def _decoder(channels: int, halvings: int, width: int, latent: int) -> "OrderedD
 
 
 def _convolved(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1), nn.ELU())
+    return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1), ELU())
 
 
 def _dense_to_grid(latent: int, width: int, side: int) -> nn.Sequential:
