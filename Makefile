@@ -61,6 +61,7 @@ graph: .venv/ready
 	snakemake $(GRAPH) --rulegraph > work/rulegraph.dot
 	# Of graphviz (apt-get install graphviz): tred leaves out arrows that follow from others.
 	sed 's/color = "[^"]*"/color = "#4477AA"/' work/rulegraph.dot | tred | dot -Tsvg -o docs/images/rulegraph.svg
+	dot -Tsvg docs/images/which_method.dot -o docs/images/which_method.svg
 
 report: .venv/ready
 	python -m jointnn report

@@ -102,7 +102,7 @@ def main() -> None:
         [f"{count} runs, nothing new", *(f"{value:.1f}" for value in again), ""],
         ["each run more", *(f"{value:.2f}" for value in each), f"{RUN:g}"],
     ]
-    columns = ["import of digits", "wall time (s)", "CPU time (s)", "target (s)"]
+    columns = ["import of digits", "wall time (s)", "CPU time (s)", "wall time, at most (s)"]
     print_table("Runs into MLflow, with their networks", columns, rows)
 
 

@@ -76,4 +76,4 @@ def cifar10() -> Recipe:
         )
         return Splits(numbered(train, "train", "jpg"), numbered(test, "test", "jpg"), official.classes)
 
-    return Recipe("CIFAR-10, the official files by torchvision", "none stated", read)
+    return Recipe("CIFAR-10, its official binary archive", "none stated", read)
