@@ -39,7 +39,7 @@ def compared(name: str, networks: int, steps: int, repeats: int) -> list[str]:
         for _ in range(steps):
             ours.optimizer.step_all(RATE)
 
-    cases = [step_ours, partial(step, of_each), partial(step, [of_all])]
+    cases: list[Callable[[], object]] = [step_ours, partial(step, of_each), partial(step, [of_all])]
     times = [min(taken) / steps for taken in interleaved(cases, repeats)]
     cells = [f"{1e6 * seconds:.0f}" for seconds in times]
     return [f"{name}, {networks} networks", *cells, f"{times[0] / min(times[1:]):.2f}", f"{MOST}"]

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "tasks": "data models",
     "training": "io irls methods data models tasks ranks",
     "parameters": "io methods data tasks.measures",
-    "jobs": "io methods data parameters",
+    "jobs": "io methods data parameters jobs.specs",
+    "jobs.specs": "io",
     "terminal": "jobs",
     "reporting": "io irls.groups irls.told_apart methods data.schema data.left_out tasks.measures "
     "parameters",
