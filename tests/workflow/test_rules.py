@@ -77,9 +77,9 @@ def test_there_are_at_most_twenty_rules_and_a_line_for_every_target():
     targets = {f"{kind}{name}" for kind in ("", "train_", "search_") for name in experiments}
     rules = names - targets - {f"sweep_{name}" for name in sweeps}
     assert rules >= {"fetch", "prepare", "initialise", "l2", "sigma", "irls", "train", "evaluate"}
-    assert rules == TAKEN and len(rules - {"all", "paper"}) <= 20  # with wildcards
+    assert rules == TAKEN and len(rules - {"all", "paper", "track"}) <= 20  # with wildcards
     assert names >= {*experiments, *(f"train_{name}" for name in params.versioned)}
-    assert len(names) == len(listed) <= 100
+    assert len(names) == len(listed) <= 120
     assert all(re.fullmatch(r"\w+ \(.+\)", line) for line in listed)
 
 
