@@ -169,21 +169,21 @@ class Jobs:
     @_once
     def train(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Return the job that trains a whole method."""
-        self._check_method(experiment, seed, method, in_rounds=False)
+        self._check_method(experiment, method)
         settings = training_jobs.train(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def l2(self, experiment: str, seed: int, method: str) -> TrainJob:
         """Return the job of the L2 start (5) of a method with rounds."""
-        self._check_method(experiment, seed, method, in_rounds=True)
+        self._check_rounds(experiment, seed, method)
         settings = training_jobs.l2(self.params, experiment, seed, method)
         return self._job(TrainJob, settings, self._begin(experiment, seed, method))
 
     @_once
     def split_halves(self, experiment: str, seed: int, method: str) -> SplitHalvesJob:
         """Return the job that trains two halves of every dataset under a method's L2 start."""
-        self._check_method(experiment, seed, method, in_rounds=True)
+        self._check_rounds(experiment, seed, method)
         settings = training_jobs.split_halves(self.params, experiment, seed, method)
         return self._job(SplitHalvesJob, settings, self._begin(experiment, seed, method))
 
@@ -226,7 +226,7 @@ class Jobs:
     @_once
     def irls(self, experiment: str, seed: int, method: str, number: int) -> TrainJob:
         """Return the job of one IRLS round."""
-        self._check_method(experiment, seed, method, in_rounds=True)
+        self._check_rounds(experiment, seed, method)
         if not 1 <= number <= (last := self.rounds(experiment, method)):
             raise UserError(f"{experiment}: {method} has the rounds 1 to {last}, and no round {number}.")
         settings = training_jobs.irls(self.params, experiment, seed, method, number)
@@ -317,17 +317,19 @@ class Jobs:
             return 0
         return method_settings(self.params, experiment, method).rounds
 
-    def _check_method(self, experiment: str, seed: int, method: str, *, in_rounds: bool) -> None:
-        """Refuse a method that an experiment has not, and a job that is none of the method's."""
+    def _check_method(self, experiment: str, method: str) -> None:
+        """Refuse a method that an experiment has not."""
         methods = self._experiment(experiment).methods
         if method not in methods:
             raise UserError(f"{experiment} has no method {method!r}{nearest(method, methods)}")
-        rounds = self.rounds(experiment, method)
-        if bool(rounds) != in_rounds:
-            how = f"in an L2 start and {rounds} rounds, each a job" if rounds else "in one job"
-            ends = paths.run(experiment, seed, method, rounds)
+
+    def _check_rounds(self, experiment: str, seed: int, method: str) -> None:
+        """Refuse a job of a method's rounds where it has none that are jobs."""
+        self._check_method(experiment, method)
+        if not self.rounds(experiment, method):
+            place = paths.method(experiment, seed, method)
             raise UserError(
-                f"{experiment}: {method} is trained {how}. Its networks come to lie in {ends}/."
+                f"{experiment}: {method} is trained in one job. Ask for its networks in {place}/."
             )
 
     def _begin(self, experiment: str, seed: int, method: str, *, searched: bool = False) -> dict[str, Job]:

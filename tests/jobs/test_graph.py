@@ -313,11 +313,10 @@ def test_a_job_is_worked_out_once():
         (lambda jobs: jobs.irls("toy", 0, "joint", 9), "joint has the rounds 1 to 3, and no round 9"),
         (lambda jobs: jobs.l2("toy", 0, "isolated"), "isolated is trained in one job"),
         (lambda jobs: jobs.split_halves("toy", 0, "isolated"), "isolated is trained in one job"),
-        (lambda jobs: jobs.train("toy", 0, "joint"), "joint is trained in an L2 start and 3 rounds"),
         (lambda jobs: jobs.train("toy", 0, "isolate"), "toy has no method 'isolate'; did you mean"),
         (lambda jobs: jobs.attempt("toy", 1000, "joint", 99), "2 points of joint, counted from 0, and no"),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_a_job_that_no_method_has_is_refused(asked, sentence):
     with pytest.raises(UserError, match=sentence):

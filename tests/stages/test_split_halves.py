@@ -100,7 +100,7 @@ def test_halves_are_pulled_as_hard_as_whole_datasets_and_see_as_many_images():
 @pytest.mark.slow
 def test_the_job_is_asked_for_by_a_figure_alone_and_changes_no_other_job():
     without, asking = started(), started(figures=["split_halves"])
-    plain, asked = ({job.record: job for job in of.of_experiment("tiny")} for of in (without, asking))
+    plain, asked = ({job.record: job for job in of.asked_for("tiny")} for of in (without, asking))
     new = asked.keys() - plain.keys()
     assert new == {
         "runs/tiny/s0/joint/halves/settings.json",

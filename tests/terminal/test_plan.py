@@ -50,7 +50,7 @@ def start_of_bytes(count: int) -> None:
 @pytest.mark.slow
 def test_jobs_steps_time_and_disk_are_said():
     jobs = Jobs(read())
-    lines = introduction(run_of(*jobs.of_experiment("toy")), EarlierRuns())
+    lines = introduction(run_of(*jobs.asked_for("toy")), EarlierRuns())
     assert re.match(r"\d+ jobs: fetch 3, prepare 3, initialise 2, ", lines[0])
     assert lines[1:] == [
         "The search of toy tries 4 points of 2 methods on 1 seed: "
