@@ -176,6 +176,14 @@ def test_weights_that_pull_nothing_say_so(name, networks):
     assert "These weights pull nothing" not in said(name, run(networks, 3))
 
 
+def test_weights_under_a_lambda_of_0_pull_nothing():
+    """As a record has it: both entries, by the name of the attribute."""
+    context = run(5, 1)
+    for record in Path("runs/toy/s0/joint").glob("round_*/settings.json"):
+        write_json(record, {"settings": {"strength": {"half_life": None, "lambda_": 0.0}}})
+    assert context.pulls_nothing
+
+
 @pytest.mark.parametrize(("falls", "drawn"), [(0.5, True), (0.05, False)])
 def test_a_consistency_loss_that_stays_as_it_is_has_no_axis(falls, drawn):
     context = run(4, 1)

@@ -32,6 +32,9 @@ def test_results_of_older_code_are_accepted_and_nothing_runs_again(known, tmp_pa
     assert NOTHING not in project.snakemake("-n")
     assert "the tree is dirty" in project.run(*accept, fails=True)
     project.commit()
+    project.write("my_tasks.py", "")
+    assert "my_tasks.py. Commit first." in project.run(*accept, fails=True)
+    project.path("my_tasks.py").unlink()
     assert "arrays are the golden ones" in project.run(*accept)
     assert NOTHING in project.snakemake("-n")
     assert project.content("runs/**/*.safetensors", "results/tiny/*.csv") == before
