@@ -72,7 +72,7 @@ def _imported(file: Path, root: Path, changed: int) -> tuple[Path, ...]:
 
 
 class _Code(NamedTuple):
-    """What is asked of a file of code: its digest, and the dotted names that it imports, which may be
+    """A file of code as jobs know it: its digest, and the dotted names that it imports, which may be
     modules, each with the level of a relative import."""
 
     digest: str

@@ -722,7 +722,7 @@ class FiguresJob(Job):
 
 
 class RatiosJob(Job):
-    """What the data of an experiment tell apart: the ratios of split halves, in a table and a figure."""
+    """The ratios of split halves in a table and a figure: by how much the data tell networks apart."""
 
     stage: Literal["ratios"] = "ratios"
     experiment: str
