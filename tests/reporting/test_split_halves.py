@@ -13,7 +13,7 @@ from helpers.tracking import Project
 
 from jointnn.errors import UserError
 from jointnn.io import paths
-from jointnn.io.files import read_json, write_atomically, write_json, write_table
+from jointnn.io.files import digest, read_json, write_atomically, write_json, write_table
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import RatiosJob
 from jointnn.methods.split_halves import halved
@@ -26,6 +26,8 @@ from jointnn.stages import ratios as ratios_stage
 from jointnn.stages.tools import page
 
 ASKED = {**EDITS, "experiments.toy.figures": ["split_halves"]}
+OF_START = {"batch_size": 8, "accumulate": 1, "strength": {"half_life": 3.0, "lambda_": None}}
+"""Settings of an L2 start, as far as halves depend on them."""
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +143,7 @@ def test_the_job_writes_every_ratio_and_the_figure_and_mlflow_has_the_ends_of_ea
 
 def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its_start(tmp_path):
     project = Project(tmp_path)
-    project.plan_joint(0, batch_size=8, accumulate=1, strength={"half_life": 3.0, "lambda_": None})
+    project.plan_joint(0, **OF_START)
     project.train_joint(0)
     record = "runs/digits/s0/joint/halves/settings.json"
     whole = project.planned("runs/digits/s0/joint/l2/settings.json")["settings"]
@@ -164,6 +166,30 @@ def test_a_run_of_mlflow_has_the_ratios_of_halves_that_have_its_settings_and_its
         write_json(f"work/settings/{record}", of_run | other)
         (run,) = find_runs(tmp_path, "digits")
         assert run.finals == before.finals
+
+
+@pytest.mark.parametrize(("from_halves", "seconds"), [(True, 90.0), (False, 40.0)])
+def test_mlflow_bills_halves_where_the_scale_comes_from_them_and_not_where_they_are_looked_at(
+    from_halves, seconds, tmp_path
+):
+    project = Project(tmp_path)
+    project.plan_joint(0, **OF_START)
+    jobs = project.jobs(0)
+    _, (of_sigma, _, _), *rounds = jobs
+    project.plan(halves := "runs/digits/s0/joint/halves/settings.json")
+    project.end(halves)
+    project.measure(halves, 50)
+    if from_halves:
+        planned = project.planned(of_sigma)
+        named = planned["before"] | {"halves": {"record": digest(project.planned(halves))}}
+        write_json(f"work/settings/{of_sigma}", planned | {"before": named})
+        for record, upstream, _ in rounds:
+            project.plan(record, upstream, **OF_START)
+    project.train_joint(0)
+    for record, _, _ in jobs:
+        project.measure(record, 10)
+    (run,) = find_runs(tmp_path, "digits")
+    assert run.finished and run.finals["cost/seconds"] == seconds
 
 
 def made() -> str:
