@@ -98,9 +98,10 @@ def test_a_corner_of_all_experiments_is_one_of_the_sweep():
     assert Jobs(params(never_pulls)).sweep(NAME).corners == {"joint": "isolated"}
 
 
-def test_whom_joining_harms_is_said_dataset_by_dataset_at_each_number():
-    """At 10 labels the source loses in every seed, which its average with the target does not show."""
-    accuracy, seeds, numbers = ACCURACY, [0, 1, 2], ["10", "500"]
+def of_mnist_and_usps(**changes) -> SweepResults:
+    """A sweep of two numbers: at 10 the source loses in every seed, which the average does not show."""
+    accuracy, seeds, named = ACCURACY, [0, 1, 2], {"10": "few", "500": "many"}
+    numbers = list(named)
     isolated = {"mnist": [0.96, 0.97, 0.96], "usps": [0.50, 0.52, 0.54]}
     joint = {
         "10": {"mnist": [0.93, 0.94, 0.94], "usps": [0.74, 0.76, 0.73]},
@@ -113,23 +114,35 @@ def test_whom_joining_harms_is_said_dataset_by_dataset_at_each_number():
             for method, of in (("isolated", isolated), ("joint", joint[number]))
             for dataset, of_seeds in {**of, AVERAGE: np.mean(list(of.values()), axis=0).tolist()}.items()
         }
-        each[number] = Results("of_one", accuracy, ["isolated", "joint"], ["mnist", "usps"], seeds, values)
+        each[number] = Results(
+            named[number], accuracy, ["isolated", "joint"], ["mnist", "usps"], seeds, values
+        )
     values = {
         (method, number): each[number].cell(method, AVERAGE)
         for number in numbers
         for method in ("isolated", "joint")
     }
-    found = SweepResults(
-        NAME, accuracy, ["isolated", "joint"], numbers, seeds, values, over=["mnist", "usps"], each=each
-    )
-    _, said = sweep_markdown(found).split("Each dataset by itself: ")
-    assert said.startswith(
-        "`joint` minus `isolated`, seed by seed. Joining harms mnist at 10 beyond noise (paired t-test "
-        "over seeds, one-sided, 5 %).\n"
-    )
+    told = {"over": ["mnist", "usps"], "each": each, **changes}
+    return SweepResults(NAME, accuracy, ["isolated", "joint"], numbers, seeds, values, **told)
+
+
+HARMED = (
+    "`joint` minus `isolated`, seed by seed. Joining harms mnist at 10 beyond noise (paired t-test "
+    "over seeds, one-sided, 5 %)."
+)
+
+
+def test_whom_joining_harms_is_said_dataset_by_dataset_at_each_number():
+    _, said = sweep_markdown(of_mnist_and_usps()).split("Each dataset by itself: ")
+    assert said.startswith(f"{HARMED}\n")
     assert cells(said, "joint − isolated") == ["10", "500"]
     assert cells(said, "mnist") == ["−2.7 ± 0.6", "+0.0 ± 1.0"]
     assert cells(said, "usps") == ["+22.3 ± 2.9", "+0.3 ± 1.5"]
+
+
+def test_whom_joining_harms_is_said_also_where_datasets_are_others_at_each_number():
+    _, said = sweep_markdown(of_mnist_and_usps(over=[])).split("Each dataset by itself: ")
+    assert said == f"{HARMED} By how much: results/few/table.md and results/many/table.md.\n"
 
 
 @pytest.mark.slow

@@ -183,25 +183,32 @@ def sweep_markdown(results: SweepResults) -> str:
 
 
 def _joining(results: SweepResults) -> list[str]:
-    """Return the sentence on whom joining harms at which number, and joining minus `isolated` as table."""
-    there = {number: ours for number, found in results.each.items() if (ours := joining(found))}
-    if not results.over or not there:
+    """Return the sentence on whom joining harms at which number, and joining minus `isolated` as table.
+
+    Without the table where datasets are others at each number: those of the experiments have it.
+    """
+    there = {number: found for number, found in results.each.items() if joining(found)}
+    if not there:
         return []
-    ours = next(iter(there.values()))
+    ours = joining(next(iter(there.values())))
     said = f"Each dataset by itself: `{printed(ours)}` minus `{ALONE}`, seed by seed."
-    harmed = {number: results.each[number].harmed(ours, ALONE) for number in there}
+    harmed = {number: found.harmed(ours, ALONE) for number, found in there.items()}
     places = [
         f"{printed(dataset)} at {listed(numbers)}"
-        for dataset in results.over
+        for dataset in dict.fromkeys(name for found in there.values() for name in found.datasets)
         if (numbers := [number for number, those in harmed.items() if dataset in those])
     ]
+    said = f"{said} {harm_where('; '.join(places), results.seeds)}"
+    if not results.over:
+        tables = listed([f"results/{found.experiment}/table.md" for found in there.values()])
+        return [f"{said} By how much: {tables}."]
     lines = [[f"{printed(ours)} {MARKDOWN.minus} {ALONE}", *results.columns]]
     for dataset in results.over:
         pairs = [found.paired(ours, ALONE, dataset) for found in results.each.values()]
         lines.append(
             [printed(dataset), *(difference(of, results.measure.number, MARKDOWN) for of in pairs)]
         )
-    return [f"{said} {harm_where('; '.join(places), results.seeds)}", markdown_grid(lines)]
+    return [said, markdown_grid(lines)]
 
 
 def _paired(results: SweepResults, ours: str) -> str:

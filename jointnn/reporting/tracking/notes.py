@@ -53,10 +53,16 @@ def of_method(seeds: Sequence[int]) -> str:
 
 
 def harm(root: Path, experiment: str, method: str) -> str:
-    """Return the table's sentence on the datasets that a method harms, as a paragraph; "" without one."""
+    """Return the table's sentences on the datasets that a method harms, a paragraph per measure, or ""."""
     table = _text(root / "results" / experiment / "table.md")
-    found = re.search(rf"`{re.escape(printed(method))}` minus [^\n]*({HARMS} [^\n]*)", table)
-    return f"\n\n{found[1]}" if found else ""
+    sentence = rf"`{re.escape(printed(method))}` minus .*({HARMS} .*)"
+    said, measure = [], ""
+    for line in table.splitlines():
+        if heading := re.match("##+ (.+)", line):
+            measure = f"{heading[1]}: "
+        elif found := re.search(sentence, line):
+            said.append(f"\n\n{measure}{found[1]}")
+    return "".join(said)
 
 
 def of_experiment(root: Path, name: str, runs: Sequence[RunFiles], shown: str) -> str:

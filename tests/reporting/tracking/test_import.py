@@ -89,7 +89,9 @@ def test_the_run_of_a_method_has_means_and_deviations_over_its_seeds(imported):
     assert metrics["minus_isolated/accuracy/test/mnist_a"] == pytest.approx(0.1)
     assert metrics["minus_isolated/accuracy/test/average"] == pytest.approx(0.1)
     assert "minus_isolated/accuracy/test/average" not in runs["isolated"].data.metrics
-    assert above.data.tags["mlflow.note.content"].endswith("\n\nJoining harms none.")
+    assert above.data.tags["mlflow.note.content"].endswith(
+        "\n\nAccuracy: Joining harms none.\n\nError: Joining harms mnist_a."
+    )
     assert above.data.params["seeds"] == "[0, 1]"
     assert "seed" not in above.data.params
     alike = above.data.params.items() - {("seeds", "[0, 1]")}
