@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullLocator
 
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
@@ -147,9 +147,16 @@ def _logarithmic(axes: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
     if min(curve["mean"].min() for curve in curves.values()) <= 0:
         return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_locator(log_ticks(*axes.get_ylim()))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
+
+
+def log_ticks(low: float, high: float) -> Locator:
+    """Return the ticks of a logarithmic axis: in a narrow range those of a linear one, which has more."""
+    if high < 5 * low:
+        return MaxNLocator(6, steps=[1, 2, 5, 10])
+    return LogLocator(subs=(1, 1.5, 2, 3, 5, 7))
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, context: Context, method: str, banded: bool) -> None:

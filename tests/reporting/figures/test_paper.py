@@ -23,7 +23,7 @@ from jointnn.io.tensors import write_tensors
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.completions import SHOWN, sheet_rows
 from jointnn.reporting.figures.context import Context
-from jointnn.reporting.figures.curves import learning_curve
+from jointnn.reporting.figures.curves import learning_curve, log_ticks
 from jointnn.reporting.figures.mutual_neighbours import middle_blocks, mutual_neighbours
 from jointnn.reporting.figures.style import look
 from jointnn.stages import figures
@@ -117,6 +117,14 @@ def test_figure_5_has_every_method_and_a_logarithmic_scale():
     curve = learning_curve(Context.of(settings()), "isolated", "error")
     np.testing.assert_allclose(line.get_ydata(), curve["mean"])
     np.testing.assert_allclose(curve["mean"].iloc[0], 70 * 0.89, rtol=0.02)  # thousandths, at 11 % right
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(3.7, 9), (16.8, 23), (16, 60), (8, 40), (1, 6), (0.002, 0.009), (55, 61), (0.3, 90)]
+)
+def test_a_logarithmic_axis_has_at_least_three_ticks(low, high):
+    ticks = log_ticks(low, high).tick_values(low, high)
+    assert sum(low <= tick <= high for tick in ticks) >= 3
 
 
 @pytest.mark.slow
