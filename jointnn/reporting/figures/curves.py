@@ -154,8 +154,8 @@ def _logarithmic(axes: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
 
 def log_ticks(low: float, high: float) -> Locator:
     """Return the ticks of a logarithmic axis: in a narrow range those of a linear one, which has more."""
-    if high < 5 * low:
-        return MaxNLocator(6, steps=[1, 2, 5, 10])
+    if high < 3.5 * low:
+        return MaxNLocator(6, steps=[1, 2, 2.5, 5, 10])
     return LogLocator(subs=(1, 1.5, 2, 3, 5, 7))
 
 
