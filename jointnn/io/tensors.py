@@ -4,16 +4,12 @@ import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jointnn.errors import UserError
 from jointnn.io.files import read_bytes, write_atomically
-
-if TYPE_CHECKING:
-    pass
-
 
 Tensors = dict[str, np.ndarray]
 SUMS = "sums"

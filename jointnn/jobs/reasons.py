@@ -8,6 +8,7 @@ from typing import Any
 from jointnn.errors import UserError
 from jointnn.io import paths
 from jointnn.io.files import read_json
+from jointnn.io.tensors import read_header
 from jointnn.jobs.specs import OF_CODE, Job
 
 NOT_MADE = "not made yet"
@@ -26,7 +27,7 @@ def why(job: Job, *, forced: bool = False) -> str:
     """
     record = Path(job.record)
     if not record.is_file():
-        return GOES_ON if Path(paths.state(job.resume)).is_file() else NOT_MADE
+        return GOES_ON if goes_on(job) else NOT_MADE
     try:
         was = read_json(record)
     except UserError:
@@ -41,6 +42,15 @@ def why(job: Job, *, forced: bool = False) -> str:
     if missing := [file for file in job.outputs if not Path(file).exists()]:
         return f"gone: {_several(missing)}"
     return FORCED if forced else ANEW
+
+
+def goes_on(job: Job) -> bool:
+    """Return whether the last state that lies in a job's place is its own, not one of other settings."""
+    state = Path(paths.state(job.resume))
+    try:
+        return state.is_file() and read_header(state).get("job") == job.digest
+    except UserError:  # damaged: the job says so
+        return False
 
 
 def _settings(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from helpers.jobs import altered, finish
 from helpers.params import read
 
 from jointnn.io.files import write_atomically
+from jointnn.io.tensors import write_tensors
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.reasons import why
 
@@ -48,6 +49,12 @@ def test_changed_code_jobs_before_it_and_lost_files_are_told_apart():
     assert why(job) == "gone: runs/toy/s0/isolated/history.csv"
 
 
-def test_a_job_that_was_killed_goes_on():
-    write_atomically("work/resume/runs/toy/s0/isolated/state.safetensors", b"")
-    assert why(Jobs(read()).train("toy", 0, "isolated")) == "goes on where it was stopped"
+def test_a_job_that_was_killed_goes_on_from_a_state_of_its_own_settings():
+    job = Jobs(read()).train("toy", 0, "isolated")
+    state = "work/resume/runs/toy/s0/isolated/state.safetensors"
+    write_tensors(state, {}, {"job": job.digest})
+    assert why(job) == "goes on where it was stopped"
+    other = Jobs(read({"experiments.toy.tuned.isolated": {"learning_rate": 0.7}}))
+    assert why(other.train("toy", 0, "isolated")) == "not made yet"
+    write_atomically(state, b"")
+    assert why(job) == "not made yet"

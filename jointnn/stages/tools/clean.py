@@ -15,9 +15,9 @@ from jointnn.errors import UserError, reason_of, remedy_of
 from jointnn.io import paths
 from jointnn.io.files import read_json
 from jointnn.io.run_locks import are_at_work
-from jointnn.io.tensors import read_header
 from jointnn.jobs.freshness import is_finished
 from jointnn.jobs.graph import Jobs
+from jointnn.jobs.reasons import goes_on
 from jointnn.jobs.specs import Job
 from jointnn.parameters.load import read_params
 from jointnn.parameters.schema import Params
@@ -163,7 +163,7 @@ def _is_of(job: Job | None) -> bool:
 def _resume_points(jobs: Iterable[Job], experiment: str | None) -> tuple[Path, ...]:
     """Return the files of last states of jobs that have ended, or that have other settings now."""
     places = [Path(paths.RESUME, top, experiment or "") for top in ("runs", "search")]
-    needed = [Path(job.resume) for job in jobs if not is_finished(job) and _goes_on(job)]
+    needed = [Path(job.resume) for job in jobs if not is_finished(job) and _is_needed(job)]
     return tuple(
         file
         for place in places
@@ -172,13 +172,9 @@ def _resume_points(jobs: Iterable[Job], experiment: str | None) -> tuple[Path, .
     )
 
 
-def _goes_on(job: Job) -> bool:
+def _is_needed(job: Job) -> bool:
     """Return whether a job would go on from the state kept for it, or tells there why it diverged."""
-    state = Path(paths.state(job.resume))
-    try:
-        return not state.is_file() or read_header(state).get("job") == job.digest
-    except UserError:
-        return False
+    return goes_on(job) or not Path(paths.state(job.resume)).is_file()
 
 
 def _prepared(datasets: Iterable[str] | None, params: Params) -> tuple[Path, ...]:
