@@ -31,6 +31,7 @@ def differences(context: Context) -> Figure:
     drawing = new_figure(SINGLE, 0.8 + 0.22 * len(table.columns))
     axes = drawing.subplots()
     axes.set_xlim(*_limits(table))
+    axes.locator_params(axis="x", nbins=6)  # of three decimals, more would touch
     for row, method in enumerate(table.columns):
         _draw_differences(axes, row, table[method].dropna(), look(method, context.methods).color)
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,7 +33,7 @@ from jointnn.io.files import read_json, write_json, write_table
 from jointnn.reporting.figures import figure
 from jointnn.reporting.figures.context import Context
 from jointnn.reporting.figures.curves import learning_curve
-from jointnn.reporting.figures.differences import confusion_matrix, paired_differences
+from jointnn.reporting.figures.differences import confusion_matrix, differences, paired_differences
 from jointnn.reporting.figures.examples import one_per_class
 from jointnn.reporting.figures.style import look, style, to_svg
 from jointnn.stages import figures
@@ -193,6 +194,27 @@ def test_paired_differences_are_seed_by_seed(drawn):
     means = rows.groupby("method").value.mean()
     assert table.loc[1, "joint"] == pytest.approx(100 * (means["joint"] - means["isolated"]))
     assert list(table.columns) == METHODS[1:]
+
+
+def test_numbers_below_an_axis_stand_apart_also_with_three_decimals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_results(0)
+    path = Path("results/toy/s0/metrics.csv")
+    rows = pd.read_csv(path)
+    means = rows.groupby(["method", "split", "metric"]).value.transform("mean")
+    context = Context.of(settings(seeds=[0]))
+    for widest in np.geomspace(0.02, 2.0, 12):
+        write_table(path, rows.assign(value=means * widest / (100 * np.ptp(means))))
+        with style():
+            drawing = differences(context)
+            drawing.draw_without_rendering()
+            (axes,) = drawing.axes
+            low, high = axes.get_xlim()
+            shown = [tick.label1 for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+            boxes = [text.get_window_extent() for text in shown]
+        gaps = [right.x0 - left.x1 for left, right in pairwise(boxes)]
+        assert len(gaps) >= 2
+        assert min(gaps) > 0.4 * boxes[0].height, widest
 
 
 def test_a_row_of_a_confusion_matrix_sums_to_one():
