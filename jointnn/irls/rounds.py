@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jointnn.errors import UserError
 from jointnn.irls import consistency
-from jointnn.irls.split_halves import split_half_ratios, split_half_scales, weights_above_chance
+from jointnn.irls.split_halves import split_half_scales
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,6 @@ def scales_of_halves(distances_squared: Tensor, scale_factor: float) -> Tensor:
         return split_half_scales(distances_squared, scale_factor)
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def found_by_halves(
-    distances_squared: Tensor, weighting: str, scale_factor: float
-) -> tuple[Tensor, Tensor | None]:
-    """Return what distances of halves (B, 2N, 2N) decide: scales (B,), and under `above_chance` weights.
-
-    Weights have the shape (B, N, N). Where they are decided, chance itself is the scale, and nothing is
-    measured by it but the consistency loss.
-
-    Raises:
-        UserError: in some block the halves of every dataset are equal.
-    """
-    if weighting != "above_chance":
-        return scales_of_halves(distances_squared, scale_factor), None
-    scales = scales_of_halves(distances_squared, math.inf if math.isinf(scale_factor) else 1.0)
-    return scales, weights_above_chance(split_half_ratios(distances_squared), scale_factor)
 
 
 def next_round(

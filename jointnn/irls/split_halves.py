@@ -89,26 +89,6 @@ def split_half_scales(distances_squared: Tensor, scale_factor: float = 1.0) -> T
     return sigma
 
 
-def weights_above_chance(ratios: Tensor, scale_factor: float) -> Tensor:
-    """Return weights that fall where two datasets differ by more than chance: 1 / (1 + ((r - 1) / s)²).
-
-    Up to a ratio of 1 the data do not tell two networks apart, and the weight is 1. They are decided once:
-    networks that a round has released lie farther apart by chance too, so a later distance is no ratio.
-
-    Args:
-        ratios: r, as `split_half_ratios` gives them, of each block, shape (B, N, N).
-        scale_factor: s, the part above 1 at which the weight is 1/2, in units of chance; infinity gives
-            weights of 1, and 0 weights of 0, also where a ratio is 1.
-
-    Returns:
-        Shape (B, N, N), no unit, in [0, 1]. The diagonal is 1, and so are pairs without a ratio.
-    """
-    if scale_factor == 0:
-        return torch.eye(ratios.shape[-1], dtype=ratios.dtype).expand_as(ratios).clone()
-    above = (torch.nan_to_num(ratios, nan=1.0) - 1).clamp(min=0)
-    return 1 / (1 + (above / scale_factor).square())
-
-
 def _by_halves(distances_squared: Tensor) -> Tensor:
     """Return distances with an index for the dataset and one for the half: (..., N, 2, N, 2)."""
     *first, count, _ = distances_squared.shape

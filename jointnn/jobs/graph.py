@@ -207,10 +207,8 @@ class Jobs:
     def trial(self, experiment: str, seed: int, method: str, number: int) -> TrialJob:
         """Return the job that tries the first IRLS round under one of the scales."""
         settings = training_jobs.trial(self.params, experiment, seed, method, number)
-        before: dict[str, Job] = {"before": self.l2(experiment, seed, method)}
-        if settings["settings"].get("weighting") == "above_chance":
-            before["halves"] = self.split_halves(experiment, seed, method)
-        return self._job(TrialJob, settings, {**self._begin(experiment, seed, method), **before})
+        before = self.l2(experiment, seed, method)
+        return self._job(TrialJob, settings, {**self._begin(experiment, seed, method), "before": before})
 
     @_once
     def sigma(self, experiment: str, seed: int, method: str) -> SigmaJob:
@@ -218,9 +216,9 @@ class Jobs:
         settings = training_jobs.sigma(self.params, experiment, seed, method)
         before: dict[str, Job] = {"l2": self.l2(experiment, seed, method)}
         read = method_settings(self.params, experiment, method)
-        if read.scale == "split_half" or read.weighting == "above_chance":
+        if read.scale == "split_half":
             before["halves"] = self.split_halves(experiment, seed, method)
-        if read.scale == "trials":
+        elif read.scale == "trials":
             for number, _ in enumerate(factors_tried(read), start=1):
                 before[f"trial_{number}"] = self.trial(experiment, seed, method, number)
         return self._job(SigmaJob, settings, before)

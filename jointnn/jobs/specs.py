@@ -487,12 +487,6 @@ class TrialJob(TrainingJob):
     """The one that decides."""
 
     @property
-    def halves(self) -> str:
-        """Return the folder of the networks of halves, where those decide the weights; else ""."""
-        has_halves = "halves" in self.before
-        return paths.halves(self.experiment, self.seed, self.method) if has_halves else ""
-
-    @property
     def begins_at(self) -> str:
         """Return the folder of the L2 start, or of the start where the L2 start is no job."""
         return paths.round_(self.experiment, self.seed, self.method, 0) if self.round else self.start
@@ -536,7 +530,7 @@ class SigmaJob(Job):
 
     @property
     def halves(self) -> str:
-        """Return the folder of the networks of halves, where scales or weights come from those; else ""."""
+        """Return the folder of the networks of halves, where the scales come from those."""
         return paths.halves(self.experiment, self.seed, self.method)
 
     @property

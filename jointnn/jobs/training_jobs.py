@@ -20,7 +20,7 @@ ROUNDS_ONLY = {"rounds", "restart", *HOW_WEIGHTS_ARE_FOUND}
 WHAT_IS_COUPLED = ("couple_head", "couple_batch_norm", "couple", "tied", "blocks")
 """Settings that say which layers are coupled, and which blocks they make."""
 OF_SIGMA = ("scale", "scale_factor", "strength", "blocks")
-"""Settings that the scales depend on, and `weighting` where it is `above_chance`."""
+"""Settings that the scales depend on."""
 
 
 def initialise(params: Params, experiment: str, seed: int, own: str, *, searched: bool) -> dict[str, Any]:
@@ -94,8 +94,7 @@ def split_halves(params: Params, experiment: str, seed: int, name: str) -> dict[
 def trial(params: Params, experiment: str, seed: int, name: str, number: int) -> dict[str, Any]:
     """Return the settings of the first IRLS round under one of the scales that are tried."""
     read = method_settings(params, experiment, name)
-    scale = "split_half" if read.weighting == "above_chance" else "nearest"
-    tried = {"scale": scale, "scale_factor": factors_tried(read)[number - 1]}
+    tried = {"scale": "nearest", "scale_factor": factors_tried(read)[number - 1]}
     settings = settings_for(name, read.model_copy(update=tried))
     return {
         **_training("trial", params, experiment, seed, name, settings),
@@ -118,13 +117,12 @@ def irls(params: Params, experiment: str, seed: int, name: str, number: int) -> 
 def sigma(params: Params, experiment: str, seed: int, name: str) -> dict[str, Any]:
     """Return the settings of the job that finds the scales of 4.2.1."""
     read = settings_for(name, method_settings(params, experiment, name))
-    keys = (*OF_SIGMA, "weighting") if read.get("weighting") == "above_chance" else OF_SIGMA
     return {
         "stage": "sigma",
         "experiment": experiment,
         "seed": seed,
         "method": name,
-        "settings": {key: read[key] for key in keys if key in read},
+        "settings": {key: read[key] for key in OF_SIGMA if key in read},
     }
 
 

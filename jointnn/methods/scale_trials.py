@@ -8,12 +8,6 @@ SHARES_WITH_NONE = 1e-3
 """A scale this far below the nearest distance gives every pair a weight of about 0."""
 
 
-def factor_for_halves(weighting: str, scale_factor: float) -> float:
-    """Return the factor of what halves decide: 0 where `above_chance` is tried without sharing."""
-    shares_with_none = weighting == "above_chance" and scale_factor <= SHARES_WITH_NONE
-    return 0.0 if shares_with_none else scale_factor
-
-
 def factors_tried(settings: MethodSettings) -> list[float]:
     """Return the scale factors of `scale: trials`: sharing with all, with near networks, with none."""
     return [math.inf, settings.scale_factor, SHARES_WITH_NONE]

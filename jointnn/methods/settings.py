@@ -139,9 +139,8 @@ class Adaptive(Pulled):
 class Irls(Adaptive, Shared, Tied):
     """Settings of `joint`: those that it alone reads, and layers that are tied while others are weighed."""
 
-    weighting: Literal["paper", "geman_mcclure", "welsch", "median", "above_chance"] = "paper"
-    """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median; or once
-    for all rounds by ratios r of split halves, 1/(1 + ((r - 1)/s)2), with scale split_half or trials."""
+    weighting: Literal["paper", "geman_mcclure", "welsch", "median"] = "paper"
+    """(7) as printed; its square, which descends (4); exp(-d2/s2); the authors' step at the median."""
     scale: Literal["nearest", "split_half", "trials"] = "nearest"
     """Sigma from nearest distances (paper), from halves of one dataset, or by trials of three scales."""
     blocks: Literal["adjacent", "single"] = "adjacent"
@@ -190,12 +189,6 @@ DO_NOT_FIT: dict[str, Callable[[MethodSettings], bool]] = {
     "restart decides the weights once, so it needs rounds: 1": lambda s: s.restart and s.rounds != 1,
     "scale: split_half does not go with weighting: median, which reads no scale": (
         lambda s: s.scale == "split_half" and s.weighting == "median"
-    ),
-    "weighting: above_chance reads ratios of halves: it needs scale: split_half, or trials": (
-        lambda s: s.weighting == "above_chance" and s.scale == "nearest"
-    ),
-    "weighting: above_chance decides weights once, so stop_when_converged would end it at once": (
-        lambda s: s.weighting == "above_chance" and s.stop_when_converged
     ),
     "scale_factor .inf (the corner L2) does not go with weighting: median": (
         lambda s: math.isinf(s.scale_factor) and s.weighting == "median"

@@ -16,10 +16,10 @@ from jointnn.io.files import read_json, write_json, write_rows
 from jointnn.io.tensors import read_header
 from jointnn.irls.consistency import block_distances_squared
 from jointnn.irls.groups import diagnosis
-from jointnn.irls.rounds import Round, block_names, found_by_halves
+from jointnn.irls.rounds import Round, block_names, scales_of_halves
 from jointnn.jobs.specs import AttemptJob, SplitHalvesJob, TrainingJob, TrainJob, TrialJob
 from jointnn.methods.plan import Plan
-from jointnn.methods.scale_trials import factor_for_halves, factors_tried
+from jointnn.methods.scale_trials import factors_tried
 from jointnn.methods.split_halves import halved
 from jointnn.ranks.group import Group
 from jointnn.stages.build import build, expected_of, header_of, start_of
@@ -35,20 +35,11 @@ from jointnn.training.state import Row, State
 COLUMNS = ["step", "split", "dataset", "metric", "value"]
 
 
-def train(
-    job: TrainingJob,
-    state: State,
-    setup: Setup,
-    plan: Plan,
-    *,
-    keep: bool = True,
-    halves: Tensor | None = None,
-) -> None:
+def train(job: TrainingJob, state: State, setup: Setup, plan: Plan, *, keep: bool = True) -> None:
     """Train from where the job begins, or from the last record of one that was killed, to its end.
 
     Args:
         keep: let a run that diverged end at its last record, where the task keeps it as a result.
-        halves: squared distances of halves by block, shape (B, 2n, 2n), where a trial is decided by those.
 
     Raises:
         DivergedError: a loss became NaN or exploded. The history so far and the sentence are kept.
@@ -58,13 +49,10 @@ def train(
         print(f"Goes on from step {state.step}.", flush=True)  # noqa: T201
     if state.sigma is None and not job.until:
         if setup.settings.scale == "split_half":
-            halves = _distances_of_halves(job)
+            state.sigma = _sigma_of_halves(job, plan)
         elif setup.settings.scale == "trials":
             assert isinstance(job, AttemptJob)  # elsewhere rounds are jobs
-            state.sigma, state.decided = _by_trials(job, setup, plan)
-    if state.sigma is None and halves is not None:
-        factor = factor_for_halves(plan.weighting, plan.scale_factor)
-        state.sigma, state.decided = found_by_halves(halves, plan.weighting, factor)
+            state.sigma = _sigma_of_trials(job, setup, plan)
     if group.is_first:
         Path(paths.diverged(resume)).unlink(missing_ok=True)
     try:
@@ -97,21 +85,15 @@ def _begin_or_resume(job: TrainingJob, state: State, group: Group) -> bool:
     if isinstance(job, TrainJob) and job.round and state.sigma is None:  # the job `sigma` has found it
         known = read_json(job.sigma, "sigma")
         state.sigma = torch.tensor(known["sigma"], dtype=torch.float64)
-        if "weights" in known:
-            state.decided = torch.tensor(known["weights"], dtype=torch.float64)
     return False
 
 
-def _distances_of_halves(job: TrainingJob) -> Tensor:
-    """Train networks of halves first, for a method that is one job, as a point of a search.
+def _sigma_of_halves(job: TrainingJob, plan: Plan) -> Tensor:
+    """Train networks of halves first, for the scales of a method that is one job, as a point of a search.
 
     Where rounds are jobs of their own, so are the halves (`SplitHalvesJob`); the job `sigma` comes after.
-
-    Returns:
-        Their squared distances by block, shape (B, 2n, 2n).
     """
-    how_weights_are_found = ("scale", "weighting")
-    settings = {key: value for key, value in job.settings.items() if key not in how_weights_are_found}
+    settings = {key: value for key, value in job.settings.items() if key != "scale"}
     own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
     changes = {"stage": "split_halves", "settings": halved(settings), "until": "l2", "curves": False}
     place = paths.place_of(job.record)
@@ -120,49 +102,38 @@ def _distances_of_halves(job: TrainingJob) -> Tensor:
     state, setup, plan_of_halves = build(halves)
     train(halves, state, setup, plan_of_halves, keep=False)
     squared = distances_between(state, setup, plan_of_halves)
-    return block_distances_squared(squared, membership_of(plan_of_halves))
+    return scales_of_halves(block_distances_squared(squared, membership_of(plan)), plan.scale_factor)
 
 
-def _by_trials(job: AttemptJob, setup: Setup, plan: Plan) -> tuple[Tensor, Tensor | None]:
+def _sigma_of_trials(job: AttemptJob, setup: Setup, plan: Plan) -> Tensor:
     """Try scales first, for the scales of a method that is one job, as a point of a search.
 
     Where rounds are jobs of their own, so are the trials (`TrialJob`); the job `sigma` comes after.
     """
     own = {key: getattr(job, key) for key in TrainingJob.model_fields.keys() & job.model_fields_set}
     place = paths.place_of(job.record)
-    of_halves = plan.weighting == "above_chance"
-    halves = _distances_of_halves(job) if of_halves else None
-    tried, found = [], []
+    tried, sigmas = [], []
     for number, factor in enumerate(factors_tried(setup.settings), start=1):
-        scale = "split_half" if of_halves else "nearest"
-        settings = {**job.settings, "scale": scale, "scale_factor": factor}
+        settings = {**job.settings, "scale": "nearest", "scale_factor": factor}
         changes = {"stage": "trial", "settings": settings, "until": "round_1", "curves": False}
         told = {"trial": f"{place}/trial_{number}", "number": number, "measures": job.measures[:1]}
         print(f"First, trial {number} of a scale:", flush=True)  # noqa: T201
-        reached, sigma, decided = try_scale(trial := TrialJob(**{**own, **changes, **told}), halves)
+        reached, sigma = try_scale(trial := TrialJob(**{**own, **changes, **told}))
         tried.append(reached)
-        found.append((sigma, decided))
+        sigmas.append(sigma)
         if setup.group.is_first:
             drop_resume_point(trial)
-    sigma, decided = found[best_trial(tried)]
+    best = sigmas[best_trial(tried)]
     # Where every trial diverged before there was a scale, so will what follows.
-    if sigma is None:
-        sigma = torch.full((len(membership_of(plan)),), torch.inf, dtype=torch.float64)
-    return sigma, decided
+    if best is None:
+        return torch.full((len(membership_of(plan)),), torch.inf, dtype=torch.float64)
+    return best
 
 
-def try_scale(
-    job: TrialJob, halves: Tensor | None = None
-) -> tuple[dict[str, Any], Tensor | None, Tensor | None]:
-    """Train the first IRLS round under a scale factor.
+def try_scale(job: TrialJob) -> tuple[dict[str, Any], Tensor | None]:
+    """Train the first IRLS round under a scale; return what it reaches on validation, and that scale.
 
     A trial that diverges is an answer too: it says so, and is never chosen.
-
-    Args:
-        halves: squared distances of halves by block, shape (B, 2n, 2n), where those decide the weights.
-
-    Returns:
-        What it reaches on validation; its scales; and the weights that halves decide under that factor.
     """
     state, setup, plan = build(job)
     reached: dict[str, Any] = {
@@ -173,7 +144,7 @@ def try_scale(
         "diverged": None,
     }
     try:
-        train(job, state, setup, plan, keep=False, halves=halves)
+        train(job, state, setup, plan, keep=False)
         reached["diverged"] = state.diverged or None
         if not state.diverged:  # else the L2 start diverged
             means = validation_means(state, setup, job.measures)
@@ -181,7 +152,7 @@ def try_scale(
             reached["best"] = {measure.name: measure.direction for measure in means}
     except DivergedError as error:
         reached["diverged"] = str(error)
-    return reached, state.sigma, state.decided
+    return reached, state.sigma
 
 
 def _end_at_last_record(job: TrainingJob, state: State, group: Group, sentence: str) -> None:

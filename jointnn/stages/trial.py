@@ -4,12 +4,11 @@ from jointnn.io.files import write_json
 from jointnn.jobs.specs import TrialJob
 from jointnn.ranks.group import Group
 from jointnn.stages.run_training import drop_resume_point, try_scale
-from jointnn.stages.sigma import read_halves
 
 
 def run(job: TrialJob) -> None:
     """Write runs/<experiment>/s<seed>/<method>/trial_<number>/validation.json: what a scale reaches."""
-    reached, *_ = try_scale(job, read_halves(job.halves) if job.halves else None)
+    reached, _ = try_scale(job)
     if Group.of(list(job.learners)).is_first:
         write_json(job.result, reached, seal=True)
         drop_resume_point(job)

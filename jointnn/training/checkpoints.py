@@ -88,8 +88,7 @@ def _read_own(
     header = read_header(path)
     check_header(path, header, expected)
     kinds = (NETWORKS, OPTIMIZER, GLIMPSES)
-    of_all = ("sigma", "decided", ROUNDS, AVERAGE)
-    wanted = (*(f"{kind}/{name}/" for kind in kinds for name in group.own), *of_all)
+    wanted = (*(f"{kind}/{name}/" for kind in kinds for name in group.own), "sigma", ROUNDS, AVERAGE)
     found = {name: torch.from_numpy(value) for name, value in read_some_tensors(path, wanted).items()}
     share = slice(group.share.start, group.share.stop)
     rows = {name: value[share] for name, value in found.items() if name.startswith(f"{AVERAGE}/")}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from jointnn.irls.consistency import block_distances_squared
-from jointnn.irls.rounds import Round, next_round, scales_of
+from jointnn.irls.rounds import next_round, scales_of
 from jointnn.methods.plan import Phase, Plan
 from jointnn.training.across_ranks import distances_squared, losses_of_all, shapes_of
 from jointnn.training.couplings import Couplings, couplings_of, membership_of
@@ -45,15 +45,12 @@ def learn(state: State, setup: Setup, plan: Plan, until: int | None = None) -> I
 
 
 def reweight(state: State, setup: Setup, plan: Plan) -> None:
-    """Find weights (7) from the networks as the phase before has left them, unless halves decide them."""
+    """Find weights (7) from the networks as the phase before has left them."""
     distances = block_distances_squared(distances_between(state, setup, plan), membership_of(plan))  # (3)
     if state.sigma is None:  # 4.2.1
         state.sigma = scales_of(distances, plan.scale_factor)
     before = state.rounds[-1] if state.rounds else None
-    if state.decided is None:
-        found = next_round(distances, state.sigma, before, plan.weighting, plan.tolerance)
-    else:
-        found = Round(state.decided, state.sigma, None if before is None else 0.0, converged=True)
+    found = next_round(distances, state.sigma, before, plan.weighting, plan.tolerance)
     state.rounds.append(found)
     if found.delta is not None:
         state.history.append((state.step, "train", "all", "delta", found.delta))

@@ -54,7 +54,6 @@ class State:
         average: of parameters over the second half of the present phase.
         step: steps taken, counted from the start of the method.
         sigma: scales of the blocks, shape (B,), once they are known.
-        decided: weights of all rounds, shape (B, n, n), where halves decide them before the first one.
         rounds: the weights of every round begun so far.
         history: records of this job.
         glimpses: a few images by dataset and step, uint8.
@@ -68,7 +67,6 @@ class State:
     average: RunningMean
     step: int = 0
     sigma: Tensor | None = None
-    decided: Tensor | None = None
     rounds: list[Round] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     glimpses: dict[str, dict[int, Tensor]] = field(default_factory=dict)
@@ -130,8 +128,6 @@ class State:
             found |= {f"{AVERAGE}/{layer}": value for layer, value in layers}
         if self.sigma is not None:
             found["sigma"] = self.sigma
-        if self.decided is not None:
-            found["decided"] = self.decided
         return found | {f"{ROUNDS}/{k}": found.weights for k, found in enumerate(self.rounds)}
 
     def numbers(self) -> dict[str, Any]:
@@ -163,7 +159,7 @@ class State:
                 value.copy_(tensors[f"{AVERAGE}/{layer}"])
         self.step = numbers.get("step", 0)
         self.schedule.go_on(numbers.get("schedule", {}))
-        self.sigma, self.decided = tensors.get("sigma"), tensors.get("decided")
+        self.sigma = tensors.get("sigma")
         self.rounds = [
             Round(tensors[f"{ROUNDS}/{k}"], tensors["sigma"], *numbers_of_round)
             for k, numbers_of_round in enumerate(numbers.get("rounds", []))

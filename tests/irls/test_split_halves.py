@@ -8,7 +8,6 @@ from jointnn.irls.split_halves import (
     between_datasets,
     split_half_ratios,
     split_half_scales,
-    weights_above_chance,
     within_datasets,
 )
 
@@ -107,23 +106,3 @@ def test_under_their_scale_networks_of_all_images_that_should_be_shared_have_a_w
     pairs = weights[0][~torch.eye(30, dtype=torch.bool)]
     assert pairs.mean() == pytest.approx(0.5, abs=0.01)
     assert split_half_scales(squared, 3.0).item() == pytest.approx(3 * split_half_scales(squared).item())
-
-
-def test_weights_above_chance_fall_by_what_chance_does_not_explain():
-    ratios = torch.tensor([[1.0, 0.8, 1.05], [0.8, 1.0, 1.5], [1.05, 1.5, 1.0]], dtype=torch.float64)[None]
-    weights = weights_above_chance(ratios, 0.05)[0]
-    assert weights[0, 1] == 1  # no farther apart than two halves of one dataset
-    assert weights[0, 2] == pytest.approx(0.5)
-    assert weights[1, 2] == pytest.approx(1 / 101)
-    assert torch.equal(weights, weights.T) and (weights.diagonal() == 1).all()
-    assert (weights_above_chance(ratios, torch.inf) == 1).all()
-    assert torch.equal(weights_above_chance(ratios, 0.0)[0], torch.eye(3, dtype=torch.float64))
-    assert (weights_above_chance(torch.full((1, 2, 2), torch.nan), 0.05) == 1).all()
-
-
-@pytest.mark.parametrize("pull", [0.0, 3.0])
-def test_above_chance_equal_problems_keep_their_weight_and_others_lose_it(pull):
-    ratios = ratios_of(centres_at(2.0), [1.0, 1.0, 1.0], pull)
-    weights = weights_above_chance(ratios, 0.2)
-    assert weights[:, 0, 1].mean() > 0.8
-    assert weights[:, 0, 2].mean() < 0.1

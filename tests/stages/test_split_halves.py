@@ -10,7 +10,7 @@ from helpers.tiny import NORMED, adversarial, arrays_of, folder_with_data, jobs_
 
 from jointnn.errors import UserError
 from jointnn.io import files, paths
-from jointnn.irls.split_halves import split_half_ratios, weights_above_chance, within_datasets
+from jointnn.irls.split_halves import split_half_ratios, within_datasets
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import SplitHalvesJob, job_of
 from jointnn.stages import attempt, initialise, sigma, split_halves, train
@@ -162,39 +162,6 @@ def test_a_point_of_a_search_trains_its_halves_itself_and_finds_the_same_weights
     assert found["diverged"] is None
     assert found["weights_of_rounds"] == [of_round["weights"] for of_round in expected]
     assert not Path(tried.resume).exists() and not Path(tried.folder, "point_0").exists()
-
-
-DECIDED = {
-    **{"scale": "split_half", "weighting": "above_chance", "scale_factor": 0.3},
-    **{"blocks": "single", "couple_head": True},
-}
-
-
-@pytest.mark.slow
-def test_halves_decide_the_weights_of_all_rounds_and_a_point_of_a_search_finds_the_same():
-    jobs = started(DECIDED, search={"joint": [DECIDED]}, tuning_seed=0)
-    split_halves.run(job := halves(jobs))
-    run_joint(jobs)
-    squared = torch.tensor(files.read_json(job.distances)["distances_squared"], dtype=torch.float64)
-    expected = weights_above_chance(split_half_ratios(squared), 0.3)
-    assert 0.1 < expected.amin() < 0.6  # the head
-    rounds = [files.read_json(f"{paths.round_('tiny', 0, 'joint', k)}/weights.json") for k in (1, 2, 3)]
-    assert [found["weights"] for found in rounds] == [expected.tolist()] * 3
-    assert [found["delta"] for found in rounds] == [None, 0, 0] and rounds[0]["converged"]
-    initialise.run(jobs.search_start("tiny", 0))
-    attempt.run(tried := jobs.attempt("tiny", 0, "joint", 0))
-    assert files.read_json(tried.result)["weights_of_rounds"] == [expected.tolist()] * 3
-
-
-@pytest.mark.slow
-def test_a_killed_round_keeps_the_weights_that_halves_decided(monkeypatch, capsys):
-    jobs = started(DECIDED)
-    split_halves.run(halves(jobs))
-    train.run(jobs.l2("tiny", 0, "joint"))
-    sigma.run(jobs.sigma("tiny", 0, "joint"))
-    train.run(jobs.irls("tiny", 0, "joint", 1))
-    job = jobs.irls("tiny", 0, "joint", 2)
-    interrupted(lambda: train.run(job), job.folder, monkeypatch, capsys, after=[1])
 
 
 def test_halves_that_diverged_give_no_scale():

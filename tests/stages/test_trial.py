@@ -9,22 +9,19 @@ from helpers.tiny import NORMED, adversarial, folder_with_data, jobs_of, started
 
 from jointnn.io import files, paths
 from jointnn.irls.consistency import irls_weights, scales
-from jointnn.irls.split_halves import split_half_ratios, weights_above_chance
 from jointnn.jobs.costs import steps_of
 from jointnn.jobs.graph import Jobs
 from jointnn.jobs.specs import TrialJob, job_of
 from jointnn.methods.scale_trials import SHARES_WITH_NONE, factors_tried
 from jointnn.methods.settings import MethodSettings
-from jointnn.stages import attempt, initialise, sigma, split_halves, train, trial
+from jointnn.stages import attempt, initialise, sigma, train, trial
 from jointnn.stages.build import build
 from jointnn.stages.run_training import validation_means
-from jointnn.stages.sigma import read_halves
 from jointnn.tasks.measures import best_trial
 from jointnn.terminal.words import which_of
 from jointnn.training import checkpoints
 
 TRIALS = {"scale": "trials", "scale_factor": 0.7, "weighting": "welsch"}
-BY_HALVES = {**TRIALS, "weighting": "above_chance"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +33,10 @@ def trials(jobs: Jobs) -> list[TrialJob]:
     return [jobs.trial("tiny", 0, "joint", number) for number in (1, 2, 3)]
 
 
-def run_before_trials(jobs: Jobs) -> None:
-    train.run(jobs.l2("tiny", 0, "joint"))
-    if trials(jobs)[0].halves:
-        split_halves.run(jobs.split_halves("tiny", 0, "joint"))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [TRIALS, BY_HALVES], ids=["by distances", "by halves"])
-def test_the_best_trial_is_the_first_round_that_follows_to_the_last_bit(settings):
-    jobs = started(settings, **NORMED)
-    run_before_trials(jobs)
+def test_the_best_trial_is_the_first_round_that_follows_to_the_last_bit():
+    jobs = started(TRIALS, **NORMED)
+    train.run(jobs.l2("tiny", 0, "joint"))
     for job in trials(jobs):
         trial.run(job)
         assert {path.name for path in Path(job.folder).iterdir()} == {"validation.json"}
@@ -151,33 +141,10 @@ def test_a_killed_trial_goes_on_to_the_same_bytes(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 2, 3])
-def test_trials_by_halves_share_with_all_with_those_not_told_apart_or_with_none(number):
-    jobs = started(BY_HALVES)
-    run_before_trials(jobs)
-    for job in trials(jobs):
-        trial.run(job)
-        reached = 0.9 if job.number == number else 0.1
-        files.write_json(job.result, {**files.read_json(job.result), "validation": {"accuracy": reached}})
-    asked = jobs.inputs(jobs.sigma("tiny", 0, "joint"))
-    assert {"runs/tiny/s0/joint/halves/distances.json", trials(jobs)[0].result} <= set(asked)
-    sigma.run(chosen := jobs.sigma("tiny", 0, "joint"))
-    weights = torch.tensor(files.read_json(chosen.sigma)["weights"], dtype=torch.float64)
-    ratios = split_half_ratios(read_halves("runs/tiny/s0/joint/halves"))
-    expected = {
-        1: torch.ones_like(weights),
-        2: weights_above_chance(ratios, 0.7),
-        3: torch.eye(2, dtype=torch.float64).expand_as(weights),
-    }
-    assert torch.equal(weights, expected[number])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("settings", [TRIALS, BY_HALVES], ids=["by distances", "by halves"])
-def test_a_point_of_a_search_makes_its_trials_itself_and_chooses_the_same(settings):
-    grid = {"search": {"joint": [settings]}, "tuning_seed": 0}
-    jobs = started(settings, **grid)
-    run_before_trials(jobs)
+def test_a_point_of_a_search_makes_its_trials_itself_and_chooses_the_same():
+    grid = {"search": {"joint": [TRIALS]}, "tuning_seed": 0}
+    jobs = started(TRIALS, **grid)
+    train.run(jobs.l2("tiny", 0, "joint"))
     for job in trials(jobs):
         trial.run(job)
     sigma.run(chosen := jobs.sigma("tiny", 0, "joint"))
